@@ -1,0 +1,163 @@
+"""The driver interface: everything a store has to do, and what must hold when it fails.
+
+A driver moves bytes between an asynchronous iterator of buffers and one
+storage service. It knows nothing of images, HTTP or databases, keeps no retry
+loop and no cache; those are wrappers, which are stores too.
+
+Buffers are bytes-like objects (``bytes`` or read-only ``memoryview``) of any
+size above zero, at best a few MiB. A buffer stays valid for as long as someone
+refers to it, so a driver may hold several in flight; it must never write to one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from enum import Flag, auto
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+Buffer = bytes | bytearray | memoryview
+Blocks = AsyncIterator[Buffer]
+
+BLOCK_SIZE = 1 << 20
+"""Size in bytes of the buffers that imagestore itself hands to drivers."""
+
+
+class Capability(Flag):
+    """What a driver can do beyond the least; absent means do not call it."""
+
+    NONE = 0
+    WRITABLE = auto()
+    """``add``, ``delete`` and ``discard`` work."""
+    RANGED = auto()
+    """``open`` honours ``offset`` and ``length`` without reading what lies before."""
+    LOCAL_PATH = auto()
+    """``local_path`` names a file that the kernel can send by itself."""
+    DIRECT_URL = auto()
+    """The location is of use to another program (a clone, a redirect)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What ``add`` leaves behind: where the object is, how large it is in bytes."""
+
+    url: str
+    size: int
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """Room in bytes; ``None`` where the service does not tell."""
+
+    total: int | None
+    free: int | None
+
+
+@runtime_checkable
+class Store(Protocol):
+    """One configured store. Every method may be called concurrently.
+
+    Errors are those of :mod:`imagestore.backends.errors` and no others, each
+    naming this store. Cancelling any call releases what it held.
+    """
+
+    name: str
+    capabilities: Capability
+
+    async def start(self) -> None:
+        """Connect; check the credentials and that the target exists and is ours.
+
+        Raises ``Misconfigured`` naming the wrong option, or ``Unavailable``
+        when the service does not answer. May be called again after ``stop``.
+        """
+
+    async def stop(self) -> None:
+        """Release every connection, thread and descriptor. Never raises."""
+
+    async def add(self, image_id: str, blocks: Blocks, size: int | None = None) -> Stored:
+        """Store the concatenated ``blocks`` as the object of ``image_id``.
+
+        All or nothing: nothing can be read before it returns, and when it
+        raises or is cancelled nothing readable and no orphan is left behind.
+        The bytes are durable before it returns. ``size`` is never needed but
+        used where known; a source of another length is ``WrongSize``. An
+        object that is already there is ``Exists`` and stays as it was; of two
+        concurrent writers of one id at most one succeeds. An error raised by
+        ``blocks`` itself passes through unchanged.
+        """
+
+    def open(
+        self, url: str, offset: int = 0, length: int | None = None
+    ) -> AbstractAsyncContextManager[Blocks]:
+        """Read ``length`` bytes from ``offset`` (to the end if ``None``).
+
+        A range beyond the end yields what there is, possibly nothing.
+        ``NotFound`` is raised on entering, before the first buffer. Leaving
+        the context early releases everything. What is open stays readable to
+        its end although it is deleted meanwhile, where the service can do so.
+        """
+
+    async def size(self, url: str) -> int:
+        """Bytes stored at ``url``; ``NotFound`` if nothing is."""
+
+    async def exists(self, url: str) -> bool:
+        """Whether an object is there. ``Unavailable`` rather than a guess."""
+
+    async def delete(self, url: str) -> None:
+        """Remove the object. ``NotFound`` if there is none, never silence."""
+
+    async def discard(self, image_id: str) -> None:
+        """Remove whatever an ``add`` of ``image_id`` left when its process died.
+
+        Called only when nobody is writing that id and no image refers to it.
+        Finding nothing is success.
+        """
+
+    async def capacity(self) -> Capacity:
+        """Room in the store now."""
+
+    def local_path(self, url: str) -> Path | None:
+        """The local file that holds exactly the object, else ``None``. Does no I/O."""
+
+
+def option(
+    name: str,
+    help: str,
+    *,
+    secret: bool = False,
+    minimum: int | None = None,
+    maximum: int | None = None,
+    choices: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    """Metadata for a settings field: ``x: int = field(default=…, metadata=option(…))``.
+
+    ``name`` is the option in a store's section of the configuration file.
+    The field's type (``str int bool float``, ``tuple[str, ...]``, or one of
+    these ``| None``) and default are the option's.
+    """
+    return {
+        "option": name,
+        "help": help,
+        "secret": secret,
+        "minimum": minimum,
+        "maximum": maximum,
+        "choices": choices,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """What a driver package offers through the entry-point group ``imagestore.drivers``.
+
+    ``name`` is the type in ``enabled_backends = id:type``. ``settings`` is a frozen dataclass whose fields carry :func:`option`
+    metadata; ``create(id, settings)`` builds a store of that id and does no I/O.
+    ``schemes`` are the URL schemes of its locations.
+    """
+
+    name: str
+    schemes: tuple[str, ...]
+    settings: type[Any]
+    create: Callable[[str, Any], Store]

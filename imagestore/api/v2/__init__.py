@@ -1,0 +1,1 @@
+"""The OpenStack Images API, version 2."""

@@ -1,0 +1,1 @@
+"""The operations on images, one doorway for all callers: authorise, check, do, record, tell."""

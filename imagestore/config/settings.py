@@ -1,0 +1,142 @@
+"""The configuration as the code sees it: frozen, typed, complete, with defaults.
+
+Names follow the options they come from; :mod:`imagestore.config.load` fills them
+from a configuration file. Nothing below ``app`` ever reads an option by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+MIB = 1 << 20
+TIB = 1 << 40
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where and how the API listens."""
+
+    bind_host: str = "127.0.0.1"
+    bind_port: int = 9292
+    workers: int = 1
+    backlog: int = 4096
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    graceful_shutdown_timeout: float = 60.0
+    """Seconds that transfers under way are given to end."""
+    keepalive_timeout: float = 75.0
+    """Seconds that an idle connection is kept."""
+    progress_timeout: float = 60.0
+    """Seconds without a single byte after which a transfer is given up."""
+    public_endpoint: str | None = None
+    enable_proxy_headers_parsing: bool = False
+    max_header_line: int = 16384
+    max_request_id_length: int = 64
+    healthcheck_disable_file: Path | None = None
+    metrics_bind: tuple[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Quotas of the API; a negative number means unlimited."""
+
+    limit_param_default: int = 25
+    api_limit_max: int = 1000
+    image_size_cap: int = TIB
+    image_property_quota: int = 128
+    image_tag_quota: int = 128
+    image_member_quota: int = 128
+    image_location_quota: int = 10
+    user_storage_quota: int = 0
+    """Bytes per project over all stores; 0 is unlimited."""
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """What images may be, and what is told of them."""
+
+    disk_formats: tuple[str, ...] = (
+        "ami", "ari", "aki", "vhd", "vhdx", "vmdk", "raw", "qcow2", "vdi", "iso", "ploop",
+    )  # fmt: skip
+    container_formats: tuple[str, ...] = (
+        "ami", "ari", "aki", "bare", "ovf", "ova", "docker", "compressed",
+    )  # fmt: skip
+    vmdk_allowed_types: tuple[str, ...] = ("streamOptimized", "monolithicSparse")
+    require_image_format_match: bool = True
+    reject_unsafe_raw: bool = True
+    """Refuse content with a safety fault although it is declared raw or not bare."""
+    gpt_safety_checks_nonfatal: tuple[str, ...] = ()
+    hashing_algorithm: str = "sha512"
+    show_image_direct_url: bool = False
+    show_multiple_locations: bool = False
+    enabled_import_methods: tuple[str, ...] = ("glance-direct", "web-download", "copy-image")
+    schema_file: Path | None = None
+    """Declared custom properties (schema-image.json); None is the built-in set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """How callers are told apart (``[paste_deploy] flavor``)."""
+
+    flavor: str = ""
+    """"" (every caller is admin), "trusted-headers" or "keystone"; without +caching etc."""
+    allow_unauthenticated_remote: bool = False
+    """Serve the empty flavor on other addresses than loopback."""
+    allow_anonymous_access: bool = False
+    policy_file: Path | None = None
+    policy_dirs: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    connection: str = ""
+    """An SQLAlchemy URL; the embedded default is a SQLite file in the data directory."""
+    max_pool_size: int = 5
+    max_overflow: int = 50
+    connection_recycle_time: int = 3600
+    max_retries: int = 10
+    auto_upgrade: bool = False
+    """Run migrations at start; on for the embedded default."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSection:
+    """One store as configured: ``enabled_backends = name:type`` and section ``[name]``."""
+
+    name: str
+    type: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """The driver's own options that were set, by option name."""
+    description: str = ""
+    weight: int = 0
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    sections: tuple[StoreSection, ...] = ()
+    default: str = ""
+    multiple: bool = False
+    """Whether ``enabled_backends`` was used, which switches the multi-store API on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Logging:
+    debug: bool = False
+    log_file: Path | None = None
+    use_json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    data_dir: Path
+    server: Server = field(default_factory=Server)
+    limits: Limits = field(default_factory=Limits)
+    images: Images = field(default_factory=Images)
+    identity: Identity = field(default_factory=Identity)
+    database: Database = field(default_factory=Database)
+    stores: Stores = field(default_factory=Stores)
+    logging: Logging = field(default_factory=Logging)
