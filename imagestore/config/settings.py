@@ -121,6 +121,8 @@ class Stores:
     default: str = ""
     multiple: bool = False
     """Whether ``enabled_backends`` was used, which switches the multi-store API on."""
+    reserved: tuple[StoreSection, ...] = ()
+    """Stores for the service's own use (staging), never shown to callers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,3 +142,5 @@ class Settings:
     database: Database = field(default_factory=Database)
     stores: Stores = field(default_factory=Stores)
     logging: Logging = field(default_factory=Logging)
+    warnings: tuple[str, ...] = ()
+    """What the configuration asks for in vain, one sentence each; to be logged once."""

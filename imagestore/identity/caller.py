@@ -12,6 +12,7 @@ class Caller:
 
     ``roles`` are lower-cased. ``is_admin`` is the verdict of the policy rule
     ``context_is_admin``. ``read_only`` callers may not change anything.
+    ``domain_id``: the domain that a domain-scoped token is for.
     """
 
     user_id: str | None = None
@@ -22,4 +23,19 @@ class Caller:
     read_only: bool = False
     domain_id: str | None = None
     credentials: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
-    """The same facts under the names that policy rules use."""
+    """The same facts under the names that policy rules use, filled in here; what is passed
+    in (names without a field of their own) stays beside them."""
+
+    def __post_init__(self) -> None:
+        known = {
+            "user_id": self.user_id,
+            "project_id": self.project_id,
+            "roles": self.roles,
+            "service_roles": self.service_roles,
+            "is_admin": self.is_admin,
+            "domain_id": self.domain_id,
+            # Names of old policy files.
+            "user": self.user_id,
+            "tenant": self.project_id,
+        }
+        object.__setattr__(self, "credentials", {**self.credentials, **known})

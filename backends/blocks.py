@@ -1,0 +1,59 @@
+"""Buffers for blocks, recycled without anyone having to give them back."""
+
+from __future__ import annotations
+
+import mmap
+import sys
+import threading
+
+from imagestore.backends.base import BLOCK_SIZE
+
+KEPT = 48
+"""Buffers that a pool keeps by default: some five transfers at full speed."""
+
+
+class BlockPool:
+    """Hands out writable views of page-aligned buffers of ``block_size`` bytes.
+
+    A buffer is free again as soon as no view of it is left, however many were
+    sliced from it and wherever they went: a view holds a reference to the buffer
+    that it shows, so the reference count tells. Memory that is used again costs
+    no page fault, which for fresh blocks comes to 0.15 s of CPU a GiB.
+
+    At most ``kept`` buffers stay with the pool. When all of them are in use, further
+    ones are made that vanish with their last view; of these only the pages that were
+    touched take memory.
+    """
+
+    def __init__(self, *, block_size: int = BLOCK_SIZE, kept: int = KEPT) -> None:
+        self.block_size = block_size
+        self._kept = kept
+        self._buffers: list[mmap.mmap] = []
+        self._lock = threading.Lock()
+
+    def take(self) -> memoryview:
+        """A buffer that nobody else refers to, with any content."""
+        with self._lock:
+            buffers = self._buffers
+            # The first free one, so that what is in use stays few and warm.
+            for index in range(len(buffers)):
+                if _references(buffers, index) == _FREE:
+                    return memoryview(buffers[index])
+            buffer = _memory(self.block_size)
+            if len(buffers) < self._kept:
+                buffers.append(buffer)
+            return memoryview(buffer)
+
+
+def _memory(size: int) -> mmap.mmap:
+    """Anonymous memory: aligned to pages, as direct I/O demands; not shared with a fork."""
+    return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+
+
+def _references(buffers: list[mmap.mmap], index: int) -> int:
+    return sys.getrefcount(buffers[index])
+
+
+# What the count says of a buffer that only its list refers to: the interpreter's
+# own share in it differs between versions.
+_FREE = _references([_memory(mmap.PAGESIZE)], 0)

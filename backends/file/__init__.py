@@ -1,0 +1,20 @@
+"""The file driver: one file per image in directories of this machine or of a shared file system.
+
+The layout is Glance's, so that either service reads what the other wrote: the file
+is ``<data directory>/<image id>``, its location ``file://<data directory>/<image id>``.
+"""
+
+from __future__ import annotations
+
+from imagestore.backends.base import Driver
+from imagestore.backends.file.settings import FileSettings
+from imagestore.backends.file.store import FileStore
+
+__all__ = ["FileSettings", "FileStore", "driver"]
+
+driver = Driver(
+    name="file",
+    schemes=("file", "filesystem"),
+    settings=FileSettings,
+    create=FileStore,
+)

@@ -1,0 +1,74 @@
+"""From the errors of the operating system to those of a store."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+
+from imagestore.backends.errors import (
+    Exists,
+    Full,
+    InvalidLocation,
+    NotFound,
+    ReadOnly,
+    StoreError,
+    Unavailable,
+)
+
+_MEANING: dict[int, type[StoreError]] = {
+    errno.EEXIST: Exists,
+    errno.ENOSPC: Full,
+    errno.EDQUOT: Full,
+    errno.EFBIG: Full,
+    errno.EROFS: ReadOnly,
+    errno.EACCES: ReadOnly,
+    errno.EPERM: ReadOnly,
+}
+_MEANING_OF_A_PATH: dict[int, type[StoreError]] = {
+    errno.ENOENT: NotFound,
+    errno.ELOOP: InvalidLocation,  # a symbolic link, with O_NOFOLLOW
+    errno.EISDIR: InvalidLocation,
+    errno.EACCES: Unavailable,
+    errno.EPERM: Unavailable,
+}
+
+
+@contextlib.contextmanager
+def while_writing(store: str, url: str = "") -> Iterator[None]:
+    """Raise an ``OSError`` of the body as what it means for an object that is being written.
+
+    What has no better meaning (EIO, ESTALE, a directory that went away) is
+    ``Unavailable``.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise _meaning(error, _MEANING, store, url) from error
+
+
+@contextlib.contextmanager
+def while_using(store: str, url: str) -> Iterator[None]:
+    """The same for an object that is looked for at its location."""
+    try:
+        yield
+    except OSError as error:
+        raise _meaning(error, _MEANING_OF_A_PATH, store, url) from error
+
+
+@contextlib.contextmanager
+def while_removing(store: str, url: str) -> Iterator[None]:
+    """The same for an object that is being removed."""
+    try:
+        yield
+    except OSError as error:
+        raise _meaning(error, _MEANING_OF_A_PATH | _MEANING, store, url) from error
+
+
+def _meaning(
+    error: OSError, meaning: dict[int, type[StoreError]], store: str, url: str
+) -> StoreError:
+    number = error.errno or 0
+    kind = meaning.get(number, Unavailable)
+    return kind(os.strerror(number), store=store, url=url)

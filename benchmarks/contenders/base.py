@@ -1,0 +1,108 @@
+"""What a measure needs to know of a server, whichever it is."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.processes import ProcessTree
+
+HOST = "127.0.0.1"
+OWNER = "bench"
+"""The project and the user that all requests come from."""
+
+
+class BenchmarkError(RuntimeError):
+    """A server did not do what a measure needs; the measure is left out for it."""
+
+
+@dataclass(kw_only=True)
+class Contender(ABC):
+    """A running server."""
+
+    name: str
+    title: str
+    port: int
+    server: ProcessTree
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """What each request carries to say who asks."""
+    database: ProcessTree | None = None
+    """A database server of its own, whose CPU is counted apart."""
+    stop: Callable[[], None]
+
+    @abstractmethod
+    def new_upload(self) -> str:
+        """A path to PUT bytes to, once."""
+
+    @abstractmethod
+    def remove_upload(self, path: str) -> None:
+        """Delete what was uploaded to a path of :meth:`new_upload`."""
+
+    def address(self) -> dict[str, Any]:
+        """The part of a load generator's job that says where to and as whom."""
+        return {"host": HOST, "port": self.port, "headers": dict(self.headers)}
+
+    def call(
+        self, method: str, path: str, body: Any = None, kind: str = "application/json"
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """One request outside any measurement: status, headers, body."""
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=120)
+        headers = dict(self.headers)
+        data: bytes | Path | None = None
+        if body is not None:
+            headers["Content-Type"] = kind
+            data = body if isinstance(body, bytes | Path) else json.dumps(body).encode()
+        try:
+            if isinstance(data, Path):
+                headers["Content-Length"] = str(data.stat().st_size)
+                with data.open("rb") as source:
+                    connection.request(method, path, source, headers)
+                    response = connection.getresponse()
+            else:
+                connection.request(method, path, data, headers)
+                response = connection.getresponse()
+            content = response.read()
+        finally:
+            connection.close()
+        if response.status >= 300:
+            raise BenchmarkError(
+                f"{self.title}: {method} {path} was answered with {response.status} {content[:200]!r}"
+            )
+        return response.status, response.headers, content
+
+    def fetch(self, path: str) -> Any:
+        """The JSON document at ``path``."""
+        return json.loads(self.call("GET", path)[2])
+
+
+@dataclass(kw_only=True)
+class ImageService(Contender):
+    """A server of the Images API."""
+
+    def create(self, **attributes: Any) -> str:
+        """A new raw image; returns its path."""
+        attributes = {"disk_format": "raw", "container_format": "bare", **attributes}
+        return str(json.loads(self.call("POST", "/v2/images", attributes)[2])["self"])
+
+    def new_upload(self) -> str:
+        return self.create(name="upload") + "/file"
+
+    def remove_upload(self, path: str) -> None:
+        self.call("DELETE", path.removesuffix("/file"))
+
+
+@dataclass(kw_only=True)
+class FileServer(Contender):
+    """A server of plain files: the limit."""
+
+    def new_upload(self) -> str:
+        return f"/files/{uuid.uuid4()}"
+
+    def remove_upload(self, path: str) -> None:
+        self.call("DELETE", path)

@@ -1,0 +1,38 @@
+"""The peer: Glance 33 under uwsgi with MariaDB and the file store, as it is deployed.
+
+2 processes of 16 threads: its shipped 4 × 1 would hold four requests in all. uwsgi's
+``http-socket`` keeps no connection, so every request pays for a new one, as in production.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.contenders.base import OWNER, ImageService
+from benchmarks.processes import ProcessTree
+from tests.services import glance, mariadb
+
+THREADS = 16
+
+
+def start(
+    directory: Path, database: mariadb.MariaDB, *, name: str, title: str, chunk_size: int, workers: int
+) -> ImageService:
+    """Serve it with store chunks of ``chunk_size`` bytes; 65536 is its default."""
+    running = glance.start(
+        directory,
+        database=database.url,
+        processes=workers,
+        threads=THREADS,
+        chunk_size=chunk_size,
+        server="uwsgi",
+    )
+    return ImageService(
+        name=name,
+        title=title,
+        port=int(running.url.rpartition(":")[2]),
+        server=ProcessTree(running.pid),
+        database=ProcessTree(database.pid),
+        headers={"X-Auth-Token": f"{OWNER}:{OWNER}:member,reader"},
+        stop=running.stop,
+    )

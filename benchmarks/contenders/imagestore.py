@@ -1,0 +1,62 @@
+"""imagestore as its embedded default runs: SQLite and a file store in a data directory."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.contenders.base import HOST, OWNER, ImageService
+from benchmarks.processes import ProcessTree
+from tests.services import process
+
+CONFIGURATION = """\
+[DEFAULT]
+enabled_backends = file1:file
+
+[glance_store]
+default_backend = file1
+
+[file1]
+filesystem_store_datadir = {directory}/images
+
+[database]
+connection = {database}
+
+[paste_deploy]
+flavor = trusted-headers
+"""
+
+
+def start(
+    directory: Path, *, workers: int, populate: Callable[[str], None] | None = None
+) -> ImageService:
+    """Serve it; ``populate`` gets the URL of its empty database before it is served."""
+    directory = directory.resolve()
+    directory.mkdir(parents=True)
+    database = f"sqlite:///{directory}/imagestore.sqlite"
+    configuration, log = directory / "imagestore.conf", directory / "imagestore.log"
+    configuration.write_text(CONFIGURATION.format(directory=directory, database=database))
+    imagestore = [sys.executable, "-m", "imagestore"]
+    chosen = ["--config-file", str(configuration)]
+    subprocess.run([*imagestore, "db", "upgrade", *chosen], check=True, capture_output=True)
+    if populate is not None:
+        populate(database)
+    port = process.free_port()
+    listening = ["--port", str(port), "--workers", str(workers), "--data-dir", str(directory)]
+    running = process.spawn([*imagestore, "serve", *chosen, *listening], log)
+    process.wait_until(lambda: process.answers(f"http://{HOST}:{port}/readiness"), running, log)
+    return ImageService(
+        name="imagestore",
+        title="imagestore",
+        port=port,
+        server=ProcessTree(running.pid),
+        headers={
+            "X-Identity-Status": "Confirmed",
+            "X-User-Id": OWNER,
+            "X-Project-Id": OWNER,
+            "X-Roles": "member,reader",
+        },
+        stop=lambda: process.stop(running.pid, seconds=90),
+    )

@@ -1,0 +1,98 @@
+"""CPU time and memory of a running server, all its processes together, read from /proc."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class ProcessTree:
+    """A process and all its descendants, found anew at every look."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    def cpu(self) -> float:
+        """Seconds of CPU used so far, user and system, with children that ended already."""
+        return sum(_cpu(pid) for pid in self.pids())
+
+    def rss(self) -> int:
+        """Resident bytes; a page shared by two processes counts twice."""
+        return sum(_rss(pid) for pid in self.pids())
+
+    def pids(self) -> Iterator[int]:
+        """The process itself first, then those below it."""
+        found = [self.pid]
+        while found:
+            pid = found.pop()
+            yield pid
+            found.extend(_children(pid))
+
+
+class MemoryWatch:
+    """Samples the resident memory of a tree while the ``with`` block runs."""
+
+    def __init__(self, tree: ProcessTree, interval: float = 0.05) -> None:
+        self._tree = tree
+        self._interval = interval
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self.before = 0
+        """Bytes when the block began."""
+        self.peak = 0
+        """The largest sample, in bytes."""
+
+    def __enter__(self) -> Self:
+        self.before = self.peak = self._tree.rss()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    @property
+    def growth(self) -> int:
+        """Bytes by which the peak lies above the start."""
+        return self.peak - self.before
+
+    def _watch(self) -> None:
+        while not self._ended.wait(self._interval):
+            self.peak = max(self.peak, self._tree.rss())
+
+
+def _children(pid: int) -> list[int]:
+    found: list[int] = []
+    try:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            found += map(int, (task / "children").read_text().split())
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    return found
+
+
+def _cpu(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    return sum(map(int, fields[11:15])) / _TICKS  # utime, stime, cutime, cstime
+
+
+def _rss(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
+    except (FileNotFoundError, ProcessLookupError):
+        return 0

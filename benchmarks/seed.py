@@ -1,0 +1,125 @@
+"""The same ten thousand images for every contender, written into its database in bulk.
+
+Both services have the same tables, so one set of rows serves both: active raw images
+of one project, each with five properties, two tags and a location. Property
+``os_version`` and the first tag select one image in a hundred.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import MetaData, create_engine, text
+
+from benchmarks.contenders.base import OWNER
+
+COUNT = 10_000
+BEGINNING = datetime(2025, 1, 1, tzinfo=UTC).replace(tzinfo=None)
+STORE = "file1"
+TABLES = ("images", "image_properties", "image_tags", "image_locations")
+BATCH = 1000
+
+Row = dict[str, Any]
+
+
+def identifier(number: int) -> str:
+    """The id of an image."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"imagestore-benchmark-{number}"))
+
+
+def name(number: int) -> str:
+    """The name of an image; no two have the same."""
+    return f"image-{number:05}"
+
+
+def version(number: int) -> str:
+    """The property ``os_version``: a hundredth of the images share one."""
+    return f"{number * 7 % 100}.04"
+
+
+def tag(number: int) -> str:
+    """The first tag: a hundredth of the images share one."""
+    return f"build-{number * 3 % 100}"
+
+
+def populate(url: str, count: int = COUNT) -> None:
+    """Insert the images through a synchronous SQLAlchemy ``url`` and refresh its statistics."""
+    engine = create_engine(url)
+    metadata = MetaData()
+    metadata.reflect(engine, only=TABLES)
+    try:
+        with engine.begin() as connection:
+            for first in range(0, count, BATCH):
+                numbers = range(first, min(first + BATCH, count))
+                for table, rows in _rows(numbers).items():
+                    connection.execute(metadata.tables[table].insert(), rows)
+        with engine.begin() as connection:
+            if engine.dialect.name == "sqlite":
+                connection.execute(text("ANALYZE"))
+            else:
+                for table in TABLES:
+                    connection.execute(text(f"ANALYZE TABLE {table}"))
+    finally:
+        engine.dispose()
+
+
+def _rows(numbers: range) -> dict[str, list[Row]]:
+    rows: dict[str, list[Row]] = {table: [] for table in TABLES}
+    for number in numbers:
+        # not in the order of their numbers, as no index should be luckily sorted
+        created = BEGINNING + timedelta(seconds=number * 7919 % COUNT)
+        stamps = {"created_at": created, "updated_at": created, "deleted": False}
+        of_image = {"image_id": identifier(number), **stamps}
+        rows["images"].append(_image(number, stamps))
+        rows["image_properties"] += [
+            {**of_image, "name": key, "value": value} for key, value in _properties(number)
+        ]
+        rows["image_tags"] += [
+            {**of_image, "value": value} for value in (tag(number), f"team-{number % 37}")
+        ]
+        rows["image_locations"].append(
+            {
+                **of_image,
+                "value": f"file:///var/lib/images/{identifier(number)}",
+                "meta_data": json.dumps({"store": STORE}),
+                "status": "active",
+            }
+        )
+    return rows
+
+
+def _image(number: int, stamps: Row) -> Row:
+    digest = hashlib.sha512(str(number).encode()).hexdigest()
+    size = (1 << 20) + number * 6007 % COUNT * 4096
+    return {
+        "id": identifier(number),
+        "name": name(number),
+        "size": size,
+        "virtual_size": size,
+        "status": "active",
+        "disk_format": "raw",
+        "container_format": "bare",
+        "checksum": digest[:32],
+        "owner": OWNER,
+        "min_disk": 0,
+        "min_ram": 0,
+        "protected": False,
+        "visibility": "private" if number % 2 else "shared",
+        "os_hidden": False,
+        "os_hash_algo": "sha512",
+        "os_hash_value": digest,
+        **stamps,
+    }
+
+
+def _properties(number: int) -> Iterator[tuple[str, str]]:
+    yield "architecture", ("x86_64", "aarch64")[number % 2]
+    yield "build_id", uuid.uuid5(uuid.NAMESPACE_URL, str(number)).hex
+    yield "hw_disk_bus", ("virtio", "scsi", "ide")[number % 3]
+    yield "os_distro", ("debian", "ubuntu", "fedora", "rocky", "alpine")[number % 5]
+    yield "os_version", version(number)

@@ -1,0 +1,48 @@
+"""One line for every request: who asked for what, and what came of it."""
+
+from __future__ import annotations
+
+import logging
+
+from aiohttp import web
+from aiohttp.abc import AbstractAccessLogger
+
+request_id = web.RequestKey("request_id", str)
+"""Set by the API for each request; the log line is written after the handler has gone."""
+project_id = web.RequestKey("project_id", str)
+"""Set by the API once the caller is known."""
+
+log = logging.getLogger("imagestore.access")
+
+
+class AccessLogger(AbstractAccessLogger):
+    """Writes to the logger ``imagestore.access``; ``facts`` hold the same for JSON."""
+
+    @property
+    def enabled(self) -> bool:
+        return log.isEnabledFor(logging.INFO)
+
+    def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
+        """``time``: seconds from the first byte of the request to the last of the response."""
+        path = request.path_qs
+        project = request.get(project_id, "-")
+        facts = {
+            "method": request.method,
+            "path": path,
+            "status": response.status,
+            "bytes": response.body_length,
+            "seconds": round(time, 4),
+            "project": project,
+            "remote": request.remote or "-",
+        }
+        log.info(
+            "%s %s %s %s %d bytes %.4f s project %s",
+            facts["remote"],
+            facts["method"],
+            path,
+            facts["status"],
+            facts["bytes"],
+            time,
+            project,
+            extra={"request_id": request.get(request_id, "-"), "facts": facts},
+        )

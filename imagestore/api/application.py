@@ -1,0 +1,53 @@
+"""The web application: middleware, routes, and what handlers need, put together."""
+
+from __future__ import annotations
+
+import logging
+
+from aiohttp import web
+
+from imagestore.api import errors, health, keys, request_id, versions
+from imagestore.api.v2 import info
+from imagestore.api.v2.documents import documents
+from imagestore.api.v2.images import schema_key, view_key
+from imagestore.api.v2.routes import routes
+from imagestore.api.v2.schemas import ImageSchema
+from imagestore.api.v2.views import ImageView
+from imagestore.backends.blocks import BlockPool
+from imagestore.catalog.catalog import Catalog
+from imagestore.config.settings import Settings
+from imagestore.identity.sources import IdentitySource
+from imagestore.stores import Stores
+
+log = logging.getLogger(__name__)
+
+MAX_DOCUMENT = 8 << 20
+"""Bytes of a request body that is not image data."""
+
+_WITHOUT_IDENTITY = frozenset({"/healthcheck", "/readiness"})
+
+
+def build(
+    settings: Settings, catalog: Catalog, stores: Stores, identity: IdentitySource
+) -> web.Application:
+    """The application that serves ``catalog``; starting and stopping it is for ``app``."""
+    app = web.Application(
+        client_max_size=MAX_DOCUMENT,
+        middlewares=[
+            request_id.middleware(settings.server.max_request_id_length),
+            errors.middleware,
+            _identify(identity),
+        ],
+        handler_args={"keepalive_timeout": settings.server.keepalive_timeout},
+    )
+    app[keys.settings] = settings
+    app[keys.catalog] = catalog
+    app[keys.stores] = stores
+    app[keys.pool] = BlockPool()
+    app[schema_key] = ImageSchema(settings.images)
+    app[view_key] = ImageView(settings.images, stores, catalog.images.may_see_locations)
+    app[info.schemas_key] = documents(settings.images)
+    app.router.add_get("/healthcheck", health.healthcheck)
+    app.router.add_get("/readiness", health.readiness, allow_head=False)
+    app.add_routes(routes())
+    return app

@@ -1,0 +1,57 @@
+"""``/healthcheck`` as load balancers of the peer know it, and readiness beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from aiohttp import web
+
+from imagestore.api import keys
+from imagestore.api.reply import json_reply
+
+log = logging.getLogger(__name__)
+
+_READY_WITHIN = 5.0
+"""Seconds that the database and the default store are given to answer."""
+
+
+async def healthcheck(request: web.Request) -> web.Response:
+    """Whether this process takes requests: 200 ``OK``, or 503 where an operator says so."""
+    switch = request.app[keys.settings].server.healthcheck_disable_file
+    if switch is not None and await asyncio.to_thread(switch.exists):
+        return _answer(request, 503, "DISABLED BY FILE")
+    return _answer(request, 200, "OK")
+
+
+async def readiness(request: web.Request) -> web.Response:
+    """Whether the database and the default store answer: 200, or 503 with the reasons."""
+    catalog = request.app[keys.catalog]
+    reasons = []
+    for name, probe in (
+        ("database", catalog.health.database),
+        ("default store", catalog.health.default_store),
+    ):
+        try:
+            async with asyncio.timeout(_READY_WITHIN):
+                await probe()
+        except Exception as error:
+            log.error("not ready: %s: %r", name, error)
+            reasons.append(f"{name} does not answer")
+    body = {"ready": not reasons, "reasons": reasons}
+    return json_reply(body, 503 if reasons else 200)
+
+
+def _answer(request: web.Request, status: int, word: str) -> web.Response:
+    if request.method == "HEAD":
+        return web.Response(status=204 if status == 200 else status)
+    accept = request.headers.get("Accept", "")
+    if "application/json" in accept:
+        return json_reply({"detailed": False, "reasons": [word]}, status)
+    if "text/html" in accept:
+        page = (
+            "<!doctype html><html><head><title>Healthcheck</title></head>"
+            f"<body><h1>{word}</h1></body></html>"
+        )
+        return web.Response(text=page, status=status, content_type="text/html")
+    return web.Response(text=word, status=status)

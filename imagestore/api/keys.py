@@ -1,0 +1,18 @@
+"""What handlers find in the application and in a request, by typed keys."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from imagestore.backends.blocks import BlockPool
+from imagestore.catalog.catalog import Catalog
+from imagestore.config.settings import Settings
+from imagestore.identity.caller import Caller
+from imagestore.stores import Stores
+
+catalog = web.AppKey("catalog", Catalog)
+settings = web.AppKey("settings", Settings)
+stores = web.AppKey("stores", Stores)
+pool = web.AppKey("pool", BlockPool)
+
+caller = web.RequestKey("caller", Caller)

@@ -1,0 +1,116 @@
+"""``/v2/images/{id}/file``: the bytes of an image, in and out."""
+
+from __future__ import annotations
+
+import logging
+from typing import BinaryIO
+
+from aiohttp import web
+
+from imagestore.api import keys, ranges
+from imagestore.api.body import read_blocks, refuse_body
+from imagestore.api.reply import no_content
+from imagestore.api.sendfile import send_file
+from imagestore.catalog.downloads import Download
+from imagestore.errors import Invalid, Unavailable, Unsupported
+
+log = logging.getLogger(__name__)
+
+
+async def expect_continue(request: web.Request) -> None:
+    """``Expect: 100-continue`` is answered when the upload is let in, not before."""
+
+
+async def upload(request: web.Request) -> web.Response:
+    if request.content_type != "application/octet-stream" or (
+        "Content-Type" not in request.headers
+    ):
+        raise Unsupported("The data of an image is sent as application/octet-stream.")
+    app = request.app
+    timeout = app[keys.settings].server.progress_timeout
+    source = read_blocks(request, app[keys.pool], timeout=timeout)
+    await app[keys.catalog].uploads.upload(
+        request[keys.caller],
+        request.match_info["image_id"],
+        source,
+        size=_announced_size(request),
+        store=request.headers.get("X-Image-Meta-Store"),
+    )
+    response = no_content()
+    if request.transport is not None and not request.transport.is_reading():
+        response.force_close()
+    return response
+
+
+def _announced_size(request: web.Request) -> int | None:
+    """How many bytes the client says the image has; None if it does not say."""
+    declared = request.headers.get("x-openstack-image-size")
+    if declared is None:
+        return request.content_length
+    if not (declared.isascii() and declared.strip().isdecimal()):
+        raise Invalid("x-openstack-image-size must be a number of bytes.")
+    return int(declared)
+
+
+async def download(request: web.Request) -> web.StreamResponse:
+    refuse_body(request)
+    prefer = tuple(name for name in request.query.get("prefer", "").split(",") if name)
+    found = await request.app[keys.catalog].downloads.find(
+        request[keys.caller], request.match_info["image_id"], prefer
+    )
+    if found is None:
+        return no_content()
+    image = found.image
+    etag = f'"{image.os_hash_value or image.checksum}"' if image.checksum else None
+    answer = ranges.choose(request.headers, found.size, etag)
+    headers = {"Content-Type": "application/octet-stream", "Accept-Ranges": "bytes"}
+    if etag:
+        headers["ETag"] = etag
+    if answer.status not in (200, 206):
+        return web.Response(status=answer.status, headers=headers | answer.headers)
+    headers["Content-Length"] = str(answer.length)
+    if image.checksum and answer.length == found.size:
+        headers["Content-MD5"] = image.checksum
+    response = web.StreamResponse(status=answer.status, headers=headers | answer.headers)
+    if request.method == "HEAD" or not answer.length:
+        await response.prepare(request)
+        return response
+    await _send(request, response, found, answer.offset, answer.length)
+    return response
+
+
+async def _send(
+    request: web.Request, response: web.StreamResponse, found: Download, offset: int, length: int
+) -> None:
+    file = await found.open_file()
+    if file is not None and _kernel_can_send(request):
+        with file:
+            await _send_file(request, response, file, offset, length)
+        return
+    if file is not None:
+        file.close()
+    async with found.blocks(offset, length) as blocks:
+        await response.prepare(request)
+        async for block in blocks:
+            await response.write(block)
+
+
+def _kernel_can_send(request: web.Request) -> bool:
+    return request.transport is not None and not request.secure
+
+
+async def _send_file(
+    request: web.Request, response: web.StreamResponse, file: BinaryIO, offset: int, length: int
+) -> None:
+    await response.prepare(request)
+    transport = request.transport
+    if transport is None:
+        raise ConnectionResetError("the client went away")
+    timeout = request.app[keys.settings].server.progress_timeout
+    try:
+        await send_file(transport, file.fileno(), offset, length, timeout=timeout)
+    except (OSError, EOFError) as error:
+        # The status is sent; all that can still be said is that the answer is not whole.
+        log.info("download of %s broke off: %s", request.path, error)
+        transport.abort()
+        raise ConnectionResetError("the response could not be completed") from error

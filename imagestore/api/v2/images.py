@@ -1,0 +1,101 @@
+"""``/v2/images``: create, list, show, change, delete."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from imagestore.api import keys
+from imagestore.api.body import read_bytes, read_json, refuse_body
+from imagestore.api.reply import json_reply, no_content
+from imagestore.api.v2 import listing, patch
+from imagestore.api.v2.schemas import ImageSchema
+from imagestore.api.v2.views import ImageView
+from imagestore.api.versions import base_url
+
+schema_key = web.AppKey("image_schema", ImageSchema)
+view_key = web.AppKey("image_view", ImageView)
+
+
+async def create(request: web.Request) -> web.Response:
+    app = request.app
+    draft = app[schema_key].validate_create(await read_json(request))
+    caller = request[keys.caller]
+    image = await app[keys.catalog].images.create(caller, draft)
+    headers = {"Location": f"{base_url(request)}/v2/images/{image.id}"}
+    if methods := app[keys.settings].images.enabled_import_methods:
+        headers["OpenStack-image-import-methods"] = ",".join(methods)
+    if app[keys.stores].multiple:
+        headers["OpenStack-image-store-ids"] = ",".join(app[keys.stores].names)
+    return json_reply(app[view_key].show(image, caller), 201, headers)
+
+
+async def index(request: web.Request) -> web.Response:
+    app = request.app
+    caller = request[keys.caller]
+    query = listing.parse(request.query, app[keys.settings].limits)
+    images = await app[keys.catalog].images.list(caller, query)
+    view = app[view_key]
+    body = {
+        "images": [view.show(image, caller) for image in images],
+        **listing.links(request.path, request.query, images, query.limit),
+        "schema": "/v2/schemas/images",
+    }
+    return json_reply(body)
+
+
+async def show(request: web.Request) -> web.Response:
+    refuse_body(request)
+    caller = request[keys.caller]
+    image = await request.app[keys.catalog].images.show(caller, request.match_info["image_id"])
+    return json_reply(request.app[view_key].show(image, caller))
+
+
+async def change(request: web.Request) -> web.Response:
+    caller = request[keys.caller]
+    content_type = request.headers.get("Content-Type", "")
+    changes = patch.parse(content_type, await read_bytes(request))
+    changes = request.app[schema_key].validate_changes(changes)
+    image = await request.app[keys.catalog].images.change(
+        caller, request.match_info["image_id"], changes
+    )
+    return json_reply(request.app[view_key].show(image, caller))
+
+
+async def delete(request: web.Request) -> web.Response:
+    refuse_body(request)
+    await request.app[keys.catalog].deletions.delete(
+        request[keys.caller], request.match_info["image_id"]
+    )
+    return no_content()
+
+
+async def deactivate(request: web.Request) -> web.Response:
+    refuse_body(request)
+    await request.app[keys.catalog].images.deactivate(
+        request[keys.caller], request.match_info["image_id"]
+    )
+    return no_content()
+
+
+async def reactivate(request: web.Request) -> web.Response:
+    refuse_body(request)
+    await request.app[keys.catalog].images.reactivate(
+        request[keys.caller], request.match_info["image_id"]
+    )
+    return no_content()
+
+
+async def add_tag(request: web.Request) -> web.Response:
+    refuse_body(request)
+    await request.app[keys.catalog].tags.add(
+        request[keys.caller], request.match_info["image_id"], request.match_info["tag"]
+    )
+    return no_content()
+
+
+async def remove_tag(request: web.Request) -> web.Response:
+    refuse_body(request)
+    await request.app[keys.catalog].tags.remove(
+        request[keys.caller], request.match_info["image_id"], request.match_info["tag"]
+    )
+    return no_content()

@@ -1,0 +1,54 @@
+"""``/v2/info`` and ``/v2/schemas``: what this service can do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+
+from imagestore.api import keys
+from imagestore.api.body import refuse_body
+from imagestore.api.reply import json_reply
+from imagestore.errors import NotFound
+
+schemas_key = web.AppKey("schemas", dict[str, dict[str, Any]])
+
+
+async def import_methods(request: web.Request) -> web.Response:
+    refuse_body(request)
+    methods = request.app[keys.settings].images.enabled_import_methods
+    body = {
+        "import-methods": {
+            "description": "Import methods available.",
+            "type": "array",
+            "value": list(methods),
+        }
+    }
+    return json_reply(body)
+
+
+async def stores(request: web.Request) -> web.Response:
+    refuse_body(request)
+    configured = request.app[keys.stores]
+    if not configured.multiple:
+        raise NotFound("Multi backend is not supported at this site.")
+    listed = []
+    for section in configured.sections:
+        # Strings, not booleans, and absent where false: that is the API.
+        entry = {"id": section.name}
+        if section.description:
+            entry["description"] = section.description
+        if section.name == configured.default.name:
+            entry["default"] = "true"
+        if not configured.is_writable(section.name):
+            entry["read-only"] = "true"
+        listed.append(entry)
+    return json_reply({"stores": listed})
+
+
+async def schema(request: web.Request) -> web.Response:
+    try:
+        document = request.app[schemas_key][request.match_info["name"]]
+    except KeyError:
+        raise NotFound(f"There is no schema {request.match_info['name']}.") from None
+    return json_reply(document)

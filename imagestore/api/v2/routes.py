@@ -1,0 +1,36 @@
+"""The routes of version 2."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from imagestore.api.v2 import data, images, info, members
+
+_IMAGE = "/v2/images/{image_id}"
+_MEMBERS = _IMAGE + "/members"
+
+
+def routes() -> Sequence[web.RouteDef]:
+    return [
+        web.post("/v2/images", images.create),
+        web.get("/v2/images", images.index, allow_head=False),
+        web.get(_IMAGE, images.show, allow_head=False),
+        web.patch(_IMAGE, images.change),
+        web.delete(_IMAGE, images.delete),
+        web.put(_IMAGE + "/file", data.upload, expect_handler=data.expect_continue),
+        web.get(_IMAGE + "/file", data.download),
+        web.post(_IMAGE + "/actions/deactivate", images.deactivate),
+        web.post(_IMAGE + "/actions/reactivate", images.reactivate),
+        web.put(_IMAGE + "/tags/{tag}", images.add_tag),
+        web.delete(_IMAGE + "/tags/{tag}", images.remove_tag),
+        web.get(_MEMBERS, members.index, allow_head=False),
+        web.post(_MEMBERS, members.add),
+        web.get(_MEMBERS + "/{member_id}", members.show, allow_head=False),
+        web.put(_MEMBERS + "/{member_id}", members.set_status),
+        web.delete(_MEMBERS + "/{member_id}", members.remove),
+        web.get("/v2/info/import", info.import_methods, allow_head=False),
+        web.get("/v2/info/stores", info.stores, allow_head=False),
+        web.get("/v2/schemas/{name:metadefs/[^/]+|[^/]+}", info.schema, allow_head=False),
+    ]

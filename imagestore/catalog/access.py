@@ -1,0 +1,56 @@
+"""Which image is meant, and may this caller do that to it?
+
+What a caller may not see does not exist for him: every refusal on an image that
+he cannot see is :class:`NotFound`, on one that he can see :class:`Forbidden`.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from imagestore.database import images
+from imagestore.database.images import ImageRow
+from imagestore.errors import Forbidden, NotFound
+from imagestore.identity.caller import Caller
+from imagestore.identity.policy import Policy, image_target
+from imagestore.image import Image, can_see
+
+
+def not_found(image_id: str) -> NotFound:
+    return NotFound(f"No image found with ID {image_id}")
+
+
+def require_writer(caller: Caller) -> None:
+    """Raise unless the caller may change anything at all."""
+    if caller.read_only:
+        raise Forbidden("This caller may only read.")
+
+
+class Access:
+    """Finds images as one caller sees them, and asks the policy."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+
+    def find(self, conn: Connection, caller: Caller, image_id: str) -> ImageRow:
+        """The image with its membership of the caller's project; else :class:`NotFound`."""
+        row = images.get(conn, image_id, project_id=caller.project_id)
+        if row is None or not self._visible(caller, row):
+            raise not_found(image_id)
+        return row
+
+    def require(self, rule: str, caller: Caller, row: ImageRow) -> None:
+        """Raise unless the policy allows ``rule`` on the image."""
+        if not self.policy.allows(rule, caller, image_target(row.image, row.membership)):
+            raise Forbidden(f"The policy does not allow {rule} on image {row.image.id}.")
+
+    def allows(self, rule: str, caller: Caller, image: Image) -> bool:
+        return self.policy.allows(rule, caller, image_target(image, None))
+
+    def _visible(self, caller: Caller, row: ImageRow) -> bool:
+        return can_see(
+            row.image,
+            caller.project_id,
+            is_admin=caller.is_admin,
+            is_member=row.membership is not None,
+        ) and self.policy.allows("get_image", caller, image_target(row.image, row.membership))

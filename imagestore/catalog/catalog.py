@@ -1,0 +1,27 @@
+"""The one doorway: every operation that the API, the workers and the CLI share."""
+
+from __future__ import annotations
+
+from imagestore.catalog.deletions import Deletions
+from imagestore.catalog.downloads import Downloads
+from imagestore.catalog.health import Health
+from imagestore.catalog.images import Images
+from imagestore.catalog.members import Members
+from imagestore.catalog.parts import Parts
+from imagestore.catalog.recovery import Recovery
+from imagestore.catalog.tags import Tags
+from imagestore.catalog.uploads import Uploads
+
+
+class Catalog:
+    """The operations by resource, over one set of parts."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.images = Images(parts)
+        self.members = Members(parts)
+        self.tags = Tags(parts)
+        self.uploads = Uploads(parts)
+        self.downloads = Downloads(parts)
+        self.deletions = Deletions(parts)
+        self.recovery = Recovery(parts, self.uploads, self.deletions)
+        self.health = Health(parts)

@@ -1,0 +1,108 @@
+"""Members: the projects that a shared image is offered to."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from imagestore.catalog.access import Access, require_writer
+from imagestore.catalog.limits import require_within
+from imagestore.catalog.parts import Parts, now
+from imagestore.database import members
+from imagestore.database.images import ImageRow
+from imagestore.errors import Forbidden, Invalid, NotFound
+from imagestore.identity.caller import Caller
+from imagestore.image import Member, MemberStatus, Visibility
+
+MAX_ID_LENGTH = 255
+
+
+class Members:
+    """The operations on the members of one image."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._database = parts.database
+        self._quota = parts.settings.limits.image_member_quota
+        self._access = Access(parts.policy)
+
+    async def list(self, caller: Caller, image_id: str) -> list[Member]:
+        """All members for those who own the image; a member sees only itself."""
+        return await self._database.read(self._list, caller, image_id)
+
+    async def show(self, caller: Caller, image_id: str, member_id: str) -> Member:
+        try:
+            return await self._database.read(self._show, caller, image_id, member_id)
+        except Forbidden as error:
+            # Whether an image has this member is not for everybody to know.
+            raise _no_member(image_id, member_id) from error
+
+    async def add(self, caller: Caller, image_id: str, member_id: str) -> Member:
+        require_writer(caller)
+        return await self._database.write(self._add, caller, image_id, member_id)
+
+    async def set_status(
+        self, caller: Caller, image_id: str, member_id: str, status: MemberStatus
+    ) -> Member:
+        """Accept or reject; for the member project itself and administrators."""
+        require_writer(caller)
+        return await self._database.write(self._set_status, caller, image_id, member_id, status)
+
+    async def remove(self, caller: Caller, image_id: str, member_id: str) -> None:
+        require_writer(caller)
+        await self._database.write(self._remove, caller, image_id, member_id)
+
+    def _shared(self, conn: Connection, caller: Caller, image_id: str) -> ImageRow:
+        row = self._access.find(conn, caller, image_id)
+        if row.image.visibility is not Visibility.SHARED:
+            raise Forbidden("Only shared images have members.")
+        return row
+
+    def _list(self, conn: Connection, caller: Caller, image_id: str) -> list[Member]:
+        row = self._shared(conn, caller, image_id)
+        self._access.require("get_members", caller, row)
+        found = members.list(conn, image_id)
+        if caller.is_admin or caller.project_id == row.image.owner:
+            return found
+        return [member for member in found if member.member_id == caller.project_id]
+
+    def _show(self, conn: Connection, caller: Caller, image_id: str, member_id: str) -> Member:
+        row = self._shared(conn, caller, image_id)
+        return self._find(conn, caller, row, member_id)
+
+    def _find(self, conn: Connection, caller: Caller, row: ImageRow, member_id: str) -> Member:
+        self._access.require("get_member", caller, row)
+        member = members.get(conn, row.image.id, member_id)
+        foreign = caller.project_id not in (row.image.owner, member_id)
+        if member is None or (foreign and not caller.is_admin):
+            raise _no_member(row.image.id, member_id)
+        return member
+
+    def _add(self, conn: Connection, caller: Caller, image_id: str, member_id: str) -> Member:
+        row = self._shared(conn, caller, image_id)
+        self._access.require("add_member", caller, row)
+        if not member_id or len(member_id) > MAX_ID_LENGTH:
+            raise Invalid(f"A member is a project id of 1 to {MAX_ID_LENGTH} characters.")
+        require_within(self._quota, members.count(conn, image_id) + 1, "members")
+        moment = now()
+        member = Member(image_id, member_id, MemberStatus.PENDING, moment, moment)
+        members.insert(conn, member)
+        return member
+
+    def _set_status(
+        self, conn: Connection, caller: Caller, image_id: str, member_id: str, status: MemberStatus
+    ) -> Member:
+        row = self._shared(conn, caller, image_id)
+        member = self._find(conn, caller, row, member_id)
+        self._access.require("modify_member", caller, row)
+        moment = now()
+        members.set_status(conn, image_id, member_id, status, moment)
+        return Member(image_id, member_id, status, member.created_at, moment)
+
+    def _remove(self, conn: Connection, caller: Caller, image_id: str, member_id: str) -> None:
+        row = self._shared(conn, caller, image_id)
+        self._find(conn, caller, row, member_id)
+        self._access.require("delete_member", caller, row)
+        members.remove(conn, image_id, member_id)
+
+
+def _no_member(image_id: str, member_id: str) -> NotFound:
+    return NotFound(f"{member_id} not found in the member list of the image {image_id}.")

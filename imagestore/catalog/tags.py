@@ -1,0 +1,50 @@
+"""Tags: labels on an image, a set."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from imagestore.catalog.access import Access, require_writer
+from imagestore.catalog.limits import require_within
+from imagestore.catalog.parts import Parts, now
+from imagestore.database import images, tags
+from imagestore.errors import Invalid, NotFound
+from imagestore.identity.caller import Caller
+
+MAX_LENGTH = 255
+
+
+class Tags:
+    """The operations on the tags of one image."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._database = parts.database
+        self._quota = parts.settings.limits.image_tag_quota
+        self._access = Access(parts.policy)
+
+    async def add(self, caller: Caller, image_id: str, tag: str) -> None:
+        """Put the tag on the image; one that is there already is no error."""
+        require_writer(caller)
+        if len(tag) > MAX_LENGTH:
+            raise Invalid(f"A tag has at most {MAX_LENGTH} characters, this one {len(tag)}.")
+        await self._database.write(self._add, caller, image_id, tag)
+
+    async def remove(self, caller: Caller, image_id: str, tag: str) -> None:
+        require_writer(caller)
+        await self._database.write(self._remove, caller, image_id, tag)
+
+    def _add(self, conn: Connection, caller: Caller, image_id: str, tag: str) -> None:
+        row = self._access.find(conn, caller, image_id)
+        self._access.require("modify_image", caller, row)
+        if tag in row.image.tags:
+            return
+        require_within(self._quota, len(row.image.tags) + 1, "tags")
+        tags.add(conn, image_id, tag)
+        images.update(conn, image_id, {"updated_at": now()})
+
+    def _remove(self, conn: Connection, caller: Caller, image_id: str, tag: str) -> None:
+        row = self._access.find(conn, caller, image_id)
+        self._access.require("modify_image", caller, row)
+        if not tags.remove(conn, image_id, tag):
+            raise NotFound(f"Image {image_id} has no tag '{tag}'.")
+        images.update(conn, image_id, {"updated_at": now()})

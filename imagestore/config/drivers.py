@@ -1,0 +1,36 @@
+"""The drivers that are installed, found through the entry-point group ``imagestore.drivers``."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import entry_points
+
+from imagestore.backends.base import Driver
+from imagestore.errors import ConfigurationError
+
+GROUP = "imagestore.drivers"
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """Types of stores that can be configured, sorted."""
+    return tuple(sorted({entry.name for entry in entry_points(group=GROUP)}))
+
+
+@cache
+def get(name: str) -> Driver:
+    """The driver of a type of store; :class:`ConfigurationError` if there is none."""
+    found = tuple(entry_points(group=GROUP, name=name))
+    if not found:
+        raise ConfigurationError(
+            f"There is no driver for stores of type {name!r}; installed: {', '.join(names())}."
+        )
+    try:
+        driver = found[0].load()
+    except ImportError as error:
+        raise ConfigurationError(
+            f"The driver for stores of type {name!r} cannot be loaded: {error}"
+        ) from error
+    if not isinstance(driver, Driver):
+        raise ConfigurationError(f"{found[0].value} is not a driver of imagestore.")
+    return driver

@@ -1,0 +1,191 @@
+"""From files, environment and command line to :class:`imagestore.config.settings.Settings`."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+from imagestore.config import arguments, store_sections
+from imagestore.config.options import OPTIONS
+from imagestore.config.settings import (
+    Database,
+    Identity,
+    Images,
+    Limits,
+    Logging,
+    Server,
+    Settings,
+)
+from imagestore.config.source import Source
+
+_CACHE_PARTS = ("caching", "cachemanagement")
+_FLAVORS = ("", "trusted-headers", "keystone")
+_OPTIONAL_PATH = Path | None
+
+T = TypeVar("T")
+
+
+def load(args: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read the configuration.
+
+    ``args`` are those of :mod:`imagestore.config.arguments`. Nothing is created
+    or connected to. What cannot be used is a :class:`ConfigurationError` that
+    names section, option and place; what is merely not known is in ``warnings``.
+    """
+    warnings: list[str] = []
+    with _deprecations(warnings):
+        source = Source(arguments.parse(args, environ), environ)
+        for option in OPTIONS:
+            source.register(option.group, [option.opt])
+        data_dir = _data_dir(source, environ)
+        settings = Settings(
+            data_dir=data_dir,
+            server=_server(source),
+            limits=_build(source, Limits),
+            images=_images(source),
+            identity=_identity(source, warnings),
+            database=_database(source, data_dir),
+            stores=store_sections.read(source, data_dir, warnings),
+            logging=_logging(source),
+        )
+    return replace(settings, warnings=(*warnings, *source.unknown()))
+
+
+def default_data_dir(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where data goes when nobody says otherwise."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/imagestore")
+    base = environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local/share") / "imagestore"
+
+
+def _build(source: Source, into: type[T]) -> T:
+    """The dataclass with every field that is an option; the others keep their defaults."""
+    hints = get_type_hints(into)
+    values = {
+        option.attribute: _typed(source.value(option.group, option.opt.dest), hints[option.attribute])
+        for option in OPTIONS
+        if option.into is into
+    }
+    return into(**values)
+
+
+def _typed(value: Any, hint: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(value)
+    if hint == _OPTIONAL_PATH:
+        return Path(value).expanduser() if value else None
+    return value
+
+
+def _data_dir(source: Source, environ: Mapping[str, str]) -> Path:
+    configured = source.value("imagestore", "data_dir")
+    path = Path(configured).expanduser() if configured else default_data_dir(environ)
+    return path.absolute()
+
+
+def _server(source: Source) -> Server:
+    server = _build(source, Server)
+    if server.key_file and not server.cert_file:
+        raise source.error("DEFAULT", "key_file", "is of no use without cert_file")
+    for name in ("cert_file", "key_file"):
+        path = getattr(server, name)
+        if path and not os.access(path, os.R_OK):
+            raise source.error("DEFAULT", name, f"{path} cannot be read")
+    if "disable_by_file" not in source.value("healthcheck", "backends"):
+        server = replace(server, healthcheck_disable_file=None)
+    return replace(server, workers=server.workers or os.cpu_count() or 1)
+
+
+def _images(source: Source) -> Images:
+    return replace(_build(source, Images), schema_file=_beside(source, "schema-image.json"))
+
+
+def _identity(source: Source, warnings: list[str]) -> Identity:
+    identity = _build(source, Identity)
+    if identity.policy_file is None:
+        policy_file = _beside(source, "policy.yaml")
+    else:
+        policy_file = _found(source, identity.policy_file)
+        if not policy_file.exists():
+            warnings.append(
+                f"[oslo_policy] policy_file: {policy_file} does not exist; "
+                "the built-in rules are in force."
+            )
+    directories = [Path(name) for name in source.value("oslo_policy", "policy_dirs")]
+    return replace(
+        identity,
+        flavor=_flavor(source, warnings),
+        policy_file=policy_file,
+        policy_dirs=tuple(_found(source, directory) for directory in directories)
+        if source.files or source.is_set("oslo_policy", "policy_dirs")
+        else (),
+    )
+
+
+def _flavor(source: Source, warnings: list[str]) -> str:
+    """The way of authentication that the flavor names; an unknown one must not mean none."""
+    whole = source.value("paste_deploy", "flavor")
+    parts = [part for part in whole.split("+") if part]
+    for part in parts:
+        if part in _CACHE_PARTS:
+            warnings.append(f"[paste_deploy] flavor: {part} is not available; no effect.")
+    rest = "+".join(part for part in parts if part not in _CACHE_PARTS)
+    if rest not in _FLAVORS:
+        known = ", ".join(flavor for flavor in _FLAVORS if flavor)
+        raise source.error("paste_deploy", "flavor", f"{whole!r} is not known (empty, {known})")
+    return rest
+
+
+def _database(source: Source, data_dir: Path) -> Database:
+    database = _build(source, Database)
+    upgrade = source.value("imagestore", "auto_upgrade")
+    if database.connection:
+        return replace(database, auto_upgrade=bool(upgrade))
+    embedded = f"sqlite:///{data_dir / 'imagestore.sqlite'}"
+    return replace(database, connection=embedded, auto_upgrade=upgrade is not False)
+
+
+def _logging(source: Source) -> Logging:
+    settings = _build(source, Logging)
+    directory = source.value("DEFAULT", "log_dir")
+    if settings.log_file and directory:
+        return replace(settings, log_file=Path(directory).expanduser() / settings.log_file)
+    return settings
+
+
+def _found(source: Source, path: Path) -> Path:
+    """A relative path is looked for beside each configuration file, the last one first."""
+    path = path.expanduser()
+    candidates = [file.parent / path for file in reversed(source.files)]
+    return next((file for file in candidates if file.exists()), [*candidates, path.absolute()][0])
+
+
+def _beside(source: Source, name: str) -> Path | None:
+    path = _found(source, Path(name))
+    return path if source.files and path.exists() else None
+
+
+@contextmanager
+def _deprecations(warnings: list[str]) -> Iterator[None]:
+    """Collect what oslo.config logs about former names of options."""
+
+    class Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if (message := record.getMessage()) not in warnings:
+                warnings.append(message)
+
+    logger = logging.getLogger("oslo_config")
+    collector, propagate = Collector(logging.WARNING), logger.propagate
+    logger.addHandler(collector)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(collector)
+        logger.propagate = propagate

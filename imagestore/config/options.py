@@ -1,0 +1,330 @@
+"""Every option of the service itself: its place in the file and the setting that it fills.
+
+Section and option names are Glance's where Glance has (or had) the option; what
+is only ours is in ``[imagestore]``. Defaults live in :mod:`imagestore.config.settings`
+and are taken from there. Options of stores come from the drivers, see
+:mod:`imagestore.config.store_options`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from oslo_config import cfg, types
+
+from imagestore.config.settings import Database, Identity, Images, Limits, Logging, Server
+from imagestore.config.value_types import HashName, HostPort, Pairs, Size, Words
+
+MAX_SIZE = (1 << 63) - 1
+"""The largest size that the database can hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option in ``[group]``; ``into`` and ``attribute`` name the settings field, if it is one."""
+
+    group: str
+    opt: cfg.Opt
+    into: type[Any] | None = None
+    attribute: str = ""
+
+
+def _fill(
+    into: type[Any],
+    group: str,
+    name: str,
+    kind: Any,
+    help: str,
+    *,
+    attribute: str = "",
+    formerly: tuple[tuple[str, str], ...] = (),
+    **limits: Any,
+) -> Option:
+    attribute = attribute or name
+    return Option(
+        group, _opt(name, kind, help, _default(into, attribute), formerly, limits), into, attribute
+    )
+
+
+def _also(group: str, name: str, kind: Any, help: str, default: Any = None, **more: Any) -> Option:
+    """An option that :mod:`imagestore.config.load` works into the settings by itself."""
+    return Option(group, _opt(name, kind, help, default, (), more))
+
+
+def _opt(
+    name: str,
+    kind: Any,
+    help: str,
+    default: Any,
+    formerly: Iterable[tuple[str, str]],
+    more: dict[str, Any],
+) -> cfg.Opt:
+    old = [cfg.DeprecatedOpt(old_name, group=old_group) for old_group, old_name in formerly]
+    if isinstance(kind, types.ConfigType):
+        return cfg.Opt(name, type=kind, help=help, default=default, deprecated_opts=old, **more)
+    return kind(name, help=help, default=default, deprecated_opts=old, **more)
+
+
+def _default(into: type[Any], attribute: str) -> Any:
+    """The default of the settings field in the form in which a file has it."""
+    (spec,) = (spec for spec in fields(into) if spec.name == attribute)
+    value = spec.default
+    if value is MISSING:
+        raise TypeError(f"{into.__name__}.{attribute} has no plain default")
+    if isinstance(value, tuple):
+        return list(value)
+    return str(value) if isinstance(value, Path) else value
+
+
+OPTIONS: tuple[Option, ...] = (
+    # Where and how the API listens.
+    _fill(
+        Server, "DEFAULT", "bind_host", cfg.StrOpt,
+        "Address that the API listens on: 0.0.0.0 or :: for every interface.",
+    ),
+    _fill(Server, "DEFAULT", "bind_port", cfg.PortOpt, "TCP port of the API."),
+    _fill(
+        Server, "DEFAULT", "workers", cfg.IntOpt,
+        "Worker processes that share the port. 0: one for each processor.", min=0, max=1024,
+    ),
+    _fill(
+        Server, "DEFAULT", "backlog", cfg.IntOpt,
+        "Connections that may wait to be accepted, for each worker.", min=1, max=65535,
+    ),
+    _fill(
+        Server, "DEFAULT", "cert_file", cfg.StrOpt,
+        "Certificate chain (PEM). When set, the API speaks only HTTPS.",
+    ),
+    _fill(
+        Server, "DEFAULT", "key_file", cfg.StrOpt,
+        "Private key (PEM) of the certificate, if it is not in cert_file.",
+    ),
+    _fill(
+        Server, "DEFAULT", "graceful_shutdown_timeout", cfg.FloatOpt,
+        "Seconds that transfers under way are given to end when a worker is stopped or replaced.",
+        min=0,
+    ),
+    _fill(
+        Server, "DEFAULT", "public_endpoint", cfg.StrOpt,
+        "URL under which clients reach the service, for links in version documents. "
+        "Without it the Host header of the request is used.",
+    ),
+    _fill(
+        Server, "DEFAULT", "max_header_line", cfg.IntOpt,
+        "Longest header line of a request in bytes; tokens with a large catalogue need more.",
+        min=1024,
+    ),
+    _fill(
+        Server, "DEFAULT", "max_request_id_length", cfg.IntOpt,
+        "Longest request id that is taken over from a client, in characters.", min=0,
+    ),
+    _fill(
+        Server, "oslo_middleware", "enable_proxy_headers_parsing", cfg.BoolOpt,
+        "Believe X-Forwarded-Proto, -Host and -Prefix. Only behind a proxy that sets them.",
+    ),
+    _also(
+        "healthcheck", "backends", Words(),
+        "Only disable_by_file is known: /healthcheck says 503 while a certain file exists.", [],
+    ),
+    _fill(
+        Server, "healthcheck", "disable_by_file_path", cfg.StrOpt,
+        "The file of the backend disable_by_file.", attribute="healthcheck_disable_file",
+    ),
+    # Limits.
+    _fill(
+        Limits, "DEFAULT", "limit_param_default", cfg.IntOpt,
+        "Images on a page when the client does not say how many.", min=1,
+    ),
+    _fill(
+        Limits, "DEFAULT", "api_limit_max", cfg.IntOpt,
+        "Most images on a page, whatever the client says.", min=1,
+    ),
+    _fill(
+        Limits, "DEFAULT", "image_size_cap", cfg.IntOpt,
+        "Largest image in bytes.", min=1, max=MAX_SIZE,
+    ),
+    _fill(
+        Limits, "DEFAULT", "image_property_quota", cfg.IntOpt,
+        "Most custom properties of an image; negative: no limit.",
+    ),
+    _fill(
+        Limits, "DEFAULT", "image_tag_quota", cfg.IntOpt,
+        "Most tags of an image; negative: no limit.",
+    ),
+    _fill(
+        Limits, "DEFAULT", "image_member_quota", cfg.IntOpt,
+        "Most projects that an image can be shared with; negative: no limit.",
+    ),
+    _fill(
+        Limits, "DEFAULT", "image_location_quota", cfg.IntOpt,
+        "Most locations of an image; negative: no limit.",
+    ),
+    _fill(
+        Limits, "DEFAULT", "user_storage_quota", Size(),
+        "Bytes that the images of one project may take in all stores together, "
+        "also with a unit (500GB). 0: no limit.",
+    ),
+    # Images.
+    _fill(
+        Images, "image_format", "disk_formats", Words(),
+        "Accepted values of disk_format.", formerly=(("DEFAULT", "disk_formats"),),
+    ),
+    _fill(
+        Images, "image_format", "container_formats", Words(),
+        "Accepted values of container_format.", formerly=(("DEFAULT", "container_formats"),),
+    ),
+    _fill(
+        Images, "image_format", "vmdk_allowed_types", Words(),
+        "VMDK subformats (create-type) that may be uploaded; empty: none.",
+    ),
+    _fill(
+        Images, "image_format", "require_image_format_match", cfg.BoolOpt,
+        "Refuse data whose content is not of the declared disk_format.",
+    ),
+    _fill(
+        Images, "image_format", "gpt_safety_checks_nonfatal", Words(),
+        "Safety checks of partition tables whose failure is only logged.",
+    ),
+    _fill(
+        Images, "imagestore", "reject_unsafe_raw", cfg.BoolOpt,
+        "Refuse data that a safety check finds dangerous (a qcow2 with a backing file, say) also "
+        "when it is declared raw, or packed in a container.",
+    ),
+    _fill(
+        Images, "DEFAULT", "hashing_algorithm", HashName(),
+        "Digest for os_hash_value.",
+    ),
+    _fill(
+        Images, "DEFAULT", "show_image_direct_url", cfg.BoolOpt,
+        "Show direct_url, the location in the store, to everyone who may see the image.",
+    ),
+    _fill(
+        Images, "DEFAULT", "show_multiple_locations", cfg.BoolOpt,
+        "Show all locations, and let those change them whom the policy allows to.",
+    ),
+    _fill(
+        Images, "DEFAULT", "enabled_import_methods", Words(),
+        "Ways of importing that are offered.",
+    ),
+    # Who is asking.
+    _also(
+        "paste_deploy", "flavor", cfg.StrOpt,
+        "How callers are told apart. Empty: not at all, every caller is an administrator. "
+        "keystone: by a Keystone token. trusted-headers: by the identity headers that an "
+        "authenticating proxy in front of the service sets. "
+        "A cache is asked for by +caching or +cachemanagement.", "",
+    ),
+    _fill(
+        Identity, "imagestore", "allow_unauthenticated_remote", cfg.BoolOpt,
+        "Serve the empty flavor on other addresses than loopback: "
+        "everyone who reaches the port is an administrator.",
+    ),
+    _fill(
+        Identity, "DEFAULT", "allow_anonymous_access", cfg.BoolOpt,
+        "Let callers without a token read public images.",
+    ),
+    _fill(
+        Identity, "oslo_policy", "policy_file", cfg.StrOpt,
+        "Rules that differ from the built-in ones; a relative name is looked for beside the "
+        "configuration files. Without it, policy.yaml beside them is used if it is there.",
+    ),
+    _also(
+        "oslo_policy", "policy_dirs", cfg.MultiStrOpt,
+        "Directory with further policy files; may be given several times.", ["policy.d"],
+    ),
+    # The database.
+    _fill(
+        Database, "database", "connection", cfg.StrOpt,
+        "SQLAlchemy URL. Without it, a SQLite file in the data directory.",
+        formerly=(("DEFAULT", "sql_connection"),), secret=True,
+    ),
+    _fill(
+        Database, "database", "max_pool_size", cfg.IntOpt,
+        "Connections to the database that each worker keeps; 0: as many as it ever needed.", min=0,
+    ),
+    _fill(
+        Database, "database", "max_overflow", cfg.IntOpt,
+        "Connections beyond those that may be opened for a while; -1: no limit.", min=-1,
+    ),
+    _fill(
+        Database, "database", "connection_recycle_time", cfg.IntOpt,
+        "Seconds after which a connection is replaced; -1: never.", min=-1,
+        formerly=(("database", "idle_timeout"),),
+    ),
+    _fill(
+        Database, "database", "max_retries", cfg.IntOpt,
+        "Attempts to reach the database at start; -1: for ever.", min=-1,
+    ),
+    _also(
+        "imagestore", "auto_upgrade", cfg.BoolOpt,
+        "Bring the tables up to date at start. Unset: yes for the SQLite file in the data "
+        "directory, no for a database named in [database] connection.",
+    ),
+    # Stores.
+    _also(
+        "DEFAULT", "enabled_backends", Pairs(),
+        "Stores as id:type pairs; each has its options in the section [id]. "
+        "Without it there is one set of stores, configured in [glance_store].", {},
+    ),
+    _also(
+        "glance_store", "default_backend", cfg.StrOpt,
+        "Id of the store that images go to when the client names none.",
+    ),
+    _also(
+        "glance_store", "stores", Words(),
+        "Types of stores that are used when enabled_backends is not set.", ["file", "http"],
+    ),
+    _also(
+        "glance_store", "default_store", cfg.StrOpt,
+        "Type of the store that images go to when enabled_backends is not set.", "file",
+    ),
+    _also(
+        "DEFAULT", "node_staging_uri", cfg.StrOpt,
+        "file:// URL of the directory for staged data when enabled_backends is not set. "
+        "Without it, a directory in the data directory.",
+    ),
+    # The process.
+    _also(
+        "imagestore", "data_dir", cfg.StrOpt,
+        "Directory for whatever has no other place: the SQLite file, the file store, staged data. "
+        "Default: /var/lib/imagestore for root, else imagestore in the user's data directory.",
+    ),
+    _fill(
+        Server, "imagestore", "keepalive_timeout", cfg.FloatOpt,
+        "Seconds that an idle connection is kept.", min=0,
+    ),
+    _fill(
+        Server, "imagestore", "progress_timeout", cfg.FloatOpt,
+        "Seconds without a single byte after which a transfer is given up.", min=1,
+    ),
+    _fill(
+        Server, "imagestore", "metrics_bind", HostPort(),
+        "host:port on which Prometheus metrics are served as plain HTTP. Unset: not at all.",
+    ),
+    _fill(Logging, "DEFAULT", "debug", cfg.BoolOpt, "Log in detail."),
+    _fill(
+        Logging, "DEFAULT", "log_file", cfg.StrOpt,
+        "File to log to instead of standard error. It may be rotated at any time.",
+    ),
+    _also("DEFAULT", "log_dir", cfg.StrOpt, "Directory of a relative log_file."),
+    _fill(
+        Logging, "DEFAULT", "use_json", cfg.BoolOpt,
+        "Log one JSON object a line instead of text.",
+    ),
+)  # fmt: skip
+
+SECTIONS = {
+    "DEFAULT": "The service as a whole.",
+    "database": "Where the metadata of images is kept.",
+    "glance_store": "Stores. The options of the file driver are those of a section of its own, too.",
+    "paste_deploy": "Authentication.",
+    "oslo_policy": "Authorisation.",
+    "image_format": "What may be uploaded.",
+    "oslo_middleware": "Proxies in front of the service.",
+    "healthcheck": "What load balancers ask.",
+    "imagestore": "What only imagestore has.",
+}
+"""Sections in the order in which they are shown, and what they are about."""

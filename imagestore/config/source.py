@@ -1,0 +1,133 @@
+"""Values of options as they are set: in files, in the environment, on the command line.
+
+The later of these wins. oslo.config reads the files, converts and checks the
+values; each object here has a ``ConfigOpts`` of its own, none is global.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from oslo_config import cfg
+
+from imagestore.config.arguments import Arguments
+from imagestore.errors import ConfigurationError
+
+_DATA_DIR = "IMAGESTORE_DATA_DIR"
+"""A shorter name for ``OS_IMAGESTORE__DATA_DIR``."""
+
+
+class Source:
+    """All that was set, by section and option."""
+
+    def __init__(self, arguments: Arguments, environ: Mapping[str, str]) -> None:
+        """Raises :class:`ConfigurationError` if a file cannot be parsed."""
+        self.files = arguments.files
+        self._environ = environ
+        self._arguments = arguments.overrides or {}
+        self._in_files = [(path, _parse(path)) for path in self.files]
+        self._known: dict[str, set[str]] = {}
+        self._overridden: dict[tuple[str, str], str] = {}
+        self._conf = cfg.ConfigOpts()
+        self._conf(
+            args=[],
+            prog="imagestore",
+            default_config_files=[str(path) for path in self.files],
+            default_config_dirs=[],
+            use_env=False,
+        )
+
+    def register(self, group: str, opts: Iterable[cfg.Opt]) -> None:
+        """Make options known. Their values may be asked for from now on."""
+        for opt in opts:
+            known = self._known.setdefault(_normal(group), set())
+            if opt.dest in known:
+                continue
+            known.add(opt.dest)
+            for old in opt.deprecated_opts:
+                self._known.setdefault(_normal(old.group or group), set()).add(old.name)
+            self._conf.register_opt(opt, group=None if group == "DEFAULT" else group)
+            self._override(group, opt.dest)
+
+    def value(self, group: str, name: str) -> Any:
+        """The typed value, or the default. A value that does not fit: ConfigurationError."""
+        try:
+            return self._conf[name] if group == "DEFAULT" else self._conf[group][name]
+        except (cfg.Error, ValueError) as error:
+            # oslo.config wraps the reason in a sentence of its own that shows internals.
+            reason = error.__context__ if isinstance(error.__context__, ValueError) else error
+            raise self.error(group, name, str(reason)) from error
+
+    def is_set(self, group: str, name: str) -> bool:
+        """Whether anyone has set the option, under this name or a former one."""
+        if (_normal(group), name) in self._overridden:
+            return True
+        location = self._conf.get_location(name, None if group == "DEFAULT" else group)
+        return location is not None and location.location is cfg.Locations.user
+
+    def where(self, group: str, name: str) -> str:
+        """The place where the option is set, for a message; empty if it is not."""
+        if place := self._overridden.get((_normal(group), name)):
+            return place
+        for path, sections in reversed(self._in_files):
+            for section, options in sections.items():
+                if _normal(section) == _normal(group) and name in options:
+                    return str(path)
+        return ""
+
+    def error(self, group: str, name: str, reason: str) -> ConfigurationError:
+        """An error that names section, option and place."""
+        place = self.where(group, name)
+        return ConfigurationError(f"[{group}] {name}{f' in {place}' if place else ''}: {reason}")
+
+    def unknown(self) -> list[str]:
+        """A sentence for each section that sets options which nobody has registered."""
+        found = []
+        for path, sections in self._in_files:
+            for section, options in sections.items():
+                known = self._known.get(_normal(section), set())
+                if names := [name for name in options if name not in known]:
+                    found.append(f"{path}: [{section}] {', '.join(names)}: not known, no effect.")
+        return found
+
+    def _override(self, group: str, name: str) -> None:
+        place, value = self._overriding(group, name)
+        if value is None:
+            return
+        self._overridden[_normal(group), name] = place
+        try:
+            self._conf.set_override(name, value, None if group == "DEFAULT" else group)
+        except ValueError as error:
+            raise self.error(group, name, str(error)) from error
+
+    def _overriding(self, group: str, name: str) -> tuple[str, str | None]:
+        if (group, name) in self._arguments:
+            return "the command line", self._arguments[group, name]
+        variables = [f"OS_{group.upper()}__{name.upper()}"]
+        if (group, name) == ("imagestore", "data_dir"):
+            variables.append(_DATA_DIR)
+        for variable in variables:
+            if variable in self._environ:
+                return f"the environment ({variable})", self._environ[variable]
+        return "", None
+
+
+def _parse(path: Path) -> dict[str, dict[str, list[str]]]:
+    """Sections and options of a file with their raw values, in the order of the file."""
+    sections: dict[str, dict[str, list[str]]] = {}
+    try:
+        cfg.ConfigParser(str(path), sections).parse()
+    except cfg.ParseError as error:
+        raise ConfigurationError(
+            f"{path}, line {error.lineno}: {error.msg}: {error.line.strip()}"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"Configuration file {path} cannot be read: {error}") from error
+    return sections
+
+
+def _normal(group: str) -> str:
+    """Names of sections are the same in any case, as oslo.config has it."""
+    return "DEFAULT" if group.upper() == "DEFAULT" else group.lower()

@@ -1,0 +1,87 @@
+"""Options of stores: those that every store has, and those that its driver declares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import MISSING, Field, dataclass, fields
+from types import NoneType
+from typing import Any, get_args, get_origin, get_type_hints
+
+from oslo_config import cfg, types
+
+from imagestore.backends.base import Driver
+
+_INTEGER_OR_FLOAT = {int: cfg.IntOpt, float: cfg.FloatOpt}
+
+
+def common() -> list[cfg.Opt]:
+    """What the section of any store may say."""
+    return [
+        cfg.StrOpt("store_description", help="What callers are told of the store.", default=""),
+        cfg.IntOpt(
+            "weight",
+            help="An image that is in several stores is read from the one that weighs most.",
+            default=0,
+        ),
+        cfg.BoolOpt("read_only", help="Never write to the store or delete from it.", default=False),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class DriverOption:
+    """An option of a driver: the field of its settings, and how a file has it."""
+
+    field: str
+    opt: cfg.Opt
+
+    def to_setting(self, value: Any) -> Any:
+        """The value of the option as the field of the settings wants it."""
+        if isinstance(self.opt, cfg.MultiOpt):
+            return tuple(word for line in value for word in line)
+        return value
+
+
+def of(driver: Driver) -> Iterator[DriverOption]:
+    """The options of a driver, from the fields of its settings that carry ``option()``."""
+    hints = get_type_hints(driver.settings)
+    for spec in fields(driver.settings):
+        if "option" in spec.metadata:
+            yield DriverOption(spec.name, _opt(spec, hints[spec.name]))
+
+
+def _opt(spec: Field[Any], hint: Any) -> cfg.Opt:
+    meta = spec.metadata
+    keywords = {
+        "help": meta["help"],
+        "secret": meta["secret"],
+        "default": _default(spec),
+    }
+    kind = _without_none(hint)
+    if kind in _INTEGER_OR_FLOAT:
+        return _INTEGER_OR_FLOAT[kind](
+            meta["option"], min=meta["minimum"], max=meta["maximum"], **keywords
+        )
+    if kind is bool:
+        return cfg.BoolOpt(meta["option"], **keywords)
+    if kind is str:
+        return cfg.StrOpt(meta["option"], choices=meta["choices"] or None, **keywords)
+    if get_origin(kind) is tuple:
+        # Several values may be given in one line or in several lines.
+        return cfg.MultiOpt(meta["option"], item_type=types.List(), **keywords)
+    raise TypeError(f"option {meta['option']} has a type that no option can have: {hint}")
+
+
+def _without_none(hint: Any) -> Any:
+    kinds = [kind for kind in get_args(hint) if kind is not NoneType]
+    return kinds[0] if NoneType in get_args(hint) and len(kinds) == 1 else hint
+
+
+def _default(spec: Field[Any]) -> Any:
+    value = spec.default
+    if spec.default_factory is not MISSING:
+        value = spec.default_factory()
+    if value is MISSING or value is None:
+        return None
+    if isinstance(value, tuple):
+        return [list(value)] if value else []
+    return value

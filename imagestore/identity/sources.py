@@ -1,0 +1,114 @@
+"""Where the knowledge of the caller comes from (``[paste_deploy] flavor``)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Protocol
+
+from imagestore.config.settings import Identity
+from imagestore.errors import ConfigurationError, Unauthenticated
+from imagestore.identity.caller import Caller
+from imagestore.identity.policy import Policy
+
+
+class IdentitySource(Protocol):
+    """Tells who sends a request."""
+
+    async def identify(self, headers: Mapping[str, str]) -> Caller:
+        """The caller, from the headers of the request (names without regard to case).
+
+        Raises :class:`Unauthenticated` if it is nobody who may come in.
+        """
+        ...
+
+
+def source(settings: Identity, policy: Policy) -> IdentitySource:
+    """The source that ``flavor`` names."""
+    if settings.flavor == "":
+        return Unauthenticating()
+    if settings.flavor == "trusted-headers":
+        return TrustedHeaders(policy, allow_anonymous_access=settings.allow_anonymous_access)
+    raise ConfigurationError(
+        f"[paste_deploy] flavor: {settings.flavor!r} is not known; "
+        'use "trusted-headers", or leave it empty for a service without authentication.'
+    )
+
+
+class Unauthenticating:
+    """Asks nobody for anything: every caller is an administrator without a project."""
+
+    _caller = Caller(roles=frozenset({"admin", "member", "reader"}), is_admin=True)
+
+    async def identify(self, headers: Mapping[str, str]) -> Caller:
+        return self._caller
+
+
+class TrustedHeaders:
+    """Believes the headers that an authenticating proxy sets.
+
+    Whoever reaches the service past that proxy can be anyone. The names are those that
+    Keystone's own middleware sets, old spellings included.
+    """
+
+    _ANONYMOUS = Caller(read_only=True)
+
+    def __init__(self, policy: Policy, *, allow_anonymous_access: bool) -> None:
+        self._policy = policy
+        self._allow_anonymous_access = allow_anonymous_access
+
+    async def identify(self, headers: Mapping[str, str]) -> Caller:
+        if headers.get("X-Identity-Status") == "Confirmed":
+            return caller(headers, self._policy)
+        if self._allow_anonymous_access:
+            return self._ANONYMOUS
+        raise Unauthenticated("Authentication required.")
+
+
+_EXTRA = {
+    "system_scope": ("OpenStack-System-Scope",),
+    "user_name": ("X-User-Name",),
+    "project_name": ("X-Project-Name", "X-Tenant-Name"),
+    "domain_name": ("X-Domain-Name",),
+    "user_domain_id": ("X-User-Domain-Id",),
+    "user_domain_name": ("X-User-Domain-Name",),
+    "project_domain_id": ("X-Project-Domain-Id",),
+    "project_domain_name": ("X-Project-Domain-Name",),
+    "service_user_id": ("X-Service-User-Id",),
+    "service_user_domain_id": ("X-Service-User-Domain-Id",),
+    "service_project_id": ("X-Service-Project-Id",),
+    "service_project_domain_id": ("X-Service-Project-Domain-Id",),
+}
+"""Credentials without a field of :class:`Caller`, and the headers that carry them."""
+
+
+def caller(headers: Mapping[str, str], policy: Policy) -> Caller:
+    """The caller that a confirmed set of identity headers describes."""
+    extra: dict[str, Any] = {name: _first(headers, *keys) for name, keys in _EXTRA.items()}
+    # Keystone sends the header only where an admin project is configured.
+    extra["is_admin_project"] = headers.get("X-Is-Admin-Project", "true").lower() == "true"
+    if extra["system_scope"] is not None:
+        extra["system"] = extra["system_scope"]
+    described = Caller(
+        user_id=_first(headers, "X-User-Id", "X-User"),
+        project_id=_first(headers, "X-Project-Id", "X-Tenant-Id", "X-Tenant"),
+        roles=_roles(headers.get("X-Roles") or headers.get("X-Role")),
+        service_roles=_roles(headers.get("X-Service-Roles")),
+        domain_id=_first(headers, "X-Domain-Id"),
+        credentials=extra,
+    )
+    return replace(described, is_admin=policy.is_admin(described.credentials))
+
+
+def _first(headers: Mapping[str, str], *names: str) -> str | None:
+    """The first of these headers that has a value."""
+    for name in names:
+        if value := headers.get(name):
+            return value
+    return None
+
+
+def _roles(value: str | None) -> frozenset[str]:
+    if not value:
+        return frozenset()
+    return frozenset(role for part in value.split(",") if (role := part.strip().lower()))

@@ -1,0 +1,83 @@
+"""What Prometheus is told. Counting costs next to nothing, so it is done whether or not served.
+
+With several workers every one of them writes its values to files of its own in a
+directory that the supervisor makes (``PROMETHEUS_MULTIPROC_DIR``); whichever
+worker is asked adds them all up. So the sums stay right while workers come and go.
+
+This module must be imported after that variable is set.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from imagestore.metrics_directory import VARIABLE
+
+_own = CollectorRegistry()
+
+REQUESTS = Counter(
+    "imagestore_requests", "Requests answered.", ["route", "method", "status"], registry=_own
+)
+REQUEST_SECONDS = Histogram(
+    "imagestore_request_seconds",
+    "Seconds from a request to the last byte of its response.",
+    ["route", "method"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 600),
+    registry=_own,
+)
+BYTES_RECEIVED = Counter("imagestore_received_bytes", "Bytes of image data taken in.", registry=_own)
+BYTES_SENT = Counter("imagestore_sent_bytes", "Bytes of image data handed out.", registry=_own)
+TRANSFERS = Gauge(
+    "imagestore_transfers",
+    "Transfers of image data under way.",
+    ["direction"],
+    multiprocess_mode="livesum",
+    registry=_own,
+)
+"""``direction``: upload or download."""
+STORE_OPERATIONS = Counter(
+    "imagestore_store_operations",
+    "Operations on stores that have ended.",
+    ["store", "operation", "outcome"],
+    registry=_own,
+)
+"""``outcome``: ok, or the class of the error."""
+STORE_SECONDS = Histogram(
+    "imagestore_store_seconds",
+    "Seconds that operations on stores took.",
+    ["store", "operation"],
+    buckets=(0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60, 600),
+    registry=_own,
+)
+
+
+def render() -> bytes:
+    """All values of all workers in Prometheus' text format."""
+    directory = os.environ.get(VARIABLE)
+    if directory is None:
+        return generate_latest(_own)
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, path=directory)
+    return generate_latest(registry)
+
+
+async def serve(listener: socket.socket) -> web.AppRunner:
+    """Answer ``GET /metrics`` on a listening socket until the runner is cleaned up."""
+    app = web.Application()
+    app.router.add_get("/metrics", _metrics)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    await web.SockSite(runner, listener).start()
+    return runner
+
+
+async def _metrics(request: web.Request) -> web.Response:
+    body = await asyncio.to_thread(render)
+    return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})

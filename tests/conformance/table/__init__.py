@@ -1,0 +1,53 @@
+"""What is asked: a module for each part of the API, each with a function ``scenes``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from tests.conformance.entry import Scene
+from tests.conformance.table import (
+    actions,
+    changes,
+    create,
+    deletion,
+    discovery,
+    download,
+    filters,
+    formats,
+    members,
+    paging,
+    protocol,
+    tags,
+    upload,
+    versions,
+    visibility,
+)
+
+GROUPS: Final[Mapping[str, Callable[[], Iterable[Scene]]]] = {
+    "versions": versions.scenes,
+    "create": create.scenes,
+    "filters": filters.scenes,
+    "paging": paging.scenes,
+    "changes": changes.scenes,
+    "deletion": deletion.scenes,
+    "tags": tags.scenes,
+    "members": members.scenes,
+    "visibility": visibility.scenes,
+    "actions": actions.scenes,
+    "upload": upload.scenes,
+    "formats": formats.scenes,
+    "download": download.scenes,
+    "discovery": discovery.scenes,
+    "protocol": protocol.scenes,
+}
+
+
+def scenes(group: str) -> list[Scene]:
+    """The scenes of one part of the API, their cases named ``group/case``."""
+    return list(GROUPS[group]())
+
+
+def names() -> list[str]:
+    """The names of all cases, in order."""
+    return [case.name for group in GROUPS for scene in scenes(group) for case in scene.cases]

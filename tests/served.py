@@ -1,0 +1,144 @@
+"""An imagestore served as its users serve it: ``imagestore serve``, in processes of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import URLError
+
+START_TIMEOUT = 60.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class Served:
+    """A running service; ``stores`` maps each store's id to its directory."""
+
+    url: str
+    port: int
+    directory: Path
+    config: Path
+    stores: dict[str, Path]
+    process: subprocess.Popen[bytes]
+
+    @property
+    def log(self) -> str:
+        return (self.directory / "serve.log").read_text(errors="replace")
+
+    @property
+    def database(self) -> Path:
+        return self.directory / "imagestore.sqlite"
+
+    def pids(self) -> list[int]:
+        """The supervisor and all processes below it."""
+        found = [self.process.pid]
+        for pid in found:
+            try:
+                children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+            except OSError:
+                continue
+            found += [int(child) for child in children.split()]
+        return found
+
+    def kill(self) -> None:
+        """``kill -9`` of every process at once, as a power cut would."""
+        for pid in self.pids():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.process.wait(10)
+
+    def stop(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+
+def configure(
+    directory: Path,
+    *,
+    flavor: str = "trusted-headers",
+    stores: Sequence[str] = ("file1", "file2"),
+    options: str = "",
+) -> tuple[Path, dict[str, Path]]:
+    """Write a configuration with that many file stores; its path and the directories."""
+    places = {name: directory / "stores" / name for name in stores}
+    sections = "".join(
+        f"[{name}]\nfilesystem_store_datadir = {place}\n" for name, place in places.items()
+    )
+    config = directory / "imagestore.conf"
+    config.write_text(
+        f"[DEFAULT]\nenabled_backends = {', '.join(f'{name}:file' for name in places)}\n"
+        f"[glance_store]\ndefault_backend = {stores[0]}\n{sections}"
+        f"[database]\nconnection = sqlite:///{directory / 'imagestore.sqlite'}\n"
+        f"[paste_deploy]\nflavor = {flavor}\n{options}"
+    )
+    return config, places
+
+
+@contextmanager
+def serve(
+    directory: Path,
+    *,
+    flavor: str = "trusted-headers",
+    stores: Sequence[str] = ("file1", "file2"),
+    workers: int = 1,
+    options: str = "",
+    port: int | None = None,
+) -> Iterator[Served]:
+    """Start the service on a free loopback port and stop it in the end.
+
+    ``options``: further lines for the configuration file, with their sections.
+    A directory that was served before is served again with what is in it.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    port = port or free_port()
+    config, places = configure(directory, flavor=flavor, stores=stores, options=options)
+    with open(directory / "serve.log", "ab") as log:
+        process = subprocess.Popen(
+            [
+                sys.executable, "-m", "imagestore", "serve", "--config-file", str(config),
+                "--port", str(port), "--workers", str(workers), "--data-dir", str(directory),
+            ],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    served = Served(f"http://127.0.0.1:{port}", port, directory, config, places, process)
+    try:
+        _wait_until_ready(served)
+        yield served
+    finally:
+        if process.poll() is None:
+            served.stop()
+
+
+def _wait_until_ready(served: Served) -> None:
+    end = time.monotonic() + START_TIMEOUT
+    while time.monotonic() < end:
+        if served.process.poll() is not None:
+            raise RuntimeError(f"imagestore ended at once:\n{served.log}")
+        try:
+            with urllib.request.urlopen(served.url + "/readiness", timeout=5) as answer:
+                if answer.status == 200:
+                    return
+        except (URLError, OSError):
+            time.sleep(0.05)
+    raise RuntimeError(f"imagestore did not start:\n{served.log}")

@@ -1,0 +1,92 @@
+"""A MariaDB server of its own on loopback, for one test session or benchmark run."""
+
+from __future__ import annotations
+
+import getpass
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.services import process
+
+USER = PASSWORD = DATABASE = "glance"
+
+
+@dataclass(frozen=True, slots=True)
+class MariaDB:
+    """A running server. Callers with the password reach it from 127.0.0.1 only."""
+
+    port: int
+    pid: int
+    socket: Path
+
+    @property
+    def url(self) -> str:
+        """For Glance: SQLAlchemy with PyMySQL."""
+        return self.database_url("mysql+pymysql")
+
+    def database_url(self, driver: str, database: str = DATABASE) -> str:
+        """An SQLAlchemy URL; ``driver`` such as ``mysql+aiomysql``."""
+        return f"{driver}://{USER}:{PASSWORD}@127.0.0.1:{self.port}/{database}?charset=utf8mb4"
+
+    def execute(self, sql: str) -> None:
+        """Run statements as root."""
+        _client(self.socket, sql).check_returncode()
+
+    def stop(self) -> None:
+        """Shut it down, and wait for that."""
+        process.stop(self.pid, seconds=30)
+
+
+def available() -> bool:
+    """Whether the server's programs are installed (Debian: mariadb-server-core)."""
+    return all(shutil.which(name) for name in ("mariadbd", "mariadb-install-db", "mariadb"))
+
+
+def start(directory: Path, *, buffer_pool: str = "1G", max_connections: int = 500) -> MariaDB:
+    """Serve an empty database ``glance`` on a free port, all files below ``directory``.
+
+    Durability is MariaDB's default (the log is flushed at each commit), without a
+    binary log. Raises :class:`tests.services.process.StartError`.
+    """
+    directory = directory.resolve()
+    data, temporary, log = directory / "data", directory / "tmp", directory / "mariadb.log"
+    account = f"--user={getpass.getuser()}"
+    if not (data / "mysql").is_dir():
+        data.mkdir(parents=True, exist_ok=True)
+        temporary.mkdir(exist_ok=True)
+        made = subprocess.run(
+            [
+                *("mariadb-install-db", "--no-defaults", account, f"--datadir={data}"),
+                *("--auth-root-authentication-method=normal", "--skip-test-db"),
+            ],
+            capture_output=True,
+            text=True,
+        )
+        if made.returncode:
+            raise process.StartError(f"mariadb-install-db failed: {made.stderr[-2000:]}")
+    # The path of a socket is at most 107 bytes, less than a test's directory may take.
+    port = process.free_port()
+    socket = Path(f"/tmp/mariadb-{port}.sock")
+    command = [
+        *("mariadbd", "--no-defaults", account, f"--datadir={data}", f"--tmpdir={temporary}"),
+        *(f"--socket={socket}", "--bind-address=127.0.0.1", f"--port={port}"),
+        *(f"--pid-file={directory}/mariadb.pid", f"--innodb-buffer-pool-size={buffer_pool}"),
+        *(f"--max-connections={max_connections}", "--character-set-server=utf8mb3"),
+        *("--skip-log-bin", "--skip-name-resolve"),
+    ]
+    started = process.spawn(command, log)
+    process.wait_until(lambda: _client(socket, "SELECT 1").returncode == 0, started, log)
+    server = MariaDB(port, started.pid, socket)
+    server.execute(
+        f"CREATE DATABASE IF NOT EXISTS {DATABASE} CHARACTER SET utf8mb3;"
+        f"CREATE USER IF NOT EXISTS {USER}@'127.0.0.1' IDENTIFIED BY '{PASSWORD}';"
+        f"GRANT ALL ON *.* TO {USER}@'127.0.0.1';"
+    )
+    return server
+
+
+def _client(socket: Path, sql: str) -> subprocess.CompletedProcess[bytes]:
+    command = ["mariadb", "--no-defaults", "-u", "root", "-S", str(socket), "-e", sql]
+    return subprocess.run(command, capture_output=True)
