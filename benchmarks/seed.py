@@ -68,6 +68,12 @@ def populate(url: str, count: int = COUNT) -> None:
         engine.dispose()
 
 
+def document(number: int) -> Row:
+    """An image about as the services show it, for a server of static files."""
+    shown = {key: str(value) for key, value in _image(number, {"created_at": BEGINNING}).items()}
+    return {**shown, **dict(_properties(number)), "tags": [tag(number)]}
+
+
 def _rows(numbers: range) -> dict[str, list[Row]]:
     rows: dict[str, list[Row]] = {table: [] for table in TABLES}
     for number in numbers:

@@ -20,24 +20,21 @@ from imagestore.request_context import request_id
 
 MASK = "***"
 
-_SECRETS = (
-    # user:password@ in a URL; the name stays, it helps.
-    (re.compile(r"(\w://[^\s/:@]*:)[^\s/@]+(?=@)"), rf"\g<1>{MASK}"),
-    # Headers and parameters, also as they look in the repr of a mapping.
-    (
-        re.compile(
-            r"""(?ix) (
-              \b(?: x-auth-token | x-subject-token | x-service-token | authorization
-                  | [\w-]*password | [\w-]*secret(?:_key)? | access_token | token
-                  | temp_url_sig | x-amz-signature | signature )
-              ["']? \s* [:=] \s* ["']? (?: bearer\s+ | basic\s+ )?
-            ) [^\s"',;&}]+"""
-        ),
-        rf"\g<1>{MASK}",
-    ),
-    # Fernet tokens are known by their first bytes, wherever they stand.
-    (re.compile(r"\bgAAAAA[\w=-]{20,}"), MASK),
+# Most lines hold no secret. A look for these words costs a tenth of the search by pattern.
+_HINTS = ("token", "password", "secret", "signature", "temp_url_sig", "authorization")
+_NAMED = re.compile(
+    r"""(?ix) (
+      \b(?: x-auth-token | x-subject-token | x-service-token | authorization
+          | [\w-]*password | [\w-]*secret(?:_key)? | access_token | token
+          | temp_url_sig | x-amz-signature | signature )
+      ["']? \s* [:=] \s* ["']? (?: bearer\s+ | basic\s+ )?
+    ) [^\s"',;&}]+"""
 )
+"""Headers and parameters, also as they look in the repr of a mapping."""
+_IN_URL = re.compile(r"((?:://|,)[^\s/:@,]*:)[^\s/,]+@")
+"""``user:password@`` in a URL, of several hosts too; the name stays, it helps."""
+_FERNET = re.compile(r"\bgAAAAA[\w=-]{20,}")
+"""Keystone's tokens are known by their first bytes, wherever they stand."""
 
 _QUIET = ("asyncio", "aiohttp", "aiosqlite", "alembic", "sqlalchemy", "urllib3", "stevedore")
 """Libraries that tell too much even when we debug."""
@@ -45,8 +42,13 @@ _QUIET = ("asyncio", "aiohttp", "aiosqlite", "alembic", "sqlalchemy", "urllib3",
 
 def redact(text: str) -> str:
     """``text`` without the secrets in it."""
-    for pattern, replacement in _SECRETS:
-        text = pattern.sub(replacement, text)
+    if "@" in text:
+        text = _IN_URL.sub(rf"\g<1>{MASK}@", text)
+    if "gAAAAA" in text:
+        text = _FERNET.sub(MASK, text)
+    lowered = text.lower()
+    if any(hint in lowered for hint in _HINTS):
+        text = _NAMED.sub(rf"\g<1>{MASK}", text)
     return text
 
 

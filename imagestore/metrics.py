@@ -32,7 +32,9 @@ REQUEST_SECONDS = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 600),
     registry=_own,
 )
-BYTES_RECEIVED = Counter("imagestore_received_bytes", "Bytes of image data taken in.", registry=_own)
+BYTES_RECEIVED = Counter(
+    "imagestore_received_bytes", "Bytes of image data taken in.", registry=_own
+)
 BYTES_SENT = Counter("imagestore_sent_bytes", "Bytes of image data handed out.", registry=_own)
 TRANSFERS = Gauge(
     "imagestore_transfers",
@@ -64,7 +66,7 @@ def render() -> bytes:
     if directory is None:
         return generate_latest(_own)
     registry = CollectorRegistry()
-    MultiProcessCollector(registry, path=directory)
+    MultiProcessCollector(registry, path=directory)  # type: ignore[no-untyped-call]
     return generate_latest(registry)
 
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import re
+import stat
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagestore.backends.errors import InvalidLocation, Misconfigured
+from imagestore.backends.errors import Full, InvalidLocation, Misconfigured, Unavailable
 from imagestore.backends.file.settings import FileSettings
 
 # No separator, no leading dot: no path, no "..", and nothing that a hidden temporary
 # file could be called. What percent escapes would hide stays outside as well.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}", re.ASCII)
+_ONE, _SEVERAL = "filesystem_store_datadir", "filesystem_store_datadirs"
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_PASSING = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT}
 _LOCATION = re.compile(r"(?:file|filesystem)://(/.*)/([^/]+)", re.ASCII | re.IGNORECASE)
 
 
@@ -21,8 +28,8 @@ _LOCATION = re.compile(r"(?:file|filesystem)://(/.*)/([^/]+)", re.ASCII | re.IGN
 class DataDir:
     """One data directory; of several, that with the highest priority is written first."""
 
-    path: str
-    """Absolute, without a slash at the end."""
+    path: Path
+    """Absolute, but with symbolic links as configured."""
     priority: int = 0
 
     def url(self, name: str) -> str:
@@ -33,10 +40,11 @@ class DataDir:
 class DataDirs:
     """All data directories of a store, in order of falling priority."""
 
-    def __init__(self, store: str, dirs: Iterable[DataDir]) -> None:
+    def __init__(self, store: str, option: str, dirs: Iterable[DataDir]) -> None:
         self._store = store
+        self._option = option
         self.dirs = sorted(dirs, key=lambda each: -each.priority)
-        self._by_name = {each.path: each for each in self.dirs}
+        self._by_name = {str(each.path): each for each in self.dirs}
 
     @classmethod
     def configured(cls, store: str, settings: FileSettings) -> DataDirs:
@@ -44,12 +52,12 @@ class DataDirs:
         one, several = settings.filesystem_store_datadir, settings.filesystem_store_datadirs
         if bool(one) == bool(several):
             raise Misconfigured(
-                "set one of filesystem_store_datadir and filesystem_store_datadirs",
+                f"set one of {_ONE} and {_SEVERAL}",
                 store=store,
             )
         if one:
-            return cls(store, [DataDir(_absolute(one))])
-        dirs: dict[str, DataDir] = {}
+            return cls(store, _ONE, [DataDir(_absolute(one))])
+        dirs: dict[Path, DataDir] = {}
         for text in several:
             path, colon, priority = text.strip().rpartition(":")
             if not colon:
@@ -58,19 +66,52 @@ class DataDirs:
                 datadir = DataDir(_absolute(path.strip()), int(priority or 0))
             except ValueError:
                 raise Misconfigured(
-                    f"filesystem_store_datadirs: '{text}' is not 'directory:priority'",
+                    f"{_SEVERAL}: '{text}' is not 'directory:priority'",
                     store=store,
                 ) from None
             if dirs.setdefault(datadir.path, datadir) != datadir:
-                raise Misconfigured(
-                    f"filesystem_store_datadirs: {datadir.path} has two priorities", store=store
-                )
-        return cls(store, dirs.values())
+                raise Misconfigured(f"{_SEVERAL}: {datadir.path} has two priorities", store=store)
+        return cls(store, _SEVERAL, dirs.values())
 
-    def follow_links(self) -> None:
-        """Accept locations by the real paths of the directories as well."""
+    def prepare(self, permissions: int | None) -> None:
+        """Make missing directories and see that all can be written to. Blocks.
+
+        Where files get ``permissions`` for group or others, so that another service
+        can read them, the directories let these pass.
+        """
         for each in self.dirs:
-            self._by_name.setdefault(os.path.realpath(each.path), each)
+            try:
+                each.path.mkdir(parents=True, exist_ok=True)
+                with tempfile.TemporaryFile(dir=each.path):
+                    pass
+            except OSError as error:
+                if error.errno in _FULL:
+                    continue  # what is stored can still be read
+                kind = Unavailable if error.errno in _PASSING else Misconfigured
+                raise kind(
+                    f"{self._option}: cannot write to {each.path}: {error.strerror}",
+                    store=self._store,
+                ) from error
+            if permissions:
+                _let_pass(each.path, permissions)
+            # Locations by the real path are accepted as well.
+            self._by_name.setdefault(str(each.path.resolve()), each)
+
+    def candidates(self, size: int | None, *, thin: bool) -> list[DataDir]:
+        """The directories to try for an object of ``size`` bytes, best first. Blocks.
+
+        ``Full`` if it cannot fit anywhere; where holes are left for zeros, it may.
+        """
+        if len(self.dirs) == 1 and (size is None or thin):
+            return self.dirs
+        room = {each: _free(each.path) for each in self.dirs}
+        order = sorted(self.dirs, key=lambda each: (-each.priority, -room[each]))
+        fitting = [each for each in order if room[each] >= max(size or 0, 1)]
+        if fitting:
+            return fitting
+        if size is not None and not thin:
+            raise Full(f"no room for {size} bytes", store=self._store)
+        return [max(order, key=lambda each: room[each])]
 
     def check_name(self, image_id: str) -> None:
         """Raise ``InvalidLocation`` unless ``image_id`` can be the name of a file here."""
@@ -89,11 +130,32 @@ class DataDirs:
             directory, name = match.groups()
             datadir = self._by_name.get(re.sub(r"/{2,}", "/", directory).rstrip("/") or "/")
             if datadir is not None and _NAME.fullmatch(name):
-                return Path(datadir.path, name)
+                return datadir.path / name
         raise InvalidLocation("not a location of this store", store=self._store, url=url)
 
 
-def _absolute(path: str) -> str:
+def _absolute(path: str) -> Path:
     if not path:
         raise ValueError("no directory")
-    return os.path.abspath(path)
+    return Path(path).absolute()
+
+
+def _free(path: Path) -> int:
+    """Bytes that are left; none if the directory cannot be asked."""
+    try:
+        status = os.statvfs(path)
+    except OSError:
+        return 0
+    return status.f_bavail * status.f_frsize
+
+
+def _let_pass(path: Path, permissions: int) -> None:
+    mode = stat.S_IMODE(path.stat().st_mode)
+    wanted = mode
+    if permissions & stat.S_IRWXG:
+        wanted |= stat.S_IXGRP
+    if permissions & stat.S_IRWXO:
+        wanted |= stat.S_IXOTH
+    if wanted != mode:
+        with contextlib.suppress(PermissionError):  # the owner's to do
+            path.chmod(wanted)

@@ -6,19 +6,26 @@ import asyncio
 import contextlib
 import os
 import stat
-from collections.abc import AsyncIterator, Awaitable, Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from imagestore.backends.base import BLOCK_SIZE, Blocks, Capability, Capacity, Stored
 from imagestore.backends.blocks import BlockPool
-from imagestore.backends.errors import InvalidLocation, NotFound, Unavailable, WrongSize
-from imagestore.backends.file import setup
+from imagestore.backends.errors import (
+    InvalidLocation,
+    Misconfigured,
+    NotFound,
+    Unavailable,
+    WrongSize,
+)
 from imagestore.backends.file.datadirs import DataDirs
 from imagestore.backends.file.faults import while_removing, while_using, while_writing
+from imagestore.backends.file.mountpoints import Mountpoints
 from imagestore.backends.file.reader import Reader
 from imagestore.backends.file.settings import FileSettings
 from imagestore.backends.file.writer import Writer
@@ -28,6 +35,8 @@ T = TypeVar("T")
 
 _DIRECT_FROM = 4 << 20
 """Objects known to be smaller in bytes stay in the page cache for their first reader."""
+_READ_AHEAD = 3
+"""Blocks that are read before they are asked for."""
 
 
 class FileStore:
@@ -45,17 +54,205 @@ class FileStore:
             block_size=max(settings.filesystem_store_chunk_size, BLOCK_SIZE), kept=16
         )
         self._threads: ThreadPoolExecutor | None = None
-        self._place: setup.Place | None = None
+        self._dirs = DataDirs(name, "", [])
+        self._mountpoints = Mountpoints([])
+        self._permissions: int | None = None
 
     async def start(self) -> None:
+        settings = self._settings
+        dirs = DataDirs.configured(self.name, settings)
+        self._permissions = _permissions(self.name, settings.filesystem_store_file_perm)
         if self._threads is None:
             self._threads = ThreadPoolExecutor(
-                self._settings.filesystem_store_thread_pool_size, f"store-{self.name}"
+                settings.filesystem_store_thread_pool_size, f"store-{self.name}"
             )
-        self._place = await self._call(partial(setup.prepare, self.name, self._settings))
+        self._mountpoints = await self._call(
+            Mountpoints.read, self.name, settings.filesystem_store_metadata_file
+        )
+        await self._call(dirs.prepare, self._permissions)
+        self._dirs = dirs
 
     async def stop(self) -> None:
         threads, self._threads = self._threads, None
         if threads is not None:
             # Not waited for: a file system that hangs would hold up the end of the process.
             threads.shutdown(wait=False)
+
+    async def add(self, image_id: str, blocks: Blocks, size: int | None = None) -> Stored:
+        self._dirs.check_name(image_id)
+        thin = self._settings.filesystem_thin_provisioning
+        writer = Writer(
+            self.name,
+            self._dirs,
+            partial(self._dirs.candidates, size, thin=thin),
+            image_id,
+            self._pool,
+            thin=thin,
+            direct=self._settings.filesystem_store_direct_io
+            and (size is None or size >= _DIRECT_FROM),
+            permissions=self._permissions,
+        )
+        lane = Lane(self._executor(), writer.write)
+        count = 0
+        try:
+            async for block in blocks:
+                count += len(block)
+                if size is not None and count > size:
+                    raise WrongSize(f"more than {size} bytes came", store=self.name)
+                if not lane.offer(block):
+                    await self._answered(lane.put(block))
+            if size is not None and count != size:
+                raise WrongSize(f"{count} bytes came instead of {size}", store=self.name)
+            url = await self._answered(lane.finish(partial(writer.commit, count)))
+        except BaseException:
+            # It takes its turn after a call that hangs, but is not waited for that long.
+            with contextlib.suppress(Unavailable):
+                await self._answered(asyncio.shield(lane.abandon(writer.abort)))
+            raise
+        return Stored(url, count, self._mountpoints.metadata(self._dirs.locate(url)))
+
+    def open(
+        self, url: str, offset: int = 0, length: int | None = None
+    ) -> AbstractAsyncContextManager[Blocks]:
+        return self._open(url, offset, length)
+
+    @contextlib.asynccontextmanager
+    async def _open(self, url: str, offset: int, length: int | None) -> AsyncIterator[Blocks]:
+        path = self._dirs.locate(url)
+        reader = await self._call(Reader, self.name, url, path, self._pool, undo=Reader.close)
+        try:
+            end = reader.size if length is None else min(reader.size, offset + length)
+            async with contextlib.aclosing(self._read(reader, offset, end)) as blocks:
+                yield blocks
+        finally:
+            reader.close()
+
+    async def _read(
+        self, reader: Reader, offset: int, end: int
+    ) -> AsyncGenerator[memoryview, None]:
+        ahead: deque[asyncio.Future[memoryview]] = deque()
+        loop, executor = asyncio.get_running_loop(), self._executor()
+        try:
+            while ahead or offset < end:
+                while offset < end and len(ahead) <= _READ_AHEAD:
+                    count = min(self._pool.block_size, end - offset)
+                    ahead.append(loop.run_in_executor(executor, reader.read, offset, count))
+                    offset += count
+                yield await self._answered(ahead.popleft())
+        finally:
+            for future in ahead:
+                # If it failed, the error before it was told already.
+                future.cancel() or future.cancelled() or future.exception()
+
+    async def size(self, url: str) -> int:
+        return await self._call(self._size, self._dirs.locate(url), url)
+
+    def _size(self, path: Path, url: str) -> int:
+        with while_using(self.name, url):
+            status = os.lstat(path)
+        if not stat.S_ISREG(status.st_mode):
+            raise InvalidLocation("not a file", store=self.name, url=url)
+        return status.st_size
+
+    async def exists(self, url: str) -> bool:
+        try:
+            await self.size(url)
+        except NotFound:
+            return False
+        return True
+
+    async def delete(self, url: str) -> None:
+        await self._call(self._delete, self._dirs.locate(url), url)
+
+    def _delete(self, path: Path, url: str) -> None:
+        self._size(path, url)
+        with while_removing(self.name, url):
+            path.unlink()
+            _sync(path.parent)
+
+    async def discard(self, image_id: str) -> None:
+        self._dirs.check_name(image_id)
+        await self._call(self._discard, image_id)
+
+    def _discard(self, image_id: str) -> None:
+        for datadir in self._dirs.dirs:
+            with while_removing(self.name, datadir.url(image_id)):
+                left = [*datadir.path.glob(f".{image_id}.*.partial"), datadir.path / image_id]
+                for path in left:
+                    path.unlink(missing_ok=True)
+                _sync(datadir.path)
+
+    async def capacity(self) -> Capacity:
+        return await self._call(self._capacity)
+
+    def _capacity(self) -> Capacity:
+        systems = {}
+        for datadir in self._dirs.dirs:
+            with while_writing(self.name):
+                systems[datadir.path.stat().st_dev] = os.statvfs(datadir.path)
+        return Capacity(
+            total=sum(each.f_blocks * each.f_frsize for each in systems.values()),
+            free=sum(each.f_bavail * each.f_frsize for each in systems.values()),
+        )
+
+    def local_path(self, url: str) -> Path | None:
+        return self._dirs.locate(url)
+
+    # Calls that the file system may not answer.
+
+    def _executor(self) -> ThreadPoolExecutor:
+        if self._threads is None:
+            raise Unavailable("not started", store=self.name)
+        return self._threads
+
+    async def _call(
+        self, function: Callable[..., T], *args: Any, undo: Callable[[T], object] | None = None
+    ) -> T:
+        """``function`` on a thread; ``undo`` its result if nobody waits for it any more."""
+        future = self._executor().submit(function, *args)
+        try:
+            return await self._answered(asyncio.wrap_future(future))
+        except BaseException:
+            if undo is not None:
+                future.add_done_callback(
+                    lambda done: (
+                        None if done.cancelled() or done.exception() else undo(done.result())
+                    )
+                )
+            raise
+
+    async def _answered(self, call: Awaitable[T]) -> T:
+        """The result of a call to the file system, or ``Unavailable`` when it takes too long."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await call
+        except TimeoutError as error:
+            raise Unavailable(
+                f"the file system did not answer within {self._timeout:g} s", store=self.name
+            ) from error
+
+
+def _permissions(store: str, value: int) -> int | None:
+    """The mode that an option's digits mean, which are octal; None to leave it alone."""
+    if value <= 0:
+        return None
+    try:
+        mode = int(str(value), 8)
+    except ValueError:
+        mode = 0
+    if not mode & stat.S_IRUSR or mode > 0o777:
+        raise Misconfigured(
+            f"filesystem_store_file_perm: {value} is not an octal mode that lets the "
+            "service read its own files",
+            store=store,
+        )
+    return mode
+
+
+def _sync(directory: Path) -> None:
+    """Make it last that a name went away: no object comes back after a power cut."""
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

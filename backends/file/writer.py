@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import fcntl
 import mmap
@@ -117,8 +116,7 @@ class Writer:
             return
         for name in (self._temporary, self._name if self._linked else None):
             if name is not None:
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(os.path.join(self._datadir.path, name))
+                (self._datadir.path / name).unlink(missing_ok=True)
         self._close()
 
     # Names.
@@ -193,7 +191,7 @@ class Writer:
         directories would each see no other before.
         """
         for datadir in self._dirs.dirs:
-            if datadir is not but and os.path.lexists(f"{datadir.path}/{self._name}"):
+            if datadir is not but and os.path.lexists(datadir.path / self._name):
                 raise Exists("is there already", store=self._store, url=datadir.url(self._name))
 
     def _close(self) -> None:

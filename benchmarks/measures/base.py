@@ -102,16 +102,28 @@ class Bench:
 
 
 class Measure(ABC):
-    """One row or more of the table: a kind of work that each contender is given in turn."""
+    """One row or more of the table: a kind of work that each server is given in turn."""
 
     name: ClassVar[str]
     """As chosen on the command line."""
     contenders: ClassVar[Sequence[str]] = ("imagestore", "glance", "nginx")
-    """Who takes part, by name; ``machine`` is the machine itself."""
+    """Who takes part, by name."""
+    once: ClassVar[bool] = False
+    """Whether it is run in the first round only."""
 
     @abstractmethod
     def run(self, bench: Bench, contender: Contender) -> Iterator[tuple[str, Figures]]:
         """Do the work; yields figures under the key of each row that they belong to."""
+
+
+class Limit(ABC):
+    """Something that the machine does without any server."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def run(self, bench: Bench) -> Iterator[tuple[str, Figures]]:
+        """Do it; yields figures under the key of each row that they belong to."""
 
 
 @dataclass(slots=True)
@@ -134,7 +146,6 @@ class Cost:
 @contextmanager
 def spent(contender: Contender) -> Iterator[Cost]:
     """Count the CPU of a contender; filled in when the block ends."""
-    os.sync()  # so that nobody pays for what another has written
     cost = Cost()
     before = contender.server.cpu()
     database = contender.database.cpu() if contender.database else 0.0
@@ -142,6 +153,11 @@ def spent(contender: Contender) -> Iterator[Cost]:
     cost.server = contender.server.cpu() - before
     if contender.database:
         cost.database = contender.database.cpu() - database
+
+
+def settle() -> None:
+    """Let the disk take all that was written, so that nobody pays for another's bytes."""
+    os.sync()
 
 
 def requests(contender: Contender, **job: Any) -> tuple[Result, Figures]:

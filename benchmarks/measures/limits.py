@@ -6,18 +6,16 @@ import os
 import time
 from collections.abc import Iterator
 
-from benchmarks.contenders.base import Contender
 from benchmarks.load.generator import Generator
-from benchmarks.measures.base import GIB, MIB, Bench, Figures, Measure
+from benchmarks.measures.base import GIB, MIB, Bench, Figures, Limit, settle
 
 
-class Digests(Measure):
+class Digests(Limit):
     """md5 and sha512 each alone on a core, and both at once."""
 
     name = "digests"
-    contenders = ("machine",)
 
-    def run(self, bench: Bench, contender: Contender) -> Iterator[tuple[str, Figures]]:
+    def run(self, bench: Bench) -> Iterator[tuple[str, Figures]]:
         size = bench.scale.one_stream
         for algorithms in (["md5"], ["sha512"], ["md5", "sha512"]):
             result = Generator("digests", {"size": size, "algorithms": algorithms}).run()
@@ -30,16 +28,15 @@ class Digests(Measure):
             )
 
 
-class Disk(Measure):
+class Disk(Limit):
     """Writing a file of one upload's size and flushing it, as a durable store has to."""
 
     name = "disk"
-    contenders = ("machine",)
 
-    def run(self, bench: Bench, contender: Contender) -> Iterator[tuple[str, Figures]]:
+    def run(self, bench: Bench) -> Iterator[tuple[str, Figures]]:
         size = bench.scale.one_stream
         source, target = bench.source(size), bench.directory / "disk-limit"
-        os.sync()
+        settle()
         with source.open("rb") as reader, target.open("wb", buffering=0) as writer:
             begun = time.perf_counter()
             while os.sendfile(writer.fileno(), reader.fileno(), None, 4 * MIB):

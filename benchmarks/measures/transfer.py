@@ -14,6 +14,7 @@ from benchmarks.measures.base import (
     Measure,
     check,
     requests,
+    settle,
     spent,
 )
 
@@ -86,6 +87,7 @@ class Range(Measure):
 def transfer(contender: Contender, job: dict[str, object]) -> Figures:
     """Run a bulk job: ``rate`` in MiB/s, ``cpu`` and ``client_cpu`` in seconds per GiB."""
     generator = Generator("bulk", {**contender.address(), **job})
+    settle()
     with spent(contender) as cost:
         result = generator.run()
     check(contender, result)

@@ -6,7 +6,7 @@ import logging
 
 from aiohttp import web
 
-from imagestore.api import errors, health, keys, request_id, versions
+from imagestore.api import errors, health, identify, keys, request_id, versions
 from imagestore.api.v2 import info
 from imagestore.api.v2.documents import documents
 from imagestore.api.v2.images import schema_key, view_key
@@ -24,8 +24,6 @@ log = logging.getLogger(__name__)
 MAX_DOCUMENT = 8 << 20
 """Bytes of a request body that is not image data."""
 
-_WITHOUT_IDENTITY = frozenset({"/healthcheck", "/readiness"})
-
 
 def build(
     settings: Settings, catalog: Catalog, stores: Stores, identity: IdentitySource
@@ -35,8 +33,10 @@ def build(
         client_max_size=MAX_DOCUMENT,
         middlewares=[
             request_id.middleware(settings.server.max_request_id_length),
-            errors.middleware,
-            _identify(identity),
+            errors.errors,
+            versions.choose,
+            identify.middleware(identity),
+            versions.route,
         ],
         handler_args={"keepalive_timeout": settings.server.keepalive_timeout},
     )
@@ -47,6 +47,7 @@ def build(
     app[schema_key] = ImageSchema(settings.images)
     app[view_key] = ImageView(settings.images, stores, catalog.images.may_see_locations)
     app[info.schemas_key] = documents(settings.images)
+    app.on_response_prepare.append(request_id.on_prepare)
     app.router.add_get("/healthcheck", health.healthcheck)
     app.router.add_get("/readiness", health.readiness, allow_head=False)
     app.add_routes(routes())

@@ -37,6 +37,13 @@ def load(args: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> S
     or connected to. What cannot be used is a :class:`ConfigurationError` that
     names section, option and place; what is merely not known is in ``warnings``.
     """
+    return read(args, environ)[0]
+
+
+def read(
+    args: Sequence[str] = (), environ: Mapping[str, str] = os.environ
+) -> tuple[Settings, Source]:
+    """As :func:`load`, and where each value comes from."""
     warnings: list[str] = []
     with _deprecations(warnings):
         source = Source(arguments.parse(args, environ), environ)
@@ -53,7 +60,7 @@ def load(args: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> S
             stores=store_sections.read(source, data_dir, warnings),
             logging=_logging(source),
         )
-    return replace(settings, warnings=(*warnings, *source.unknown()))
+    return replace(settings, warnings=(*warnings, *source.unknown())), source
 
 
 def default_data_dir(environ: Mapping[str, str] = os.environ) -> Path:
@@ -68,7 +75,9 @@ def _build(source: Source, into: type[T]) -> T:
     """The dataclass with every field that is an option; the others keep their defaults."""
     hints = get_type_hints(into)
     values = {
-        option.attribute: _typed(source.value(option.group, option.opt.dest), hints[option.attribute])
+        option.attribute: _typed(
+            source.value(option.group, option.opt.dest), hints[option.attribute]
+        )
         for option in OPTIONS
         if option.into is into
     }
@@ -132,9 +141,11 @@ def _flavor(source: Source, warnings: list[str]) -> str:
     """The way of authentication that the flavor names; an unknown one must not mean none."""
     whole = source.value("paste_deploy", "flavor")
     parts = [part for part in whole.split("+") if part]
-    for part in parts:
-        if part in _CACHE_PARTS:
-            warnings.append(f"[paste_deploy] flavor: {part} is not available; no effect.")
+    warnings += [
+        f"[paste_deploy] flavor: {part} is not available; no effect."
+        for part in parts
+        if part in _CACHE_PARTS
+    ]
     rest = "+".join(part for part in parts if part not in _CACHE_PARTS)
     if rest not in _FLAVORS:
         known = ", ".join(flavor for flavor in _FLAVORS if flavor)

@@ -24,7 +24,7 @@ MAX_SIZE = (1 << 63) - 1
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """An option in ``[group]``; ``into`` and ``attribute`` name the settings field, if it is one."""
+    """An option in ``[group]``; ``into`` and ``attribute`` name its settings field, if any."""
 
     group: str
     opt: cfg.Opt
@@ -63,9 +63,11 @@ def _opt(
     more: dict[str, Any],
 ) -> cfg.Opt:
     old = [cfg.DeprecatedOpt(old_name, group=old_group) for old_group, old_name in formerly]
+    keywords = {"help": help, "default": default, "deprecated_opts": old, **more}
     if isinstance(kind, types.ConfigType):
-        return cfg.Opt(name, type=kind, help=help, default=default, deprecated_opts=old, **more)
-    return kind(name, help=help, default=default, deprecated_opts=old, **more)
+        return cfg.Opt(name, type=kind, **keywords)
+    opt: cfg.Opt = kind(name, **keywords)
+    return opt
 
 
 def _default(into: type[Any], attribute: str) -> Any:
@@ -239,7 +241,7 @@ OPTIONS: tuple[Option, ...] = (
     _fill(
         Database, "database", "connection", cfg.StrOpt,
         "SQLAlchemy URL. Without it, a SQLite file in the data directory.",
-        formerly=(("DEFAULT", "sql_connection"),), secret=True,
+        formerly=(("DEFAULT", "sql_connection"),),
     ),
     _fill(
         Database, "database", "max_pool_size", cfg.IntOpt,
@@ -319,7 +321,7 @@ OPTIONS: tuple[Option, ...] = (
 SECTIONS = {
     "DEFAULT": "The service as a whole.",
     "database": "Where the metadata of images is kept.",
-    "glance_store": "Stores. The options of the file driver are those of a section of its own, too.",
+    "glance_store": "Where the data of images is kept.",
     "paste_deploy": "Authentication.",
     "oslo_policy": "Authorisation.",
     "image_format": "What may be uploaded.",

@@ -29,6 +29,8 @@ class Source:
         self._arguments = arguments.overrides or {}
         self._in_files = [(path, _parse(path)) for path in self.files]
         self._known: dict[str, set[str]] = {}
+        self.registered: list[tuple[str, cfg.Opt]] = []
+        """Known options with their sections, in the order of their registration."""
         self._overridden: dict[tuple[str, str], str] = {}
         self._conf = cfg.ConfigOpts()
         self._conf(
@@ -46,8 +48,9 @@ class Source:
             if opt.dest in known:
                 continue
             known.add(opt.dest)
+            self.registered.append((group, opt))
             for old in opt.deprecated_opts:
-                self._known.setdefault(_normal(old.group or group), set()).add(old.name)
+                self._known.setdefault(_normal(old.group or group), set()).add(old.name or opt.dest)
             self._conf.register_opt(opt, group=None if group == "DEFAULT" else group)
             self._override(group, opt.dest)
 

@@ -11,8 +11,6 @@ from oslo_config import cfg, types
 
 from imagestore.backends.base import Driver
 
-_INTEGER_OR_FLOAT = {int: cfg.IntOpt, float: cfg.FloatOpt}
-
 
 def common() -> list[cfg.Opt]:
     """What the section of any store may say."""
@@ -57,10 +55,11 @@ def _opt(spec: Field[Any], hint: Any) -> cfg.Opt:
         "default": _default(spec),
     }
     kind = _without_none(hint)
-    if kind in _INTEGER_OR_FLOAT:
-        return _INTEGER_OR_FLOAT[kind](
-            meta["option"], min=meta["minimum"], max=meta["maximum"], **keywords
-        )
+    limits = {"min": meta["minimum"], "max": meta["maximum"]}
+    if kind is int:
+        return cfg.IntOpt(meta["option"], **limits, **keywords)
+    if kind is float:
+        return cfg.FloatOpt(meta["option"], **limits, **keywords)
     if kind is bool:
         return cfg.BoolOpt(meta["option"], **keywords)
     if kind is str:

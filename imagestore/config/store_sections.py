@@ -124,9 +124,9 @@ def _driver_options(source: Source, groups: tuple[str, ...], driver: Driver) -> 
     for option in store_options.of(driver):
         for group in groups:
             source.register(group, [option.opt])
-        group = _place(source, groups, option.opt.dest)
-        if group is not None:
-            found[option.opt.dest] = option.to_setting(source.value(group, option.opt.dest))
+        place = _place(source, groups, option.opt.dest)
+        if place is not None:
+            found[option.opt.dest] = option.to_setting(source.value(place, option.opt.dest))
     return found
 
 

@@ -18,7 +18,7 @@ _LONGEST_DIGEST = 64
 """Bytes: the database keeps at most 128 hexadecimal digits."""
 
 
-class Words(types.List):  # type: ignore[misc]
+class Words(types.List):
     """Words separated by commas, with or without brackets around all of them."""
 
     def __call__(self, value: Any) -> list[str]:
@@ -30,7 +30,7 @@ class Words(types.List):  # type: ignore[misc]
         return [str(word) for word in super().__call__(value) if word]
 
 
-class Pairs(types.Dict):  # type: ignore[misc]
+class Pairs(types.Dict):
     """``name:value`` pairs separated by commas; the order is kept, a name comes once."""
 
     def __call__(self, value: Any) -> dict[str, str]:
@@ -41,7 +41,7 @@ class Pairs(types.Dict):  # type: ignore[misc]
         return dict(super().__call__(value))
 
 
-class Size(types.ConfigType):  # type: ignore[misc]
+class Size(types.ConfigType):
     """Bytes, or a number with one of the units B KB MB GB TB (powers of 1024)."""
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class Size(types.ConfigType):  # type: ignore[misc]
         return str(value)
 
 
-class HostPort(types.ConfigType):  # type: ignore[misc]
+class HostPort(types.ConfigType):
     """``host:port`` or ``[address]:port``, as a pair."""
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ class HostPort(types.ConfigType):  # type: ignore[misc]
         return "{}:{}".format(*value)
 
 
-class HashName(types.ConfigType):  # type: ignore[misc]
+class HashName(types.ConfigType):
     """A digest that hashlib has, of at most 128 hexadecimal digits."""
 
     def __init__(self) -> None:

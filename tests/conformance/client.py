@@ -46,13 +46,15 @@ class Client:
         """Send one request and read the whole answer.
 
         A length is sent with every body, and a zero with POST, PUT and PATCH without
-        one, as clients do; ``chunked`` sends the body in small chunks instead.
+        one, as clients do; ``chunked`` sends the body in small chunks instead. A server
+        that hangs up without a word twice is recorded with the status 0.
         """
-        try:
-            return self._ask(method, path, headers, body, chunked=chunked)
-        except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
-            self._connection.close()
-            return self._ask(method, path, headers, body, chunked=chunked)
+        for _ in range(2):
+            try:
+                return self._ask(method, path, headers, body, chunked=chunked)
+            except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+                self._connection.close()
+        return Answer(0, {}, b"")
 
     def _ask(
         self,

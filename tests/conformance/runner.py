@@ -11,10 +11,10 @@ import json
 import re
 import sys
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from tests.conformance import table
 from tests.conformance.client import Client
@@ -143,13 +143,13 @@ def run(url: str, identity: Identity, scenes: Iterable[Scene], *, parallel: int 
     return results
 
 
-def dump(results: Mapping[str, Any], path: Path | None) -> None:
-    """Write results as JSON that compares well line by line; None is the standard output."""
-    text = json.dumps(results, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-    if path is None:
-        sys.stdout.write(text)
-    else:
-        path.write_text(text)
+def dump(results: Results) -> str:
+    """Results as JSON text that compares well: cases in order, each answer on one line."""
+    cases = []
+    for case, records in sorted(results.items()):
+        lines = [json.dumps(record, sort_keys=True, ensure_ascii=False) for record in records]
+        cases.append(json.dumps(case) + ": [\n " + ",\n ".join(lines) + "\n]")
+    return "{\n" + ",\n".join(cases) + "\n}\n"
 
 
 def main() -> int:
@@ -163,7 +163,10 @@ def main() -> int:
     groups = given.group or list(table.GROUPS)
     scenes = [scene for group in groups for scene in table.scenes(group)]
     results = run(given.url, given.identity, scenes, parallel=given.parallel)
-    dump(results, given.output)
+    if given.output:
+        given.output.write_text(dump(results))
+    else:
+        sys.stdout.write(dump(results))
     asked = sum(len(records) for records in results.values())
     print(f"{len(results)} cases, {asked} requests", file=sys.stderr)
     return 0

@@ -123,7 +123,7 @@ def start(
     *,
     database: str = "sqlite",
     processes: int = 1,
-    threads: int = 4,
+    threads: int = 1,
     chunk_size: int = 65536,
     server: Server = "threaded",
     options: Options | None = None,
@@ -132,7 +132,8 @@ def start(
 
     Two file stores, ``file1`` (the default) and ``file2``, in directories of these
     names; ``chunk_size`` in bytes is theirs. ``database`` is "sqlite" or an SQLAlchemy
-    URL. Callers are told apart by ``X-Auth-Token: user:project:role,role``. ``options``
+    URL; with SQLite leave it at one process and one thread, since Glance answers 500
+    where two writers meet. Callers are told apart by ``X-Auth-Token: user:project:role,role``. ``options``
     are added to glance-api.conf. Raises :class:`tests.services.process.StartError`.
     """
     directory = directory.resolve()
@@ -258,7 +259,7 @@ def main() -> int:
     parser.add_argument("action", choices=["start", "stop", "status"])
     parser.add_argument("--server", choices=["threaded", "uwsgi"], default="threaded")
     parser.add_argument("--processes", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=4)
+    parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
 
     state = json.loads(STATE.read_text()) if STATE.exists() else None

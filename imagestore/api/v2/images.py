@@ -37,7 +37,7 @@ async def index(request: web.Request) -> web.Response:
     view = app[view_key]
     body = {
         "images": [view.show(image, caller) for image in images],
-        **listing.links(request.path, request.query, images, query.limit),
+        **listing.links("/v2/images", request.query, images, query.limit),
         "schema": "/v2/schemas/images",
     }
     return json_reply(body)

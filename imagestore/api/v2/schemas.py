@@ -86,7 +86,7 @@ class ImageSchema:
         tags: tuple[str, ...] = ()
         not_writable: list[str] = []
         for name, value in body.items():
-            checked = checks.get(name, _string)(name, value)
+            checked = checks.get(name, _ANY_STRING)(name, value)
             if name == "tags":
                 tags = checked
             elif name in _WRITABLE:
@@ -115,7 +115,7 @@ class ImageSchema:
             _property_name(name)
         if change.op == "remove":
             return change
-        check = self._checks.get(name, _string)
+        check = self._checks.get(name, _ANY_STRING)
         if change.index is not None:
             check(name, [change.value])
             return change
@@ -169,6 +169,9 @@ def _string(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise Invalid(f"The value of {_shown(name)} must be a string.")
     return _storable(value, f"The value of {_shown(name)}")
+
+
+_ANY_STRING: _Check = _string
 
 
 def _nullable_text(name: str, value: Any) -> str | None:

@@ -1,0 +1,114 @@
+"""Memory: idle, during a large upload, and with hundreds of slow downloads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from benchmarks.contenders.base import Contender
+from benchmarks.load.generator import Generator
+from benchmarks.measures.base import GIB, MIB, Bench, Figures, Measure, check
+from benchmarks.measures.images import SERVICES
+from benchmarks.processes import MemoryWatch
+
+SLOW_RATE = 32 * 1024
+"""Bytes a second of each slow download."""
+VERSIONS_RATE = 20
+PIECE = 256 * MIB
+"""A large upload is this many bytes over and over: no large file is needed."""
+
+
+class Resident(Measure):
+    """Resident memory of all server processes, ``idle`` before all else and ``after`` it."""
+
+    name = "rss"
+    once = True
+    contenders = ("imagestore", "glance", "glance-1m")
+
+    def __init__(self, when: str) -> None:
+        self._when = when
+
+    def run(self, bench: Bench, contender: Contender) -> Iterator[tuple[str, Figures]]:
+        resident = contender.server.rss()
+        bench.kept.setdefault((contender.name, "idle"), resident)
+        yield f"rss-{self._when}", {"memory": resident / MIB}
+
+
+class SlowDownloads(Measure):
+    """500 downloads of 32 KiB/s each, and GET /versions beside them."""
+
+    name = "slow"
+    once = True
+    contenders = SERVICES
+
+    def run(self, bench: Bench, contender: Contender) -> Iterator[tuple[str, Figures]]:
+        scale = bench.scale
+        path = bench.stored(contender, scale.one_stream)
+        lead = 2.0  # all are connected by then
+        downloads = Generator(
+            "slow",
+            {
+                **contender.address(),
+                "path": path,
+                "clients": scale.slow_clients,
+                "rate": SLOW_RATE,
+                "seconds": scale.slow_seconds + lead,
+            },
+        )
+        versions = Generator(
+            "requests",
+            {
+                **contender.address(),
+                "flow": [{"method": "GET", "path": "/versions"}],
+                "clients": 64,
+                "rate": VERSIONS_RATE,
+                "delay": lead,
+                "seconds": scale.slow_seconds,
+                "grace": 2.0,
+            },
+        )
+        with MemoryWatch(contender.server) as memory:
+            downloads.go()
+            versions.go()
+            answered = versions.result()
+            slow = downloads.result()
+        unanswered = answered["unanswered"] + sum(answered["failures"].values())
+        idle = bench.kept.get((contender.name, "idle"), memory.before)
+        figures = {
+            "advancing": float(slow["advancing"]),
+            "memory": (memory.peak - idle) / MIB,
+            "unanswered": float(unanswered),
+        }
+        if not unanswered:
+            figures |= {"p50": answered["p50"], "p99": answered["p99"]}
+        yield self.name, figures
+
+
+class LargeUpload(Measure):
+    """How far memory grows while one large image of unknown length is uploaded."""
+
+    name = "memory"
+    once = True
+    contenders = SERVICES
+
+    def run(self, bench: Bench, contender: Contender) -> Iterator[tuple[str, Figures]]:
+        size = bench.scale.memory_upload
+        path = contender.new_upload()
+        generator = Generator(
+            "bulk",
+            {
+                **contender.address(),
+                "upload": [path],
+                "body": str(bench.source(PIECE, chunked=True)),
+                "chunked": True,
+                "size": size,
+                "repeat": size // PIECE,
+            },
+        )
+        with MemoryWatch(contender.server) as memory:
+            result = generator.run()
+        check(contender, result)
+        contender.remove_upload(path)
+        yield (
+            self.name,
+            {"memory": memory.growth / MIB, "rate": size / MIB / result["elapsed"], "size": size / GIB},
+        )

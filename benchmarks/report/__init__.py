@@ -1,0 +1,1 @@
+"""The results told: which rows and targets there are, as a table, as a picture."""

@@ -1,0 +1,107 @@
+"""The one table: each measure with its ratios to the peer and the limit, and its targets."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.report.rows import ROWS, Row, digests_cpu
+from benchmarks.results import Results
+
+LIMITS = (
+    ("md5 alone, on one core", "md5", "machine"),
+    ("sha512 alone, on one core", "sha512", "machine"),
+    ("both at once, on two cores", "md5+sha512", "machine"),
+    ("nginx PUT, 1 stream, no digest", "upload-1", "nginx"),
+    ("nginx PUT, 4 streams, no digest", "upload-4", "nginx"),
+    ("write and fsync to this disk", "disk", "machine"),
+)
+
+
+def show(results: Results, console: Console) -> None:
+    """Print the table and what has to be known to read it."""
+    table = Table(box=box.SIMPLE_HEAD, title="imagestore beside Glance 33 and the limits")
+    table.add_column("measure")
+    table.add_column("unit", style="dim")
+    for title in ("imagestore", "Glance", "×", "Glance 1 MiB", "×", "limit", "×"):
+        table.add_column(title, justify="right", style="bold" if title == "imagestore" else "")
+    table.add_column("target")
+    section = ""
+    for row in ROWS:
+        if row.key not in results.values:
+            continue
+        if row.section != section:
+            section = row.section
+            table.add_section()
+            table.add_row(f"[bold]{section}")
+        table.add_row(*_cells(row, results))
+    _add_limits(table, results)
+    console.print(table)
+    for note in (*NOTES, *results.notes):
+        console.print(f"• {note}", style="dim", highlight=False)
+    missed = [row for row in ROWS if any(held is False for held in verdicts(row, results))]
+    for row in missed:
+        console.print(f"[red]✗[/] {row.section}: {row.title}")
+
+
+def verdicts(row: Row, results: Results) -> list[bool | None]:
+    """For each target of a row whether it holds; None if it was not measured."""
+    figures = [(target, row.figure(results, target.against)) for target in row.targets]
+    return [None if figure is None else target.holds(figure) for target, figure in figures]
+
+
+NOTES = (
+    "× is imagestore ÷ the other: above 1 is better for rates, below 1 for CPU, times and memory.",
+    "Targets against Glance are judged by its default store chunk of 64 KiB; the column of 1 MiB "
+    "is the same Glance tuned for transfers.",
+    "Glance runs under uwsgi's http-socket, which closes each connection: new connections are "
+    "part of its figures, as in production. Server CPU is without MariaDB, which the JSON shows.",
+    "The limit of uploads is the lower of the slower digest alone, and two cores ÷ the CPU per "
+    "GiB of both digests, nginx's PUT and the client. Only imagestore flushes images to the disk "
+    "before it answers.",
+)
+
+
+def _cells(row: Row, results: Results) -> list[str]:
+    own = row.value(results, "imagestore")
+    cells = [f"  {row.title}", row.unit, _number(own, row.scale)]
+    limit = row.limit(results) if row.limit else None
+    for other in (row.value(results, "glance"), row.value(results, "glance-1m"), limit):
+        cells += [_number(other, row.scale), _ratio(own, other)]
+    marks = [
+        f"{target.text(row.unit)} {_MARKS[held]}"
+        for target, held in zip(row.targets, verdicts(row, results), strict=True)
+    ]
+    return [*cells, "\n".join(marks)]
+
+
+_MARKS = {True: "[green]✓[/]", False: "[red]✗[/]", None: "[dim]?[/]"}
+
+
+def _add_limits(table: Table, results: Results) -> None:
+    if digests_cpu(results) is None and results.get("disk", "machine") is None:
+        return
+    table.add_section()
+    table.add_row("[bold]the limits by themselves")
+    for title, key, contender in LIMITS:
+        rate = results.get(key, contender)
+        if rate is None:
+            continue
+        cpu = results.get(key, contender, "cpu")
+        told = f"{cpu:.2f} s/GiB" if cpu is not None else ""
+        table.add_row(f"  {title}", "MiB/s", *[""] * 5, _number(rate), "", told)
+
+
+def _number(value: float | None, scale: float = 1.0) -> str:
+    if value is None:
+        return ""
+    shown = value * scale
+    digits = 0 if shown >= 100 else 1 if shown >= 10 else 2
+    return f"{shown:,.{digits}f}"
+
+
+def _ratio(own: float | None, other: float | None) -> str:
+    if own is None or not other:
+        return ""
+    return _number(own / other)

@@ -1,0 +1,151 @@
+"""One run: starts the contenders, gives each measure to each of them in turn, stops them."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from benchmarks import seed
+from benchmarks.contenders import glance, imagestore, nginx
+from benchmarks.contenders.base import BenchmarkError, Contender
+from benchmarks.measures.base import Bench, Figures, Limit, Measure, Scale, settle
+from benchmarks.measures.images import Create, Delete, Patch, Show, SmallUpload
+from benchmarks.measures.latency import Latency
+from benchmarks.measures.limits import Digests, Disk
+from benchmarks.measures.listing import Listing
+from benchmarks.measures.memory import LargeUpload, Resident, SlowDownloads
+from benchmarks.measures.transfer import ChunkedUpload, Download, Range, Upload
+from benchmarks.results import Results, facts_of_machine
+from tests.services import mariadb
+
+WORKERS = 2
+"""Processes of each server."""
+
+MEASURES: tuple[Measure | Limit, ...] = (
+    SlowDownloads(),  # first, while memory is what it is idle
+    LargeUpload(),
+    Digests(),
+    Disk(),
+    Upload(),
+    ChunkedUpload(),
+    Download(),
+    Range(),
+    Show(),
+    Listing(),  # before anything else adds images
+    Create(),
+    Patch(),
+    SmallUpload(),
+    Delete(),
+    Latency(),
+)
+CONTENDERS = ("imagestore", "glance", "glance-1m", "nginx")
+GLANCES = (("glance", "Glance", 65536), ("glance-1m", "Glance 1 MiB", 1 << 20))
+"""Name, title and store chunk in bytes; the first is Glance's default."""
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What of all there is shall be measured; by name."""
+
+    measures: Collection[str]
+    contenders: Collection[str]
+
+def run(directory: Path, scale: Scale, selection: Selection, report: Report) -> Results:
+    """Measure in an empty directory; ``report`` is told what happens."""
+    results = Results(facts=facts_of_machine())
+    results.facts |= {"rounds": scale.rounds, "imagestore": metadata.version("imagestore")}
+    bench = Bench(scale, directory)
+    with ExitStack() as running:
+        contenders = _start(directory, selection, results, report, running)
+        for round_ in range(scale.rounds):
+            # every other round goes the other way, so that the order favours nobody
+            order = contenders if round_ % 2 == 0 else contenders[::-1]
+            for measure in _measures(selection, round_, scale.rounds):
+                report(f"round {round_ + 1} of {scale.rounds}: {measure.name}")
+                if isinstance(measure, Limit):
+                    _take(measure.run(bench), "machine", measure.name, results)
+                    continue
+                for contender in order:
+                    if contender.name in measure.contenders:
+                        settle()
+                        found = measure.run(bench, contender)
+                        _take(found, contender.name, measure.name, results)
+    return results
+
+
+def _measures(selection: Selection, round_: int, rounds: int) -> list[Measure | Limit]:
+    chosen: list[Measure | Limit] = [
+        measure
+        for measure in MEASURES
+        if measure.name in selection.measures
+        and (round_ == 0 or isinstance(measure, Limit) or not measure.once)
+    ]
+    if round_ == 0:
+        chosen.insert(0, Resident("idle"))
+    if round_ == rounds - 1:
+        chosen.append(Resident("after"))
+    return chosen
+
+
+def _take(
+    found: Iterator[tuple[str, Figures]], contender: str, measure: str, results: Results
+) -> None:
+    try:
+        for row, figures in found:
+            results.add(row, contender, figures)
+    except (BenchmarkError, RuntimeError, OSError) as error:
+        results.notes.append(f"{measure} at {contender} failed: {error}")
+
+
+def _start(
+    directory: Path, selection: Selection, results: Results, report: Report, running: ExitStack
+) -> list[Contender]:
+    """The chosen contenders, stopped when ``running`` closes. Those that fail are noted."""
+    started: list[Contender] = []
+
+    def attempt(name: str, start: Callable[[], Contender]) -> None:
+        if name not in selection.contenders:
+            return
+        report(f"starting {name}")
+        try:
+            contender = start()
+        except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
+            results.notes.append(f"{name} did not start: {error}")
+            return
+        running.callback(contender.stop)
+        started.append(contender)
+
+    def start_imagestore() -> Contender:
+        return imagestore.start(
+            directory / "imagestore", workers=WORKERS, populate=seed.populate
+        )
+
+    attempt("imagestore", start_imagestore)
+    if {"glance", "glance-1m"} & set(selection.contenders):
+        report("starting MariaDB")
+        database = mariadb.start(directory / "mariadb")
+        running.callback(database.stop)
+        for name, title, chunk_size in GLANCES:
+            attempt(
+                name,
+                lambda name=name, title=title, chunk_size=chunk_size: glance.start(  # type: ignore[misc]
+                    directory / name,
+                    database,
+                    name=name,
+                    title=title,
+                    chunk_size=chunk_size,
+                    workers=WORKERS,
+                ),
+            )
+        report("seeding Glance")
+        seed.populate(database.url)
+    attempt(
+        "nginx",
+        lambda: nginx.start(directory / "nginx", workers=WORKERS, document=seed.document(0)),
+    )
+    return started

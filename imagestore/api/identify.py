@@ -1,0 +1,25 @@
+"""Nobody comes in unknown: each request gets its caller before a handler sees it."""
+
+from __future__ import annotations
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from imagestore.access_log import project_id
+from imagestore.api import keys
+from imagestore.identity.sources import IdentitySource
+
+WITHOUT_IDENTITY = frozenset({"/healthcheck", "/readiness"})
+"""Paths that are answered to anyone."""
+
+
+def middleware(identity: IdentitySource) -> Middleware:
+    @web.middleware
+    async def identify(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path not in WITHOUT_IDENTITY:
+            caller = await identity.identify(request.headers)
+            request[keys.caller] = caller
+            request[project_id] = caller.project_id or "-"
+        return await handler(request)
+
+    return identify

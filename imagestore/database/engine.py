@@ -1,0 +1,121 @@
+"""The database as the rooms above see it: run this function in one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection
+
+from imagestore.config import settings
+from imagestore.database import failures, migrations, urls
+from imagestore.database.embedded import EmbeddedRunner
+from imagestore.database.migrations import State
+from imagestore.database.pooled import PooledRunner
+from imagestore.database.runner import Operation, Runner
+from imagestore.errors import ConfigurationError
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_LONGEST_PAUSE = 10.0
+"""Seconds between two attempts to reach the database at start, at the most."""
+
+
+class Database:
+    """One database. Functions that are run get a synchronous connection as first argument.
+
+    They may be called again after a failure that passes (a deadlock, a lost
+    connection), so they do nothing but talk to the database. Raises
+    :class:`imagestore.errors.Unavailable` when it does not answer; their own
+    errors pass through and undo what they did.
+    """
+
+    def __init__(self, config: settings.Database) -> None:
+        self._config = config
+        self._url = urls.parse(config.connection)
+        self._runner: Runner
+        if urls.is_embedded(self._url):
+            self._runner = EmbeddedRunner(self._url)
+        else:
+            self._runner = PooledRunner(self._url, config)
+
+    async def open(self) -> None:
+        """Connect, and upgrade the tables if ``auto_upgrade`` is set.
+
+        Raises :class:`ConfigurationError` if the tables are not what this release needs.
+        """
+        await self.connect()
+        if self._config.auto_upgrade:
+            await self.upgrade()
+        state = await self.check()
+        if state is not State.OK:
+            raise ConfigurationError(f"[database] connection: {state.advice}")
+
+    async def connect(self) -> None:
+        """Connect, whatever is in the database. Tries ``max_retries`` times, for ever if negative."""
+        attempt = 0
+        while True:
+            try:
+                return await self._runner.start()
+            except Exception as error:
+                if failures.told(error) is None:
+                    raise
+                attempt += 1
+                if 0 <= self._config.max_retries < attempt:
+                    raise failures.told(error) from error
+                log.warning("the database does not answer (attempt %d): %s", attempt, error)
+                await asyncio.sleep(min(attempt, _LONGEST_PAUSE))
+
+    async def close(self) -> None:
+        """End what is under way and close all connections."""
+        await self._runner.stop()
+
+    async def read(
+        self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """``function(connection, *args, **kwargs)`` on one snapshot of the data."""
+        return await self._persist(self._runner.read, lambda conn: function(conn, *args, **kwargs))
+
+    async def write(
+        self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """The same in one transaction: committed and durable on return, undone on error.
+
+        One whose caller is cancelled meanwhile may or may not have taken place.
+        """
+        return await self._persist(self._runner.write, lambda conn: function(conn, *args, **kwargs))
+
+    async def upgrade(self) -> None:
+        """Create or upgrade the tables. Of several processes that start together one does it."""
+        await self.write(migrations.upgrade)
+
+    async def version(self) -> str | None:
+        """The revision that the tables stand at; None if they are not ours."""
+        return await self.read(migrations.version)
+
+    async def check(self) -> State:
+        """Whether the tables are what this release needs."""
+        return await self.read(migrations.check)
+
+    async def _persist(
+        self, run: Callable[[Operation[T]], Awaitable[T]], operation: Operation[T]
+    ) -> T:
+        for attempt in range(failures.ATTEMPTS):
+            try:
+                return await run(operation)
+            except Exception as error:
+                told = failures.told(error)
+                if failures.may_pass(error) and attempt + 1 < failures.ATTEMPTS:
+                    log.info("the database failed for a passing reason: %s", error)
+                elif told is not None:
+                    log.error("the database failed: %s", error)
+                    raise told from error
+                else:
+                    raise
+            await asyncio.sleep(failures.pause(attempt))
+        raise AssertionError("unreachable")

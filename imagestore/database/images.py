@@ -1,0 +1,229 @@
+"""Images: rows of the table and, read with them, their children.
+
+Every function takes a connection inside a transaction that somebody else ends.
+After any error the transaction is lost: let the error pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    String,
+    Update,
+    bindparam,
+    false,
+    func,
+    insert as sql_insert,
+    select,
+    true,
+    update as sql_update,
+)
+from sqlalchemy.exc import IntegrityError
+
+from imagestore.database import locations, properties, tags
+from imagestore.database.pages import select_page
+from imagestore.database.rows import COLUMNS, load_children, to_image
+from imagestore.database.schema import (
+    image_locations,
+    image_members,
+    image_properties,
+    image_tags,
+    images,
+)
+from imagestore.errors import Conflict
+from imagestore.image import DELETED_STATUSES, Image, ImageStatus, MemberStatus
+
+__all__ = [
+    "ImageRow",
+    "get",
+    "insert",
+    "lock",
+    "select_page",
+    "soft_delete",
+    "transition",
+    "update",
+    "usage",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRow:
+    """An image, and what the project that asked is to it.
+
+    ``membership``: the status of that project's membership; None if it has none.
+    """
+
+    image: Image
+    membership: MemberStatus | None = None
+
+
+_INSERT = sql_insert(images)
+
+_GET = select(*COLUMNS).where(images.c.id == bindparam("id"), images.c.deleted == false())
+
+_LOCK = select(images.c.id).where(images.c.id == bindparam("id")).with_for_update()
+
+_NOT_USED = sorted(DELETED_STATUSES | {ImageStatus.KILLED})
+
+_USAGE = (
+    select(func.sum(images.c.size))
+    .join(image_locations, image_locations.c.image_id == images.c.id)
+    .where(
+        images.c.owner == bindparam("owner"),
+        images.c.deleted == false(),
+        images.c.status.not_in([status.value for status in _NOT_USED]),
+        image_locations.c.status != "deleted",
+    )
+)
+
+
+def insert(conn: Connection, image: Image) -> None:
+    """Write a new image with properties, tags and locations.
+
+    Raises :class:`Conflict` if the id is or ever was in use.
+    """
+    row = {column.name: getattr(image, column.name) for column in COLUMNS}
+    row |= {
+        "status": image.status.value,
+        "visibility": image.visibility.value,
+        "deleted": False,
+    }
+    try:
+        conn.execute(_INSERT, row)
+    except IntegrityError as error:
+        raise Conflict(f"Image ID {image.id} already exists!") from error
+    moment = image.created_at
+    if image.properties:
+        properties.insert(conn, image.id, image.properties, moment)
+    if image.tags:
+        tags.insert(conn, image.id, image.tags, moment)
+    for location in image.locations:
+        locations.add(conn, image.id, location, moment)
+
+
+def get(
+    conn: Connection,
+    image_id: str,
+    *,
+    project_id: str | None = None,
+    include_pending_delete: bool = False,
+) -> ImageRow | None:
+    """The image, whoever may see it; None if there is none or it is deleted.
+
+    ``include_pending_delete``: also one whose data is being removed.
+    """
+    row = conn.execute(_GET, {"id": image_id}).one_or_none()
+    if row is None:
+        return None
+    image = to_image(row)
+    if image.status in DELETED_STATUSES and not (
+        include_pending_delete and image.status is ImageStatus.PENDING_DELETE
+    ):
+        return None
+    memberships = load_children(conn, (image,), member=project_id)
+    return ImageRow(image, memberships.get(image_id))
+
+
+def lock(conn: Connection, image_id: str) -> bool:
+    """Keep other transactions from changing the image until this one ends; whether it is there.
+
+    For changes of its children that no constraint of the tables guards. In
+    SQLite the one writer has the lock already.
+    """
+    if conn.dialect.name == "sqlite":
+        return True
+    return conn.execute(_LOCK, {"id": image_id}).first() is not None
+
+
+def update(
+    conn: Connection,
+    image_id: str,
+    values: Mapping[str, Any],
+    *,
+    only_if_status: Set[ImageStatus] | None = None,
+) -> bool:
+    """Set columns, if the image is there and, where asked, still in one of those states.
+
+    Whether it was: compare and swap, so that of two callers one wins. Deleted
+    images are left alone. ``values``: by column, ``updated_at`` among them.
+    """
+    statement = _update(frozenset(values), only_if_status is not None)
+    parameters: dict[str, Any] = {f"new_{name}": value for name, value in values.items()}
+    parameters["image_id"] = image_id
+    if only_if_status is not None:
+        parameters["statuses"] = [status.value for status in only_if_status]
+    return conn.execute(statement, parameters).rowcount == 1
+
+
+def transition(
+    conn: Connection,
+    image_id: str,
+    from_statuses: Set[ImageStatus],
+    to: ImageStatus,
+    **values: Any,
+) -> bool:
+    """Change the status, with any other columns, if it is one of ``from_statuses``; whether so."""
+    return update(conn, image_id, {**values, "status": to.value}, only_if_status=from_statuses)
+
+
+def soft_delete(
+    conn: Connection, image_id: str, moment: datetime, statuses: Set[ImageStatus]
+) -> bool:
+    """Delete the image and all its children if it is in one of ``statuses``; whether so.
+
+    The rows stay, marked, as the peer leaves them, so that the id stays taken and
+    the peer's purge finds them.
+    """
+    gone = transition(
+        conn,
+        image_id,
+        statuses,
+        ImageStatus.DELETED,
+        deleted=True,
+        deleted_at=moment,
+        updated_at=moment,
+    )
+    if gone:
+        for statement in _DELETE_CHILDREN:
+            conn.execute(statement, {"b_image_id": image_id, "deleted_at": moment})
+    return gone
+
+
+def usage(conn: Connection, owner: str) -> int:
+    """Bytes that a project's images take in all stores: size times number of copies."""
+    return int(conn.execute(_USAGE, {"owner": owner}).scalar() or 0)
+
+
+@lru_cache(maxsize=256)
+def _update(names: frozenset[str], with_statuses: bool) -> Update:
+    statement = (
+        sql_update(images)
+        .where(images.c.id == bindparam("image_id"), images.c.deleted == false())
+        .values({name: bindparam(f"new_{name}", type_=images.c[name].type) for name in names})
+    )
+    if with_statuses:
+        statuses = bindparam("statuses", expanding=True, type_=String)
+        statement = statement.where(images.c.status.in_(statuses))
+    return statement
+
+
+def _delete_children(table: Any, **more: Any) -> Update:
+    return (
+        sql_update(table)
+        .where(table.c.image_id == bindparam("b_image_id"), table.c.deleted == false())
+        .values(deleted=true(), deleted_at=bindparam("deleted_at"), **more)
+    )
+
+
+_DELETE_CHILDREN = (
+    _delete_children(image_locations, status="deleted"),
+    _delete_children(image_properties),
+    _delete_children(image_members),
+    _delete_children(image_tags),
+)

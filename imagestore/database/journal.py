@@ -1,0 +1,145 @@
+"""The journal: which bytes are on their way into a store, or out of one, and by whom.
+
+A row is written in the transaction that claims the image and removed in the one
+that records the result. A row whose process has ended stands for what it left behind.
+"""
+
+from __future__ import annotations
+
+import builtins
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from imagestore.database.schema import journal
+from imagestore.image import ImageStatus
+
+
+class Kind(StrEnum):
+    UPLOAD = "upload"
+    DELETION = "deletion"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the journal. Times in UTC without zone.
+
+    ``store``: for an upload, the store that is written to. ``image_status``: for
+    a deletion, the state that the image was in before. ``owner``: the identity
+    of the process; ``renewed_at``: when it last said that it is alive.
+    """
+
+    id: str
+    kind: Kind
+    image_id: str
+    store: str
+    image_status: ImageStatus | None
+    owner: str
+    started_at: datetime
+    renewed_at: datetime
+
+
+_LIST = select(*journal.c[*Entry.__slots__]).order_by(journal.c.started_at, journal.c.id)
+_LIST_BY_OWNER = _LIST.where(journal.c.owner == bindparam("of_owner"))
+_INSERT = insert(journal)
+_CLOSE = delete(journal).where(journal.c.id == bindparam("of_id"))
+_RENEW = (
+    update(journal)
+    .where(journal.c.owner == bindparam("of_owner"))
+    .values(renewed_at=bindparam("moment"))
+)
+_TAKE = (
+    update(journal)
+    .where(journal.c.id == bindparam("of_id"), journal.c.owner == bindparam("of_owner"))
+    .values(owner=bindparam("new_owner"), renewed_at=bindparam("moment"))
+)
+
+
+def new_entry() -> str:
+    """An id for a row that is to be opened."""
+    return str(uuid.uuid4())
+
+
+def open_upload(
+    conn: Connection, entry: str, image_id: str, store: str, owner: str, moment: datetime
+) -> None:
+    """Bytes of the image are about to go into ``store``."""
+    _open(conn, entry, Kind.UPLOAD, image_id, owner, moment, store=store)
+
+
+def open_deletion(
+    conn: Connection,
+    entry: str,
+    image_id: str,
+    status: ImageStatus,
+    owner: str,
+    moment: datetime,
+) -> None:
+    """All bytes of the image, which was in ``status``, are about to be removed."""
+    _open(conn, entry, Kind.DELETION, image_id, owner, moment, image_status=status.value)
+
+
+def close(conn: Connection, entry: str) -> bool:
+    """What the row stood for is done or undone; whether the row was there."""
+    return conn.execute(_CLOSE, {"of_id": entry}).rowcount > 0
+
+
+def renew(conn: Connection, owner: str, moment: datetime) -> int:
+    """The process is alive: renew all its rows; how many those are."""
+    return conn.execute(_RENEW, {"of_owner": owner, "moment": moment}).rowcount
+
+
+def take(conn: Connection, entry: str, owner: str, new_owner: str, moment: datetime) -> bool:
+    """Make a row of ``owner`` one of ``new_owner``; whether it still was the former's."""
+    parameters = {"of_id": entry, "of_owner": owner, "new_owner": new_owner, "moment": moment}
+    return conn.execute(_TAKE, parameters).rowcount == 1
+
+
+def entries(conn: Connection, owner: str | None = None) -> builtins.list[Entry]:
+    """All rows, or those of one process, the oldest first."""
+    if owner is None:
+        rows = conn.execute(_LIST)
+    else:
+        rows = conn.execute(_LIST_BY_OWNER, {"of_owner": owner})
+    return [_to_entry(row) for row in rows]
+
+
+def _open(
+    conn: Connection,
+    entry: str,
+    kind: Kind,
+    image_id: str,
+    owner: str,
+    moment: datetime,
+    **more: str,
+) -> None:
+    row = {
+        "id": entry,
+        "kind": kind.value,
+        "image_id": image_id,
+        "owner": owner,
+        "started_at": moment,
+        "renewed_at": moment,
+        "store": None,
+        "image_status": None,
+        **more,
+    }
+    conn.execute(_INSERT, row)
+
+
+def _to_entry(row: Any) -> Entry:
+    id_, kind, image_id, store, image_status, owner, started_at, renewed_at = row
+    return Entry(
+        id_,
+        Kind(kind),
+        image_id,
+        store or "",
+        ImageStatus(image_status) if image_status else None,
+        owner,
+        started_at,
+        renewed_at,
+    )

@@ -1,0 +1,108 @@
+"""Members: the projects that a shared image is offered to."""
+
+from __future__ import annotations
+
+import builtins
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    bindparam,
+    delete,
+    false,
+    func,
+    insert as sql_insert,
+    select,
+    update,
+)
+
+from imagestore.database import images
+from imagestore.database.schema import image_members
+from imagestore.errors import Conflict
+from imagestore.image import Member, MemberStatus
+
+_OF_IMAGE = (
+    image_members.c.image_id == bindparam("of_image"),
+    image_members.c.deleted == false(),
+)
+_ONE = (*_OF_IMAGE, image_members.c.member == bindparam("of_member"))
+
+_COLUMNS = (
+    image_members.c.image_id,
+    image_members.c.member,
+    image_members.c.status,
+    image_members.c.created_at,
+    image_members.c.updated_at,
+)
+
+_LIST = select(*_COLUMNS).where(*_OF_IMAGE).order_by(image_members.c.id)
+_GET = select(*_COLUMNS).where(*_ONE).order_by(image_members.c.id).limit(1)
+_COUNT = select(func.count()).select_from(image_members).where(*_OF_IMAGE)
+_INSERT = sql_insert(image_members)
+_SET_STATUS = (
+    update(image_members)
+    .where(*_ONE)
+    .values(status=bindparam("new_status"), updated_at=bindparam("moment"))
+)
+_REMOVE = delete(image_members).where(*_ONE)
+
+
+def list(conn: Connection, image_id: str) -> builtins.list[Member]:
+    """All members of an image, in the order in which they were added."""
+    return [_to_member(row) for row in conn.execute(_LIST, {"of_image": image_id})]
+
+
+def get(conn: Connection, image_id: str, member_id: str) -> Member | None:
+    """One member; None if the project is none."""
+    row = conn.execute(_GET, {"of_image": image_id, "of_member": member_id}).one_or_none()
+    return None if row is None else _to_member(row)
+
+
+def count(conn: Connection, image_id: str) -> int:
+    """How many members an image has."""
+    return int(conn.execute(_COUNT, {"of_image": image_id}).scalar_one())
+
+
+def insert(conn: Connection, member: Member) -> None:
+    """Add a member; :class:`Conflict` if the project is one already."""
+    # The peer's constraint spans deleted_at, which is null: it refuses nothing.
+    images.lock(conn, member.image_id)
+    if get(conn, member.image_id, member.member_id) is not None:
+        raise Conflict(
+            f"{member.member_id} is already a member of the image {member.image_id}."
+        )
+    row = {
+        "image_id": member.image_id,
+        "member": member.member_id,
+        "status": member.status.value,
+        "can_share": False,
+        "created_at": member.created_at,
+        "updated_at": member.updated_at,
+        "deleted": False,
+    }
+    conn.execute(_INSERT, row)
+
+
+def set_status(
+    conn: Connection, image_id: str, member_id: str, status: MemberStatus, moment: datetime
+) -> bool:
+    """Accept, reject or reset; whether there is such a member."""
+    parameters = {
+        "of_image": image_id,
+        "of_member": member_id,
+        "new_status": status.value,
+        "moment": moment,
+    }
+    return conn.execute(_SET_STATUS, parameters).rowcount > 0
+
+
+def remove(conn: Connection, image_id: str, member_id: str) -> bool:
+    """End a membership; whether there was one."""
+    parameters = {"of_image": image_id, "of_member": member_id}
+    return conn.execute(_REMOVE, parameters).rowcount > 0
+
+
+def _to_member(row: Any) -> Member:
+    image_id, member_id, status, created_at, updated_at = row
+    return Member(image_id, member_id, MemberStatus(status), created_at, updated_at or created_at)

@@ -1,0 +1,88 @@
+"""Upgrades of the tables, with alembic; no file of settings is needed.
+
+Our revisions are counted in a table of our own. The peer's table of versions is
+written only where we make the peer's tables, so that the peer finds them complete.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect, select
+
+from imagestore.database.migrations.lock import hold
+from imagestore.database.schema import PEER_REVISION, VERSION_TABLE, images, peer_version
+from imagestore.errors import ConfigurationError
+
+
+class State(Enum):
+    """What is found in a database, and what to do about it."""
+
+    OK = ("ok", "the tables are what this release needs.")
+    EMPTY = ("empty", "the database has no tables yet: run 'imagestore db upgrade'.")
+    BEHIND = ("behind", "the tables are of an older release: run 'imagestore db upgrade'.")
+    AHEAD = ("ahead", "the tables are of a newer release than this one.")
+    FOREIGN = (
+        "foreign",
+        "the tables are of another release of Glance than 33: run its 'glance-manage db sync' first.",
+    )
+
+    def __init__(self, word: str, advice: str) -> None:
+        self.word = word
+        self.advice = advice
+
+
+def upgrade(conn: Connection) -> None:
+    """Bring the tables to this release, inside the transaction of the connection."""
+    with hold(conn):
+        state = check(conn)
+        if state in (State.FOREIGN, State.AHEAD):
+            raise ConfigurationError(f"[database] connection: {state.advice}")
+        if state is State.OK:
+            return
+        _run(conn)
+
+
+def version(conn: Connection) -> str | None:
+    """The revision that the tables stand at; None if there are none of ours."""
+    options = {"version_table": VERSION_TABLE}
+    return MigrationContext.configure(conn, opts=options).get_current_revision()
+
+
+def check(conn: Connection) -> State:
+    """What is in the database. Reads only."""
+    tables = set(inspect(conn).get_table_names())
+    if images.name in tables:
+        if peer_version.name not in tables or not _peer_is_known(conn):
+            return State.FOREIGN
+    elif VERSION_TABLE not in tables:
+        return State.EMPTY
+    at = version(conn) if VERSION_TABLE in tables else None
+    if at == _scripts().get_current_head():
+        return State.OK
+    known = {script.revision for script in _scripts().walk_revisions()}
+    return State.BEHIND if at is None or at in known else State.AHEAD
+
+
+def _peer_is_known(conn: Connection) -> bool:
+    return PEER_REVISION in conn.execute(select(peer_version.c.version_num)).scalars().all()
+
+
+def _run(conn: Connection) -> None:
+    scripts = _scripts()
+
+    def steps(revision: object, context: object) -> list[object]:
+        return scripts._upgrade_revs("head", revision)  # type: ignore[arg-type, return-value]
+
+    with EnvironmentContext(Config(), scripts, fn=steps, destination_rev="head") as environment:
+        environment.configure(connection=conn, version_table=VERSION_TABLE)
+        environment.run_migrations()
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory(str(Path(__file__).parent))

@@ -1,0 +1,25 @@
+"""All tables, and indexes of our own, where they are missing.
+
+In a database that Glance made only ours are added. Later revisions add their own
+tables and indexes the same way, "if missing", because this one makes those of the
+release that runs it.
+"""
+
+from __future__ import annotations
+
+from alembic import op
+from sqlalchemy import select
+
+from imagestore.database.migrations.creation import create_indexes, create_tables
+from imagestore.database.schema import PEER_REVISION, peer_version
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    conn = op.get_bind()
+    create_tables(conn)
+    create_indexes(conn)
+    if conn.execute(select(peer_version.c.version_num)).first() is None:
+        conn.execute(peer_version.insert().values(version_num=PEER_REVISION))

@@ -1,0 +1,86 @@
+"""Custom properties of an image: one row a name, written only where they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    Connection,
+    String,
+    bindparam,
+    delete,
+    false,
+    insert as sql_insert,
+    update,
+)
+
+from imagestore.database.schema import image_properties
+
+_INSERT = sql_insert(image_properties)
+
+_SET = (
+    update(image_properties)
+    .where(
+        image_properties.c.image_id == bindparam("of_image"),
+        image_properties.c.name == bindparam("of_name"),
+    )
+    .values(
+        value=bindparam("new_value"),
+        updated_at=bindparam("moment"),
+        deleted=false(),
+        deleted_at=None,
+    )
+)
+
+_DELETE = delete(image_properties).where(
+    image_properties.c.image_id == bindparam("image_id"),
+    image_properties.c.name.in_(bindparam("names", expanding=True, type_=String)),
+)
+
+
+def insert(
+    conn: Connection, image_id: str, properties: Mapping[str, str], moment: datetime
+) -> None:
+    """Write properties of which the image has no row yet."""
+    conn.execute(
+        _INSERT,
+        [
+            {
+                "image_id": image_id,
+                "name": name,
+                "value": value,
+                "created_at": moment,
+                "updated_at": moment,
+                "deleted": False,
+            }
+            for name, value in properties.items()
+        ],
+    )
+
+
+def replace(
+    conn: Connection, image_id: str, before: Mapping[str, str], after: Mapping[str, str]
+) -> None:
+    """Make the rows of ``before`` those of ``after``; names in neither are not touched.
+
+    Two callers who change different names do not undo each other's work.
+    """
+    moment = datetime.now(UTC).replace(tzinfo=None)
+    removed = [name for name in before if name not in after]
+    if removed:
+        conn.execute(_DELETE, {"image_id": image_id, "names": removed})
+    new = {}
+    for name, value in after.items():
+        if name in before and before[name] == value:
+            continue
+        # The peer leaves deleted rows behind, which keep the name taken: those are revived.
+        if not _set(conn, image_id, name, value, moment):
+            new[name] = value
+    if new:
+        insert(conn, image_id, new, moment)
+
+
+def _set(conn: Connection, image_id: str, name: str, value: str, moment: datetime) -> bool:
+    parameters = {"of_image": image_id, "of_name": name, "new_value": value, "moment": moment}
+    return conn.execute(_SET, parameters).rowcount > 0

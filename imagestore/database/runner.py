@@ -1,0 +1,28 @@
+"""How operations are run: the interface between :class:`Database` and the two ways."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from sqlalchemy import Connection
+
+T = TypeVar("T")
+Operation = Callable[[Connection], T]
+"""One transaction: statements on a connection that it neither commits nor closes."""
+
+
+class Runner(Protocol):
+    """Runs each operation in one transaction. Errors of the driver pass through unchanged."""
+
+    async def start(self) -> None:
+        """Connect; raises if the database does not answer."""
+
+    async def stop(self) -> None:
+        """End what is under way and close every connection."""
+
+    async def read(self, operation: Operation[T]) -> T:
+        """Run it on one snapshot of the data."""
+
+    async def write(self, operation: Operation[T]) -> T:
+        """Run it and commit: durable when this returns, undone when it raises."""

@@ -1,0 +1,51 @@
+"""The tables: those of Glance 33 by name, type and constraint, and our own with a prefix.
+
+Either service opens the database that the other made. Tables and indexes of our
+own are called ``imagestore_…``; Glance knows nothing of them and leaves them be.
+"""
+
+from __future__ import annotations
+
+from imagestore.database.schema.cache import cached_images, node_reference
+from imagestore.database.schema.images import (
+    image_locations,
+    image_members,
+    image_properties,
+    image_tags,
+    images,
+)
+from imagestore.database.schema.metadata import PEER_REVISION, metadata, peer_version
+from imagestore.database.schema.metadefs import (
+    metadef_namespace_resource_types,
+    metadef_namespaces,
+    metadef_objects,
+    metadef_properties,
+    metadef_resource_types,
+    metadef_tags,
+)
+from imagestore.database.schema.own import VERSION_TABLE, indexes, journal
+from imagestore.database.schema.tasks import task_info, tasks
+
+__all__ = [
+    "PEER_REVISION",
+    "VERSION_TABLE",
+    "cached_images",
+    "image_locations",
+    "image_members",
+    "image_properties",
+    "image_tags",
+    "images",
+    "indexes",
+    "journal",
+    "metadata",
+    "metadef_namespace_resource_types",
+    "metadef_namespaces",
+    "metadef_objects",
+    "metadef_properties",
+    "metadef_resource_types",
+    "metadef_tags",
+    "node_reference",
+    "peer_version",
+    "task_info",
+    "tasks",
+]

@@ -1,0 +1,53 @@
+"""What all tables share: the registry, the columns of time and deletion, the peer's version."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+)
+
+metadata = MetaData()
+
+TABLE_OPTIONS: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8"}
+"""As the peer's tables; a foreign key needs the same character set on both sides."""
+
+PEER_REVISION = "2024_1_contract01"
+"""The migration that Glance 33 stands at; its ``db sync`` has nothing to do beyond."""
+
+peer_version = Table(
+    "alembic_version",
+    metadata,
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+    **TABLE_OPTIONS,
+)
+
+
+def timestamps() -> list[Column[Any]]:
+    return [
+        Column("created_at", DateTime, nullable=False),
+        Column("updated_at", DateTime),
+    ]
+
+
+def soft_deletion(*, checked: bool = True) -> list[Column[Any]]:
+    """``checked``: whether the peer left a CHECK on the flag (its ``images`` lost theirs)."""
+    return [
+        Column("deleted_at", DateTime),
+        Column("deleted", Boolean(create_constraint=checked), nullable=False),
+    ]
+
+
+def big_integer() -> BigInteger:
+    """64 bits everywhere; SQLite's INTEGER is that already."""
+    return BigInteger().with_variant(Integer, "sqlite")

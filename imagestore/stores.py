@@ -1,0 +1,194 @@
+"""The configured stores by name, and which of them a location belongs to."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from imagestore.backends import errors
+from imagestore.backends.base import Capability, Driver, Store
+from imagestore.backends.read_only import ReadOnlyStore
+from imagestore.config import drivers, settings
+from imagestore.config.settings import StoreSection
+from imagestore.errors import ConfigurationError, Unavailable
+from imagestore.image import Location
+
+log = logging.getLogger(__name__)
+
+_RETRY_FIRST, _RETRY_LAST = 1.0, 60.0
+"""Seconds between attempts to reach a store that was away at the start."""
+
+
+class Stores:
+    """All stores of the service; iterating gives those for images, the weightiest first."""
+
+    def __init__(self, configured: settings.Stores) -> None:
+        """Build every store, which does no I/O. Raises :class:`ConfigurationError`."""
+        _refuse_shared_directories([*configured.sections, *configured.reserved])
+        self._stores = {section.name: _build(section) for section in _by_weight(configured)}
+        self._reserved = {section.name: _build(section) for section in configured.reserved}
+        self._schemes = {
+            section.name: drivers.get(section.type).schemes for section in configured.sections
+        }
+        self._rank = {name: rank for rank, name in enumerate(self._stores)}
+        self._retries: set[asyncio.Task[None]] = set()
+        self.multiple = configured.multiple
+        """Whether callers are told of several stores and may choose among them."""
+        self.sections = configured.sections
+        """How the stores are configured, in that order."""
+        self.default = self._stores[configured.default]
+
+    def __iter__(self) -> Iterator[Store]:
+        return iter(self._stores.values())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._stores
+
+    def get(self, name: str) -> Store:
+        """The store of that name; KeyError if there is none."""
+        return self._stores[name]
+
+    def reserved(self, name: str) -> Store:
+        """A store for the service's own use; KeyError if there is none."""
+        return self._reserved[name]
+
+    def is_writable(self, name: str) -> bool:
+        """Whether images can be added to the store and removed from it."""
+        return Capability.WRITABLE in self._stores[name].capabilities
+
+    async def start(self) -> None:
+        """Start all stores at once.
+
+        A store that is wrongly configured is a :class:`ConfigurationError`, a
+        default store that does not answer is :class:`Unavailable`; both leave all
+        stores stopped. Any other that does not answer is tried again until it does.
+        """
+        every = [*self._stores.values(), *self._reserved.values()]
+        results = await asyncio.gather(*(store.start() for store in every), return_exceptions=True)
+        try:
+            for store, result in zip(every, results, strict=True):
+                if isinstance(result, BaseException):
+                    self._not_started(store, result)
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop all stores; never raises."""
+        for task in self._retries:
+            task.cancel()
+        await asyncio.gather(*self._retries, return_exceptions=True)
+        every = [*self._stores.values(), *self._reserved.values()]
+        await asyncio.gather(*(store.stop() for store in every), return_exceptions=True)
+
+    def by_url(self, url: str) -> Store | None:
+        """The store that a URL belongs to by itself, for a location without a valid store id."""
+        scheme = urlsplit(url).scheme
+        for name, store in self._stores.items():
+            if scheme in self._schemes[name] and _may_hold(store, url):
+                return store
+        return None
+
+    def of(self, location: Location) -> Store | None:
+        """The store of a location: the one that it names, else the one that its URL belongs to."""
+        named = self._stores.get(location.store or "")
+        return named if named is not None else self.by_url(location.url)
+
+    def ordered(
+        self, locations: Iterable[Location], prefer: Sequence[str] = ()
+    ) -> list[tuple[Store, Location]]:
+        """Usable locations with their stores: the preferred first, then by weight."""
+        found = [(store, each) for each in locations if (store := self.of(each)) is not None]
+        if len(found) > 1:
+            found.sort(key=lambda copy: self._order(copy[0].name, prefer))
+        return found
+
+    def _order(self, name: str, prefer: Sequence[str]) -> tuple[int, int]:
+        wish = prefer.index(name) if name in prefer else len(prefer)
+        return wish, self._rank[name]
+
+    def _not_started(self, store: Store, error: BaseException) -> None:
+        if isinstance(error, errors.Misconfigured):
+            raise ConfigurationError(f"[{store.name}] {error.message}") from error
+        if not isinstance(error, errors.Unavailable):
+            raise error
+        if store is self.default:
+            raise Unavailable(f"The default store does not answer: {error}") from error
+        log.error("store %s is away and will be tried again: %s", store.name, error.message)
+        task = asyncio.create_task(_start_later(store))
+        self._retries.add(task)
+        task.add_done_callback(self._retries.discard)
+
+
+async def _start_later(store: Store) -> None:
+    delay = _RETRY_FIRST
+    while True:
+        await asyncio.sleep(delay)
+        try:
+            await store.start()
+        except errors.StoreError as error:
+            delay = min(2 * delay, _RETRY_LAST)
+            log.warning("store %s is still away: %s", store.name, error.message)
+        else:
+            log.info("store %s is there", store.name)
+            return
+
+
+def _by_weight(configured: settings.Stores) -> list[StoreSection]:
+    return sorted(configured.sections, key=lambda section: -section.weight)
+
+
+def _build(section: StoreSection) -> Store:
+    driver = drivers.get(section.type)
+    store = driver.create(section.name, _settings(driver, section))
+    return ReadOnlyStore(store) if section.read_only else store
+
+
+def _settings(driver: Driver, section: StoreSection) -> Any:
+    values: dict[str, Any] = {}
+    for spec in fields(driver.settings):
+        name = spec.metadata.get("option", spec.name)
+        if name in section.options:
+            values[spec.name] = section.options[name]
+        elif spec.default is MISSING and spec.default_factory is MISSING:
+            raise ConfigurationError(f"[{section.name}] {name} is not set.")
+    try:
+        return driver.settings(**values)
+    except (ValueError, errors.Misconfigured) as error:
+        raise ConfigurationError(f"[{section.name}] {error}") from error
+
+
+def _may_hold(store: Store, url: str) -> bool:
+    """Whether a URL of the right scheme is one of this store's, as far as can be said."""
+    if Capability.LOCAL_PATH not in store.capabilities:
+        return True
+    with contextlib.suppress(errors.InvalidLocation):
+        return store.local_path(url) is not None
+    return False
+
+
+def _refuse_shared_directories(sections: Collection[StoreSection]) -> None:
+    """Two stores in one directory would delete each other's images."""
+    owners: dict[Path, str] = {}
+    for section in sections:
+        for directory in _directories(section):
+            owner = owners.setdefault(directory, section.name)
+            if owner != section.name:
+                raise ConfigurationError(
+                    f"[{owner}] and [{section.name}] are stores in the same directory, {directory}."
+                )
+
+
+def _directories(section: StoreSection) -> Iterator[Path]:
+    if section.type != "file":
+        return
+    one = section.options.get("filesystem_store_datadir")
+    several = section.options.get("filesystem_store_datadirs", ())
+    for text in [*([one] if one else []), *(text.rpartition(":")[0] or text for text in several)]:
+        yield Path(text.strip()).resolve()

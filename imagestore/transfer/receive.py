@@ -1,0 +1,142 @@
+"""One pass over an image's bytes: counted, inspected, digested and stored side by side."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from imagestore.backends.base import Blocks, Buffer, Store, Stored
+from imagestore.backends.errors import StoreError
+from imagestore.backends.lane import Lane
+from imagestore.config.settings import Images
+from imagestore.errors import OverLimit
+from imagestore.image import Image
+from imagestore.transfer.digests import Digest, computing_threads
+from imagestore.transfer.inspection import Inspection
+
+log = logging.getLogger(__name__)
+
+CHECKSUM = "md5"
+"""The algorithm of an image's ``checksum``; ``os_hash_algo`` is a setting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What an image is once its bytes are durable in a store. Sizes in bytes."""
+
+    url: str
+    size: int
+    checksum: str
+    os_hash_algo: str
+    os_hash_value: str
+    virtual_size: int | None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+async def receive(
+    store: Store,
+    image: Image,
+    source: Blocks,
+    *,
+    settings: Images,
+    size: int | None = None,
+    size_cap: int | None = None,
+    on_progress: Callable[[int], object] | None = None,
+) -> Received:
+    """Read ``source`` to its end and store it as the data of ``image``.
+
+    ``size``: the bytes to expect, if known; another number is ``WrongSize``.
+    ``size_cap``: ``OverLimit`` if more come. ``on_progress`` is called with the number of
+    bytes so far after each block; an error that it raises ends the transfer.
+
+    Content that the settings do not accept is ``Unsupported``, as soon as it is
+    known and always before the store makes anything readable. Errors of the source
+    and of the store pass through. In any of these cases, and when cancelled, nothing
+    is left in the store, and ``source`` is closed.
+
+    A bounded number of blocks is in flight, so the slowest of source, digests and
+    store sets the pace.
+    """
+    algorithm = settings.hashing_algorithm
+    inspection = Inspection(image.disk_format, image.container_format, settings)
+    flow = _Flow(source, {CHECKSUM, algorithm}, inspection, size_cap, on_progress)
+    try:
+        async with contextlib.aclosing(flow.blocks()) as blocks:
+            stored = await store.add(image.id, blocks, size)
+        try:
+            values = {name: await digest.value() for name, digest in flow.digests.items()}
+        except BaseException:
+            await asyncio.shield(_remove(store, stored))
+            raise
+    finally:
+        await _close(source)
+    return Received(
+        url=stored.url,
+        size=stored.size,
+        checksum=values[CHECKSUM],
+        os_hash_algo=algorithm,
+        os_hash_value=values[algorithm],
+        virtual_size=flow.virtual_size,
+        metadata=stored.metadata,
+    )
+
+
+class _Flow:
+    """The blocks of a source on their way to a store, past everyone who looks at them."""
+
+    def __init__(
+        self,
+        source: Blocks,
+        algorithms: Iterable[str],
+        inspection: Inspection,
+        size_cap: int | None,
+        on_progress: Callable[[int], object] | None,
+    ) -> None:
+        self.digests = {name: Digest(name) for name in algorithms}
+        self.virtual_size: int | None = None
+        self._source = source
+        self._inspection = inspection
+        self._size_cap = size_cap
+        self._on_progress = on_progress
+
+    async def blocks(self) -> AsyncGenerator[Buffer, None]:
+        """The blocks of the source, each handed to digests and inspection before it is yielded.
+
+        What the inspection says is known before the end: the store makes nothing
+        readable until then.
+        """
+        inspection = self._inspection
+        inspecting = Lane(computing_threads(), inspection.feed)
+        lanes = [digest.lane for digest in self.digests.values()]
+        size = 0
+        async for block in self._source:
+            size += len(block)
+            if self._size_cap is not None and size > self._size_cap:
+                raise OverLimit(f"The image may have {self._size_cap} bytes at most.")
+            for lane in lanes:
+                if not lane.offer(block):
+                    await lane.put(block)
+            if inspection.hungry and not inspecting.offer(block):
+                await inspecting.put(block)
+            if self._on_progress is not None:
+                self._on_progress(size)
+            yield block
+        self.virtual_size = await inspecting.finish(partial(inspection.finish, size))
+
+
+async def _remove(store: Store, stored: Stored) -> None:
+    try:
+        await store.delete(stored.url)
+    except StoreError as error:
+        log.error("what was stored could not be removed again: %s", error)
+
+
+async def _close(source: Blocks) -> None:
+    """Have the source release what it holds, also when it was not read to its end."""
+    close = getattr(source, "aclose", None)
+    if close is not None:
+        await close()
