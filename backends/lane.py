@@ -98,7 +98,7 @@ class Lane:
             self._last = last
             try:
                 self._start()
-            except RuntimeError:  # the executor was shut down
+            except Exception:  # the executor takes no more
                 last()
                 return
         await self._until(lambda: not self._running)
@@ -141,8 +141,8 @@ class Lane:
             del batch
             turns -= 1
             if not turns:
-                # Others may be waiting for a thread. Without an executor, go on here.
-                with contextlib.suppress(RuntimeError):
+                # Others may be waiting for a thread. If the executor takes no more, go on here.
+                with contextlib.suppress(Exception):
                     self._executor.submit(self._drain)
                     return
                 turns = _TURN

@@ -55,6 +55,7 @@ class Selection:
     measures: Collection[str]
     contenders: Collection[str]
 
+
 def run(directory: Path, scale: Scale, selection: Selection, report: Report) -> Results:
     """Measure in an empty directory; ``report`` is told what happens."""
     results = Results(facts=facts_of_machine())
@@ -121,9 +122,7 @@ def _start(
         started.append(contender)
 
     def start_imagestore() -> Contender:
-        return imagestore.start(
-            directory / "imagestore", workers=WORKERS, populate=seed.populate
-        )
+        return imagestore.start(directory / "imagestore", workers=WORKERS, populate=seed.populate)
 
     attempt("imagestore", start_imagestore)
     if {"glance", "glance-1m"} & set(selection.contenders):

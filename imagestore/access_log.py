@@ -12,7 +12,7 @@ request_id = web.RequestKey("request_id", str)
 project_id = web.RequestKey("project_id", str)
 """Set by the API once the caller is known."""
 
-log = logging.getLogger("imagestore.access")
+access_log = logging.getLogger("imagestore.access")
 
 
 class AccessLogger(AbstractAccessLogger):
@@ -20,7 +20,7 @@ class AccessLogger(AbstractAccessLogger):
 
     @property
     def enabled(self) -> bool:
-        return log.isEnabledFor(logging.INFO)
+        return access_log.isEnabledFor(logging.INFO)
 
     def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
         """``time``: seconds from the first byte of the request to the last of the response."""
@@ -35,7 +35,7 @@ class AccessLogger(AbstractAccessLogger):
             "project": project,
             "remote": request.remote or "-",
         }
-        log.info(
+        access_log.info(
             "%s %s %s %s %d bytes %.4f s project %s",
             facts["remote"],
             facts["method"],

@@ -14,11 +14,11 @@ from enum import StrEnum
 __all__ = [
     "BASE_ATTRIBUTES",
     "DELETED_STATUSES",
+    "HIDDEN_PROPERTIES",
     "IMMUTABLE_ONCE_USED",
     "READ_ONLY",
     "RESERVED",
     "RESERVED_PREFIX",
-    "HIDDEN_PROPERTIES",
     "Image",
     "ImageStatus",
     "Location",
@@ -71,9 +71,7 @@ _TRANSITIONS: Mapping[ImageStatus, frozenset[ImageStatus]] = {
     ImageStatus.UPLOADING: frozenset(
         {ImageStatus.IMPORTING, ImageStatus.QUEUED, ImageStatus.DELETED}
     ),
-    ImageStatus.IMPORTING: frozenset(
-        {ImageStatus.ACTIVE, ImageStatus.QUEUED, ImageStatus.DELETED}
-    ),
+    ImageStatus.IMPORTING: frozenset({ImageStatus.ACTIVE, ImageStatus.QUEUED, ImageStatus.DELETED}),
     ImageStatus.ACTIVE: frozenset(
         {ImageStatus.DEACTIVATED, ImageStatus.PENDING_DELETE, ImageStatus.DELETED}
     ),

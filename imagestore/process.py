@@ -42,7 +42,7 @@ def is_gone(other: str) -> bool | None:
 
 def _place() -> str:
     boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
-    namespace = os.readlink(_PROC / "self/ns/pid").removeprefix("pid:").strip("[]")
+    namespace = (_PROC / "self/ns/pid").readlink().name.removeprefix("pid:").strip("[]")
     return f"{socket.gethostname()}/{boot}/{namespace}"
 
 

@@ -8,7 +8,7 @@ import os
 import stat
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
@@ -63,9 +63,7 @@ class FileStore:
         dirs = DataDirs.configured(self.name, settings)
         self._permissions = _permissions(self.name, settings.filesystem_store_file_perm)
         if self._threads is None:
-            self._threads = ThreadPoolExecutor(
-                settings.filesystem_store_thread_pool_size, f"store-{self.name}"
-            )
+            self._threads = _Threads(self.name, settings.filesystem_store_thread_pool_size)
         self._mountpoints = await self._call(
             Mountpoints.read, self.name, settings.filesystem_store_metadata_file
         )
@@ -230,6 +228,20 @@ class FileStore:
             raise Unavailable(
                 f"the file system did not answer within {self._timeout:g} s", store=self.name
             ) from error
+
+
+class _Threads(ThreadPoolExecutor):
+    """Threads of one store, whose end is an error of that store."""
+
+    def __init__(self, store: str, count: int) -> None:
+        super().__init__(count, f"store-{store}")
+        self._store = store
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        try:
+            return super().submit(fn, *args, **kwargs)
+        except RuntimeError as error:
+            raise Unavailable("the store was stopped", store=self._store) from error
 
 
 def _permissions(store: str, value: int) -> int | None:

@@ -50,8 +50,11 @@ class Contender(ABC):
 
     def call(
         self, method: str, path: str, body: Any = None, kind: str = "application/json"
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        """One request outside any measurement: status, headers, body."""
+    ) -> bytes:
+        """One request outside any measurement; the body of its answer.
+
+        Raises :class:`BenchmarkError` unless it succeeded.
+        """
         connection = http.client.HTTPConnection(HOST, self.port, timeout=120)
         headers = dict(self.headers)
         data: bytes | Path | None = None
@@ -71,14 +74,13 @@ class Contender(ABC):
         finally:
             connection.close()
         if response.status >= 300:
-            raise BenchmarkError(
-                f"{self.title}: {method} {path} was answered with {response.status} {content[:200]!r}"
-            )
-        return response.status, response.headers, content
+            answer = f"{response.status} {content[:200]!r}"
+            raise BenchmarkError(f"{self.title}: {method} {path} was answered with {answer}")
+        return content
 
     def fetch(self, path: str) -> Any:
         """The JSON document at ``path``."""
-        return json.loads(self.call("GET", path)[2])
+        return json.loads(self.call("GET", path))
 
 
 @dataclass(kw_only=True)
@@ -88,7 +90,7 @@ class ImageService(Contender):
     def create(self, **attributes: Any) -> str:
         """A new raw image; returns its path."""
         attributes = {"disk_format": "raw", "container_format": "bare", **attributes}
-        return str(json.loads(self.call("POST", "/v2/images", attributes)[2])["self"])
+        return str(json.loads(self.call("POST", "/v2/images", attributes))["self"])
 
     def new_upload(self) -> str:
         return self.create(name="upload") + "/file"

@@ -1,6 +1,6 @@
 """The peer: Glance 33 under uwsgi with MariaDB and the file store, as it is deployed.
 
-2 processes of 16 threads: its shipped 4 × 1 would hold four requests in all. uwsgi's
+2 processes of 16 threads: its shipped 4 of 1 would hold four requests in all. uwsgi's
 ``http-socket`` keeps no connection, so every request pays for a new one, as in production.
 """
 
@@ -16,7 +16,13 @@ THREADS = 16
 
 
 def start(
-    directory: Path, database: mariadb.MariaDB, *, name: str, title: str, chunk_size: int, workers: int
+    directory: Path,
+    database: mariadb.MariaDB,
+    *,
+    name: str,
+    title: str,
+    chunk_size: int,
+    workers: int,
 ) -> ImageService:
     """Serve it with store chunks of ``chunk_size`` bytes; 65536 is its default."""
     running = glance.start(

@@ -59,11 +59,11 @@ QUICK = Scale(
     one_stream=GIB // 4,
     four_streams=GIB // 8,
     download_repeats=4,
-    seconds=1.2,
-    latency_seconds=5,
+    seconds=1.0,
+    latency_seconds=3,
     slow_clients=500,
-    slow_seconds=8,
-    memory_upload=GIB,
+    slow_seconds=5,
+    memory_upload=GIB // 2,
     thorough=False,
 )
 
@@ -91,7 +91,7 @@ class Bench:
         return path
 
     def stored(self, contender: Contender, size: int) -> str:
-        """The path of an image (or file) of ``size`` random bytes at a contender, put there once."""
+        """The path of ``size`` random bytes at a contender, put there once."""
         key = (contender.name, f"stored-{size}")
         if key not in self.kept:
             path = contender.new_upload()

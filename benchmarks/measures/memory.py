@@ -110,5 +110,9 @@ class LargeUpload(Measure):
         contender.remove_upload(path)
         yield (
             self.name,
-            {"memory": memory.growth / MIB, "rate": size / MIB / result["elapsed"], "size": size / GIB},
+            {
+                "memory": memory.growth / MIB,
+                "rate": size / MIB / result["elapsed"],
+                "size": size / GIB,
+            },
         )

@@ -13,7 +13,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
-from benchmarks.report.rows import ROWS, Against, Row
+from benchmarks.report.row import Against, Row
+from benchmarks.report.rows import ROWS
 from benchmarks.results import Results
 
 if TYPE_CHECKING:
@@ -60,11 +61,12 @@ def draw(results: Results, path: Path) -> bool:
         wspace=0.44,
         hspace=4.0 / right,
     )
+    _panel(figure.add_subplot(grid[:, 0]), speeds, "Speed: times Glance (more is better)", log=True)
     _panel(
-        figure.add_subplot(grid[:, 0]), speeds, "Speed: times Glance (more is better)", log=True
-    )
-    _panel(
-        figure.add_subplot(grid[0, 1]), limits, "Share of the machine's limit, or of a fixed bound", log=False
+        figure.add_subplot(grid[0, 1]),
+        limits,
+        "Share of the machine's limit or of a bound (CPU, time, memory: less is better)",
+        log=False,
     )
     _panel(
         figure.add_subplot(grid[1, 1]),
@@ -151,6 +153,8 @@ def _panel(axes: Axes, bars: Sequence[Bar], title: str, *, log: bool) -> None:
             va="center",
             fontsize=8,
             color="#2d3748",
+            bbox={"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.85},
+            zorder=6,
         )
     axes.axvline(1, color="#4a5568", lw=1, zorder=3)
     axes.set_yticks(places, [bar.label for bar in bars])

@@ -1,114 +1,8 @@
-"""The rows of the table: what is compared with what, and the targets that must hold.
-
-A ratio is imagestore's value divided by another's: more than 1 is better for rates,
-less than 1 for costs and times.
-"""
+"""All rows of the table in their order, with the targets that must hold."""
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal
-
-from benchmarks.results import Results
-
-CORES = 2
-"""The cores that the limit of uploads is computed for, as many as server workers."""
-MIB_PER_GIB = 1024
-
-Against = Literal["glance", "limit", "value"]
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What must hold of a row's ratio to the peer or the limit, or of its own value."""
-
-    against: Against
-    sign: Literal["≥", "≤", "<"]
-    bound: float
-
-    def holds(self, figure: float) -> bool:
-        """Whether a ratio (or value) meets it."""
-        compare = {"≥": operator.ge, "≤": operator.le, "<": operator.lt}[self.sign]
-        return bool(compare(figure, self.bound))
-
-    def text(self, unit: str) -> str:
-        """For people."""
-        bound = f"{self.bound:g}"
-        if self.against == "value":
-            return f"{self.sign} {bound} {unit}".strip()
-        return f"{self.sign} {bound} × {'Glance' if self.against == 'glance' else 'limit'}"
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line: a metric of one kind of work."""
-
-    section: str
-    title: str
-    key: str
-    metric: str
-    unit: str
-    scale: float = 1.0
-    """Stored value × scale = shown value."""
-    targets: Sequence[Target] = ()
-    limit: Callable[[Results], float | None] | None = None
-    """The stored value of the limit."""
-    less_is_better: bool = False
-
-    def value(self, results: Results, contender: str) -> float | None:
-        """As stored."""
-        return results.get(self.key, contender, self.metric)
-
-    def figure(self, results: Results, against: Against) -> float | None:
-        """What a target of that kind is compared with; None if something is missing."""
-        own = self.value(results, "imagestore")
-        if own is None or against == "value":
-            return None if own is None else own * self.scale
-        other = (
-            self.value(results, "glance")
-            if against == "glance"
-            else self.limit(results)
-            if self.limit
-            else None
-        )
-        return own / other if other else None
-
-
-def digests_cpu(results: Results) -> float | None:
-    """CPU seconds per GiB of md5 and sha512, each alone."""
-    md5, sha512 = results.get("md5", "machine", "cpu"), results.get("sha512", "machine", "cpu")
-    return None if md5 is None or sha512 is None else md5 + sha512
-
-
-def upload_limit(streams: int) -> Callable[[Results], float | None]:
-    """MiB/s: the lower of the slower digest alone, and what the cores can pay for.
-
-    The latter is the CPU per GiB of both digests, of nginx's PUT and of the client, on
-    two cores.
-    """
-
-    def limit(results: Results) -> float | None:
-        alone = [results.get(digest, "machine") for digest in ("md5", "sha512")]
-        row = f"upload-{streams}"
-        parts = [
-            digests_cpu(results),
-            results.get(row, "nginx", "cpu"),
-            results.get(row, "nginx", "client_cpu"),
-        ]
-        known = [part for part in parts if part is not None]
-        rates = [rate for rate in alone if rate is not None]
-        if len(known) < len(parts) or len(rates) < len(alone):
-            return None
-        return min(*rates, CORES / sum(known) * MIB_PER_GIB)
-
-    return limit
-
-
-def nginx(key: str, metric: str = "rate") -> Callable[[Results], float | None]:
-    """What nginx reaches in the same row."""
-    return lambda results: results.get(key, "nginx", metric)
+from benchmarks.report.row import Against, Row, Target, digests_cpu, nginx, upload_limit
 
 
 def _over(bound: float, against: Against = "glance") -> Target:
@@ -121,9 +15,7 @@ def _transfers() -> list[Row]:
         key = f"upload-{streams}"
         limit = upload_limit(streams)
         targets = (_over(2.5 if streams == 1 else 1.5), _over(0.85, "limit"))
-        rows.append(
-            Row("upload", name, key, "rate", "MiB/s", targets=targets, limit=limit)
-        )
+        rows.append(Row("upload", name, key, "rate", "MiB/s", targets=targets, limit=limit))
         rows.append(
             Row("upload", f"{name}, chunked", f"chunked-{key}", "rate", "MiB/s", limit=limit)
         )

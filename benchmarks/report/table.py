@@ -6,7 +6,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.report.rows import ROWS, Row, digests_cpu
+from benchmarks.report.row import Row, digests_cpu
+from benchmarks.report.rows import ROWS
 from benchmarks.results import Results
 
 LIMITS = (

@@ -53,11 +53,11 @@ async def read_bytes(request: web.Request) -> bytes:
         raise Invalid(f"Malformed body: {error.message}") from None
 
 
-def read_blocks(request: web.Request, pool: BlockPool, *, timeout: float) -> Blocks:
+def read_blocks(request: web.Request, pool: BlockPool, *, patience: float) -> Blocks:
     """The body as large blocks from ``pool``.
 
     Raises :class:`Interrupted` when the client goes away, ``TimeoutError`` when it
-    sends nothing for ``timeout`` seconds.
+    sends nothing for ``patience`` seconds.
     """
     size = request.content_length
     transport = request.transport
@@ -67,8 +67,8 @@ def read_blocks(request: web.Request, pool: BlockPool, *, timeout: float) -> Blo
         and transport is not None
         and transport.get_extra_info("sslcontext") is None
     ):
-        return _take_over(request, transport, size, pool, timeout)
-    return _gather(request, pool, timeout)
+        return _take_over(request, transport, size, pool, patience)
+    return _gather(request, pool, patience)
 
 
 def _let_in(request: web.Request) -> None:
@@ -77,14 +77,14 @@ def _let_in(request: web.Request) -> None:
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
-async def _gather(request: web.Request, pool: BlockPool, timeout: float) -> AsyncIterator[Any]:
+async def _gather(request: web.Request, pool: BlockPool, patience: float) -> AsyncIterator[Any]:
     """Blocks from aiohttp's own stream, for chunked and for short bodies."""
     _let_in(request)
     content = request.content
     block, filled = pool.take(), 0
     try:
         while True:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(patience):
                 piece = await content.readany()
             if not piece:
                 break
@@ -110,7 +110,7 @@ async def _take_over(
     transport: asyncio.Transport,
     size: int,
     pool: BlockPool,
-    timeout: float,
+    patience: float,
 ) -> AsyncIterator[Any]:
     """Blocks received by the kernel straight into ``pool``'s buffers.
 
@@ -122,7 +122,7 @@ async def _take_over(
     server = request.protocol
     # What the parser had already taken from the socket.
     head = request.content.read_nowait()
-    receiver = _Receiver(transport, server, size - len(head), pool, timeout)
+    receiver = _Receiver(transport, server, size - len(head), pool, patience)
     transport.set_protocol(receiver)
     transport.resume_reading()
     try:
@@ -146,13 +146,13 @@ class _Receiver(asyncio.BufferedProtocol):
         server: asyncio.BaseProtocol,
         remaining: int,
         pool: BlockPool,
-        timeout: float,
+        patience: float,
     ) -> None:
         self._transport = transport
         self._server = server
         self._remaining = remaining
         self._pool = pool
-        self._timeout = timeout
+        self._patience = patience
         self._block: memoryview | None = None
         self._filled = 0
         self._ready: deque[memoryview] = deque()
@@ -178,7 +178,7 @@ class _Receiver(asyncio.BufferedProtocol):
         before = self._remaining
         self._news.clear()
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(self._patience):
                 await self._news.wait()
         except TimeoutError:
             if self._remaining == before:

@@ -15,6 +15,9 @@ from imagestore.request_context import request_id
 HEADER = "X-Openstack-Request-Id"
 PREFIX = "req-"
 
+key = web.RequestKey("request_id", str)
+"""Where a request holds its id."""
+
 _PRINTABLE = re.compile(r"[!-~]+")
 
 
@@ -33,7 +36,7 @@ def middleware(max_length: int) -> Middleware:
             refusal = None
         except Invalid as error:
             identifier, refusal = new(), error
-        request["request_id"] = identifier
+        request[key] = identifier
         token = request_id.set(identifier)
         try:
             if refusal is not None:
@@ -51,7 +54,7 @@ def middleware(max_length: int) -> Middleware:
 
 async def on_prepare(request: web.Request, response: web.StreamResponse) -> None:
     """Signal handler: the header on responses that a handler begins to send by itself."""
-    identifier = request.get("request_id")
+    identifier = request.get(key)
     if identifier is not None:
         response.headers.setdefault(HEADER, identifier)
 

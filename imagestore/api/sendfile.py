@@ -21,26 +21,27 @@ _PROBE_STEP = 256 << 10
 
 
 async def send_file(
-    transport: asyncio.Transport, file: int, offset: int, count: int, *, timeout: float
+    transport: asyncio.Transport, file: int, offset: int, count: int, *, patience: float
 ) -> None:
     """Send ``count`` bytes of the descriptor ``file`` from ``offset``.
 
-    Raises ``TimeoutError`` when the peer takes nothing for ``timeout`` seconds,
+    Raises ``TimeoutError`` when the peer takes nothing for ``patience`` seconds,
     ``ConnectionError`` when it is gone, ``EOFError`` when the file ends early.
     """
-    while transport.get_write_buffer_size():
-        # The headers, on a socket whose buffer is still full of the last response.
+    while transport.get_write_buffer_size():  # noqa: ASYNC110
+        # The headers, on a socket whose buffer is still full of the last response. Nothing
+        # tells when the transport is empty, and it is a matter of a moment.
         await asyncio.sleep(0.001)
     connection: socket.socket = transport.get_extra_info("socket")
     # The loop guards the descriptors of its transports; a duplicate may be watched freely.
     out = os.dup(connection.fileno())
     try:
-        await _copy(out, file, offset, offset + count, timeout)
+        await _copy(out, file, offset, offset + count, patience)
     finally:
         os.close(out)
 
 
-async def _copy(out: int, file: int, position: int, end: int, timeout: float) -> None:
+async def _copy(out: int, file: int, position: int, end: int, patience: float) -> None:
     resident = position
     while position < end:
         if position >= resident:
@@ -50,7 +51,7 @@ async def _copy(out: int, file: int, position: int, end: int, timeout: float) ->
         try:
             sent = os.sendfile(out, file, position, resident - position)
         except BlockingIOError:
-            await _writable(out, timeout)
+            await _writable(out, patience)
             continue
         if not sent:
             raise EOFError("the file is shorter than it was")
@@ -78,8 +79,8 @@ def _bring_in(file: int, start: int, end: int) -> None:
         os.pread(file, 1, position)
 
 
-async def _writable(out: int, timeout: float) -> None:
-    """Wait until the socket takes more; give up when it drains nothing for ``timeout``."""
+async def _writable(out: int, patience: float) -> None:
+    """Wait until the socket takes more; give up when it drains nothing for ``patience``."""
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()
     loop.add_writer(out, ready.set)
@@ -87,7 +88,7 @@ async def _writable(out: int, timeout: float) -> None:
         queued = _queued(out)
         while True:
             try:
-                async with asyncio.timeout(timeout):
+                async with asyncio.timeout(patience):
                     await ready.wait()
                 return
             except TimeoutError:

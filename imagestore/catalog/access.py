@@ -6,6 +6,8 @@ he cannot see is :class:`NotFound`, on one that he can see :class:`Forbidden`.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import Connection
 
 from imagestore.database import images
@@ -41,11 +43,11 @@ class Access:
 
     def require(self, rule: str, caller: Caller, row: ImageRow) -> None:
         """Raise unless the policy allows ``rule`` on the image."""
-        if not self.policy.allows(rule, caller, image_target(row.image, row.membership)):
+        if not self.policy.allows(rule, caller, _target(caller, row)):
             raise Forbidden(f"The policy does not allow {rule} on image {row.image.id}.")
 
     def allows(self, rule: str, caller: Caller, image: Image) -> bool:
-        return self.policy.allows(rule, caller, image_target(image, None))
+        return self.policy.allows(rule, caller, image_target(image))
 
     def _visible(self, caller: Caller, row: ImageRow) -> bool:
         return can_see(
@@ -53,4 +55,8 @@ class Access:
             caller.project_id,
             is_admin=caller.is_admin,
             is_member=row.membership is not None,
-        ) and self.policy.allows("get_image", caller, image_target(row.image, row.membership))
+        ) and self.policy.allows("get_image", caller, _target(caller, row))
+
+
+def _target(caller: Caller, row: ImageRow) -> dict[str, Any]:
+    return image_target(row.image, caller.project_id if row.membership is not None else None)

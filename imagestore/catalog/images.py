@@ -56,7 +56,7 @@ class Images:
         row = await self._database.read(self._access.find, caller, image_id)
         return row.image
 
-    async def list(self, caller: Caller, query: ImageQuery) -> list[Image]:
+    async def page(self, caller: Caller, query: ImageQuery) -> list[Image]:
         """One page of the images that the caller may see."""
         self._access.policy.authorize("get_images", caller, {"project_id": caller.project_id})
         scope = Scope(caller.project_id, is_admin=caller.is_admin)
@@ -87,7 +87,7 @@ class Images:
     def _authorise_creation(self, caller: Caller, image: Image) -> None:
         if not caller.is_admin and image.owner != caller.project_id:
             raise Forbidden(f"You are not permitted to create images owned by '{image.owner}'.")
-        target = image_target(image, None)
+        target = image_target(image)
         policy = self._access.policy
         policy.authorize("add_image", caller, target)
         if rule := _VISIBILITY_RULES.get(image.visibility):

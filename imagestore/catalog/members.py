@@ -24,7 +24,7 @@ class Members:
         self._quota = parts.settings.limits.image_member_quota
         self._access = Access(parts.policy)
 
-    async def list(self, caller: Caller, image_id: str) -> list[Member]:
+    async def all(self, caller: Caller, image_id: str) -> list[Member]:
         """All members for those who own the image; a member sees only itself."""
         return await self._database.read(self._list, caller, image_id)
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
-from imagestore.config import arguments, store_sections
+from imagestore.config import arguments, data_directory, store_sections
 from imagestore.config.options import OPTIONS
 from imagestore.config.settings import (
     Database,
@@ -63,14 +63,6 @@ def read(
     return replace(settings, warnings=(*warnings, *source.unknown())), source
 
 
-def default_data_dir(environ: Mapping[str, str] = os.environ) -> Path:
-    """Where data goes when nobody says otherwise."""
-    if os.geteuid() == 0:
-        return Path("/var/lib/imagestore")
-    base = environ.get("XDG_DATA_HOME")
-    return (Path(base) if base else Path.home() / ".local/share") / "imagestore"
-
-
 def _build(source: Source, into: type[T]) -> T:
     """The dataclass with every field that is an option; the others keep their defaults."""
     hints = get_type_hints(into)
@@ -94,7 +86,7 @@ def _typed(value: Any, hint: Any) -> Any:
 
 def _data_dir(source: Source, environ: Mapping[str, str]) -> Path:
     configured = source.value("imagestore", "data_dir")
-    path = Path(configured).expanduser() if configured else default_data_dir(environ)
+    path = Path(configured).expanduser() if configured else data_directory.default(environ)
     return path.absolute()
 
 
@@ -156,10 +148,10 @@ def _flavor(source: Source, warnings: list[str]) -> str:
 def _database(source: Source, data_dir: Path) -> Database:
     database = _build(source, Database)
     upgrade = source.value("imagestore", "auto_upgrade")
-    if database.connection:
-        return replace(database, auto_upgrade=bool(upgrade))
-    embedded = f"sqlite:///{data_dir / 'imagestore.sqlite'}"
-    return replace(database, connection=embedded, auto_upgrade=upgrade is not False)
+    connection = database.connection or f"sqlite:///{data_dir / 'imagestore.sqlite'}"
+    if upgrade is None:
+        upgrade = connection.startswith("sqlite")
+    return replace(database, connection=connection, auto_upgrade=upgrade)
 
 
 def _logging(source: Source) -> Logging:

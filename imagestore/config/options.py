@@ -262,8 +262,8 @@ OPTIONS: tuple[Option, ...] = (
     ),
     _also(
         "imagestore", "auto_upgrade", cfg.BoolOpt,
-        "Bring the tables up to date at start. Unset: yes for the SQLite file in the data "
-        "directory, no for a database named in [database] connection.",
+        "Bring the tables up to date at start. Unset: yes for SQLite, no for other databases, "
+        "which several nodes may share: imagestore db upgrade does it there.",
     ),
     # Stores.
     _also(

@@ -1,4 +1,4 @@
-"""The few SQL expressions that indexes and queries have to spell alike.
+"""The few SQL expressions that indexes and queries have to spell alike, or to keep apart.
 
 An index on an expression is used only where a query repeats it to the letter, so
 both take it from here. Constants are literals: a bound parameter never matches.
@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, literal_column
-from sqlalchemy.types import Integer
+from sqlalchemy import Boolean, ColumnElement, Integer, func, literal_column
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 PREFIX_LENGTH = 255
 """Characters of a long text that are indexed: 1,020 bytes at most, below every limit."""
@@ -28,11 +30,22 @@ def sortable(column: ColumnElement[Any]) -> ColumnElement[Any]:
     return func.coalesce(column, least)
 
 
-def residual(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """The condition in a form that no index can serve.
+class residual(FunctionElement[bool]):  # noqa: N801 (named as SQL functions are)
+    """A condition that rows are tested with but that no index is chosen for.
 
-    Without statistics SQLite takes any equality for a sharp one and would leave
-    the index that a statement was written for.
+    Without statistics SQLite takes every equality for a sharp one and leaves the
+    index that a statement was written for. Other databases keep statistics.
     """
-    yes = literal_column("1", Integer)
-    return case((condition, yes), else_=literal_column("0", Integer)) == yes
+
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(residual)
+def _plain(element: residual, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(residual, "sqlite")
+def _without_index(element: residual, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"+({compiler.process(element.clauses, **kw)})"

@@ -20,7 +20,7 @@ from imagestore.errors import ConfigurationError, Forbidden
 from imagestore.identity import checks
 from imagestore.identity.caller import Caller
 from imagestore.identity.rules import RULES
-from imagestore.image import Image, Member
+from imagestore.image import Image
 
 log = logging.getLogger(__name__)
 
@@ -145,11 +145,11 @@ def _warn_of_missing(rules: Mapping[str, Any]) -> None:
             log.warning("The policy rule %r refers to %r, which does not exist.", name, missing)
 
 
-def image_target(image: Image, membership: Member | None = None) -> dict[str, Any]:
+def image_target(image: Image, member_id: str | None = None) -> dict[str, Any]:
     """An image as policy rules see it: its attributes and custom properties.
 
-    ``membership``: that of the caller's project, if it has one; only then is there a
-    ``member_id``. An image without an owner belongs to no project: it has no ``project_id``.
+    ``member_id``: the caller's project, if the image is shared with it. An image
+    without an owner belongs to no project: it has no ``project_id``.
     """
     target: dict[str, Any] = {
         **image.properties,
@@ -180,6 +180,6 @@ def image_target(image: Image, membership: Member | None = None) -> dict[str, An
     target.pop("member", None)
     if image.owner is not None:
         target["project_id"] = image.owner
-    if membership is not None:
-        target["member_id"] = target["member"] = membership.member_id
+    if member_id is not None:
+        target["member_id"] = target["member"] = member_id
     return target

@@ -11,7 +11,7 @@ import contextlib
 import errno
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 
 from imagestore.config.settings import Identity
@@ -47,7 +47,7 @@ class Listeners:
         """``host:port`` as it is really bound, or the path of a Unix socket."""
         return name(self._sockets[0])
 
-    def __iter__(self) -> Iterable[socket.socket]:
+    def __iter__(self) -> Iterator[socket.socket]:
         return iter(self._sockets)
 
     def grow(self, count: int) -> None:
@@ -57,9 +57,12 @@ class Listeners:
             self._sockets.append(_bind(self._host, port, reuse_port=True))
 
     def listen(self) -> None:
-        """From now on connections are taken, and wait for a worker to accept them."""
-        for listener in self._sockets:
-            listener.listen(self._backlog)
+        """From now on connections are taken, and wait until a worker accepts them.
+
+        Only on the first socket: a worker that accepts from others listens on
+        them by itself, so that nobody waits on a socket that has no worker yet.
+        """
+        self._sockets[0].listen(self._backlog)
 
     def of(self, worker: int, workers: int) -> list[socket.socket]:
         """The sockets of worker number ``worker`` (from 0) of ``workers``.

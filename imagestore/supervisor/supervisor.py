@@ -79,7 +79,7 @@ class Supervisor:
         ``reread`` gives the settings as they are now, at SIGHUP. ``ended`` is told
         the process id of every worker that is no more.
         """
-        self._settings = settings
+        self._settings = self._former = settings
         self._listeners = listeners
         self._start_child = start
         self._reread = reread
@@ -236,14 +236,14 @@ class Supervisor:
         if self._stopping or not self._once_ready:
             return
         try:
-            self._settings = self._reread()
-            self._listeners.grow(self._settings.server.workers)
+            settings = self._reread()
+            self._listeners.grow(settings.server.workers)
         except ConfigurationError as error:
             log.error("the reload is given up: %s", error.message)
             return
+        self._former, self._settings = self._settings, settings
         log.info("reloading: every worker is replaced")
         systemd.notify(systemd.reloading())
-        self._listeners.listen()
         for slot in self._slots:
             if slot.successor is not None:
                 self._leave(slot.successor)
@@ -278,6 +278,12 @@ class Supervisor:
     def _give_up_reload(self, reason: str) -> None:
         log.error("the reload is given up, the former workers go on: %s", reason)
         self._to_replace.clear()
+        self._settings = self._former
+        self._slots = [
+            slot
+            for number, slot in enumerate(self._slots)
+            if number < self._settings.server.workers or slot.current is not None
+        ]
         for slot in self._slots:
             if slot.current is None and slot.restart_at == math.inf:
                 self._put_off(slot)
@@ -297,6 +303,7 @@ class Supervisor:
             for child in (slot.current, slot.successor):
                 if child is not None:
                     self._leave(child)
+            slot.current = slot.successor = None
         self._slots.clear()
         self._reap()
 

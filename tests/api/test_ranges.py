@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
@@ -153,6 +153,7 @@ def test_if_range_without_a_range_says_nothing() -> None:
     assert answer(If_Range='"x"') == Answer(Status.WHOLE, 0, 10)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 50), st.text(st.sampled_from("bytes=0123456789-, "), max_size=20))
 def test_whatever_is_asked_for_lies_within_the_data(size: int, value: str) -> None:
     try:

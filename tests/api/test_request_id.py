@@ -18,7 +18,7 @@ GENERATED = re.compile(r"req-[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}")
 @pytest.fixture
 async def client() -> AsyncIterator[TestClient[web.Request, web.Application]]:
     async def seen(request: web.Request) -> web.Response:
-        assert request["request_id"] == request_context.request_id.get()
+        assert request[request_id.key] == request_context.request_id.get()
         return web.Response(text=request_context.request_id.get())
 
     async def fails(request: web.Request) -> web.Response:

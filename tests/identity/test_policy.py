@@ -14,7 +14,7 @@ from imagestore.errors import ConfigurationError, Forbidden
 from imagestore.identity import policy as module
 from imagestore.identity.caller import Caller
 from imagestore.identity.policy import Policy, image_target
-from imagestore.image import Image, Member, MemberStatus, Visibility
+from imagestore.image import Image, Visibility
 
 NOW = datetime(2026, 1, 1)
 ID = "7f1c1f5e-3f0a-4b6f-9d0c-000000000001"
@@ -26,10 +26,6 @@ def image(owner: str | None = "own", visibility: Visibility = Visibility.SHARED)
 
 def caller(*roles: str, project: str | None = "own", **extra: str) -> Caller:
     return Caller(user_id="u", project_id=project, roles=frozenset(roles), credentials=dict(extra))
-
-
-def membership(project: str) -> Member:
-    return Member(ID, project, MemberStatus.PENDING, NOW, NOW)
 
 
 OWNER = caller("member", "reader")
@@ -113,7 +109,7 @@ def test_a_member_without_the_role_reader_reads_nothing() -> None:
 
 def test_members_of_a_shared_image() -> None:
     policy = Policy(Identity())
-    target = image_target(image(), membership("other"))
+    target = image_target(image(), "other")
 
     assert policy.allows("get_members", STRANGER, target)
     assert policy.allows("modify_member", STRANGER, target)

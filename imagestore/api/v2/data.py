@@ -12,7 +12,7 @@ from imagestore.api.body import read_blocks, refuse_body
 from imagestore.api.reply import no_content
 from imagestore.api.sendfile import send_file
 from imagestore.catalog.downloads import Download
-from imagestore.errors import Invalid, Unavailable, Unsupported
+from imagestore.errors import Invalid, Unsupported
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +27,8 @@ async def upload(request: web.Request) -> web.Response:
     ):
         raise Unsupported("The data of an image is sent as application/octet-stream.")
     app = request.app
-    timeout = app[keys.settings].server.progress_timeout
-    source = read_blocks(request, app[keys.pool], timeout=timeout)
+    patience = app[keys.settings].server.progress_timeout
+    source = read_blocks(request, app[keys.pool], patience=patience)
     await app[keys.catalog].uploads.upload(
         request[keys.caller],
         request.match_info["image_id"],
@@ -106,9 +106,9 @@ async def _send_file(
     transport = request.transport
     if transport is None:
         raise ConnectionResetError("the client went away")
-    timeout = request.app[keys.settings].server.progress_timeout
+    patience = request.app[keys.settings].server.progress_timeout
     try:
-        await send_file(transport, file.fileno(), offset, length, timeout=timeout)
+        await send_file(transport, file.fileno(), offset, length, patience=patience)
     except (OSError, EOFError) as error:
         # The status is sent; all that can still be said is that the answer is not whole.
         log.info("download of %s broke off: %s", request.path, error)

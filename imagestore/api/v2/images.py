@@ -8,6 +8,7 @@ from imagestore.api import keys
 from imagestore.api.body import read_bytes, read_json, refuse_body
 from imagestore.api.reply import json_reply, no_content
 from imagestore.api.v2 import listing, patch
+from imagestore.api.v2.info import available_import_methods
 from imagestore.api.v2.schemas import ImageSchema
 from imagestore.api.v2.views import ImageView
 from imagestore.api.versions import base_url
@@ -22,10 +23,11 @@ async def create(request: web.Request) -> web.Response:
     caller = request[keys.caller]
     image = await app[keys.catalog].images.create(caller, draft)
     headers = {"Location": f"{base_url(request)}/v2/images/{image.id}"}
-    if methods := app[keys.settings].images.enabled_import_methods:
+    if methods := available_import_methods(app[keys.settings].images):
         headers["OpenStack-image-import-methods"] = ",".join(methods)
     if app[keys.stores].multiple:
-        headers["OpenStack-image-store-ids"] = ",".join(app[keys.stores].names)
+        names = [section.name for section in app[keys.stores].sections]
+        headers["OpenStack-image-store-ids"] = ",".join(names)
     return json_reply(app[view_key].show(image, caller), 201, headers)
 
 
@@ -33,7 +35,7 @@ async def index(request: web.Request) -> web.Response:
     app = request.app
     caller = request[keys.caller]
     query = listing.parse(request.query, app[keys.settings].limits)
-    images = await app[keys.catalog].images.list(caller, query)
+    images = await app[keys.catalog].images.page(caller, query)
     view = app[view_key]
     body = {
         "images": [view.show(image, caller) for image in images],

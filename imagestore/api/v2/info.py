@@ -9,19 +9,28 @@ from aiohttp import web
 from imagestore.api import keys
 from imagestore.api.body import refuse_body
 from imagestore.api.reply import json_reply
+from imagestore.config.settings import Images
 from imagestore.errors import NotFound
 
 schemas_key = web.AppKey("schemas", dict[str, dict[str, Any]])
 
 
+IMPORT_METHODS: frozenset[str] = frozenset()
+"""The import methods that this release has; what is not here is never advertised."""
+
+
+def available_import_methods(settings: Images) -> list[str]:
+    return [method for method in settings.enabled_import_methods if method in IMPORT_METHODS]
+
+
 async def import_methods(request: web.Request) -> web.Response:
     refuse_body(request)
-    methods = request.app[keys.settings].images.enabled_import_methods
+    methods = available_import_methods(request.app[keys.settings].images)
     body = {
         "import-methods": {
             "description": "Import methods available.",
             "type": "array",
-            "value": list(methods),
+            "value": methods,
         }
     }
     return json_reply(body)

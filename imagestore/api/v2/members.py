@@ -21,7 +21,7 @@ def _members(request: web.Request) -> Members:
 
 async def index(request: web.Request) -> web.Response:
     refuse_body(request)
-    found = await _members(request).list(request[keys.caller], request.match_info["image_id"])
+    found = await _members(request).all(request[keys.caller], request.match_info["image_id"])
     body = {
         "members": [show_member(member) for member in found],
         "schema": "/v2/schemas/members",

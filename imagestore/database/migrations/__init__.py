@@ -9,8 +9,8 @@ from __future__ import annotations
 from enum import Enum
 from pathlib import Path
 
+from alembic import command
 from alembic.config import Config
-from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, select
@@ -45,7 +45,9 @@ def upgrade(conn: Connection) -> None:
             raise ConfigurationError(f"[database] connection: {state.advice}")
         if state is State.OK:
             return
-        _run(conn)
+        config = _config()
+        config.attributes["connection"] = conn
+        command.upgrade(config, "head")
 
 
 def version(conn: Connection) -> str | None:
@@ -73,16 +75,11 @@ def _peer_is_known(conn: Connection) -> bool:
     return PEER_REVISION in conn.execute(select(peer_version.c.version_num)).scalars().all()
 
 
-def _run(conn: Connection) -> None:
-    scripts = _scripts()
-
-    def steps(revision: object, context: object) -> list[object]:
-        return scripts._upgrade_revs("head", revision)  # type: ignore[arg-type, return-value]
-
-    with EnvironmentContext(Config(), scripts, fn=steps, destination_rev="head") as environment:
-        environment.configure(connection=conn, version_table=VERSION_TABLE)
-        environment.run_migrations()
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    return config
 
 
 def _scripts() -> ScriptDirectory:
-    return ScriptDirectory(str(Path(__file__).parent))
+    return ScriptDirectory.from_config(_config())

@@ -23,7 +23,7 @@ from imagestore.database.schema.metadefs import (
     metadef_resource_types,
     metadef_tags,
 )
-from imagestore.database.schema.own import VERSION_TABLE, indexes, journal
+from imagestore.database.schema.own import VERSION_TABLE, indexes_for, journal
 from imagestore.database.schema.tasks import task_info, tasks
 
 __all__ = [
@@ -35,7 +35,7 @@ __all__ = [
     "image_properties",
     "image_tags",
     "images",
-    "indexes",
+    "indexes_for",
     "journal",
     "metadata",
     "metadef_namespace_resource_types",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, DateTime, Index, String, Table
-from sqlalchemy.sql.elements import ColumnElement
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, DateTime, Index, String, Table
 
 from imagestore.database.expressions import prefix, sortable
 from imagestore.database.schema.images import (
@@ -32,15 +33,17 @@ journal = Table(
 )
 
 
-def _walk(name: str, first: str, *key: str | ColumnElement[object]) -> Index:
-    """An index that yields one branch of a list in the order of a sort key, id included."""
-    columns = (getattr(images.c, column) if isinstance(column, str) else column for column in key)
-    return Index(name, images.c[first], images.c.os_hidden, images.c.deleted, *columns)
+def _walk(name: str, first: str, *key: ColumnElement[Any]) -> Index:
+    """An index that yields one branch of a list in the order of a sort key."""
+    columns = (images.c[first], images.c.os_hidden, images.c.deleted)
+    return Index(name, *columns, *key, images.c.created_at, images.c.id)
 
 
-indexes: tuple[Index, ...] = (
-    _walk("imagestore_images_visibility_created", "visibility", "created_at", "id"),
-    _walk("imagestore_images_owner_created", "owner", "created_at", "id"),
+_SIZE = sortable(images.c.size)
+
+_EVERYWHERE = (
+    _walk("imagestore_images_visibility_created", "visibility"),
+    _walk("imagestore_images_owner_created", "owner"),
     Index("imagestore_images_name", images.c.name, images.c.id),
     Index(
         "imagestore_tags_value", image_tags.c.value, image_tags.c.deleted, image_tags.c.image_id
@@ -52,4 +55,36 @@ indexes: tuple[Index, ...] = (
         image_members.c.image_id,
     ),
 )
-"""For lists: walks in order of creation, and lookups by name, tag and membership."""
+
+_WITH_EXPRESSIONS = tuple(
+    index.ddl_if(dialect=("sqlite", "postgresql"))
+    for index in (
+        _walk("imagestore_images_visibility_size", "visibility", _SIZE),
+        _walk("imagestore_images_owner_size", "owner", _SIZE),
+        Index(
+            "imagestore_properties_value",
+            image_properties.c.name,
+            prefix(image_properties.c.value),
+            image_properties.c.image_id,
+        ),
+    )
+)
+
+# MariaDB has no indexes on expressions but indexes the beginning of a text by itself.
+_WITH_PREFIXES = (
+    Index(
+        "imagestore_properties_value_prefix",
+        image_properties.c.name,
+        image_properties.c.value,
+        mysql_length={"value": 191},
+        mariadb_length={"value": 191},
+    ).ddl_if(dialect=("mysql", "mariadb")),
+)
+
+
+def indexes_for(dialect: str) -> tuple[Index, ...]:
+    """Our indexes in that kind of database: for lists in order of creation and of size,
+    and for lookups by name, property, tag and membership."""
+    if dialect in ("mysql", "mariadb"):
+        return _EVERYWHERE + _WITH_PREFIXES
+    return _EVERYWHERE + _WITH_EXPRESSIONS

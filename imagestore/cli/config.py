@@ -1,0 +1,71 @@
+"""``imagestore config``: look at the configuration without starting anything."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from imagestore.cli.options import ConfigDirs, ConfigFiles, DataDir
+
+app = typer.Typer(
+    help="Look at the configuration: what is in force, what could be, what is wrong.",
+    no_args_is_help=True,
+)
+
+
+@app.command()
+def show(
+    config_file: ConfigFiles = None,
+    config_dir: ConfigDirs = None,
+    data_dir: DataDir = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Also show options that have their default value.")
+    ] = False,
+) -> None:
+    """Print the options in force and where each is set. Secrets are masked."""
+    from imagestore.config.arguments import unparse
+    from imagestore.config.load import read
+    from imagestore.config.sample import format_value
+    from imagestore.logs import MASK, redact
+
+    _, source = read(unparse(config_file or (), config_dir or (), data_dir=data_dir))
+    section = None
+    for group, opt in sorted(source.registered, key=lambda place: place[0] != "DEFAULT"):
+        is_set = source.is_set(group, opt.dest)
+        if not (is_set or every):
+            continue
+        if group != section:
+            typer.echo(f"{'' if section is None else chr(10)}[{group}]")
+            section = group
+        value = source.value(group, opt.dest)
+        text = MASK if opt.secret and value else redact(format_value(opt, value))
+        typer.echo(f"{opt.dest} = {text}")
+        if is_set:
+            typer.echo(f"  # from {source.where(group, opt.dest)}")
+
+
+@app.command()
+def sample() -> None:
+    """Print a configuration file with every option, its meaning and its default."""
+    from imagestore.config.sample import render
+
+    typer.echo(render(), nl=False)
+
+
+@app.command()
+def check(
+    config_file: ConfigFiles = None,
+    config_dir: ConfigDirs = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Say what the service would say of the configuration at its start, and start nothing."""
+    from imagestore.config.arguments import unparse
+    from imagestore.config.load import load
+    from imagestore.stores import Stores
+
+    settings = load(unparse(config_file or (), config_dir or (), data_dir=data_dir))
+    Stores(settings.stores)
+    for warning in settings.warnings:
+        typer.echo(f"warning: {warning}")
+    typer.echo("The configuration can be used.")

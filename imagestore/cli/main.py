@@ -1,0 +1,51 @@
+"""The command ``imagestore``.
+
+Commands import what they need when they run, so that help is there at once and
+the parent of the workers stays small.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from imagestore import __version__
+from imagestore.cli import config, db, serve, store, worker
+from imagestore.cli.exits import exit_code
+from imagestore.errors import ImagestoreError
+
+app = typer.Typer(
+    name="imagestore",
+    help="An image service that speaks the OpenStack Images API.\n\n"
+    "[bold]imagestore serve[/bold] is all it takes to start: without any configuration it "
+    "serves on http://127.0.0.1:9292, with a SQLite database and a directory for the images.",
+    epilog="Configuration files are those of Glance: "
+    "[bold]imagestore serve --config-file /etc/glance/glance-api.conf[/bold]",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(name="serve")(serve.serve)
+app.command(name="worker", hidden=True)(worker.worker)
+app.add_typer(db.app, name="db")
+app.add_typer(config.app, name="config")
+app.add_typer(store.app, name="store")
+
+
+@app.command()
+def version() -> None:
+    """Print the version of imagestore."""
+    typer.echo(__version__)
+
+
+def main() -> None:
+    """Run the command line. What went wrong is told in one line."""
+    try:
+        app(prog_name="imagestore")
+    except ImagestoreError as error:
+        typer.echo(f"imagestore: {error.message}", err=True)
+        sys.exit(exit_code(error))
+    except KeyboardInterrupt:
+        sys.exit(130)

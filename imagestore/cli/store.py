@@ -1,0 +1,73 @@
+"""``imagestore store``: the configured stores."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from imagestore.cli.options import ConfigDirs, ConfigFiles, DataDir
+
+if TYPE_CHECKING:
+    from imagestore.backends.base import Capacity
+    from imagestore.config.settings import StoreSection
+    from imagestore.stores import Stores
+
+app = typer.Typer(help="Look at the stores in which the images lie.", no_args_is_help=True)
+
+_GIB = 1 << 30
+
+
+@app.command("list")
+def list_stores(
+    config_file: ConfigFiles = None,
+    config_dir: ConfigDirs = None,
+    data_dir: DataDir = None,
+) -> None:
+    """List the stores: their type, whether they answer, and how much room they have."""
+    import asyncio
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from imagestore.config.arguments import unparse
+    from imagestore.config.load import load
+    from imagestore.stores import Stores
+
+    settings = load(unparse(config_file or (), config_dir or (), data_dir=data_dir))
+    stores = Stores(settings.stores)
+    answers = asyncio.run(_ask(stores))
+    table = Table("store", "type", "weight", "state", "free GiB", "of GiB", "description")
+    for section in settings.stores.sections:
+        table.add_row(*_row(section, settings.stores.default, answers[section.name]))
+    Console().print(table)
+
+
+async def _ask(stores: Stores) -> dict[str, Capacity | str]:
+    """The capacity of every store, or what is wrong with it."""
+    from imagestore.backends.errors import StoreError
+
+    answers: dict[str, Capacity | str] = {}
+    for store in stores:
+        try:
+            await store.start()
+            answers[store.name] = await store.capacity()
+        except StoreError as error:
+            answers[store.name] = error.message
+        finally:
+            await store.stop()
+    return answers
+
+
+def _row(section: StoreSection, default: str, answer: Capacity | str) -> list[str]:
+    name = f"{section.name} (default)" if section.name == default else section.name
+    if isinstance(answer, str):
+        state, free, total = answer, "", ""
+    else:
+        state = "read-only" if section.read_only else "ready"
+        free, total = _gib(answer.free), _gib(answer.total)
+    return [name, section.type, str(section.weight), state, free, total, section.description]
+
+
+def _gib(count: int | None) -> str:
+    return "?" if count is None else f"{count / _GIB:,.1f}"

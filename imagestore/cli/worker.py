@@ -1,0 +1,59 @@
+"""``imagestore worker``: what ``imagestore serve`` starts; of no use to anyone else."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from imagestore.cli.options import ConfigDirs, ConfigFiles, DataDir
+
+
+def worker(
+    parent: Annotated[int, typer.Option()],
+    fd: Annotated[list[int], typer.Option()],
+    report_fd: Annotated[int, typer.Option()],
+    app: Annotated[str, typer.Option()],
+    config_file: ConfigFiles = None,
+    config_dir: ConfigDirs = None,
+    data_dir: DataDir = None,
+    host: Annotated[str | None, typer.Option()] = None,
+    port: Annotated[int | None, typer.Option()] = None,
+    workers: Annotated[int | None, typer.Option()] = None,
+    debug: Annotated[bool, typer.Option("--debug")] = False,
+    metrics_fd: Annotated[int | None, typer.Option()] = None,
+) -> None:
+    """Serve on sockets that the parent process has opened."""
+    import logging
+
+    from imagestore import logs, server
+    from imagestore.cli.exits import exit_code, sentence
+    from imagestore.config.arguments import unparse
+    from imagestore.config.load import load
+    from imagestore.errors import ImagestoreError
+    from imagestore.supervisor import reports
+    from imagestore.supervisor.listeners import check_exposure
+
+    server.end_with_parent(parent)
+    inherited = server.inherit(parent, fd, report_fd, metrics_fd)
+    args = unparse(
+        config_file or (),
+        config_dir or (),
+        data_dir=data_dir,
+        host=host,
+        port=port,
+        workers=workers,
+        debug=debug,
+    )
+    try:
+        settings = load(args)
+        logs.setup(settings.logging)
+        # Once more, as a reload may have brought another flavor.
+        check_exposure(settings.identity, inherited.listeners)
+        server.run(settings, server.factory(app), inherited)
+    except Exception as error:
+        if not isinstance(error, ImagestoreError):
+            logging.getLogger(__name__).exception("a worker process failed")
+        reports.send_failure(report_fd, reports.Failure(sentence(error), exit_code(error)))
+        sys.exit(exit_code(error))

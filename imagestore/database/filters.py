@@ -1,0 +1,129 @@
+"""What a list is narrowed by, as SQL: columns, properties, tags."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, DateTime, bindparam, false, select
+
+from imagestore.database.expressions import prefix
+from imagestore.database.schema import image_properties, image_tags, images
+from imagestore.query import Condition, Op
+
+ConditionShape = tuple[str, Op]
+
+_SECOND = timedelta(seconds=1)
+
+
+def simplify(conditions: Sequence[Condition]) -> list[Condition]:
+    """The same conditions with times compared as they are shown: in whole seconds.
+
+    A client that has read ``12:00:01Z`` and asks for what is newer does not want
+    to see the image of 12:00:01.25 again; one that asks for equality does.
+    """
+    simple: list[Condition] = []
+    for condition in conditions:
+        if isinstance(images.c[condition.column].type, DateTime):
+            simple += _whole_seconds(condition)
+        else:
+            simple.append(condition)
+    return simple
+
+
+def _whole_seconds(condition: Condition) -> list[Condition]:
+    column, value = condition.column, condition.value
+    assert isinstance(value, datetime)
+    floor = value.replace(microsecond=0)
+    after = floor + _SECOND
+    is_whole = value == floor
+    match condition.op:
+        case Op.GT:
+            return [Condition(column, Op.GTE, after)]
+        case Op.GTE:
+            return [Condition(column, Op.GTE, floor if is_whole else after)]
+        case Op.LT:
+            return [Condition(column, Op.LT, floor if is_whole else after)]
+        case Op.LTE:
+            return [Condition(column, Op.LT, after)]
+        case Op.EQ:
+            end = after if is_whole else floor
+            return [Condition(column, Op.GTE, floor), Condition(column, Op.LT, end)]
+    return [Condition(column, Op.NEQ, value)]
+
+
+def compare(shape: ConditionShape, number: int) -> ColumnElement[bool]:
+    """A condition on a column of the image; its value is the parameter ``c{number}``."""
+    name, op = shape
+    column = images.c[name]
+    value: Any = bindparam(f"c{number}", type_=column.type, expanding=op is Op.IN)
+    match op:
+        case Op.IN:
+            return column.in_(value)
+        case Op.GT:
+            return column > value
+        case Op.GTE:
+            return column >= value
+        case Op.LT:
+            return column < value
+        case Op.LTE:
+            return column <= value
+        case Op.EQ:
+            return column == value
+    if isinstance(column.type, DateTime):
+        end: Any = bindparam(f"c{number}_end", type_=column.type)
+        return (column < value) | (column >= end)
+    return column != value
+
+
+def values_of(conditions: Sequence[Condition]) -> dict[str, Any]:
+    """The parameters of :func:`compare`, for conditions in the same order."""
+    values: dict[str, Any] = {}
+    for number, condition in enumerate(conditions):
+        value = condition.value
+        values[f"c{number}"] = list(value) if condition.op is Op.IN else value
+        if condition.op is Op.NEQ and isinstance(value, datetime):
+            values[f"c{number}_end"] = value + _SECOND
+    return values
+
+
+def has_property(number: int) -> ColumnElement[bool]:
+    """The image has the property ``p{number}_name`` with the value ``p{number}_value``."""
+    table = image_properties.alias()
+    return (
+        select(table.c.id)
+        .where(
+            table.c.image_id == images.c.id,
+            table.c.name == bindparam(f"p{number}_name"),
+            table.c.value == bindparam(f"p{number}_value"),
+            table.c.deleted == false(),
+        )
+        .exists()
+    )
+
+
+def has_tag(number: int) -> ColumnElement[bool]:
+    """The image has the tag ``t{number}``."""
+    table = image_tags.alias()
+    return (
+        select(table.c.id)
+        .where(
+            table.c.image_id == images.c.id,
+            table.c.value == bindparam(f"t{number}"),
+            table.c.deleted == false(),
+        )
+        .exists()
+    )
+
+
+def property_is(name: str, value: str) -> tuple[ColumnElement[bool], ...]:
+    """Rows of properties, in the words of the index on the beginning of the value."""
+    table = image_properties
+    beginning: Any = bindparam(name + "_prefix")
+    return (
+        table.c.name == bindparam(name),
+        prefix(table.c.value) == beginning,
+        table.c.value == bindparam(value),
+        table.c.deleted == false(),
+    )

@@ -1,0 +1,431 @@
+"""What every driver must do, on its real service.
+
+A driver's test module derives a class from :class:`StoreContract` and gives it a
+fixture ``service`` that yields a :class:`Service` around a started store:
+
+    class TestFileStore(StoreContract):
+        @pytest.fixture
+        async def service(self, tmp_path): ...
+
+Class attributes say what the service cannot do, and how large "large" is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+import uuid
+from collections.abc import AsyncIterator, Callable
+from typing import Protocol
+
+import pytest
+
+from imagestore.backends import errors
+from imagestore.backends.base import BLOCK_SIZE, Buffer, Capability, Capacity, Store
+
+MIB = 1 << 20
+
+
+class Service(Protocol):
+    """One store on a real service, and a way to see what really is there."""
+
+    store: Store
+    invalid_urls: list[str]
+    """Locations that are not this store's: of other schemes, places, or with tricks."""
+
+    def url(self, image_id: str) -> str:
+        """The location that an object of that id has."""
+
+    async def objects(self) -> set[str]:
+        """Everything that takes room in the service, parts and temporary things included."""
+
+
+def content(size: int, seed: int = 1) -> bytes:
+    """Bytes that look random and are the same each time."""
+    return random.Random(seed).randbytes(size)
+
+
+async def cut(data: bytes, size: int = BLOCK_SIZE) -> AsyncIterator[Buffer]:
+    """``data`` in blocks, as read-only views."""
+    view = memoryview(data)
+    for start in range(0, len(view), size):
+        yield view[start : start + size]
+
+
+async def read(store: Store, url: str, offset: int = 0, length: int | None = None) -> bytes:
+    async with store.open(url, offset, length) as blocks:
+        return b"".join([bytes(block) async for block in blocks])
+
+
+def new_id() -> str:
+    return str(uuid.uuid4())
+
+
+class SourceError(Exception):
+    """What a source raises here; no store may swallow or change it."""
+
+
+class StoreContract:
+    """The suite. Each test starts on an empty service and leaves it as it finds it."""
+
+    large = 64 * MIB
+    """Bytes of the largest object."""
+    part = BLOCK_SIZE
+    """Bytes after which the driver begins something new: a segment, a part, an object."""
+    readable_when_deleted = True
+    """What is open stays readable to its end after it was deleted."""
+    patience = 30.0
+    """Seconds within which a call that was cancelled must be over."""
+
+    # Whole objects.
+
+    @pytest.mark.parametrize("announced", [True, False], ids=["known", "unknown"])
+    @pytest.mark.parametrize(
+        "size_of",
+        [
+            lambda part: 0,
+            lambda part: 1,
+            lambda part: part - 1,
+            lambda part: part,
+            lambda part: part + 1,
+            lambda part: 3 * part + 4096,
+            lambda part: 3 * part + 17,
+        ],
+        ids=["empty", "1", "part-1", "part", "part+1", "aligned", "odd"],
+    )
+    async def test_what_goes_in_comes_out(
+        self, service: Service, size_of: Callable[[int], int], announced: bool
+    ) -> None:
+        await self._there_and_back(service, content(size_of(self.part)), announced)
+
+    @pytest.mark.parametrize("announced", [True, False], ids=["known", "unknown"])
+    async def test_large(self, service: Service, announced: bool) -> None:
+        await self._there_and_back(service, content(self.large), announced)
+
+    async def _there_and_back(self, service: Service, data: bytes, announced: bool) -> None:
+        store, image_id = service.store, new_id()
+        stored = await store.add(image_id, cut(data), len(data) if announced else None)
+        assert stored.size == len(data)
+        assert stored.url == service.url(image_id)
+        assert await store.exists(stored.url)
+        assert await store.size(stored.url) == len(data)
+        digest = hashlib.sha256()
+        async with store.open(stored.url) as blocks:
+            async for block in blocks:
+                assert len(block) > 0
+                digest.update(block)
+        assert digest.digest() == hashlib.sha256(data).digest()
+        if Capability.LOCAL_PATH in store.capabilities:
+            path = store.local_path(stored.url)
+            assert path is not None
+            assert path.read_bytes() == data
+        await store.delete(stored.url)
+        assert not await store.exists(stored.url)
+        assert await service.objects() == set()
+
+    async def test_blocks_of_any_size_and_kind(self, service: Service) -> None:
+        chance = random.Random(7)
+        data = content(2 * self.part + 12_345)
+
+        async def pieces() -> AsyncIterator[Buffer]:
+            at = 0
+            while at < len(data):
+                step = chance.choice([1, 7, 512, 4096, 65_536, 100_003, MIB])
+                kind = chance.choice([bytes, bytearray, memoryview])
+                yield kind(data[at : at + step])
+                at += step
+
+        stored = await service.store.add(new_id(), pieces())
+        assert await read(service.store, stored.url) == data
+
+    async def test_zeros_are_bytes_too(self, service: Service) -> None:
+        data = bytes(self.part) + b"x" + bytes(2 * self.part + 5)
+        stored = await service.store.add(new_id(), cut(data), len(data))
+        assert stored.size == len(data)
+        assert await read(service.store, stored.url) == data
+
+    async def test_many_objects_do_not_mix(self, service: Service) -> None:
+        ids = [new_id() for _ in range(8)]
+        stored = await asyncio.gather(
+            *(
+                service.store.add(image_id, cut(content(100_000 + seed, seed)))
+                for seed, image_id in enumerate(ids)
+            )
+        )
+        for seed, each in enumerate(stored):
+            assert await read(service.store, each.url) == content(100_000 + seed, seed)
+
+    async def test_survives_a_restart(self, service: Service) -> None:
+        data = content(1000)
+        stored = await service.store.add(new_id(), cut(data))
+        await service.store.stop()
+        await service.store.start()
+        assert await read(service.store, stored.url) == data
+
+    # All or nothing.
+
+    async def test_nothing_is_readable_before_the_end(self, service: Service) -> None:
+        image_id, data = new_id(), content(2 * self.part)
+        seen = []
+
+        async def watched() -> AsyncIterator[Buffer]:
+            async for block in cut(data):
+                yield block
+                seen.append(await service.store.exists(service.url(image_id)))
+
+        await service.store.add(image_id, watched())
+        assert seen
+        assert not any(seen)
+
+    @pytest.mark.parametrize("came", ["less", "more", "nothing"])
+    async def test_wrong_size(self, service: Service, came: str) -> None:
+        image_id, data = new_id(), content(2 * self.part)
+        announced = {"less": len(data) + 1, "more": len(data) - 1, "nothing": 1}[came]
+        source = b"" if came == "nothing" else data
+        with pytest.raises(errors.WrongSize) as caught:
+            await service.store.add(image_id, cut(source), announced)
+        assert caught.value.store == service.store.name
+        await self._is_clean(service, image_id)
+
+    @pytest.mark.parametrize("blocks", [0, 1, 5])
+    async def test_source_that_raises(self, service: Service, blocks: int) -> None:
+        image_id, failure = new_id(), SourceError("source")
+
+        async def source() -> AsyncIterator[Buffer]:
+            for seed in range(blocks):
+                yield content(BLOCK_SIZE, seed)
+            raise failure
+
+        with pytest.raises(SourceError) as caught:
+            await service.store.add(image_id, source(), 5 * BLOCK_SIZE)
+        assert caught.value is failure
+        await self._is_clean(service, image_id)
+
+    @pytest.mark.parametrize("blocks", [0, 1, 5])
+    async def test_cancelled_while_the_source_waits(self, service: Service, blocks: int) -> None:
+        image_id, reached = new_id(), asyncio.Event()
+
+        async def source() -> AsyncIterator[Buffer]:
+            for seed in range(blocks):
+                yield content(BLOCK_SIZE, seed)
+            reached.set()
+            await asyncio.Event().wait()
+
+        task = asyncio.create_task(service.store.add(image_id, source()))
+        await reached.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(task, self.patience)
+        await self._is_clean(service, image_id)
+
+    async def test_cancelled_at_any_moment(self, service: Service) -> None:
+        data = content(4 * self.part + 1)
+        loop = asyncio.get_running_loop()
+        begin = loop.time()
+        stored = await service.store.add(new_id(), cut(data))
+        usual = loop.time() - begin
+        await service.store.delete(stored.url)
+        for moment in range(20):
+            image_id = new_id()
+            task = asyncio.create_task(service.store.add(image_id, cut(data)))
+            await asyncio.sleep(usual * moment / 18)
+            task.cancel()
+            try:
+                stored = await asyncio.wait_for(task, self.patience)
+            except asyncio.CancelledError:
+                await self._is_clean(service, image_id, reuse=False)
+            else:  # too late to be cancelled
+                assert await read(service.store, stored.url) == data
+                await service.store.delete(stored.url)
+
+    async def _is_clean(self, service: Service, image_id: str, *, reuse: bool = True) -> None:
+        url = service.url(image_id)
+        assert not await service.store.exists(url)
+        with pytest.raises(errors.NotFound):
+            await read(service.store, url)
+        assert await service.objects() == set()
+        if reuse:
+            stored = await service.store.add(image_id, cut(b"again"))
+            assert await read(service.store, stored.url) == b"again"
+
+    async def test_an_object_is_never_replaced(self, service: Service) -> None:
+        image_id = new_id()
+        stored = await service.store.add(image_id, cut(b"first"))
+        before = await service.objects()
+        with pytest.raises(errors.Exists):
+            await service.store.add(image_id, cut(content(2 * self.part)))
+        assert await read(service.store, stored.url) == b"first"
+        assert await service.objects() == before
+
+    async def test_of_two_writers_one_succeeds_at_most(self, service: Service) -> None:
+        image_id = new_id()
+        bodies = [content(2 * self.part + seed, seed) for seed in range(2)]
+        both_write = asyncio.Barrier(2)
+
+        async def source(data: bytes) -> AsyncIterator[Buffer]:
+            first = True
+            async for block in cut(data):
+                yield block
+                if first:
+                    first = False
+                    await both_write.wait()
+
+        results = await asyncio.gather(
+            *(service.store.add(image_id, source(data)) for data in bodies),
+            return_exceptions=True,
+        )
+        lost = [each for each in results if isinstance(each, BaseException)]
+        assert lost
+        assert all(isinstance(each, errors.StoreError) for each in lost)
+        for data, result in zip(bodies, results, strict=True):
+            if not isinstance(result, BaseException):
+                assert await read(service.store, result.url) == data
+                await service.store.delete(result.url)
+        assert await service.objects() == set()
+
+    # Reading.
+
+    @pytest.fixture
+    def data(self) -> bytes:
+        return content(3 * BLOCK_SIZE + 1000)
+
+    @pytest.mark.parametrize(
+        ("offset", "length"),
+        [
+            (0, 0),
+            (0, 1),
+            (0, None),
+            (1, None),
+            (0, BLOCK_SIZE),
+            (BLOCK_SIZE - 1, 2),
+            (BLOCK_SIZE, BLOCK_SIZE),
+            (BLOCK_SIZE + 1, BLOCK_SIZE),
+            (511, 100_000),
+            (3 * BLOCK_SIZE + 999, 1),
+            (3 * BLOCK_SIZE + 999, 100),
+            (3 * BLOCK_SIZE + 1000, None),
+            (3 * BLOCK_SIZE + 1000, 5),
+            (1 << 40, 5),
+            (0, 1 << 40),
+        ],
+    )
+    async def test_ranges(
+        self, service: Service, data: bytes, offset: int, length: int | None
+    ) -> None:
+        if Capability.RANGED not in service.store.capabilities:
+            pytest.skip("reads whole objects only")
+        stored = await service.store.add(new_id(), cut(data))
+        end = None if length is None else offset + length
+        assert await read(service.store, stored.url, offset, length) == data[offset:end]
+
+    async def test_many_readers(self, service: Service, data: bytes) -> None:
+        stored = await service.store.add(new_id(), cut(data))
+        if Capability.RANGED in service.store.capabilities:
+            ranges = [(i * 50_000, 1_000_000 + i) for i in range(32)]
+        else:
+            ranges = [(0, len(data))] * 32
+        results = await asyncio.gather(
+            *(read(service.store, stored.url, offset, length) for offset, length in ranges)
+        )
+        for (offset, length), result in zip(ranges, results, strict=True):
+            assert result == data[offset : offset + length]
+
+    async def test_a_reader_may_leave_early(self, service: Service, data: bytes) -> None:
+        stored = await service.store.add(new_id(), cut(data))
+        for _ in range(40):
+            async with service.store.open(stored.url) as blocks:
+                async for _ in blocks:
+                    break
+        async with service.store.open(stored.url):
+            pass
+        assert await read(service.store, stored.url) == data
+
+    async def test_a_reader_may_be_cancelled(self, service: Service, data: bytes) -> None:
+        stored = await service.store.add(new_id(), cut(data))
+        for moment in range(10):
+            task = asyncio.create_task(read(service.store, stored.url))
+            await asyncio.sleep(moment / 1000)
+            task.cancel()
+            await asyncio.wait([task], timeout=self.patience)
+            assert task.done()
+        assert await read(service.store, stored.url) == data
+
+    async def test_deleted_while_it_is_read(self, service: Service) -> None:
+        data = content(16 * BLOCK_SIZE)
+        stored = await service.store.add(new_id(), cut(data))
+        got = b""
+        try:
+            async with service.store.open(stored.url) as blocks:
+                async for block in blocks:
+                    if not got:
+                        await service.store.delete(stored.url)
+                    got += bytes(block)
+        except errors.StoreError:
+            assert not self.readable_when_deleted
+            assert data.startswith(got)
+        else:
+            assert got == data
+        assert await service.objects() == set()
+
+    # What is not there, and what is not ours.
+
+    async def test_missing(self, service: Service) -> None:
+        url = service.url(new_id())
+        assert not await service.store.exists(url)
+        for call in (service.store.size(url), service.store.delete(url)):
+            with pytest.raises(errors.NotFound) as caught:
+                await call
+            assert caught.value.store == service.store.name
+        entered = False
+        with pytest.raises(errors.NotFound):
+            async with service.store.open(url):
+                entered = True
+        assert not entered
+
+    async def test_deleted_twice(self, service: Service) -> None:
+        stored = await service.store.add(new_id(), cut(b"x"))
+        await service.store.delete(stored.url)
+        with pytest.raises(errors.NotFound):
+            await service.store.delete(stored.url)
+
+    async def test_invalid_locations(self, service: Service) -> None:
+        await service.store.add(new_id(), cut(b"x"))
+        before = await service.objects()
+        for url in service.invalid_urls:
+            for call in (service.store.size, service.store.exists, service.store.delete):
+                with pytest.raises(errors.InvalidLocation):
+                    await call(url)
+            with pytest.raises(errors.InvalidLocation):
+                await read(service.store, url)
+            if Capability.LOCAL_PATH in service.store.capabilities:
+                with pytest.raises(errors.InvalidLocation):
+                    service.store.local_path(url)
+        assert await service.objects() == before
+
+    # House-keeping.
+
+    async def test_discard(self, service: Service) -> None:
+        image_id, other = new_id(), new_id()
+        await service.store.discard(image_id)  # nothing there is fine
+        await service.store.add(image_id, cut(content(2 * self.part)))
+        kept = await service.store.add(other, cut(b"other"))
+        await service.store.discard(image_id)
+        await service.store.discard(image_id)
+        assert not await service.store.exists(service.url(image_id))
+        assert await read(service.store, kept.url) == b"other"
+        await service.store.delete(kept.url)
+        assert await service.objects() == set()
+
+    async def test_capacity(self, service: Service) -> None:
+        capacity = await service.store.capacity()
+        assert isinstance(capacity, Capacity)
+        if capacity.total is not None and capacity.free is not None:
+            assert 0 <= capacity.free <= capacity.total
+
+    async def test_starts_again_after_stop(self, service: Service) -> None:
+        await service.store.stop()
+        await service.store.stop()
+        await service.store.start()
+        await service.store.start()
+        await service.store.capacity()
