@@ -15,7 +15,7 @@ from rich.console import Console
 from benchmarks.measures.base import FULL, QUICK
 from benchmarks.report import chart, table
 from benchmarks.results import Results
-from benchmarks.run import CONTENDERS, MEASURES, Selection, run
+from benchmarks.run import CONTENDERS, MEASURES, Places, Selection, run
 
 RESULTS = Path("results")
 
@@ -32,7 +32,8 @@ def main() -> int:
     parser.add_argument("--only", metavar="NAME,...", help=f"of {', '.join(CONTENDERS)}")
     parser.add_argument("--rounds", type=int, help="how often; medians are shown")
     parser.add_argument("--quick", action="store_true", help="small and once, under 3 minutes")
-    parser.add_argument("--directory", type=Path, help="where servers keep files (default: /tmp)")
+    parser.add_argument("--directory", type=Path, help="where all files lie (default: /tmp)")
+    parser.add_argument("--images", type=Path, help="where images lie, as /dev/shm: no disk then")
     parser.add_argument("--output", type=Path, default=RESULTS, help="directory of the results")
     parser.add_argument("--show", type=Path, metavar="JSON", help="only show what was written")
     given = parser.parse_args()
@@ -51,13 +52,17 @@ def main() -> int:
     if given.rounds:
         scale = dataclasses.replace(scale, rounds=given.rounds)
     begun = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="benchmark-", dir=given.directory) as directory:
+    with (
+        tempfile.TemporaryDirectory(prefix="benchmark-", dir=given.directory) as databases,
+        tempfile.TemporaryDirectory(prefix="images-", dir=given.images or databases) as images,
+    ):
         results = run(
-            Path(directory),
+            Places(Path(databases), Path(images)),
             scale,
             Selection(given.measure or names, contenders),
             lambda text: console.print(f"{time.monotonic() - begun:6.1f} s  {text}", style="dim"),
         )
+    results.facts["images_on"] = str(given.images or given.directory or tempfile.gettempdir())
     results.facts["seconds"] = round(time.monotonic() - begun, 1)
     given.output.mkdir(parents=True, exist_ok=True)
     results.write_json(given.output / "benchmarks.json")

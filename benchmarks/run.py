@@ -26,8 +26,8 @@ WORKERS = 2
 """Processes of each server."""
 
 MEASURES: tuple[Measure | Limit, ...] = (
-    SlowDownloads(),  # first, while memory is what it is idle
-    LargeUpload(),
+    LargeUpload(),  # first, while memory is what it is idle
+    SlowDownloads(),
     Digests(),
     Disk(),
     Upload(),
@@ -56,13 +56,21 @@ class Selection:
     contenders: Collection[str]
 
 
-def run(directory: Path, scale: Scale, selection: Selection, report: Report) -> Results:
-    """Measure in an empty directory; ``report`` is told what happens."""
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Empty directories for what the servers keep: their databases, and all images."""
+
+    databases: Path
+    images: Path
+
+
+def run(places: Places, scale: Scale, selection: Selection, report: Report) -> Results:
+    """Measure; ``report`` is told what happens."""
     results = Results(facts=facts_of_machine())
     results.facts |= {"rounds": scale.rounds, "imagestore": metadata.version("imagestore")}
-    bench = Bench(scale, directory)
+    bench = Bench(scale, places.images)
     with ExitStack() as running:
-        contenders = _start(directory, selection, results, report, running)
+        contenders = _start(places, selection, results, report, running)
         for round_ in range(scale.rounds):
             # every other round goes the other way, so that the order favours nobody
             order = contenders if round_ % 2 == 0 else contenders[::-1]
@@ -104,7 +112,7 @@ def _take(
 
 
 def _start(
-    directory: Path, selection: Selection, results: Results, report: Report, running: ExitStack
+    places: Places, selection: Selection, results: Results, report: Report, running: ExitStack
 ) -> list[Contender]:
     """The chosen contenders, stopped when ``running`` closes. Those that fail are noted."""
     started: list[Contender] = []
@@ -119,21 +127,27 @@ def _start(
             results.notes.append(f"{name} did not start: {error}")
             return
         running.callback(contender.stop)
+        contender.warm_up()
         started.append(contender)
 
     def start_imagestore() -> Contender:
-        return imagestore.start(directory / "imagestore", workers=WORKERS, populate=seed.populate)
+        return imagestore.start(
+            places.databases / "imagestore",
+            places.images / "imagestore",
+            workers=WORKERS,
+            populate=seed.populate,
+        )
 
     attempt("imagestore", start_imagestore)
     if {"glance", "glance-1m"} & set(selection.contenders):
         report("starting MariaDB")
-        database = mariadb.start(directory / "mariadb")
+        database = mariadb.start(places.databases / "mariadb")
         running.callback(database.stop)
         for name, title, chunk_size in GLANCES:
             attempt(
                 name,
                 lambda name=name, title=title, chunk_size=chunk_size: glance.start(  # type: ignore[misc]
-                    directory / name,
+                    places.images / name,
                     database,
                     name=name,
                     title=title,
@@ -145,6 +159,6 @@ def _start(
         seed.populate(database.url)
     attempt(
         "nginx",
-        lambda: nginx.start(directory / "nginx", workers=WORKERS, document=seed.document(0)),
+        lambda: nginx.start(places.images / "nginx", workers=WORKERS, document=seed.document(0)),
     )
     return started

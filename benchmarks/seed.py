@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import MetaData, create_engine, text
+from sqlalchemy import DateTime, TableClause, column, create_engine, table, text
 
 from benchmarks.contenders.base import OWNER
 
@@ -32,7 +32,7 @@ def identifier(number: int) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_OID, f"imagestore-benchmark-{number}"))
 
 
-def name(number: int) -> str:
+def title(number: int) -> str:
     """The name of an image; no two have the same."""
     return f"image-{number:05}"
 
@@ -50,22 +50,26 @@ def tag(number: int) -> str:
 def populate(url: str, count: int = COUNT) -> None:
     """Insert the images through a synchronous SQLAlchemy ``url`` and refresh its statistics."""
     engine = create_engine(url)
-    metadata = MetaData()
-    metadata.reflect(engine, only=TABLES)
     try:
         with engine.begin() as connection:
             for first in range(0, count, BATCH):
                 numbers = range(first, min(first + BATCH, count))
-                for table, rows in _rows(numbers).items():
-                    connection.execute(metadata.tables[table].insert(), rows)
+                for name, rows in _rows(numbers).items():
+                    connection.execute(_table(name, rows[0]).insert(), rows)
         with engine.begin() as connection:
             if engine.dialect.name == "sqlite":
                 connection.execute(text("ANALYZE"))
             else:
-                for table in TABLES:
-                    connection.execute(text(f"ANALYZE TABLE {table}"))
+                for name in TABLES:
+                    connection.execute(text(f"ANALYZE TABLE {name}"))
     finally:
         engine.dispose()
+
+
+def _table(name: str, row: Row) -> TableClause:
+    """The columns of a table that the rows fill, whatever others it has."""
+    times = {"created_at", "updated_at"}
+    return table(name, *(column(key, DateTime() if key in times else None) for key in row))
 
 
 def document(number: int) -> Row:
@@ -75,7 +79,7 @@ def document(number: int) -> Row:
 
 
 def _rows(numbers: range) -> dict[str, list[Row]]:
-    rows: dict[str, list[Row]] = {table: [] for table in TABLES}
+    rows: dict[str, list[Row]] = {name: [] for name in TABLES}
     for number in numbers:
         # not in the order of their numbers, as no index should be luckily sorted
         created = BEGINNING + timedelta(seconds=number * 7919 % COUNT)
@@ -104,7 +108,7 @@ def _image(number: int, stamps: Row) -> Row:
     size = (1 << 20) + number * 6007 % COUNT * 4096
     return {
         "id": identifier(number),
-        "name": name(number),
+        "name": title(number),
         "size": size,
         "virtual_size": size,
         "status": "active",

@@ -7,10 +7,12 @@ import logging
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 
-request_id = web.RequestKey("request_id", str)
+REQUEST_ID = "request_id"
 """Set by the API for each request; the log line is written after the handler has gone."""
 project_id = web.RequestKey("project_id", str)
 """Set by the API once the caller is known."""
+sent_directly = web.RequestKey("sent_directly", int)
+"""Set by the API where the kernel sends a file: bytes that the response does not know of."""
 
 access_log = logging.getLogger("imagestore.access")
 
@@ -30,7 +32,7 @@ class AccessLogger(AbstractAccessLogger):
             "method": request.method,
             "path": path,
             "status": response.status,
-            "bytes": response.body_length,
+            "bytes": response.body_length + request.get(sent_directly, 0),
             "seconds": round(time, 4),
             "project": project,
             "remote": request.remote or "-",
@@ -44,5 +46,5 @@ class AccessLogger(AbstractAccessLogger):
             facts["bytes"],
             time,
             project,
-            extra={"request_id": request.get(request_id, "-"), "facts": facts},
+            extra={"request_id": request.get(REQUEST_ID, "-"), "facts": facts},
         )

@@ -56,6 +56,10 @@ class UnsatisfiableRange(ImagestoreError):
         self.size = size
 
 
+class TooSlow(ImagestoreError):
+    """The caller has sent nothing for as long as it is waited for."""
+
+
 class Unavailable(ImagestoreError):
     """A part that is needed does not answer; try again after ``retry_after`` seconds."""
 

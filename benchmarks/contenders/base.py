@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -16,6 +17,8 @@ from benchmarks.processes import ProcessTree
 HOST = "127.0.0.1"
 OWNER = "bench"
 """The project and the user that all requests come from."""
+STILL = 1 << 20
+"""Bytes within which memory counts as unchanged."""
 
 
 class BenchmarkError(RuntimeError):
@@ -32,6 +35,8 @@ class Contender(ABC):
     server: ProcessTree
     headers: Mapping[str, str] = field(default_factory=dict)
     """What each request carries to say who asks."""
+    first_page: str = "/v2/images?limit=1"
+    """What a warm-up asks for."""
     database: ProcessTree | None = None
     """A database server of its own, whose CPU is counted apart."""
     stop: Callable[[], None]
@@ -77,6 +82,15 @@ class Contender(ABC):
             answer = f"{response.status} {content[:200]!r}"
             raise BenchmarkError(f"{self.title}: {method} {path} was answered with {answer}")
         return content
+
+    def warm_up(self) -> None:
+        """Have every worker answer once, and wait until the memory of all stays the same."""
+        resident, end = 0, time.monotonic() + 20
+        while abs(self.server.rss() - resident) > STILL and time.monotonic() < end:
+            resident = self.server.rss()
+            for _ in range(20):
+                self.call("GET", self.first_page)
+            time.sleep(0.5)
 
     def fetch(self, path: str) -> Any:
         """The JSON document at ``path``."""

@@ -19,7 +19,7 @@ enabled_backends = file1:file
 default_backend = file1
 
 [file1]
-filesystem_store_datadir = {directory}/images
+filesystem_store_datadir = {images}
 
 [database]
 connection = {database}
@@ -30,14 +30,22 @@ flavor = trusted-headers
 
 
 def start(
-    directory: Path, *, workers: int, populate: Callable[[str], None] | None = None
+    directory: Path,
+    images: Path,
+    *,
+    workers: int,
+    populate: Callable[[str], None] | None = None,
 ) -> ImageService:
-    """Serve it; ``populate`` gets the URL of its empty database before it is served."""
-    directory = directory.resolve()
+    """Serve it with its file store in ``images`` and all else in ``directory``.
+
+    ``populate`` gets the URL of its empty database before it is served.
+    """
+    directory, images = directory.resolve(), images.resolve()
     directory.mkdir(parents=True)
+    images.mkdir(parents=True)
     database = f"sqlite:///{directory}/imagestore.sqlite"
     configuration, log = directory / "imagestore.conf", directory / "imagestore.log"
-    configuration.write_text(CONFIGURATION.format(directory=directory, database=database))
+    configuration.write_text(CONFIGURATION.format(images=images, database=database))
     imagestore = [sys.executable, "-m", "imagestore"]
     chosen = ["--config-file", str(configuration)]
     subprocess.run([*imagestore, "db", "upgrade", *chosen], check=True, capture_output=True)

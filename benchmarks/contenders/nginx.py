@@ -24,5 +24,6 @@ def start(directory: Path, *, workers: int, document: object) -> FileServer:
         title="nginx",
         port=int(running.url.rpartition(":")[2]),
         server=ProcessTree(running.pid),
+        first_page=DOCUMENT,
         stop=running.stop,
     )

@@ -77,9 +77,10 @@ class Transfers:
             head, begun = wire.read_head(sock)
             _expect(head, "GET", path)
             received = len(begun)
-            while received != head.length and (
-                count := sock.recv_into(buffer, 0, socket.MSG_TRUNC)
-            ):
+            while received != head.length:
+                count = sock.recv_into(buffer, 0, socket.MSG_TRUNC)
+                if not count:
+                    break
                 received += count
         if head.length is not None and received != head.length:
             raise ConnectionError(f"GET {path} ended after {received} of {head.length} bytes")

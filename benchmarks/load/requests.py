@@ -32,8 +32,6 @@ from benchmarks.load.generator import Job, Result, serve
 _BUFFER = bytearray(1 << 20)
 _HEAD = 1 << 14
 """Bytes that a head is looked for in at once."""
-_LARGE = 1 << 18
-"""Of a large body this many bytes are awaited at once; else each packet would wake us."""
 
 
 class Flow:
@@ -68,7 +66,6 @@ class Client:
         self._sock: socket.socket | None = None
         self._head = bytearray()
         self._missing: int | None = 0
-        self._large = False
         self._answer: wire.Head | None = None
         self._flow: Flow | None = None
         self._step = 0
@@ -93,47 +90,40 @@ class Client:
         """Take in what has come; may end the request, and with it the unit."""
         assert self._sock is not None
         try:
-            # the kernel drops the rest of a body: an ideal client, that costs next to nothing
             if self._answer is None:
                 count = self._sock.recv_into(_BUFFER, _HEAD)
             else:
+                # the kernel drops the rest of a body: the client costs next to nothing
                 count = self._sock.recv_into(_BUFFER, 0, socket.MSG_TRUNC)
         except OSError:
             count = 0
-        if self._answer is None:
-            self._head += memoryview(_BUFFER)[:count]
-            found = wire.parse(self._head)
-            if found is not None:
-                self._answer, length = found
-                count = len(self._head) - length
-                self._missing = self._answer.length
-                if (self._missing or 0) - count > _LARGE:
-                    self._await((self._missing or 0) - count)
-            elif count:
-                return
-        if self._answer is None:  # closed without an answer
-            self._hang_up()
-            self._load.failed(self, "closed")
-            return
-        if self._missing is None:
-            ended = count == 0
+        if count == 0:
+            self._closed()
+        elif self._answer is not None:
+            self._take(self._answer, count)
         else:
-            self._missing -= count
-            ended = self._missing <= 0
-            if self._large:
-                self._await(self._missing)
-        if ended:
-            self._answered(self._answer)
-        elif count == 0:
-            self._hang_up()
-            self._load.failed(self, "truncated")
+            self._head += memoryview(_BUFFER)[:count]
+            if found := wire.parse(self._head):
+                self._answer, length = found
+                self._missing = self._answer.length
+                self._take(self._answer, len(self._head) - length)
 
-    def _await(self, missing: int) -> None:
-        """Be woken by the end of the body, or by :data:`_LARGE` bytes of it."""
-        assert self._sock is not None
-        self._large = missing > 0
-        wanted = max(1, min(missing, _LARGE))
-        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, wanted)
+    def _take(self, answer: wire.Head, count: int) -> None:
+        """Count bytes of a body."""
+        if self._missing is not None:
+            self._missing -= count
+            if self._missing <= 0:
+                self._answered(answer)
+
+    def _closed(self) -> None:
+        """The server closed the connection: the end of a body without length, or a failure."""
+        self._hang_up()
+        if self._answer is None:
+            self._load.failed(self, "closed without an answer")
+        elif self._missing is not None:
+            self._load.failed(self, "closed within an answer")
+        else:
+            self._answered(self._answer)
 
     def _answered(self, answer: wire.Head) -> None:
         assert self._flow is not None

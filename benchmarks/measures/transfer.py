@@ -30,7 +30,7 @@ class Upload(Measure):
     chunked = False
 
     def run(self, bench: Bench, contender: Contender) -> Iterator[tuple[str, Figures]]:
-        for streams in STREAMS:
+        for streams in STREAMS if bench.scale.thorough or not self.chunked else (1,):
             size = bench.scale.one_stream if streams == 1 else bench.scale.four_streams
             paths = [contender.new_upload() for _ in range(streams)]
             job = {

@@ -6,7 +6,7 @@ import logging
 
 from aiohttp import web
 
-from imagestore.api import errors, health, identify, keys, request_id, versions
+from imagestore.api import body, errors, health, identify, keys, request_id, versions
 from imagestore.api.v2 import info
 from imagestore.api.v2.documents import documents
 from imagestore.api.v2.images import schema_key, view_key
@@ -47,7 +47,7 @@ def build(
     app[schema_key] = ImageSchema(settings.images)
     app[view_key] = ImageView(settings.images, stores, catalog.images.may_see_locations)
     app[info.schemas_key] = documents(settings.images)
-    app.on_response_prepare.append(request_id.on_prepare)
+    app.on_response_prepare.extend((request_id.on_prepare, body.on_prepare))
     app.router.add_get("/healthcheck", health.healthcheck)
     app.router.add_get("/readiness", health.readiness, allow_head=False)
     app.add_routes(routes())

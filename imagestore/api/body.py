@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Self
 
 import orjson
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from imagestore.backends.base import Blocks
+from imagestore.backends.base import Buffer
 from imagestore.backends.blocks import BlockPool
-from imagestore.errors import Invalid
+from imagestore.errors import Invalid, TooSlow
 
 TAKE_OVER_FROM = 4 << 20
 """Bodies of this many bytes are read straight from the socket, past the HTTP parser."""
 _READY_BLOCKS = 4
 """Full blocks that may wait to be fetched before the socket is left to fill up."""
+
+
+LINGER = 10.0
+"""Seconds for which the rest of a refused body is read, so that the client gets the answer."""
+
+_taken_over = web.RequestKey("taken_over", bool)
 
 
 class Interrupted(ConnectionError):
@@ -53,12 +60,26 @@ async def read_bytes(request: web.Request) -> bytes:
         raise Invalid(f"Malformed body: {error.message}") from None
 
 
-def read_blocks(request: web.Request, pool: BlockPool, *, patience: float) -> Blocks:
-    """The body as large blocks from ``pool``.
+class Body(ABC):
+    """The data of an upload: an iterator of blocks that comes to an end with the request.
 
-    Raises :class:`Interrupted` when the client goes away, ``TimeoutError`` when it
-    sends nothing for ``patience`` seconds.
+    Iterating raises :class:`Interrupted` when the client goes away, and
+    :class:`TooSlow` when it sends nothing for too long.
     """
+
+    def __aiter__(self) -> Self:
+        return self
+
+    @abstractmethod
+    async def __anext__(self) -> Buffer: ...
+
+    @abstractmethod
+    async def settle(self) -> None:
+        """Prepare the connection for the response, however much of the body was read."""
+
+
+def read_blocks(request: web.Request, pool: BlockPool, *, patience: float) -> Body:
+    """The body as large blocks from ``pool``; ``patience``: seconds to wait for a byte."""
     size = request.content_length
     transport = request.transport
     if (
@@ -67,8 +88,15 @@ def read_blocks(request: web.Request, pool: BlockPool, *, patience: float) -> Bl
         and transport is not None
         and transport.get_extra_info("sslcontext") is None
     ):
-        return _take_over(request, transport, size, pool, patience)
-    return _gather(request, pool, patience)
+        return SocketBody(request, transport, size, pool, patience)
+    return StreamBody(request, pool, patience)
+
+
+async def on_prepare(request: web.Request, response: web.StreamResponse) -> None:
+    """Signal handler: a connection that was taken over ends with its response."""
+    if request.get(_taken_over):
+        response.force_close()
+        response.headers["Connection"] = "close"
 
 
 def _let_in(request: web.Request) -> None:
@@ -77,102 +105,126 @@ def _let_in(request: web.Request) -> None:
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
-async def _gather(request: web.Request, pool: BlockPool, patience: float) -> AsyncIterator[Any]:
-    """Blocks from aiohttp's own stream, for chunked and for short bodies."""
-    _let_in(request)
-    content = request.content
-    block, filled = pool.take(), 0
-    try:
-        while True:
-            async with asyncio.timeout(patience):
-                piece = await content.readany()
-            if not piece:
-                break
-            view = memoryview(piece)
-            while view:
-                taken = min(len(view), len(block) - filled)
-                block[filled : filled + taken] = view[:taken]
-                filled += taken
-                view = view[taken:]
-                if filled == len(block):
-                    yield block.toreadonly()
-                    block, filled = pool.take(), 0
-    except HttpProcessingError as error:
-        raise Invalid(f"Malformed body: {error.message}") from None
-    except ConnectionError as error:
-        raise Interrupted("the client went away") from error
-    if filled:
-        yield block[:filled].toreadonly()
+def _too_slow() -> TooSlow:
+    return TooSlow("Nothing was received for too long; the upload was given up.")
 
 
-async def _take_over(
-    request: web.Request,
-    transport: asyncio.Transport,
-    size: int,
-    pool: BlockPool,
-    patience: float,
-) -> AsyncIterator[Any]:
-    """Blocks received by the kernel straight into ``pool``'s buffers.
+class StreamBody(Body):
+    """Blocks gathered from aiohttp's own stream, for chunked and for short bodies."""
 
-    The HTTP parser would copy every piece twice more, at a fifth of the cost of
-    both digests. It is left behind in the middle of the body, so the connection
-    ends with this request.
+    def __init__(self, request: web.Request, pool: BlockPool, patience: float) -> None:
+        self._request = request
+        self._content = request.content
+        self._pool = pool
+        self._patience = patience
+        self._rest = memoryview(b"")
+        """What was received and did not fit the block before."""
+        self._begun = False
+
+    async def __anext__(self) -> Buffer:
+        if not self._begun:
+            self._begun = True
+            _let_in(self._request)
+        block, filled = self._pool.take(), 0
+        while filled < len(block):
+            if not self._rest:
+                self._rest = memoryview(await self._receive())
+                if not self._rest:
+                    break
+            taken = min(len(self._rest), len(block) - filled)
+            block[filled : filled + taken] = self._rest[:taken]
+            self._rest = self._rest[taken:]
+            filled += taken
+        if not filled:
+            raise StopAsyncIteration
+        return block[:filled].toreadonly()
+
+    async def settle(self) -> None:
+        """Nothing to do: the server itself reads the rest before it closes."""
+
+    async def _receive(self) -> bytes:
+        try:
+            async with asyncio.timeout(self._patience):
+                return await self._content.readany()
+        except TimeoutError:
+            raise _too_slow() from None
+        except HttpProcessingError as error:
+            raise Invalid(f"Malformed body: {error.message}") from None
+        except ConnectionError as error:
+            raise Interrupted("the client went away") from error
+
+
+class SocketBody(Body, asyncio.BufferedProtocol):
+    """Blocks received by the kernel straight into the buffers of a pool.
+
+    The HTTP parser would copy every piece twice more, which comes to a tenth of
+    the cost of the digests. It is left behind in the middle of the body, so the
+    connection ends with this request.
     """
-    _let_in(request)
-    server = request.protocol
-    # What the parser had already taken from the socket.
-    head = request.content.read_nowait()
-    receiver = _Receiver(transport, server, size - len(head), pool, patience)
-    transport.set_protocol(receiver)
-    transport.resume_reading()
-    try:
-        if head:
-            yield head
-        while (block := await receiver.block()) is not None:
-            yield block
-        # Nothing is left that the server would have to read before it answers.
-        request.content.feed_eof()
-    finally:
-        transport.pause_reading()
-        transport.set_protocol(server)
-
-
-class _Receiver(asyncio.BufferedProtocol):
-    """Fills blocks from a socket, a bounded number ahead of their reader."""
 
     def __init__(
         self,
+        request: web.Request,
         transport: asyncio.Transport,
-        server: asyncio.BaseProtocol,
-        remaining: int,
+        size: int,
         pool: BlockPool,
         patience: float,
     ) -> None:
+        self._request = request
         self._transport = transport
-        self._server = server
-        self._remaining = remaining
+        self._server = request.protocol
+        self._remaining = size
         self._pool = pool
         self._patience = patience
         self._block: memoryview | None = None
         self._filled = 0
-        self._ready: deque[memoryview] = deque()
+        self._ready: deque[Buffer] = deque()
         self._news = asyncio.Event()
-        self._paused = False
-        self._gone = False
+        self._begun = self._paused = self._gone = False
 
-    async def block(self) -> memoryview | None:
-        """The next block, or None after the last."""
+    async def __anext__(self) -> Buffer:
+        if not self._begun:
+            self._take_over()
         while not self._ready:
             if not self._remaining:
-                return None
+                raise StopAsyncIteration
             if self._gone:
                 raise Interrupted("the client went away")
             await self._progress()
         block = self._ready.popleft()
-        if self._paused and not self._gone:
-            self._paused = False
-            self._transport.resume_reading()
+        if self._paused:
+            self._resume()
         return block
+
+    async def settle(self) -> None:
+        """Read what is left, for a while: a client that still sends would miss the answer."""
+        if not self._begun:
+            return
+        self._ready.clear()
+        with contextlib.suppress(TimeoutError, Interrupted):
+            async with asyncio.timeout(LINGER):
+                async for _ in self:
+                    pass
+        self._transport.pause_reading()
+        self._transport.set_protocol(self._server)
+        # Nothing is left that the server would have to read before it answers.
+        self._request.content.feed_eof()
+
+    def _take_over(self) -> None:
+        self._begun = True
+        self._request[_taken_over] = True
+        _let_in(self._request)
+        # What the parser had already taken from the socket.
+        if head := self._request.content.read_nowait():
+            self._remaining -= len(head)
+            self._ready.append(head)
+        self._transport.set_protocol(self)
+        self._resume()
+
+    def _resume(self) -> None:
+        self._paused = False
+        if self._remaining and not self._gone:
+            self._transport.resume_reading()
 
     async def _progress(self) -> None:
         before = self._remaining
@@ -182,7 +234,7 @@ class _Receiver(asyncio.BufferedProtocol):
                 await self._news.wait()
         except TimeoutError:
             if self._remaining == before:
-                raise
+                raise _too_slow() from None
 
     # Called by the transport.
 

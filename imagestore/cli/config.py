@@ -30,19 +30,20 @@ def show(
     from imagestore.logs import MASK, redact
 
     _, source = read(unparse(config_file or (), config_dir or (), data_dir=data_dir))
-    section = None
+    section = place = None
     for group, opt in sorted(source.registered, key=lambda place: place[0] != "DEFAULT"):
         is_set = source.is_set(group, opt.dest)
         if not (is_set or every):
             continue
         if group != section:
             typer.echo(f"{'' if section is None else chr(10)}[{group}]")
-            section = group
+            section, place = group, None
+        if (now := source.where(group, opt.dest) or "the defaults") != place:
+            typer.echo(f"# from {now}")
+            place = now
         value = source.value(group, opt.dest)
         text = MASK if opt.secret and value else redact(format_value(opt, value))
         typer.echo(f"{opt.dest} = {text}")
-        if is_set:
-            typer.echo(f"  # from {source.where(group, opt.dest)}")
 
 
 @app.command()

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 app = typer.Typer(
-    help="Create, upgrade and check the tables. The SQLite file of an unconfigured service needs "
-    "none of this: it is taken care of at every start.",
+    help="Create, upgrade and check the tables (SQLite does without: that is done at the start).",
     no_args_is_help=True,
 )
 

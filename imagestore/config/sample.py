@@ -24,9 +24,11 @@ _STORES = """\
 Options of stores of type '{0}'. They stand here when enabled_backends is not set; otherwise in
 the section of the store, [id], or for all stores in [backend_defaults].
 """
-_ANY_STORE = """\
-When enabled_backends is set, the section of any store, or [backend_defaults] for all of them,
-has these options as well.
+_ANY_STORE = """
+
+[backend_defaults]
+# What every store of enabled_backends may have in its own section, [id], and here for all.
+
 """
 _OWN = "imagestore."
 """Modules of drivers that come with the package; others are not in the sample."""
@@ -49,7 +51,7 @@ def _stores() -> Iterator[str]:
         if driver.create.__module__.startswith(_OWN):
             yield _comment(_STORES.format(name))
             yield from (_entry(option.opt) for option in store_options.of(driver))
-    yield _comment(_ANY_STORE)
+    yield _ANY_STORE.rstrip("\n") + "\n"
     yield from (_entry(opt) for opt in store_options.common())
 
 

@@ -28,7 +28,8 @@ class Source:
         self._environ = environ
         self._arguments = arguments.overrides or {}
         self._in_files = [(path, _parse(path)) for path in self.files]
-        self._known: dict[str, set[str]] = {}
+        self._names: dict[tuple[str, str], set[tuple[str, str]]] = {}
+        """Sections and names under which an option may stand, by its own."""
         self.registered: list[tuple[str, cfg.Opt]] = []
         """Known options with their sections, in the order of their registration."""
         self._overridden: dict[tuple[str, str], str] = {}
@@ -44,13 +45,12 @@ class Source:
     def register(self, group: str, opts: Iterable[cfg.Opt]) -> None:
         """Make options known. Their values may be asked for from now on."""
         for opt in opts:
-            known = self._known.setdefault(_normal(group), set())
-            if opt.dest in known:
+            key = _normal(group), opt.dest
+            if key in self._names:
                 continue
-            known.add(opt.dest)
+            former = [(old.group or group, old.name or opt.dest) for old in opt.deprecated_opts]
+            self._names[key] = {key, *((_normal(section), name) for section, name in former)}
             self.registered.append((group, opt))
-            for old in opt.deprecated_opts:
-                self._known.setdefault(_normal(old.group or group), set()).add(old.name or opt.dest)
             self._conf.register_opt(opt, group=None if group == "DEFAULT" else group)
             self._override(group, opt.dest)
 
@@ -65,18 +65,16 @@ class Source:
 
     def is_set(self, group: str, name: str) -> bool:
         """Whether anyone has set the option, under this name or a former one."""
-        if (_normal(group), name) in self._overridden:
-            return True
-        location = self._conf.get_location(name, None if group == "DEFAULT" else group)
-        return location is not None and location.location is cfg.Locations.user
+        return bool(self.where(group, name))
 
     def where(self, group: str, name: str) -> str:
         """The place where the option is set, for a message; empty if it is not."""
         if place := self._overridden.get((_normal(group), name)):
             return place
+        names = self._names[_normal(group), name]
         for path, sections in reversed(self._in_files):
             for section, options in sections.items():
-                if _normal(section) == _normal(group) and name in options:
+                if any((_normal(section), each) in names for each in options):
                     return str(path)
         return ""
 
@@ -87,11 +85,12 @@ class Source:
 
     def unknown(self) -> list[str]:
         """A sentence for each section that sets options which nobody has registered."""
+        known = set().union(*self._names.values())
         found = []
         for path, sections in self._in_files:
             for section, options in sections.items():
-                known = self._known.get(_normal(section), set())
-                if names := [name for name in options if name not in known]:
+                names = [name for name in options if (_normal(section), name) not in known]
+                if names:
                     found.append(f"{path}: [{section}] {', '.join(names)}: not known, no effect.")
         return found
 

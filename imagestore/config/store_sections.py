@@ -26,6 +26,7 @@ _SINGLE = "glance_store"
 
 def read(source: Source, data_dir: Path, warnings: list[str]) -> Stores:
     """The stores as configured. Raises :class:`ConfigurationError`; may add to ``warnings``."""
+    source.register(_DEFAULTS, store_options.common())
     enabled: Mapping[str, str] = source.value("DEFAULT", "enabled_backends")
     if enabled:
         return _several(source, enabled, data_dir)
@@ -64,8 +65,7 @@ def _section(source: Source, name: str, type_: str) -> StoreSection:
         driver = drivers.get(type_)
     except ConfigurationError as error:
         raise source.error("DEFAULT", "enabled_backends", error.message) from error
-    for group in (name, _DEFAULTS):
-        source.register(group, store_options.common())
+    source.register(name, store_options.common())
     common = {
         opt.dest: source.value(_place(source, (name, _DEFAULTS), opt.dest) or name, opt.dest)
         for opt in store_options.common()

@@ -63,11 +63,12 @@ class Database:
             try:
                 return await self._runner.start()
             except Exception as error:
-                if failures.told(error) is None:
+                told = failures.told(error)
+                if told is None:
                     raise
                 attempt += 1
                 if 0 <= self._config.max_retries < attempt:
-                    raise failures.told(error) from error
+                    raise told from error
                 log.warning("the database does not answer (attempt %d): %s", attempt, error)
                 await asyncio.sleep(min(attempt, _LONGEST_PAUSE))
 

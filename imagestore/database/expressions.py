@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Integer, func, literal_column
+from sqlalchemy import Boolean, ColumnElement, FromClause, Integer, false, func, literal_column
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -39,6 +39,11 @@ class residual(FunctionElement[bool]):  # noqa: N801 (named as SQL functions are
 
     type = Boolean()
     inherit_cache = True
+
+
+def not_deleted(table: FromClause) -> ColumnElement[bool]:
+    """Rows that are not marked as deleted: nearly all, so never what rows are found by."""
+    return residual(table.c.deleted == false())
 
 
 @compiles(residual)

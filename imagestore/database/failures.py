@@ -37,7 +37,7 @@ def may_pass(error: BaseException) -> bool:
 
 def pause(attempt: int) -> float:
     """Seconds to wait after a failed attempt, 0 the first: longer each time, never in step."""
-    return 0.02 * 2**attempt * (0.5 + random.random())  # noqa: S311 (no secret)
+    return 0.02 * float(2**attempt) * (0.5 + random.random())  # noqa: S311 (no secret)
 
 
 def told(error: BaseException) -> ImagestoreError | None:

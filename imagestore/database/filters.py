@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, DateTime, bindparam, false, select
+from sqlalchemy import ColumnElement, DateTime, bindparam, select
 
-from imagestore.database.expressions import prefix
+from imagestore.database.expressions import not_deleted
 from imagestore.database.schema import image_properties, image_tags, images
 from imagestore.query import Condition, Op
 
@@ -50,13 +50,13 @@ def _whole_seconds(condition: Condition) -> list[Condition]:
         case Op.EQ:
             end = after if is_whole else floor
             return [Condition(column, Op.GTE, floor), Condition(column, Op.LT, end)]
-    return [Condition(column, Op.NEQ, value)]
+    return [Condition(column, Op.NEQ, value)] if is_whole else []
 
 
 def compare(shape: ConditionShape, number: int) -> ColumnElement[bool]:
     """A condition on a column of the image; its value is the parameter ``c{number}``."""
     name, op = shape
-    column = images.c[name]
+    column: ColumnElement[Any] = images.c[name]
     value: Any = bindparam(f"c{number}", type_=column.type, expanding=op is Op.IN)
     match op:
         case Op.IN:
@@ -97,7 +97,7 @@ def has_property(number: int) -> ColumnElement[bool]:
             table.c.image_id == images.c.id,
             table.c.name == bindparam(f"p{number}_name"),
             table.c.value == bindparam(f"p{number}_value"),
-            table.c.deleted == false(),
+            not_deleted(table),
         )
         .exists()
     )
@@ -111,19 +111,7 @@ def has_tag(number: int) -> ColumnElement[bool]:
         .where(
             table.c.image_id == images.c.id,
             table.c.value == bindparam(f"t{number}"),
-            table.c.deleted == false(),
+            not_deleted(table),
         )
         .exists()
-    )
-
-
-def property_is(name: str, value: str) -> tuple[ColumnElement[bool], ...]:
-    """Rows of properties, in the words of the index on the beginning of the value."""
-    table = image_properties
-    beginning: Any = bindparam(name + "_prefix")
-    return (
-        table.c.name == bindparam(name),
-        prefix(table.c.value) == beginning,
-        table.c.value == bindparam(value),
-        table.c.deleted == false(),
     )

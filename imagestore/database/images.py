@@ -19,14 +19,19 @@ from sqlalchemy import (
     bindparam,
     false,
     func,
-    insert as sql_insert,
     select,
     true,
+)
+from sqlalchemy import (
+    insert as sql_insert,
+)
+from sqlalchemy import (
     update as sql_update,
 )
 from sqlalchemy.exc import IntegrityError
 
 from imagestore.database import locations, properties, tags
+from imagestore.database.expressions import not_deleted
 from imagestore.database.pages import select_page
 from imagestore.database.rows import COLUMNS, load_children, to_image
 from imagestore.database.schema import (
@@ -216,7 +221,7 @@ def _update(names: frozenset[str], with_statuses: bool) -> Update:
 def _delete_children(table: Any, **more: Any) -> Update:
     return (
         sql_update(table)
-        .where(table.c.image_id == bindparam("b_image_id"), table.c.deleted == false())
+        .where(table.c.image_id == bindparam("b_image_id"), not_deleted(table))
         .values(deleted=true(), deleted_at=bindparam("deleted_at"), **more)
     )
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, bindparam, false, insert, select, true, update
+from sqlalchemy import Connection, bindparam, insert, select, true, update
 
+from imagestore.database.expressions import not_deleted
 from imagestore.database.rows import to_location
 from imagestore.database.schema import image_locations
 from imagestore.image import Location
@@ -20,12 +21,12 @@ _LIST = (
         image_locations.c.meta_data,
         image_locations.c.status,
     )
-    .where(image_locations.c.image_id == bindparam("image_id"), image_locations.c.deleted == false())
+    .where(image_locations.c.image_id == bindparam("image_id"), not_deleted(image_locations))
     .order_by(image_locations.c.id)
 )
 
 _CHANGE = update(image_locations).where(
-    image_locations.c.id == bindparam("of_id"), image_locations.c.deleted == false()
+    image_locations.c.id == bindparam("of_id"), not_deleted(image_locations)
 )
 
 _SET_STATUS = _CHANGE.values(status=bindparam("new_status"), updated_at=bindparam("moment"))

@@ -10,21 +10,23 @@ from sqlalchemy import (
     Connection,
     bindparam,
     delete,
-    false,
     func,
-    insert as sql_insert,
     select,
     update,
 )
+from sqlalchemy import (
+    insert as sql_insert,
+)
 
 from imagestore.database import images
+from imagestore.database.expressions import not_deleted
 from imagestore.database.schema import image_members
 from imagestore.errors import Conflict
 from imagestore.image import Member, MemberStatus
 
 _OF_IMAGE = (
     image_members.c.image_id == bindparam("of_image"),
-    image_members.c.deleted == false(),
+    not_deleted(image_members),
 )
 _ONE = (*_OF_IMAGE, image_members.c.member == bindparam("of_member"))
 
@@ -69,9 +71,7 @@ def insert(conn: Connection, member: Member) -> None:
     # The peer's constraint spans deleted_at, which is null: it refuses nothing.
     images.lock(conn, member.image_id)
     if get(conn, member.image_id, member.member_id) is not None:
-        raise Conflict(
-            f"{member.member_id} is already a member of the image {member.image_id}."
-        )
+        raise Conflict(f"{member.member_id} is already a member of the image {member.image_id}.")
     row = {
         "image_id": member.image_id,
         "member": member.member_id,

@@ -1,12 +1,166 @@
-"""One page of images (first form)."""
+"""One page of images: a narrow query for ids in order, then the rows, then the children."""
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
-from imagestore.image import Image
-from imagestore.query import ImageQuery, Scope
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    String,
+    and_,
+    bindparam,
+    false,
+    or_,
+    select,
+    union_all,
+)
+
+from imagestore.database import filters, lookups, order
+from imagestore.database.branches import Branch, By, branches_of, condition_of
+from imagestore.database.expressions import residual
+from imagestore.database.filters import ConditionShape
+from imagestore.database.rows import COLUMNS, load_children, to_image
+from imagestore.database.schema import images
+from imagestore.errors import Invalid
+from imagestore.image import DELETED_STATUSES, Image, ImageStatus, can_see
+from imagestore.query import ImageQuery, Scope, Sort
+
+_NEVER_LISTED = sorted({status.value for status in (*DELETED_STATUSES, ImageStatus.KILLED)})
+
+_MARKER = select(*COLUMNS).where(images.c.id == bindparam("id"), images.c.deleted == false())
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """All that a statement depends on, apart from values."""
+
+    branches: tuple[Branch, ...]
+    conditions: tuple[ConditionShape, ...]
+    properties: int
+    tags: int
+    sort: tuple[Sort, ...]
+    after_marker: bool
+    of_few: bool
+    """Whether the images are among ids that are known; else the branches are walked."""
 
 
 def select_page(conn: Connection, scope: Scope, query: ImageQuery) -> list[Image]:
-    raise NotImplementedError
+    """The images of one page, in order, with their children.
+
+    Raises :class:`Invalid` if the marker is no image that the scope sees.
+    """
+    sort = order.complete(query.sort)
+    branches, values = branches_of(scope, query)
+    if query.marker is not None:
+        values |= order.marker_values(sort, _marker(conn, scope, query.marker))
+    if not branches or query.limit == 0:
+        return []
+    few = lookups.few_ids(conn, query)
+    if few is not None:
+        if not few:
+            return []
+        values["few"] = few
+    conditions = filters.simplify(query.conditions)
+    shape = _Shape(
+        branches,
+        tuple((condition.column, condition.op) for condition in conditions),
+        len(query.properties),
+        len(query.tags),
+        sort,
+        query.marker is not None,
+        few is not None,
+    )
+    values |= filters.values_of(conditions)
+    values |= {"os_hidden": query.os_hidden, "limit": query.limit}
+    for number, (name, value) in enumerate(query.properties):
+        values |= {f"p{number}_name": name, f"p{number}_value": value}
+    values |= {f"t{number}": tag for number, tag in enumerate(query.tags)}
+    found = [to_image(row) for row in conn.execute(_statement(shape), values)]
+    load_children(conn, found)
+    return found
+
+
+def _marker(conn: Connection, scope: Scope, image_id: str) -> Image:
+    row = conn.execute(_MARKER, {"id": image_id}).one_or_none()
+    if row is not None:
+        image = to_image(row)
+        memberships = load_children(conn, (image,), member=scope.project_id)
+        visible = can_see(
+            image, scope.project_id, is_admin=scope.is_admin, is_member=image_id in memberships
+        )
+        if visible and image.status not in DELETED_STATUSES:
+            return image
+    raise Invalid(f"The marker {image_id} is no image that can be seen.")
+
+
+@lru_cache(maxsize=500)
+def _statement(shape: _Shape) -> Select[Any]:
+    """The rows of a page. Only ids and sort keys are sorted, not whole rows."""
+    if shape.of_few:
+        page = _ordered(shape, _among_few(shape)).subquery()
+    elif len(shape.branches) == 1:
+        page = _ordered(shape, _walk(shape, shape.branches[0])).subquery()
+    else:
+        # Each branch is asked for a whole page, as all of it may come from one.
+        walks = [
+            select(_ordered(shape, _walk(shape, branch)).subquery()) for branch in shape.branches
+        ]
+        together = union_all(*walks).subquery()
+        page = (
+            select(together)
+            .order_by(*_directions(shape.sort, together.c))
+            .limit(bindparam("limit"))
+            .subquery()
+        )
+    return (
+        select(*COLUMNS)
+        .join(page, page.c.id == images.c.id)
+        .order_by(*_directions(shape.sort, page.c))
+    )
+
+
+def _ordered(shape: _Shape, condition: ColumnElement[bool]) -> Select[Any]:
+    keys = [order.expression(sort.key).label(sort.key) for sort in shape.sort]
+    by = [order.directed(sort, order.expression(sort.key)) for sort in shape.sort]
+    return select(*keys).where(condition).order_by(*by).limit(bindparam("limit"))
+
+
+def _walk(shape: _Shape, branch: Branch) -> ColumnElement[bool]:
+    listed: ColumnElement[bool] = _listed()
+    if branch.by in (By.MEMBER, By.MEMBER_OF_STATUS):
+        listed = residual(listed)
+    return and_(condition_of(branch), listed, *_after(shape), residual(and_(*_tests(shape))))
+
+
+def _among_few(shape: _Shape) -> ColumnElement[bool]:
+    seen = or_(*(condition_of(branch) for branch in shape.branches))
+    tests = and_(seen, _listed(), *_after(shape), *_tests(shape))
+    ids: Any = bindparam("few", expanding=True, type_=String)
+    return and_(images.c.id.in_(ids), residual(tests))
+
+
+def _listed() -> ColumnElement[bool]:
+    return and_(images.c.os_hidden == bindparam("os_hidden"), images.c.deleted == false())
+
+
+def _after(shape: _Shape) -> Sequence[ColumnElement[bool]]:
+    return (order.after_marker(shape.sort),) if shape.after_marker else ()
+
+
+def _tests(shape: _Shape) -> list[ColumnElement[bool]]:
+    """What every image of the list has to pass, wherever it was found."""
+    return [
+        images.c.status.not_in(_NEVER_LISTED),
+        *(filters.compare(condition, n) for n, condition in enumerate(shape.conditions)),
+        *(filters.has_property(number) for number in range(shape.properties)),
+        *(filters.has_tag(number) for number in range(shape.tags)),
+    ]
+
+
+def _directions(sort: Sequence[Sort], columns: Any) -> list[ColumnElement[Any]]:
+    return [order.directed(key, columns[key.key]) for key in sort]

@@ -11,8 +11,10 @@ from sqlalchemy import (
     bindparam,
     delete,
     false,
-    insert as sql_insert,
     update,
+)
+from sqlalchemy import (
+    insert as sql_insert,
 )
 
 from imagestore.database.schema import image_properties

@@ -14,7 +14,6 @@ from sqlalchemy import (
     String,
     Text,
     bindparam,
-    false,
     literal_column,
     null,
     select,
@@ -23,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.selectable import CompoundSelect
 
+from imagestore.database.expressions import not_deleted
 from imagestore.database.schema import (
     image_locations,
     image_members,
@@ -114,7 +114,7 @@ def _children(with_membership: bool) -> CompoundSelect[Any]:
     def branch(kind: int, table: Any, *texts: Any) -> Select[Any]:
         return select(
             literal_column(str(kind), Integer), table.c.image_id, table.c.id, *texts
-        ).where(table.c.image_id.in_(ids), table.c.deleted == false())
+        ).where(table.c.image_id.in_(ids), not_deleted(table))
 
     branches = [
         branch(_PROPERTY, image_properties, image_properties.c.name, image_properties.c.value,

@@ -11,11 +11,13 @@ from sqlalchemy import (
     String,
     bindparam,
     delete,
-    false,
-    insert as sql_insert,
     select,
 )
+from sqlalchemy import (
+    insert as sql_insert,
+)
 
+from imagestore.database.expressions import not_deleted
 from imagestore.database.schema import image_tags
 
 _INSERT = sql_insert(image_tags)
@@ -23,13 +25,13 @@ _INSERT = sql_insert(image_tags)
 _EXISTS = select(image_tags.c.id).where(
     image_tags.c.image_id == bindparam("image_id"),
     image_tags.c.value == bindparam("value"),
-    image_tags.c.deleted == false(),
+    not_deleted(image_tags),
 )
 
 _DELETE = delete(image_tags).where(
     image_tags.c.image_id == bindparam("image_id"),
     image_tags.c.value.in_(bindparam("tags", expanding=True, type_=String)),
-    image_tags.c.deleted == false(),
+    not_deleted(image_tags),
 )
 
 
@@ -63,9 +65,7 @@ def remove(conn: Connection, image_id: str, tag: str) -> bool:
     return conn.execute(_DELETE, {"image_id": image_id, "tags": [tag]}).rowcount > 0
 
 
-def replace(
-    conn: Connection, image_id: str, before: Iterable[str], after: Iterable[str]
-) -> None:
+def replace(conn: Connection, image_id: str, before: Iterable[str], after: Iterable[str]) -> None:
     """Make the rows of ``before`` those of ``after``, writing only the difference."""
     old, new = dict.fromkeys(before), dict.fromkeys(after)
     removed = [tag for tag in old if tag not in new]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Protocol
@@ -10,6 +11,8 @@ from imagestore.config.settings import Identity
 from imagestore.errors import ConfigurationError, Unauthenticated
 from imagestore.identity.caller import Caller
 from imagestore.identity.policy import Policy
+
+log = logging.getLogger(__name__)
 
 
 class IdentitySource(Protocol):
@@ -24,10 +27,15 @@ class IdentitySource(Protocol):
 
 
 def source(settings: Identity, policy: Policy) -> IdentitySource:
-    """The source that ``flavor`` names."""
+    """The source that ``flavor`` names; one that trusts whoever reaches it says so in the log."""
     if settings.flavor == "":
+        log.warning("[paste_deploy] flavor is empty: every caller is an administrator.")
         return Unauthenticating()
     if settings.flavor == "trusted-headers":
+        log.warning(
+            "[paste_deploy] flavor is trusted-headers: identity headers are believed as they come. "
+            "Only a proxy that sets them itself may be able to reach this service."
+        )
         return TrustedHeaders(policy, allow_anonymous_access=settings.allow_anonymous_access)
     raise ConfigurationError(
         f"[paste_deploy] flavor: {settings.flavor!r} is not known; "

@@ -296,6 +296,8 @@ class Supervisor:
                 leaving.child.kill()
             return
         self._stopping = True
+        # Whoever connects from now on is refused, and does not wait for nobody.
+        self._listeners.close()
         if self._once_ready:
             log.info("stopping; transfers under way are brought to their end")
         systemd.notify("STOPPING=1")

@@ -53,9 +53,7 @@ class Difference:
         return [case for case in self.cases if fnmatch.fnmatchcase(delta.case, case)]
 
 
-def deltas(
-    theirs: Mapping[str, list[Record]], ours: Mapping[str, list[Record]]
-) -> Iterator[Delta]:
+def deltas(theirs: Mapping[str, list[Record]], ours: Mapping[str, list[Record]]) -> Iterator[Delta]:
     """All differences between two runs of the same cases, in order."""
     for case in sorted(theirs.keys() | ours.keys()):
         left, right = theirs.get(case, []), ours.get(case, [])

@@ -27,7 +27,9 @@ def main() -> None:
             results = runner.run(peer.url, "token", scenes, parallel=2)
         finally:
             peer.stop()
-    failed = {case: records[0]["setup"] for case, records in results.items() if "setup" in records[0]}
+    failed = {
+        case: records[0]["setup"] for case, records in results.items() if "setup" in records[0]
+    }
     if failed:
         raise SystemExit(f"setups failed: {json.dumps(failed, indent=1)}")
     RECORDING.parent.mkdir(exist_ok=True)

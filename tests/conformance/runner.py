@@ -96,7 +96,10 @@ class Stage:
         if caller is None:
             if name == "anonymous":
                 return {}
-            invalid = {"token": ("X-Auth-Token", "refused"), "headers": ("X-Identity-Status", "Invalid")}
+            invalid = {
+                "token": ("X-Auth-Token", "refused"),
+                "headers": ("X-Identity-Status", "Invalid"),
+            }
             return dict([invalid[self._identity]])
         project = self._fixed.get(caller.project, "")
         user = f"{name}-user"

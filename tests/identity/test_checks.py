@@ -111,6 +111,37 @@ def test_any_rule_decides_as_oslo_policy(
     assert decide(check, target, credentials) == theirs
 
 
+@pytest.mark.parametrize(
+    ("check", "target", "credentials"),
+    [
+        ("role:%(wanted)s", {"wanted": "Member"}, {"roles": ["member"]}),
+        ("role:%(wanted)s", {"wanted": "other"}, {"roles": ["member"]}),
+        ("role:%(wanted)s", {}, {"roles": ["member"]}),
+        ("role:member", {}, {}),
+        ("'x-y':%(a)s-%(b)s", {"a": "x", "b": "y"}, {}),
+        ("'x-y':%(a)s-%(b)s", {"a": "x"}, {}),
+        ("'x':x", {}, {}),
+        ("user.id:%(a)s", {"a": "1"}, {"user": {"id": "1"}}),
+        ("user.id:%(a)s", {"a": "1"}, {"user": {"name": "1"}}),
+        ("user.id:%(a)s", {}, {"user": {"id": "1"}}),
+        ("user.roles.name:%(a)s", {"a": "r"}, {"user": {"roles": [{"name": "q"}, {"name": "r"}]}}),
+        ("user.roles.name:%(a)s", {"a": "z"}, {"user": {"roles": [{"name": "q"}]}}),
+        ("groups:%(a)s", {"a": "g2"}, {"groups": ["g1", "g2"]}),
+        ("groups:%(a)s", {"a": "g3"}, {"groups": ["g1", "g2"]}),
+        ("number:%(a)s", {"a": "5"}, {"number": 5}),
+        ("5:%(a)s", {"a": 5}, {}),
+        ("None:%(owner)s", {"owner": None}, {}),
+        ("True:%(protected)s", {"protected": False}, {}),
+    ],
+)
+def test_forms_of_a_check(
+    enforcer: oslo.Enforcer, check: str, target: dict[str, Any], credentials: dict[str, Any]
+) -> None:
+    theirs = enforcer.enforce(oslo.RuleDefault("any", check).check, target, dict(credentials))
+
+    assert decide(check, target, credentials) == theirs
+
+
 def test_rules_in_the_old_form_of_lists() -> None:
     rules = compile_all(
         dict(oslo.Rules.from_dict({"rule": [["role:admin"], ["role:a", "role:b"]]}))

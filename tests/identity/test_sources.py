@@ -116,3 +116,17 @@ def test_an_unknown_flavor_is_named() -> None:
 
     with pytest.raises(ConfigurationError, match=r"\[paste_deploy\] flavor: 'kerberos'"):
         source(identity, Policy(identity))
+
+
+@pytest.mark.parametrize(
+    ("flavor", "words"),
+    [("", "every caller is an administrator"), ("trusted-headers", "believed as they come")],
+)
+def test_trusting_whoever_comes_is_loud(
+    flavor: str, words: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    identity = Identity(flavor=flavor)
+    source(identity, Policy(identity))
+
+    assert words in caplog.text
+    assert caplog.records[-1].levelname == "WARNING"

@@ -33,6 +33,24 @@ REQUIREMENTS: dict[Server, tuple[str, ...]] = {
 }
 PROGRAM: dict[Server, str] = {"threaded": "gunicorn", "uwsgi": "uwsgi"}
 APPLICATION = "glance.wsgi.api:application"
+UUID_PATTERN = (
+    "^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$"
+)
+DECLARED_PROPERTIES: dict[str, dict[str, object]] = {
+    "kernel_id": {"type": ["null", "string"], "pattern": UUID_PATTERN},
+    "ramdisk_id": {"type": ["null", "string"], "pattern": UUID_PATTERN},
+    "instance_uuid": {"type": "string"},
+    "architecture": {"type": "string"},
+    "os_distro": {"type": "string"},
+    "os_version": {"type": "string"},
+    "description": {"type": "string"},
+    "cinder_encryption_key_id": {"type": "string"},
+    "cinder_encryption_key_deletion_policy": {
+        "type": "string",
+        "enum": ["on_image_deletion", "do_not_delete"],
+    },
+}
+"""What the schema-image.json of a deployed Glance declares; the wheel does not bring the file."""
 STATE = process.KEPT / "glance" / "state.json"
 
 PASTE = """\
@@ -113,7 +131,7 @@ def venv(server: Server = "threaded") -> Path:
         if not done:
             if not (path / "bin" / "python").exists():
                 subprocess.run([sys.executable, "-m", "venv", path], check=True)
-            pip = [path / "bin" / "python", "-m", "pip", "install", "-qq"]
+            pip: list[str | Path] = [path / "bin" / "python", "-m", "pip", "install", "-qq"]
             subprocess.run([*pip, *REQUIREMENTS[server]], check=True)
     return path
 
@@ -133,8 +151,8 @@ def start(
     Two file stores, ``file1`` (the default) and ``file2``, in directories of these
     names; ``chunk_size`` in bytes is theirs. ``database`` is "sqlite" or an SQLAlchemy
     URL; with SQLite leave it at one process and one thread, since Glance answers 500
-    where two writers meet. Callers are told apart by ``X-Auth-Token: user:project:role,role``. ``options``
-    are added to glance-api.conf. Raises :class:`tests.services.process.StartError`.
+    where two writers meet. Callers are told apart by ``X-Auth-Token:
+    user:project:role,role``. ``options`` are added to glance-api.conf. Raises :class:`tests.services.process.StartError`.
     """
     directory = directory.resolve()
     etc, log = directory / "etc", directory / "log" / f"{server}.log"
@@ -152,6 +170,8 @@ def start(
             configuration.setdefault(section, {}).update(values)
         (etc / "glance-api.conf").write_text(_ini(configuration))
         (etc / "glance-api-paste.ini").write_text(PASTE.format(directory=directory))
+        declared = {name: {"description": "", **kind} for name, kind in DECLARED_PROPERTIES.items()}
+        (etc / "schema-image.json").write_text(json.dumps(declared))
         (etc / "policy.yaml").write_text("{}\n")
         shim = Path(__file__).parent / "glance_paste" / "tokens.py"
         shutil.copy(shim, etc)
@@ -166,7 +186,7 @@ def start(
             )
         else:
             listener.listen(1024)
-            command = [
+            command: list[str | Path] = [
                 executables / "gunicorn",
                 *("--bind", f"fd://{listener.fileno()}", "--worker-class", "gthread"),
                 *("--workers", str(processes), "--threads", str(threads)),
@@ -193,7 +213,10 @@ def _options(
         },
         "database": {"connection": connection},
         "glance_store": {"default_backend": "file1"},
-        "paste_deploy": {"flavor": "tokens", "config_file": f"{directory}/etc/glance-api-paste.ini"},
+        "paste_deploy": {
+            "flavor": "tokens",
+            "config_file": f"{directory}/etc/glance-api-paste.ini",
+        },
         "oslo_policy": {"policy_file": "policy.yaml"},
     }
     if database != "sqlite":
@@ -244,7 +267,12 @@ def _uwsgi(port: int, etc: Path, processes: int, threads: int) -> str:
 
 
 def _sync_database(executables: Path, etc: Path, log: Path, environment: Mapping[str, str]) -> None:
-    command = [executables / "glance-manage", "--config-file", etc / "glance-api.conf", "db_sync"]
+    command: list[str | Path] = [
+        executables / "glance-manage",
+        "--config-file",
+        etc / "glance-api.conf",
+        "db_sync",
+    ]
     with log.open("ab") as output:
         done = subprocess.run(
             command, stdout=output, stderr=output, env={**os.environ, **environment}
@@ -262,8 +290,8 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
 
-    state = json.loads(STATE.read_text()) if STATE.exists() else None
-    running = state is not None and process.alive(state["pid"])
+    state = json.loads(STATE.read_text()) if STATE.exists() else {}
+    running = bool(state) and process.alive(state["pid"])
     if given.action == "stop" and running:
         process.stop(state["pid"])
         shutil.rmtree(state["directory"], ignore_errors=True)

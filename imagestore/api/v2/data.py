@@ -28,18 +28,18 @@ async def upload(request: web.Request) -> web.Response:
         raise Unsupported("The data of an image is sent as application/octet-stream.")
     app = request.app
     patience = app[keys.settings].server.progress_timeout
-    source = read_blocks(request, app[keys.pool], patience=patience)
-    await app[keys.catalog].uploads.upload(
-        request[keys.caller],
-        request.match_info["image_id"],
-        source,
-        size=_announced_size(request),
-        store=request.headers.get("X-Image-Meta-Store"),
-    )
-    response = no_content()
-    if request.transport is not None and not request.transport.is_reading():
-        response.force_close()
-    return response
+    body = read_blocks(request, app[keys.pool], patience=patience)
+    try:
+        await app[keys.catalog].uploads.upload(
+            request[keys.caller],
+            request.match_info["image_id"],
+            body,
+            size=_announced_size(request),
+            store=request.headers.get("X-Image-Meta-Store"),
+        )
+    finally:
+        await body.settle()
+    return no_content()
 
 
 def _announced_size(request: web.Request) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, DateTime, Index, String, Table
+from sqlalchemy import Column, ColumnElement, DateTime, Dialect, Index, String, Table
 
 from imagestore.database.expressions import prefix, sortable
 from imagestore.database.schema.images import (
@@ -39,15 +39,21 @@ def _walk(name: str, first: str, *key: ColumnElement[Any]) -> Index:
     return Index(name, *columns, *key, images.c.created_at, images.c.id)
 
 
+def _has_prefixes(*_: Any, dialect: Dialect, **__: Any) -> bool:
+    return dialect.name in ("mysql", "mariadb")
+
+
+def _has_expressions(*_: Any, dialect: Dialect, **__: Any) -> bool:
+    return not _has_prefixes(dialect=dialect)
+
+
 _SIZE = sortable(images.c.size)
 
 _EVERYWHERE = (
     _walk("imagestore_images_visibility_created", "visibility"),
     _walk("imagestore_images_owner_created", "owner"),
     Index("imagestore_images_name", images.c.name, images.c.id),
-    Index(
-        "imagestore_tags_value", image_tags.c.value, image_tags.c.deleted, image_tags.c.image_id
-    ),
+    Index("imagestore_tags_value", image_tags.c.value, image_tags.c.deleted, image_tags.c.image_id),
     Index(
         "imagestore_members_member",
         image_members.c.member,
@@ -57,7 +63,7 @@ _EVERYWHERE = (
 )
 
 _WITH_EXPRESSIONS = tuple(
-    index.ddl_if(dialect=("sqlite", "postgresql"))
+    index.ddl_if(callable_=_has_expressions)
     for index in (
         _walk("imagestore_images_visibility_size", "visibility", _SIZE),
         _walk("imagestore_images_owner_size", "owner", _SIZE),
@@ -78,7 +84,7 @@ _WITH_PREFIXES = (
         image_properties.c.value,
         mysql_length={"value": 191},
         mariadb_length={"value": 191},
-    ).ddl_if(dialect=("mysql", "mariadb")),
+    ).ddl_if(callable_=_has_prefixes),
 )
 
 

@@ -77,5 +77,7 @@ def scenes() -> Iterator[Scene]:
     yield from each(protected, {"actions/deactivate-protected": action("deactivate")})
     community = (raw_image(visibility="community"), upload())
     yield from each(community, {"actions/community-as-other": action("deactivate", caller="other")})
-    missing = {f"actions/{name}-missing": action(name, "never") for name in ("deactivate", "reactivate")}
+    missing = {
+        f"actions/{name}-missing": action(name, "never") for name in ("deactivate", "reactivate")
+    }
     yield scene((), missing)

@@ -306,5 +306,11 @@ def _states() -> Iterator[Scene]:
     overwriting = (image("a"), raw_image("active"), upload("active"))
     yield from each(
         overwriting,
-        {"changes/image-id-of-other": [patch(add("/image_id", "<active>")), show(), show("active")]},
+        {
+            "changes/image-id-of-other": [
+                patch(add("/image_id", "<active>")),
+                show(),
+                show("active"),
+            ]
+        },
     )

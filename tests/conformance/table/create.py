@@ -208,7 +208,9 @@ def scenes() -> Iterator[Scene]:
     yield scene(
         (),
         {
-            "create/chunked": Request("POST", IMAGES, json={"name": "c"}, chunked=True, label="new"),
+            "create/chunked": Request(
+                "POST", IMAGES, json={"name": "c"}, chunked=True, label="new"
+            ),
             "create/chunked-empty": Request("POST", IMAGES, body=b"", chunked=True),
             "create/query-ignored": Request("POST", f"{IMAGES}?limit=x", json={}, label="new"),
         },

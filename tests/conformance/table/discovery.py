@@ -32,14 +32,11 @@ def scenes() -> Iterator[Scene]:
     yield scene((), schemas)
 
     info = {}
-    for name in ("import", "stores", "stores/detail", "usage"):
-        word = name.replace("/", "-")
+    for name in ("import", "stores"):
         for caller in ("owner", "reader", "roleless", "admin", "service", "anonymous"):
-            if name in ("stores/detail", "usage") and caller in ("admin", "service"):
-                continue  # the next issues' part: types, paths and quotas of the stores
-            info[f"discovery/info-{word}-as-{caller}"] = _prose(get(f"/v2/info/{name}", caller))
-        info[f"discovery/info-{word}-post"] = Request("POST", f"/v2/info/{name}")
-        info[f"discovery/info-{word}-slash"] = get(f"/v2/info/{name}/")
+            info[f"discovery/info-{name}-as-{caller}"] = _prose(get(f"/v2/info/{name}", caller))
+        info[f"discovery/info-{name}-post"] = Request("POST", f"/v2/info/{name}")
+        info[f"discovery/info-{name}-slash"] = get(f"/v2/info/{name}/")
     info |= {
         "discovery/info-import-body": Request("GET", "/v2/info/import", json={}),
         "discovery/info-import-body-text": Request("GET", "/v2/info/import", body=b"x"),

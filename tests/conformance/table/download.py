@@ -59,7 +59,8 @@ CONTENT_RANGES = {
 
 def scenes() -> Iterator[Scene]:
     cases: dict[str, Request] = {
-        f"download/range-{name}": download(headers={"Range": value}) for name, value in RANGES.items()
+        f"download/range-{name}": download(headers={"Range": value})
+        for name, value in RANGES.items()
     }
     for name, value in CONTENT_RANGES.items():
         cases[f"download/content-range-{name}"] = download(headers={"Content-Range": value})

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.conformance.entry import Request, Scene, scene
-from tests.conformance.requests import action, answer, delete, image, listing, raw_image, share, upload
+from tests.conformance.requests import (
+    action,
+    answer,
+    delete,
+    image,
+    listing,
+    raw_image,
+    share,
+    upload,
+)
 
 # The queries are asked among the images of one project; "owner=" keeps the public images
 # of other scenes out of the pages.

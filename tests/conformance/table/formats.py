@@ -73,7 +73,14 @@ def scenes() -> Iterator[Scene]:
     for container, data in UNINSPECTED.items():
         case = {f"formats/in-{container}": [upload(data=data), show()]}
         yield from each((raw_image(disk_format="qcow2", container_format=container),), case)
-    again = [upload(data=TEXT), show(), download(), upload(data=samples.qcow2()), show(), download()]
+    again = [
+        upload(data=TEXT),
+        show(),
+        download(),
+        upload(data=samples.qcow2()),
+        show(),
+        download(),
+    ]
     yield from each((raw_image(disk_format="qcow2"),), {"formats/refused-then-good": again})
     chunked = [upload(data=TEXT, chunked=True), show()]
     yield from each((raw_image(disk_format="qcow2"),), {"formats/refused-chunked": chunked})

@@ -6,7 +6,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.conformance.entry import Request, Scene, each, scene
-from tests.conformance.requests import IMAGES, answer, get, image, listing, patch, replace, share, show
+from tests.conformance.requests import (
+    IMAGES,
+    answer,
+    get,
+    image,
+    listing,
+    patch,
+    replace,
+    share,
+    show,
+)
 
 PATH = f"{IMAGES}/<a>/members"
 MEMBER = f"{PATH}/<invited>"
@@ -54,7 +64,9 @@ OUTSIDERS = ("other", "admin", "bare-admin", "anonymous")
 def scenes() -> Iterator[Scene]:
     ground = (image(name="shared"), share("invited"))
     for name, body in BODIES.items():
-        yield from each(ground, {f"members/add-{name}": [Request("POST", PATH, json=body), get(PATH)]})
+        yield from each(
+            ground, {f"members/add-{name}": [Request("POST", PATH, json=body), get(PATH)]}
+        )
     for name, body in STATUSES.items():
         request = Request("PUT", MEMBER, "invited", json=body)
         yield from each(ground, {f"members/status-{name}": [request, get(MEMBER, "invited")]})
@@ -142,7 +154,9 @@ def scenes() -> Iterator[Scene]:
         {
             "members/show-missing": get(f"{PATH}/nobody"),
             "members/remove-missing": Request("DELETE", f"{PATH}/nobody"),
-            "members/status-of-missing": Request("PUT", f"{PATH}/nobody", json={"status": "accepted"}),
+            "members/status-of-missing": Request(
+                "PUT", f"{PATH}/nobody", json={"status": "accepted"}
+            ),
             "members/status-of-missing-admin": Request(
                 "PUT", f"{PATH}/nobody", "admin", json={"status": "accepted"}
             ),

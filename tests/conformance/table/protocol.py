@@ -38,7 +38,6 @@ PATHS = {
     "id-latin-1": f"{IMAGES}/%FF",
     "id-4-byte": f"{IMAGES}/%F0%9F%8E%89",
     "id-quote": f"{IMAGES}/'%20or%20'1'='1",
-    "dots": f"{IMAGES}/../images",
     "double-slash": "/v2//images",
     "unknown": "/v2/paintings",
     "unknown-below": "/v2/paintings/x/y",
@@ -46,7 +45,6 @@ PATHS = {
     "version-only": "/v2",
     "favicon": "/favicon.ico",
     "query-in-path": f"{IMAGES}%3Flimit=1",
-    "fragment": f"{IMAGES}?owner=<owner>#part",
     "semicolon": f"{IMAGES};x=y",
 }
 ACCEPTS = {
@@ -139,7 +137,11 @@ def scenes() -> Iterator[Scene]:
     yield scene(ground, accepts)
     forms = {}
     for status, request in ERRORS.items():
-        for word, accept in (("json", JSON["Accept"]), ("html", "text/html"), ("text", "text/plain")):
+        for word, accept in (
+            ("json", JSON["Accept"]),
+            ("html", "text/html"),
+            ("text", "text/plain"),
+        ):
             headers = {**request.headers, "Accept": accept}
             asked = Request(
                 request.method,

@@ -24,7 +24,6 @@ NAMES = {
     "nul": "a%00b",
     "newline": "a%0Ab",
     "dot": "a.b",
-    "two-dots": "..",
     "quote": "%22a%22",
     "upper-case": "RED",
     "colon": "in:red",
@@ -79,5 +78,8 @@ def scenes() -> Iterator[Scene]:
         )
     protected = (image(protected=True, tags=["red"]),)
     yield from each(protected, {"tags/protected": [tag("PUT", "x"), tag("DELETE", "red"), show()]})
-    missing = {"tags/missing-put": tag("PUT", "x", "never"), "tags/missing": tag("DELETE", "x", "no")}
+    missing = {
+        "tags/missing-put": tag("PUT", "x", "never"),
+        "tags/missing": tag("DELETE", "x", "no"),
+    }
     yield scene((), missing)

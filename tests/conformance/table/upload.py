@@ -122,7 +122,8 @@ def scenes() -> Iterator[Scene]:
             (image(**fields),), {f"upload/formats-{name}": [upload(), show(), download()]}
         )
     yield from each(
-        (raw_image(protected=True),), {"upload/protected": [upload(), show(), upload(data=b"again")]}
+        (raw_image(protected=True),),
+        {"upload/protected": [upload(), show(), upload(data=b"again")]},
     )
     community = (raw_image(visibility="community"),)
     yield from each(community, {"upload/community-as-other": [upload(caller="other"), show()]})
@@ -143,6 +144,8 @@ def scenes() -> Iterator[Scene]:
         {
             "upload/missing": upload("never"),
             "upload/missing-media": upload("never", headers={"Content-Type": "text/plain"}),
-            "upload/no-uuid": Request("PUT", f"{IMAGES}/x/file", body=b"x", headers={"Content-Type": OCTETS}),
+            "upload/no-uuid": Request(
+                "PUT", f"{IMAGES}/x/file", body=b"x", headers={"Content-Type": OCTETS}
+            ),
         },
     )

@@ -35,7 +35,9 @@ def scenes() -> Iterator[Scene]:
             cases[f"visibility/{word}-shown-to-{caller}"] = show(word, caller)
             cases[f"visibility/{word}-data-for-{caller}"] = download(word, caller)
         cases[f"visibility/listed-for-{caller}"] = listing("owner=<owner>", caller)
-        cases[f"visibility/all-listed-for-{caller}"] = listing("owner=<owner>&visibility=all", caller)
+        cases[f"visibility/all-listed-for-{caller}"] = listing(
+            "owner=<owner>&visibility=all", caller
+        )
     yield scene(ground, cases)
 
     for before in ("private", "shared", "community"):

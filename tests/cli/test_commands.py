@@ -1,0 +1,148 @@
+"""The command line as its users meet it: real processes, what they print, how they end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+
+def run(*args: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
+    return subprocess.run(
+        [sys.executable, "-m", "imagestore", *args],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=inherited | environ | {"COLUMNS": "120", "NO_COLOR": "1"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ([], ["serve", "db", "config", "store", "version", "127.0.0.1:9292"]),
+        (["serve", "-h"], ["--workers", "--config-file", "SIGHUP", "[DEFAULT] bind_port"]),
+        (["db", "--help"], ["upgrade", "check", "version"]),
+        (["config", "--help"], ["show", "sample", "check"]),
+        (["store", "list", "--help"], ["--config-file", "--data-dir"]),
+    ],
+)
+def test_help(args: list[str], words: list[str]) -> None:
+    answer = run(*args)
+    for word in words:
+        assert word in answer.stdout + answer.stderr
+    assert "worker " not in answer.stdout.replace("worker processes", "")
+
+
+def test_help_is_quick() -> None:
+    def seconds() -> float:
+        before = os.times()
+        run("--help")
+        after = os.times()
+        return (after.children_user + after.children_system) - (
+            before.children_user + before.children_system
+        )
+
+    assert min(seconds() for _ in range(3)) < 0.5
+
+
+def test_version() -> None:
+    assert run("version").stdout == "0.1.0\n"
+
+
+def test_the_database(tmp_path: Path) -> None:
+    data = ["--data-dir", str(tmp_path)]
+    assert run("db", "version", *data).stdout == "none\n"
+    answer = run("db", "check", *data)
+    assert answer.returncode == 3
+    assert "imagestore db upgrade" in answer.stdout
+    for _ in range(2):
+        answer = run("db", "upgrade", *data)
+        assert answer.returncode == 0, answer.stderr
+    revision = run("db", "version", *data).stdout.strip()
+    assert revision in answer.stdout
+    assert run("db", "check", *data).returncode == 0
+
+
+def test_a_database_that_is_away_is_one_line_and_a_code_of_its_own() -> None:
+    answer = run(
+        "db", "check",
+        OS_DATABASE__CONNECTION="mysql://glance:hidden@127.0.0.1:1/glance",
+        OS_DATABASE__MAX_RETRIES="0",
+    )  # fmt: skip
+    assert answer.returncode == 69
+    assert answer.stderr.splitlines()[-1].startswith("imagestore: ")
+    assert "Traceback" not in answer.stderr
+    assert "hidden" not in answer.stderr
+
+
+def test_config_show_hides_secrets_and_says_where_from(tmp_path: Path) -> None:
+    config = tmp_path / "my.conf"
+    config.write_text("[database]\nconnection = mysql://glance:hidden@db/glance\n")
+    answer = run(
+        "config", "show", "--config-file", str(config), "--data-dir", "/d",
+        OS_DEFAULT__WORKERS="3",
+    )  # fmt: skip
+    assert answer.stdout == (
+        "[DEFAULT]\n# from the environment (OS_DEFAULT__WORKERS)\nworkers = 3\n\n"
+        f"[database]\n# from {config}\nconnection = mysql://glance:***@db/glance\n\n"
+        "[imagestore]\n# from the command line\ndata_dir = /d\n"
+    )
+    every = run("config", "show", "--config-file", str(config), "--all").stdout
+    assert "# from the defaults\nbind_host = 127.0.0.1\n" in every
+    assert "filesystem_store_thread_pool_size = 10" in every
+
+
+def test_config_check_tells_what_has_no_effect(tmp_path: Path) -> None:
+    config = tmp_path / "my.conf"
+    config.write_text("[cors]\nallowed_origin = *\n")
+    answer = run("config", "check", "--config-file", str(config), "--data-dir", str(tmp_path))
+    assert answer.returncode == 0
+    assert "warning: " in answer.stdout
+    assert "[cors] allowed_origin" in answer.stdout
+
+    config.write_text("[DEFAULT]\nbind_port = high\n")
+    answer = run("config", "check", "--config-file", str(config))
+    assert answer.returncode == 78
+    assert answer.stderr.count("\n") == 1
+    assert answer.stderr.startswith(f"imagestore: [DEFAULT] bind_port in {config}: ")
+
+
+def test_config_sample_can_be_used(tmp_path: Path) -> None:
+    sample = tmp_path / "sample.conf"
+    sample.write_text(run("config", "sample").stdout)
+    answer = run("config", "check", "--config-file", str(sample), "--data-dir", str(tmp_path))
+    assert answer.stdout == "The configuration can be used.\n"
+
+
+def test_store_list(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    config = tmp_path / "my.conf"
+    config.write_text(
+        "[DEFAULT]\nenabled_backends = fast:file, bad:file\n"
+        "[glance_store]\ndefault_backend = fast\n"
+        f"[fast]\nfilesystem_store_datadir = {tmp_path}/fast\nstore_description = flash\n"
+        f"[bad]\nfilesystem_store_datadir = {tmp_path}/file\n"
+    )
+    answer = run("store", "list", "--config-file", str(config), "--data-dir", str(tmp_path))
+    assert answer.returncode == 0, answer.stderr
+    fast, bad = (line for line in answer.stdout.splitlines() if "file" in line)
+    assert "fast (default)" in fast
+    assert "ready" in fast
+    assert "flash" in fast
+    assert "ready" not in bad
+
+
+def test_a_directory_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    start = time.monotonic()
+    answer = run("serve", "--data-dir", str(tmp_path / "file/x"))
+    assert time.monotonic() - start < 20
+    assert answer.returncode == 78
+    assert answer.stderr.startswith("imagestore: [imagestore] data_dir: ")
+    assert answer.stderr.count("\n") == 1

@@ -1,0 +1,291 @@
+"""Settings from files, environment and command line."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from imagestore.config.arguments import unparse
+from imagestore.config.load import load
+from imagestore.config.options import OPTIONS
+from imagestore.config.settings import (
+    Database,
+    Identity,
+    Images,
+    Limits,
+    Logging,
+    Server,
+    Settings,
+)
+from imagestore.errors import ConfigurationError
+
+
+def write(directory: Path, text: str, name: str = "imagestore.conf") -> Path:
+    path = directory / name
+    path.write_text(text)
+    return path
+
+
+def loaded(directory: Path, text: str, **environ: str) -> Settings:
+    args = unparse([write(directory, text)], data_dir=directory / "data")
+    return load(args, environ)
+
+
+def refused(directory: Path, text: str, **environ: str) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        loaded(directory, text, **environ)
+    return caught.value.message
+
+
+def test_without_anything_it_serves_on_loopback_from_one_directory(tmp_path: Path) -> None:
+    settings = load([], {"IMAGESTORE_DATA_DIR": str(tmp_path)})
+
+    assert settings.data_dir == tmp_path
+    assert settings.server == Server()
+    assert settings.server.bind_host == "127.0.0.1"
+    assert settings.limits == Limits()
+    assert settings.images == Images()
+    assert settings.identity == Identity()
+    assert settings.logging == Logging()
+    assert settings.database == Database(
+        connection=f"sqlite:///{tmp_path}/imagestore.sqlite", auto_upgrade=True
+    )
+    (store,) = settings.stores.sections
+    assert (store.name, store.type) == ("file", "file")
+    assert store.options == {"filesystem_store_datadir": str(tmp_path / "images")}
+    assert settings.stores.default == "file"
+    assert not settings.stores.multiple
+    assert settings.warnings == ()
+
+
+def test_every_setting_that_is_an_option_has_the_same_default() -> None:
+    for settings in (Server, Limits, Images, Identity, Database, Logging):
+        names = {option.attribute for option in OPTIONS if option.into is settings}
+        # Made of several options, or looked for beside the files.
+        names |= {"flavor", "policy_dirs", "schema_file", "auto_upgrade"}
+        assert {spec.name for spec in fields(settings)} <= names
+
+
+def test_values_of_every_kind(tmp_path: Path) -> None:
+    settings = loaded(
+        tmp_path,
+        """
+        [DEFAULT]
+        bind_host = 192.0.2.7
+        bind_port = 9999
+        user_storage_quota = 10 GB
+        enabled_import_methods = [web-download,copy-image]
+        hashing_algorithm = sha256
+        log_dir = /var/log/images
+        log_file = api.log
+        use_json = yes
+        [image_format]
+        disk_formats = raw, qcow2
+        vmdk_allowed_types =
+        [oslo_middleware]
+        enable_proxy_headers_parsing = true
+        [imagestore]
+        metrics_bind = [::1]:9100
+        keepalive_timeout = 2.5
+        [healthcheck]
+        backends = disable_by_file
+        disable_by_file_path = /run/off
+        [paste_deploy]
+        flavor = keystone
+        """.replace("        ", ""),
+    )
+
+    assert settings.server.bind_host == "192.0.2.7"
+    assert settings.server.bind_port == 9999
+    assert settings.server.enable_proxy_headers_parsing is True
+    assert settings.server.metrics_bind == ("::1", 9100)
+    assert settings.server.keepalive_timeout == 2.5
+    assert settings.server.healthcheck_disable_file == Path("/run/off")
+    assert settings.limits.user_storage_quota == 10 << 30
+    assert settings.images.enabled_import_methods == ("web-download", "copy-image")
+    assert settings.images.disk_formats == ("raw", "qcow2")
+    assert settings.images.vmdk_allowed_types == ()
+    assert settings.images.hashing_algorithm == "sha256"
+    assert settings.logging == Logging(log_file=Path("/var/log/images/api.log"), use_json=True)
+    assert settings.identity.flavor == "keystone"
+    assert settings.warnings == ()
+
+
+def test_later_places_win(tmp_path: Path) -> None:
+    first = write(tmp_path, "[DEFAULT]\nbind_port=1\nlimit_param_default=1\nbacklog=1\n", "1.conf")
+    (tmp_path / "conf.d").mkdir()
+    write(tmp_path / "conf.d", "[DEFAULT]\nbind_port=2\nlimit_param_default=2\n", "a.conf")
+    write(tmp_path / "conf.d", "[DEFAULT]\nbind_port=3\n", "b.conf")
+    write(tmp_path / "conf.d", "[DEFAULT]\nbind_port=77\n", "c.txt")
+    files = {"config_file": [first], "config_dir": [tmp_path / "conf.d"]}
+
+    settings = load(unparse(**files), {"HOME": "/"})
+    assert settings.server.bind_port == 3
+    assert settings.limits.limit_param_default == 2
+    assert settings.server.backlog == 1
+
+    environ = {"HOME": "/", "OS_DEFAULT__BIND_PORT": "4", "OS_IMAGESTORE__DATA_DIR": "/a"}
+    settings = load(unparse(**files), environ)
+    assert settings.server.bind_port == 4
+    assert settings.data_dir == Path("/a")
+
+    settings = load(unparse(**files, port=5, data_dir="/b"), environ)
+    assert settings.server.bind_port == 5
+    assert settings.data_dir == Path("/b")
+
+
+def test_the_peers_directory_is_found_as_the_peer_finds_it(tmp_path: Path) -> None:
+    write(tmp_path, "[DEFAULT]\nbacklog=1\nbind_port=1\n", "glance-image-import.conf")
+    write(tmp_path, "[DEFAULT]\nbind_port=2\n", "glance-api.conf")
+    environ = {"OS_GLANCE_CONFIG_DIR": str(tmp_path)}
+
+    server = load([], environ).server
+    assert (server.backlog, server.bind_port) == (1, 2)
+
+    other = write(tmp_path, "[DEFAULT]\nbind_port=3\n", "other.conf")
+    server = load(unparse([other]), environ).server
+    assert (server.backlog, server.bind_port) == (Server().backlog, 3)
+
+    with pytest.raises(ConfigurationError, match=r"glance-api\.conf"):
+        load([], {"OS_GLANCE_CONFIG_DIR": str(tmp_path / "none")})
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("[DEFAULT]\nbind_port = 70000", ["[DEFAULT]", "bind_port"]),
+        ("[DEFAULT]\nworkers = many", ["[DEFAULT]", "workers"]),
+        ("[DEFAULT]\nuser_storage_quota = 5 apples", ["user_storage_quota", "10GB"]),
+        ("[DEFAULT]\nhashing_algorithm = md-nothing", ["hashing_algorithm", "md-nothing"]),
+        ("[DEFAULT]\nhashing_algorithm = shake_128", ["hashing_algorithm", "128 hexadecimal"]),
+        ("[DEFAULT]\nshow_image_direct_url = perhaps", ["show_image_direct_url"]),
+        ("[DEFAULT]\nenabled_import_methods = [web-download", ["enabled_import_methods"]),
+        ("[DEFAULT]\nnode_staging_uri = http://x/y", ["node_staging_uri", "file:///"]),
+        ("[DEFAULT]\ncert_file = /nowhere.pem", ["cert_file", "/nowhere.pem"]),
+        ("[DEFAULT]\nkey_file = /nowhere.pem", ["key_file", "cert_file"]),
+        ("[imagestore]\nmetrics_bind = 9100", ["[imagestore]", "metrics_bind", "host:port"]),
+        ("[paste_deploy]\nflavor = keystoen", ["[paste_deploy]", "flavor", "keystoen"]),
+        ("[paste_deploy]\nflavor = keystone+trusted-headers", ["flavor"]),
+        ("[DEFAULT]\nenabled_backends = a:file, a:file", ["enabled_backends", "twice"]),
+        ("[DEFAULT]\nenabled_backends = a", ["enabled_backends"]),
+        ("[DEFAULT]\nenabled_backends = os_glance_x:file", ["enabled_backends", "os_glance_"]),
+        ("[DEFAULT]\nenabled_backends = database:file", ["enabled_backends", "database"]),
+        ("[DEFAULT]\nenabled_backends = a:punchcards", ["punchcards", "file"]),
+        (
+            "[DEFAULT]\nenabled_backends = a:file\n[glance_store]\ndefault_backend = b",
+            ["[glance_store]", "default_backend", "'b'"],
+        ),
+        (
+            "[DEFAULT]\nenabled_backends = a:file, b:file",
+            ["[glance_store]", "default_backend", "not set"],
+        ),
+        ("[glance_store]\ndefault_store = punchcards", ["[glance_store]", "default_store"]),
+        (
+            "[DEFAULT]\nenabled_backends = a:file\n[a]\nfilesystem_store_thread_pool_size = none\n",
+            ["[a]", "filesystem_store_thread_pool_size"],
+        ),
+        ("bind_port = 1", ["line 1"]),
+        ("[DEFAULT]\nwhat is this", ["line 2", "what is this"]),
+    ],
+)
+def test_what_cannot_be_used_is_named(tmp_path: Path, text: str, names: list[str]) -> None:
+    message = refused(tmp_path, text)
+    for name in [*names, "imagestore.conf"]:
+        if name == "imagestore.conf" and "punchcards" not in text and "not set" in message:
+            continue  # set nowhere
+        assert name in message
+    assert "\n" not in message
+
+
+def test_a_bad_value_of_the_environment_is_named(tmp_path: Path) -> None:
+    assert "OS_DEFAULT__WORKERS" in refused(tmp_path, "", OS_DEFAULT__WORKERS="x")
+
+
+def test_a_missing_file_or_directory_is_named(tmp_path: Path) -> None:
+    for args in (["--config-file", "/no/file.conf"], ["--config-dir", "/no/dir"]):
+        with pytest.raises(ConfigurationError, match=args[1]):
+            load(args, {})
+    with pytest.raises(ConfigurationError, match="--nonsense"):
+        load(["--nonsense"], {})
+
+
+def test_workers_zero_is_one_per_processor(tmp_path: Path) -> None:
+    assert loaded(tmp_path, "[DEFAULT]\nworkers = 0").server.workers >= 1
+
+
+def test_the_disable_file_needs_its_backend_as_with_the_peer(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, "[healthcheck]\ndisable_by_file_path = /run/off")
+    assert settings.server.healthcheck_disable_file is None
+
+
+@pytest.mark.parametrize(
+    ("flavor", "expected"),
+    [
+        ("", ""),
+        ("caching", ""),
+        ("cachemanagement", ""),
+        ("keystone", "keystone"),
+        ("keystone+caching", "keystone"),
+        ("keystone+cachemanagement", "keystone"),
+        ("trusted-headers", "trusted-headers"),
+        ("trusted-headers+caching", "trusted-headers"),
+    ],
+)
+def test_flavors(tmp_path: Path, flavor: str, expected: str) -> None:
+    settings = loaded(tmp_path, f"[paste_deploy]\nflavor = {flavor}")
+    assert settings.identity.flavor == expected
+    assert bool(settings.warnings) == ("cach" in flavor)
+
+
+def test_former_names_are_understood_and_named(tmp_path: Path) -> None:
+    settings = loaded(
+        tmp_path,
+        "[DEFAULT]\nsql_connection = mysql://u:p@db/glance\ndisk_formats = raw\n"
+        "[database]\nidle_timeout = 77\n",
+    )
+    assert settings.database.connection == "mysql://u:p@db/glance"
+    assert settings.database.connection_recycle_time == 77
+    assert settings.images.disk_formats == ("raw",)
+    told = "\n".join(settings.warnings)
+    for name in ("sql_connection", "idle_timeout", "disk_formats"):
+        assert name in told
+
+
+@pytest.mark.parametrize(
+    ("text", "upgrade"),
+    [
+        ("", True),
+        ("[database]\nconnection = sqlite:////tmp/x.sqlite", True),
+        ("[database]\nconnection = postgresql://db/x", False),
+        ("[database]\nconnection = postgresql://db/x\n[imagestore]\nauto_upgrade = true", True),
+        ("[imagestore]\nauto_upgrade = false", False),
+    ],
+)
+def test_tables_are_upgraded_at_start_where_nobody_else_would(
+    tmp_path: Path, text: str, upgrade: bool
+) -> None:
+    assert loaded(tmp_path, text).database.auto_upgrade is upgrade
+
+
+def test_policy_files_lie_beside_the_configuration(tmp_path: Path) -> None:
+    assert loaded(tmp_path, "").identity.policy_file is None
+
+    (tmp_path / "policy.yaml").write_text("{}")
+    (tmp_path / "schema-image.json").write_text("{}")
+    settings = loaded(tmp_path, "")
+    assert settings.identity.policy_file == tmp_path / "policy.yaml"
+    assert settings.identity.policy_dirs == (tmp_path / "policy.d",)
+    assert settings.images.schema_file == tmp_path / "schema-image.json"
+
+    (tmp_path / "other.yaml").write_text("{}")
+    settings = loaded(
+        tmp_path, "[oslo_policy]\npolicy_file = other.yaml\npolicy_dirs = a\npolicy_dirs = /b\n"
+    )
+    assert settings.identity.policy_file == tmp_path / "other.yaml"
+    assert settings.identity.policy_dirs == (tmp_path / "a", Path("/b"))
+
+    settings = loaded(tmp_path, "[oslo_policy]\npolicy_file = gone.yaml\n")
+    assert settings.identity.policy_file == tmp_path / "gone.yaml"
+    assert any("gone.yaml" in warning for warning in settings.warnings)

@@ -1,0 +1,113 @@
+"""Stores as a configuration file describes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from imagestore.config.arguments import unparse
+from imagestore.config.load import load
+from imagestore.config.settings import Settings, StoreSection
+
+
+def loaded(directory: Path, text: str, **environ: str) -> Settings:
+    path = directory / "imagestore.conf"
+    path.write_text(text)
+    return load(unparse([path], data_dir=directory / "data"), environ)
+
+
+def test_several_stores(tmp_path: Path) -> None:
+    settings = loaded(
+        tmp_path,
+        "[DEFAULT]\nenabled_backends = Fast:file, slow:file\n"
+        "[glance_store]\ndefault_backend = slow\n"
+        "[backend_defaults]\nfilesystem_store_chunk_size = 4096\nweight = 1\n"
+        "[Fast]\nfilesystem_store_datadir = /fast\nstore_description = flash, mostly\nweight = 10\n"
+        "[slow]\nfilesystem_store_datadirs = /s1:10\nfilesystem_store_datadirs = /s2\n"
+        "read_only = true\n",
+    )
+    assert settings.stores.multiple
+    assert settings.stores.default == "slow"
+    assert settings.stores.sections == (
+        StoreSection(
+            "Fast",
+            "file",
+            {"filesystem_store_datadir": "/fast", "filesystem_store_chunk_size": 4096},
+            description="flash, mostly",
+            weight=10,
+        ),
+        StoreSection(
+            "slow",
+            "file",
+            {
+                "filesystem_store_datadirs": ("/s1:10", "/s2"),
+                "filesystem_store_chunk_size": 4096,
+            },
+            weight=1,
+            read_only=True,
+        ),
+    )
+    assert settings.warnings == ()
+
+
+def test_the_only_one_is_the_default(tmp_path: Path) -> None:
+    settings = loaded(
+        tmp_path, "[DEFAULT]\nenabled_backends = a:file\n[a]\nfilesystem_store_datadir = /a\n"
+    )
+    assert settings.stores.default == "a"
+    assert settings.stores.multiple
+
+
+def test_one_store_in_the_old_way(tmp_path: Path) -> None:
+    settings = loaded(
+        tmp_path,
+        "[glance_store]\nstores = filesystem, punchcards\ndefault_store = file\n"
+        "filesystem_store_datadir = /images\n",
+    )
+    assert settings.stores.sections == (
+        StoreSection("file", "file", {"filesystem_store_datadir": "/images"}),
+    )
+    assert not settings.stores.multiple
+    (warning,) = settings.warnings
+    assert "punchcards" in warning
+
+
+def test_options_of_stores_come_from_the_environment_too(tmp_path: Path) -> None:
+    settings = loaded(
+        tmp_path,
+        "[DEFAULT]\nenabled_backends = a:file\n",
+        OS_A__FILESYSTEM_STORE_DATADIR="/from/env",
+    )
+    assert settings.stores.sections[0].options == {"filesystem_store_datadir": "/from/env"}
+
+
+def test_staged_data(tmp_path: Path) -> None:
+    (staging,) = loaded(tmp_path, "").stores.reserved
+    assert staging.name == "os_glance_staging_store"
+    assert staging.options == {"filesystem_store_datadir": str(tmp_path / "data/staging")}
+
+    (staging,) = loaded(
+        tmp_path, "[DEFAULT]\nnode_staging_uri = file:///var/sta%20ging\n"
+    ).stores.reserved
+    assert staging.options == {"filesystem_store_datadir": "/var/sta ging"}
+
+    settings = loaded(
+        tmp_path,
+        "[DEFAULT]\nenabled_backends = a:file\n[a]\nfilesystem_store_datadir = /a\n"
+        "[os_glance_staging_store]\nfilesystem_store_datadir = /staging\n"
+        "[os_glance_tasks_store]\nfilesystem_store_datadir = /tasks\n",
+    )
+    staging, tasks = settings.stores.reserved
+    assert staging.options == {"filesystem_store_datadir": "/staging"}
+    assert tasks.options == {"filesystem_store_datadir": "/tasks"}
+    assert settings.warnings == ()
+
+
+def test_unknown_options_of_a_store_are_named(tmp_path: Path) -> None:
+    settings = loaded(
+        tmp_path,
+        "[DEFAULT]\nenabled_backends = a:file\n"
+        "[a]\nfilesystem_store_datadir = /a\nrbd_store_pool = images\n",
+    )
+    (warning,) = settings.warnings
+    assert "[a]" in warning
+    assert "rbd_store_pool" in warning

@@ -1,0 +1,141 @@
+"""The whole service in this process: a real database, real file stores, real sockets."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientResponse
+from aiohttp.test_utils import TestClient, TestServer
+
+from imagestore import app
+from imagestore.config.settings import (
+    Database,
+    Identity,
+    Limits,
+    Settings,
+    Stores,
+    StoreSection,
+)
+
+OCTETS = {"Content-Type": "application/octet-stream"}
+PATCH = {"Content-Type": "application/openstack-images-v2.1-json-patch"}
+DRAFT = {"disk_format": "raw", "container_format": "bare"}
+
+
+def settings_in(directory: Path, **changes: Any) -> Settings:
+    """Two file stores and SQLite below ``directory``, callers by trusted headers."""
+    sections = tuple(
+        StoreSection(name, "file", {"filesystem_store_datadir": str(directory / name)})
+        for name in ("file1", "file2")
+    )
+    settings = Settings(
+        data_dir=directory,
+        identity=Identity(flavor="trusted-headers"),
+        database=Database(f"sqlite:///{directory / 'db.sqlite'}", auto_upgrade=True),
+        stores=Stores(sections, "file1", multiple=True),
+    )
+    return replace(settings, **changes)
+
+
+@dataclass
+class Person:
+    """A client with an identity."""
+
+    client: TestClient[Any, Any]
+    project: str
+    roles: str = "member,reader"
+
+    async def __call__(self, method: str, path: str, **arguments: Any) -> ClientResponse:
+        headers = {
+            "X-Identity-Status": "Confirmed",
+            "X-User-Id": f"user-of-{self.project}",
+            "X-Project-Id": self.project,
+            "X-Roles": self.roles,
+            **arguments.pop("headers", {}),
+        }
+        return await self.client.request(method, path, headers=headers, **arguments)
+
+    async def create(self, **draft: Any) -> dict[str, Any]:
+        """A new image, ``raw`` and ``bare`` unless said otherwise."""
+        answer = await self("POST", "/v2/images", json=DRAFT | draft)
+        assert answer.status == 201, await answer.text()
+        image: dict[str, Any] = await answer.json()
+        return image
+
+    async def upload(self, image: str, data: Any, **headers: str) -> int:
+        answer = await self("PUT", f"/v2/images/{image}/file", data=data, headers=OCTETS | headers)
+        return answer.status
+
+    async def show(self, image: str) -> dict[str, Any]:
+        answer = await self("GET", f"/v2/images/{image}")
+        assert answer.status == 200, await answer.text()
+        shown: dict[str, Any] = await answer.json()
+        return shown
+
+    async def patch(self, image: str, *operations: dict[str, Any]) -> ClientResponse:
+        return await self("PATCH", f"/v2/images/{image}", json=list(operations), headers=PATCH)
+
+
+@dataclass
+class Service:
+    client: TestClient[Any, Any]
+    settings: Settings
+
+    def person(self, project: str, roles: str = "member,reader") -> Person:
+        return Person(self.client, project, roles)
+
+    def files(self) -> set[str]:
+        """What lies in the stores."""
+        return {
+            path.name
+            for name in ("file1", "file2")
+            for path in (self.settings.data_dir / name).iterdir()
+        }
+
+
+Start = Callable[..., Awaitable[Service]]
+
+
+@pytest.fixture
+async def start(tmp_path: Path) -> AsyncIterator[Start]:
+    """Start a service with some settings changed."""
+    clients: list[TestClient[Any, Any]] = []
+
+    async def starter(**changes: Any) -> Service:
+        settings = settings_in(tmp_path, **changes)
+        client: TestClient[Any, Any] = TestClient(TestServer(app.create(settings)))
+        await client.start_server()
+        clients.append(client)
+        return Service(client, settings)
+
+    yield starter
+    for client in clients:
+        await client.close()
+
+
+@pytest.fixture
+async def service(start: Start) -> Service:
+    return await start()
+
+
+@pytest.fixture
+def alice(service: Service) -> Person:
+    return service.person("red")
+
+
+@pytest.fixture
+def bob(service: Service) -> Person:
+    return service.person("blue")
+
+
+@pytest.fixture
+def admin(service: Service) -> Person:
+    return service.person("ops", "admin,member,reader")
+
+
+def small(**limits: int) -> Limits:
+    return Limits(**limits)

@@ -1,0 +1,291 @@
+"""A transfer as a whole: what it tells, how it ends, how much memory it takes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+from collections.abc import AsyncIterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from imagestore.backends import errors as store_errors
+from imagestore.backends.base import BLOCK_SIZE, Blocks, Buffer, Stored
+from imagestore.backends.blocks import BlockPool
+from imagestore.backends.file import FileSettings, FileStore
+from imagestore.config.settings import Images
+from imagestore.errors import OverLimit, Unsupported
+from imagestore.image import Image
+from imagestore.transfer.receive import receive
+
+from ..backends.contract import SourceError, content, cut, read
+from . import samples
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[FileStore]:
+    store = FileStore("files", FileSettings(filesystem_store_datadir=str(tmp_path / "images")))
+    await store.start()
+    yield store
+    await store.stop()
+
+
+def image(disk_format: str = "raw", container_format: str = "bare") -> Image:
+    now = datetime(2026, 1, 1)
+    return Image("a", now, now, disk_format=disk_format, container_format=container_format)
+
+
+def left(tmp_path: Path) -> list[str]:
+    return os.listdir(tmp_path / "images")
+
+
+@pytest.mark.parametrize("size", [0, 1, BLOCK_SIZE, 5 * BLOCK_SIZE + 3])
+@pytest.mark.parametrize("algorithm", ["sha512", "sha256", "md5"])
+async def test_tells_all_about_the_image(store: FileStore, size: int, algorithm: str) -> None:
+    data = content(size)
+    received = await receive(
+        store, image(), cut(data), settings=Images(hashing_algorithm=algorithm), size=size
+    )
+    assert received.size == size
+    assert received.checksum == hashlib.md5(data).hexdigest()
+    assert received.os_hash_algo == algorithm
+    assert received.os_hash_value == hashlib.new(algorithm, data).hexdigest()
+    assert received.virtual_size == (size or None)
+    assert received.url == f"file://{store.local_path(received.url)}"
+    assert await read(store, received.url) == data
+
+
+async def test_from_recycled_blocks(store: FileStore) -> None:
+    pool, data = BlockPool(), content(64 * BLOCK_SIZE)
+
+    async def source() -> AsyncIterator[Buffer]:
+        for start in range(0, len(data), BLOCK_SIZE):
+            block = pool.take()
+            block[:] = data[start : start + BLOCK_SIZE]
+            yield block.toreadonly()
+
+    received = await receive(store, image(), source(), settings=Images())
+    assert received.checksum == hashlib.md5(data).hexdigest()
+    assert received.os_hash_value == hashlib.sha512(data).hexdigest()
+    assert await read(store, received.url) == data
+
+
+async def test_several_at_once(tmp_path: Path, store: FileStore) -> None:
+    async def one(number: int) -> None:
+        data = content(3 * BLOCK_SIZE + number, number)
+        target = image()
+        target.id = f"image-{number}"
+        received = await receive(store, target, cut(data), settings=Images())
+        assert received.checksum == hashlib.md5(data).hexdigest()
+        assert await read(store, received.url) == data
+
+    await asyncio.gather(*map(one, range(12)))
+
+
+async def test_tells_the_progress(store: FileStore) -> None:
+    steps: list[int] = []
+    await receive(
+        store,
+        image(),
+        cut(content(2 * BLOCK_SIZE + 5)),
+        settings=Images(),
+        on_progress=steps.append,
+    )
+    assert steps == [BLOCK_SIZE, 2 * BLOCK_SIZE, 2 * BLOCK_SIZE + 5]
+
+
+async def test_progress_may_end_it(tmp_path: Path, store: FileStore) -> None:
+    def stop(size: int) -> None:
+        if size > BLOCK_SIZE:
+            raise SourceError("the image was deleted")
+
+    with pytest.raises(SourceError):
+        await receive(
+            store, image(), cut(content(3 * BLOCK_SIZE)), settings=Images(), on_progress=stop
+        )
+    assert left(tmp_path) == []
+
+
+@pytest.mark.parametrize("cap", [0, 1, BLOCK_SIZE, 3 * BLOCK_SIZE - 1])
+async def test_over_the_cap(tmp_path: Path, store: FileStore, cap: int) -> None:
+    with pytest.raises(OverLimit, match=str(cap)):
+        await receive(store, image(), cut(content(3 * BLOCK_SIZE)), settings=Images(), size_cap=cap)
+    assert left(tmp_path) == []
+
+
+async def test_exactly_the_cap(store: FileStore) -> None:
+    received = await receive(store, image(), cut(content(1000)), settings=Images(), size_cap=1000)
+    assert received.size == 1000
+
+
+@pytest.mark.parametrize("name", ["zeros", "qcow2-backing", "qcow2-huge", "vmdk-flat", "one"])
+async def test_refused_content(tmp_path: Path, store: FileStore, name: str) -> None:
+    data = samples.make(tmp_path, name).read_bytes()
+    for step in (BLOCK_SIZE, 10_000):
+        with pytest.raises(Unsupported):
+            await receive(store, image("qcow2"), cut(data, step), settings=Images())
+        assert left(tmp_path) == []
+
+
+async def test_refused_content_is_not_read_to_its_end(tmp_path: Path, store: FileStore) -> None:
+    taken = 0
+
+    async def endless() -> AsyncIterator[Buffer]:
+        nonlocal taken
+        while True:
+            taken += BLOCK_SIZE
+            yield bytes(BLOCK_SIZE)
+
+    with pytest.raises(Unsupported):
+        await asyncio.wait_for(receive(store, image("qcow2"), endless(), settings=Images()), 30)
+    assert taken < 200 * BLOCK_SIZE
+    assert left(tmp_path) == []
+
+
+class Closing:
+    """A source that knows whether it was closed."""
+
+    def __init__(self, data: bytes, failure: Exception | None = None) -> None:
+        self.closed = False
+        self._data = data
+        self._failure = failure
+        self.blocks = self._blocks()
+
+    async def _blocks(self) -> AsyncIterator[Buffer]:
+        try:
+            async for block in cut(self._data):
+                yield block
+            if self._failure:
+                raise self._failure
+            await asyncio.Event().wait()
+        finally:
+            self.closed = True
+
+
+async def test_a_source_that_fails(tmp_path: Path, store: FileStore) -> None:
+    failure = SourceError("gone")
+    source = Closing(content(2 * BLOCK_SIZE), failure)
+    with pytest.raises(SourceError) as caught:
+        await receive(store, image(), source.blocks, settings=Images())
+    assert caught.value is failure
+    assert source.closed
+    assert left(tmp_path) == []
+
+
+async def test_a_store_that_fails(tmp_path: Path, store: FileStore) -> None:
+    source = Closing(content(4 * BLOCK_SIZE))
+    with pytest.raises(store_errors.WrongSize):
+        await receive(store, image(), source.blocks, settings=Images(), size=BLOCK_SIZE)
+    assert source.closed
+    assert left(tmp_path) == []
+
+
+async def test_cancelled(tmp_path: Path, store: FileStore) -> None:
+    for moment in range(5):
+        source = Closing(content(3 * BLOCK_SIZE, moment))
+        task = asyncio.create_task(receive(store, image(), source.blocks, settings=Images()))
+        await asyncio.sleep(moment / 100)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        # One that was cancelled before its first step never began.
+        assert source.closed or not moment
+        assert left(tmp_path) == []
+
+
+async def test_cancelled_after_the_store_has_it(
+    tmp_path: Path, store: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = asyncio.Event()
+
+    async def never(self: object) -> str:
+        stored.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr("imagestore.transfer.digests.Digest.value", never)
+    task = asyncio.create_task(receive(store, image(), cut(content(10)), settings=Images()))
+    await stored.wait()
+    assert left(tmp_path) == ["a"]
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert left(tmp_path) == []
+
+
+class SlowStore(FileStore):
+    """Takes a block now and then, and counts what is given to it."""
+
+    taken = 0
+
+    async def add(self, image_id: str, blocks: Blocks, size: int | None = None) -> Stored:
+        async for block in blocks:
+            self.taken += len(block)
+            await asyncio.sleep(0.005)
+        return Stored("file:///nowhere", self.taken)
+
+
+async def test_a_slow_store_slows_the_source() -> None:
+    store = SlowStore("slow", FileSettings())
+    pool = BlockPool(kept=1000)
+    ahead = []
+
+    async def source() -> AsyncIterator[Buffer]:
+        for count in range(100):
+            block = pool.take()
+            ahead.append(count * BLOCK_SIZE - store.taken)
+            yield block.toreadonly()
+
+    await receive(store, image(), source(), settings=Images())
+    assert max(ahead) <= BLOCK_SIZE
+    assert len(pool._buffers) <= 16
+
+
+async def test_slow_digests_slow_the_source(
+    store: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import time
+
+    def slow(self: object, blocks: list[Buffer]) -> None:
+        time.sleep(0.005 * len(blocks))
+
+    monkeypatch.setattr("imagestore.transfer.digests.Digest._update", slow)
+    pool = BlockPool(kept=1000)
+
+    async def source() -> AsyncIterator[Buffer]:
+        for _ in range(100):
+            yield pool.take().toreadonly()
+
+    await receive(store, image(), source(), settings=Images())
+    assert len(pool._buffers) <= 16
+
+
+async def test_many_slow_sources_leave_threads_for_others(store: FileStore) -> None:
+    released = asyncio.Event()
+
+    async def slow() -> AsyncIterator[Buffer]:
+        yield content(1000)
+        await released.wait()
+        yield content(1000)
+
+    def target(number: int) -> Image:
+        each = image()
+        each.id = f"slow-{number}"
+        return each
+
+    tasks = [
+        asyncio.create_task(receive(store, target(number), slow(), settings=Images()))
+        for number in range(200)
+    ]
+    await asyncio.sleep(0.1)
+    async with asyncio.timeout(10):
+        received = await receive(store, image(), cut(content(BLOCK_SIZE)), settings=Images())
+    assert received.size == BLOCK_SIZE
+    released.set()
+    results = await asyncio.gather(*tasks)
+    assert {each.size for each in results} == {2000}
+    with contextlib.suppress(store_errors.NotFound):
+        await asyncio.gather(*(store.delete(each.url) for each in results))
