@@ -58,6 +58,9 @@ class Download:
         for store, location in self.copies:
             opened = store.open(location.url, offset, length)
             try:
+                if await store.size(location.url) != self.size:
+                    log.error("image %s: the copy in %s has another size", self.image.id, store.name)
+                    continue
                 blocks = await opened.__aenter__()
             except store_errors.StoreError as error:
                 log.error("image %s: a copy cannot be read: %s", self.image.id, error)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, false, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, or_, select
 
-from imagestore.database.expressions import residual
+from imagestore.database.expressions import not_deleted, residual
 from imagestore.database.schema import image_members, images
 from imagestore.image import Visibility
 from imagestore.query import ImageQuery, Op, Scope
@@ -82,7 +82,7 @@ def condition_of(branch: Branch) -> ColumnElement[bool]:
         case By.OWNER:
             return and_(images.c.owner == bindparam(branch.owner), residual(_one_of(branch)))
     memberships = select(image_members.c.image_id).where(
-        image_members.c.member == bindparam("project"), image_members.c.deleted == false()
+        image_members.c.member == bindparam("project"), not_deleted(image_members)
     )
     if branch.by is By.MEMBER_OF_STATUS:
         memberships = memberships.where(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,16 @@ from imagestore.database.schema import image_properties, image_tags, images
 from imagestore.query import Condition, Op
 
 ConditionShape = tuple[str, Op]
+
+_OPERATORS: Mapping[Op, Callable[[Any, Any], Any]] = {
+    Op.EQ: operator.eq,
+    Op.NEQ: operator.ne,
+    Op.GT: operator.gt,
+    Op.GTE: operator.ge,
+    Op.LT: operator.lt,
+    Op.LTE: operator.le,
+    Op.IN: operators.in_op,
+}
 
 _SECOND = timedelta(seconds=1)
 
@@ -58,23 +69,11 @@ def compare(shape: ConditionShape, number: int) -> ColumnElement[bool]:
     name, op = shape
     column: ColumnElement[Any] = images.c[name]
     value: Any = bindparam(f"c{number}", type_=column.type, expanding=op is Op.IN)
-    match op:
-        case Op.IN:
-            return column.in_(value)
-        case Op.GT:
-            return column > value
-        case Op.GTE:
-            return column >= value
-        case Op.LT:
-            return column < value
-        case Op.LTE:
-            return column <= value
-        case Op.EQ:
-            return column == value
-    if isinstance(column.type, DateTime):
+    if op is Op.NEQ and isinstance(column.type, DateTime):
         end: Any = bindparam(f"c{number}_end", type_=column.type)
-        return (column < value) | (column >= end)
-    return column != value
+        return or_(column.__lt__(value), column.__ge__(end))
+    compared: ColumnElement[bool] = _OPERATORS[op](column, value)
+    return compared
 
 
 def values_of(conditions: Sequence[Condition]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, String, bindparam, select
 
-from imagestore.database.expressions import PREFIX_LENGTH, not_deleted, prefix
+from imagestore.database.expressions import PREFIX_LENGTH, not_deleted, prefix, residual
 from imagestore.database.schema import image_properties, image_tags, images
 from imagestore.query import ImageQuery, Op
 
@@ -30,7 +30,8 @@ _BY_PROPERTY = (
     .where(
         image_properties.c.name == bindparam("name"),
         prefix(image_properties.c.value) == bindparam("beginning", type_=String),
-        image_properties.c.value == bindparam("value"),
+        # Only the rest of the value: SQLite would put it into the term above and lose the index.
+        residual(image_properties.c.value == bindparam("value")),
         not_deleted(image_properties),
     )
     .limit(_LIMIT)

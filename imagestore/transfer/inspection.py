@@ -50,24 +50,34 @@ class Inspection:
             self._gpt_tolerated.add("mbr")
         self._vmdk_types = {name.lower() for name in settings.vmdk_allowed_types}
         self._detector = Detector()
+        self._refusal: Unsupported | None = None
 
     @property
     def hungry(self) -> bool:
-        """Whether more of the stream could change the outcome."""
-        return self._detector.hungry
+        """Whether it wants the next block; always, once the content was refused."""
+        return self._refusal is not None or self._detector.hungry
 
     def feed(self, blocks: Iterable[Buffer]) -> None:
         """Look at the next blocks of the stream."""
         for block in blocks:
-            if not self._detector.hungry:
-                return
-            self._detector.feed(memoryview(block))
-            if not self._detector.examined:
-                continue
-            if not self._detector.hungry:
+            if self._refusal is None and self._detector.hungry:
+                self._detector.feed(memoryview(block))
+                self._refuse_early()
+            if self._refusal is not None:
+                raise self._refusal
+
+    def _refuse_early(self) -> None:
+        """Remember why the content is refused, if that is certain although more is to come."""
+        detector = self._detector
+        if not detector.examined:
+            return
+        try:
+            if not detector.hungry:
                 self._judge()
-            elif self._must_match and self._detector.excludes(self._disk_format):
+            elif self._must_match and detector.excludes(self._disk_format):
                 raise Unsupported(f"The content is not of disk format {self._disk_format}.")
+        except Unsupported as refusal:
+            self._refusal = refusal
 
     def finish(self, size: int) -> int | None:
         """The bytes of the disk inside, or None where that is not known.
@@ -79,7 +89,7 @@ class Inspection:
         if found is None:
             return None
         try:
-            virtual_size = _virtual_size(found, size) if self._disk_format != "raw" else size
+            virtual_size = size if self._disk_format == "raw" else _virtual_size(found, size)
         except Exception as error:
             if self._must_match:
                 raise Unsupported(f"The {self._disk_format} image is damaged.") from error
@@ -135,6 +145,8 @@ def _virtual_size(inspector: FileInspector, size: int) -> int:
     if isinstance(inspector, LUKSInspector):
         # All but the header, which the inspector can only tell if it sees every byte.
         return size - inspector.header_items["payload_offset"] * 512
+    if type(inspector).virtual_size is FileInspector.virtual_size:
+        return size  # the bytes that it saw, by which it means all
     virtual_size = inspector.virtual_size
     if not 0 <= virtual_size <= _MAX_SIZE:
         raise ValueError(f"a disk of {virtual_size} bytes")

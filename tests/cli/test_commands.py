@@ -26,7 +26,7 @@ def run(*args: str, **environ: str) -> subprocess.CompletedProcess[str]:
     ("args", "words"),
     [
         ([], ["serve", "db", "config", "store", "version", "127.0.0.1:9292"]),
-        (["serve", "-h"], ["--workers", "--config-file", "SIGHUP", "[DEFAULT] bind_port"]),
+        (["serve", "-h"], ["--workers", "--config-file", "SIGHUP", "bind_port"]),
         (["db", "--help"], ["upgrade", "check", "version"]),
         (["config", "--help"], ["show", "sample", "check"]),
         (["store", "list", "--help"], ["--config-file", "--data-dir"]),

@@ -96,7 +96,7 @@ class Names:
             return {"length": len(answer.body), "sha256": digest[:16]}
         text = answer.body.decode(errors="replace")
         if media == "text/html":
-            title = re.search(r"<title>\s*(.*?)\s*</title>", text, re.DOTALL)
+            title = re.search(r"<title>\s*(.*?)\s*</title>", text, re.DOTALL | re.IGNORECASE)
             return {"title": title.group(1) if title else None}
         return {"first line": self._text(text.partition("\n")[0].strip())}
 

@@ -27,7 +27,7 @@ def open_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture(scope="module")
 def guarded_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A service that trusts the headers of the proxy before it; tokens are ``user:project:roles``."""
+    """A service that trusts the headers of the proxy before it."""
     directory = tmp_path_factory.mktemp("guarded")
     with (
         serve(directory / "service", flavor="trusted-headers") as served,
@@ -71,7 +71,7 @@ def openstack(open_service: Served) -> Client:
 
 @pytest.fixture(scope="module")
 def glance_as(guarded_url: str) -> Callable[[str], Client]:
-    """``glance`` with the token of ``user:project:roles``."""
+    """``glance`` with one of the proxy's tokens."""
 
     def client(token: str) -> Client:
         return Client(

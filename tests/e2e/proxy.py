@@ -10,9 +10,9 @@ from pathlib import Path
 from tests.services import process
 
 TOKENS = {
-    "alice:red:member,reader": ("alice", "red", "member,reader"),
-    "bob:blue:member,reader": ("bob", "blue", "member,reader"),
-    "root:ops:admin,member,reader": ("root", "ops", "admin,member,reader"),
+    "token-of-alice": ("alice", "red", "member,reader"),
+    "token-of-bob": ("bob", "blue", "member,reader"),
+    "token-of-root": ("root", "ops", "admin,member,reader"),
 }
 
 _CONFIGURATION = """\

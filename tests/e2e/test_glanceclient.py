@@ -20,7 +20,7 @@ def _id(output: str) -> str:
 
 
 def test_share_with_another_project(glance_as: GlanceAs, tmp_path: Path) -> None:
-    alice, bob = glance_as("alice:red:member,reader"), glance_as("bob:blue:member,reader")
+    alice, bob = glance_as("token-of-alice"), glance_as("token-of-bob")
     source = converted(tmp_path, "qcow2")
     image = _id(
         alice(
@@ -46,7 +46,7 @@ def test_share_with_another_project(glance_as: GlanceAs, tmp_path: Path) -> None
 
 
 def test_the_life_of_an_image(glance_as: GlanceAs, tmp_path: Path) -> None:
-    alice = glance_as("alice:red:member,reader")
+    alice = glance_as("token-of-alice")
     source = converted(tmp_path, "vmdk")
     image = _id(
         alice(

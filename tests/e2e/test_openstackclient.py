@@ -61,7 +61,7 @@ def test_the_life_of_an_image(openstack: Client, tmp_path: Path) -> None:
     openstack("image", "set", "--deactivate", image)
     assert openstack.json("image", "show", image)["status"] == "deactivated"
     openstack("image", "set", "--activate", image)
-    openstack("image", "set", "--community", "--hidden", image)
+    openstack("image", "set", "--private", "--hidden", image)
     assert openstack.json("image", "list", "--tag", "rescue") == []
     assert openstack.json("image", "list", "--tag", "rescue", "--hidden")[0]["ID"] == image
 
@@ -72,7 +72,8 @@ def test_the_life_of_an_image(openstack: Client, tmp_path: Path) -> None:
 def test_an_image_from_standard_input(openstack: Client, tmp_path: Path) -> None:
     source = converted(tmp_path, "qcow2")
     created = openstack.json("image", "create", "--disk-format", "qcow2", "piped", stdin=source)
-    assert (created["status"], created["size"]) == ("active", source.stat().st_size)
+    shown = openstack.json("image", "show", created["id"])
+    assert (shown["status"], shown["size"]) == ("active", source.stat().st_size)
 
 
 def test_a_refused_image_says_why_and_leaves_nothing(openstack: Client, tmp_path: Path) -> None:

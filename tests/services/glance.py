@@ -152,7 +152,8 @@ def start(
     names; ``chunk_size`` in bytes is theirs. ``database`` is "sqlite" or an SQLAlchemy
     URL; with SQLite leave it at one process and one thread, since Glance answers 500
     where two writers meet. Callers are told apart by ``X-Auth-Token:
-    user:project:role,role``. ``options`` are added to glance-api.conf. Raises :class:`tests.services.process.StartError`.
+    user:project:role,role``. ``options`` are added to glance-api.conf. Raises
+    :class:`tests.services.process.StartError`.
     """
     directory = directory.resolve()
     etc, log = directory / "etc", directory / "log" / f"{server}.log"

@@ -29,7 +29,7 @@ class State(Enum):
     AHEAD = ("ahead", "the tables are of a newer release than this one.")
     FOREIGN = (
         "foreign",
-        "the tables are of another release of Glance than 33: run its 'glance-manage db sync' first.",
+        "the tables are not those of Glance 33: run its 'glance-manage db sync' first.",
     )
 
     def __init__(self, word: str, advice: str) -> None:

@@ -53,11 +53,10 @@ _EVERYWHERE = (
     _walk("imagestore_images_visibility_created", "visibility"),
     _walk("imagestore_images_owner_created", "owner"),
     Index("imagestore_images_name", images.c.name, images.c.id),
-    Index("imagestore_tags_value", image_tags.c.value, image_tags.c.deleted, image_tags.c.image_id),
+    Index("imagestore_tags_value", image_tags.c.value, image_tags.c.image_id, image_tags.c.deleted),
     Index(
         "imagestore_members_member",
         image_members.c.member,
-        image_members.c.deleted,
         image_members.c.image_id,
     ),
 )

@@ -1,0 +1,240 @@
+"""Where Glance's answer is an accident and imagestore's is stricter or clearer."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.conformance.compare import ANY, Difference
+
+STRICTER: Final = (
+    Difference(
+        ("download/range-suffix-zero", "download/range-negative", "download/zero-bytes-suffix"),
+        "1.status",
+        206,
+        416,
+        "The last zero bytes, and what no grammar knows, are unsatisfiable (RFC 9110, 14.1).",
+    ),
+    Difference(
+        ("changes/pointer-double-slash",),
+        "1.status",
+        200,
+        400,
+        "A pointer with an empty step is malformed; Glance drops the first slashes of any number.",
+    ),
+    Difference(
+        ("changes/pointer-double-slash",),
+        "2.body.name",
+        "new",
+        "old",
+        "A pointer with an empty step is malformed; Glance drops the first slashes of any number.",
+    ),
+    Difference(
+        ("changes/add-property-name-256", "members/add-256", "create/name-nul"),
+        "1.status",
+        ANY,
+        400,
+        "More than the column holds; only SQLite lets it pass.",
+    ),
+    Difference(
+        ("changes/add-property-name-256", "members/add-256"),
+        "2.body.*",
+        ANY,
+        ANY,
+        "More than the column holds; only SQLite lets it pass.",
+    ),
+    Difference(
+        ("protocol/body-on-show-chunked",),
+        "1.status",
+        200,
+        400,
+        "A body is refused whatever way it is sent.",
+    ),
+    Difference(
+        ("upload/store-reserved",),
+        "1.status",
+        204,
+        400,
+        "The staging area is no store to upload to.",
+    ),
+    Difference(
+        ("upload/store-reserved",),
+        "2.body.*",
+        ANY,
+        ANY,
+        "The staging area is no store to upload to.",
+    ),
+    Difference(
+        ("upload/store-reserved",),
+        "3.status",
+        200,
+        204,
+        "The staging area is no store to upload to.",
+    ),
+    Difference(
+        ("upload/size-over-cap",),
+        "1.status",
+        400,
+        413,
+        "A declared size over the limit is refused before a byte is read.",
+    ),
+    Difference(
+        (
+            "upload/size-plus",
+            "upload/size-zero",
+        ),
+        "1.status",
+        204,
+        400,
+        "A declared size is digits, and must be the size; Glance ignores a zero.",
+    ),
+    Difference(
+        (
+            "upload/size-plus",
+            "upload/size-zero",
+        ),
+        "2.body.*",
+        ANY,
+        ANY,
+        "A declared size is digits, and must be the size; Glance ignores a zero.",
+    ),
+    Difference(
+        ("paging/marker-foreign",),
+        "1.status",
+        403,
+        400,
+        "An image that the caller cannot see is no marker; Glance tells that it exists.",
+    ),
+    Difference(
+        ("filters/name-min",),
+        "1.status",
+        200,
+        400,
+        "Only integers have bounds.",
+    ),
+    Difference(
+        ("protocol/path-double-slash",),
+        "1.status",
+        200,
+        404,
+        "An empty step is a path of its own.",
+    ),
+    Difference(
+        ("protocol/brew-images",),
+        "1.status",
+        405,
+        400,
+        "A method that HTTP does not know is refused before any route.",
+    ),
+    Difference(
+        ("protocol/brew-unknown",),
+        "1.status",
+        501,
+        400,
+        "A method that HTTP does not know is refused before any route.",
+    ),
+    Difference(
+        (
+            "protocol/lock-unknown",
+            "protocol/propfind-unknown",
+            "protocol/trace-unknown",
+        ),
+        "1.status",
+        501,
+        404,
+        "A path that does not exist is not found whatever the method.",
+    ),
+    Difference(
+        ("visibility/listed-for-homeless", "visibility/all-listed-for-homeless"),
+        "1.body.images",
+        ANY,
+        ANY,
+        "A caller without a project is a member of nothing; Glance lists what others share.",
+    ),
+)
+
+CLEARER: Final = (
+    Difference(
+        ("create/body-exponent", "create/min-disk-whole-float"),
+        "1.body.min_disk",
+        ANY,
+        ANY,
+        "A whole number is told as an integer, as the schema says.",
+    ),
+    Difference(
+        ("changes/media-upper-case",),
+        "1.status",
+        415,
+        200,
+        "Media types have no case (RFC 9110, 8.3.1).",
+    ),
+    Difference(
+        ("upload/media-octets-upper-case",),
+        "1.status",
+        415,
+        204,
+        "Media types have no case (RFC 9110, 8.3.1).",
+    ),
+    Difference(
+        ("upload/media-octets-upper-case",),
+        "2.body.*",
+        ANY,
+        ANY,
+        "Media types have no case (RFC 9110, 8.3.1).",
+    ),
+    Difference(
+        ("protocol/put-images-malformed", "upload/patch", "upload/post"),
+        "1.status",
+        400,
+        405,
+        "A method that a path does not have is refused whatever the body.",
+    ),
+    Difference(
+        ("tags/name-utf-8", "tags/name-utf-8-3-byte", "tags/name-utf-8-4-byte"),
+        "2.body.tags.0",
+        ANY,
+        ANY,
+        "The path of a tag is read as UTF-8; Glance takes its bytes for Latin-1.",
+    ),
+    Difference(
+        ("tags/name-slash-escaped",),
+        "1.status",
+        404,
+        204,
+        "An escaped slash belongs to the name of the tag.",
+    ),
+    Difference(
+        ("tags/name-slash-escaped",),
+        "2.body.tags",
+        [],
+        ["a/b"],
+        "An escaped slash belongs to the name of the tag.",
+    ),
+    Difference(
+        ("protocol/accept-json-parameter-error",),
+        "1.*",
+        ANY,
+        ANY,
+        "JSON with a parameter is JSON.",
+    ),
+    Difference(
+        ("filters/name-in-escaped-quote",),
+        "1.body.images",
+        [],
+        ANY,
+        "An escaped quote inside quotes stands for the quote.",
+    ),
+    Difference(
+        ("members/add-number",),
+        "1.body.member_id",
+        12,
+        "12",
+        "The id of a member is text, as the schema says and as it is listed.",
+    ),
+    Difference(
+        ("protocol/accept-malformed-error",),
+        "1.*",
+        ANY,
+        ANY,
+        "Whoever asks for no known form is told in plain text.",
+    ),
+)
