@@ -6,7 +6,7 @@ import logging
 
 from aiohttp import web
 
-from imagestore.api import body, errors, health, identify, keys, request_id, versions
+from imagestore.api import body, errors, health, identify, keys, paths, request_id, versions
 from imagestore.api.v2 import info
 from imagestore.api.v2.documents import documents
 from imagestore.api.v2.images import schema_key, view_key
@@ -34,6 +34,7 @@ def build(
         middlewares=[
             request_id.middleware(settings.server.max_request_id_length),
             errors.errors,
+            paths.refuse_undecodable,
             versions.choose,
             identify.middleware(identity),
             versions.route,
@@ -48,7 +49,7 @@ def build(
     app[view_key] = ImageView(settings.images, stores, catalog.images.may_see_locations)
     app[info.schemas_key] = documents(settings.images)
     app.on_response_prepare.extend((request_id.on_prepare, body.on_prepare))
-    app.router.add_get("/healthcheck", health.healthcheck)
+    app.router.add_route("*", "/healthcheck{below:(/.*)?}", health.healthcheck)
     app.router.add_get("/readiness", health.readiness, allow_head=False)
     app.add_routes(routes())
     return app

@@ -153,6 +153,9 @@ def _headers_of(error: ImagestoreError) -> dict[str, str]:
 
 
 def _title(status: int) -> str:
+    if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        # The peer's spelling.
+        return "Request Range Not Satisfiable"
     try:
         return HTTPStatus(status).phrase
     except ValueError:

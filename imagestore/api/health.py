@@ -16,6 +16,11 @@ _READY_WITHIN = 5.0
 """Seconds that the database and the default store are given to answer."""
 
 
+def is_health(path: str) -> bool:
+    """Whether the path is one of this module's: outside all versions, for anyone."""
+    return path in ("/healthcheck", "/readiness") or path.startswith("/healthcheck/")
+
+
 async def healthcheck(request: web.Request) -> web.Response:
     """Whether this process takes requests: 200 ``OK``, or 503 where an operator says so."""
     switch = request.app[keys.settings].server.healthcheck_disable_file
@@ -50,7 +55,7 @@ def _answer(request: web.Request, status: int, word: str) -> web.Response:
         return json_reply({"detailed": False, "reasons": [word]}, status)
     if "text/html" in accept:
         page = (
-            "<!doctype html><html><head><title>Healthcheck</title></head>"
+            "<!doctype html><html><head><title>Healthcheck Status</title></head>"
             f"<body><h1>{word}</h1></body></html>"
         )
         return web.Response(text=page, status=status, content_type="text/html")

@@ -7,16 +7,14 @@ from aiohttp.typedefs import Handler, Middleware
 
 from imagestore.access_log import project_id
 from imagestore.api import keys
+from imagestore.api.health import is_health
 from imagestore.identity.sources import IdentitySource
-
-WITHOUT_IDENTITY = frozenset({"/healthcheck", "/readiness"})
-"""Paths that are answered to anyone."""
 
 
 def middleware(identity: IdentitySource) -> Middleware:
     @web.middleware
     async def identify(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path not in WITHOUT_IDENTITY:
+        if not is_health(request.path):
             caller = await identity.identify(request.headers)
             request[keys.caller] = caller
             request[project_id] = caller.project_id or "-"

@@ -18,7 +18,7 @@ PREFIX = "req-"
 key = web.RequestKey("request_id", str)
 """Where a request holds its id."""
 
-_PRINTABLE = re.compile(r"[!-~]+")
+_PRINTABLE = re.compile(r"[ -~]+")
 
 
 def middleware(max_length: int) -> Middleware:
@@ -73,5 +73,5 @@ def choose(given: str, max_length: int) -> str:
     if 0 < max_length < len(given):
         raise Invalid(f"{HEADER} is too long; it may have {max_length} characters.")
     if not _PRINTABLE.fullmatch(given):
-        raise Invalid(f"{HEADER} may only have printable ASCII characters without spaces.")
+        raise Invalid(f"{HEADER} may only have printable ASCII characters.")
     return given if given.startswith(PREFIX) else PREFIX + given

@@ -13,12 +13,11 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from imagestore.api import keys
+from imagestore.api.health import is_health
 from imagestore.api.reply import json_reply
 
 MEDIA_TYPE = "application/vnd.openstack.images-"
 """``Accept`` with this prefix and a version selects that version for a path without one."""
-
-_UNVERSIONED = frozenset({"/healthcheck", "/readiness"})
 
 _ALWAYS = ("2.17", "2.15", "2.9", "2.7", "2.6", "2.5", "2.4", "2.3", "2.2", "2.1", "2.0")
 _MULTI_STORE = ("2.13", "2.12", "2.11", "2.10", "2.8")
@@ -63,9 +62,11 @@ def rewrite(path: str, accept: str, *, multi_store: bool, cache: bool) -> str | 
 @web.middleware
 async def choose(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answers requests for the list of versions, and those that name none that there is."""
-    if request.path in _UNVERSIONED:
+    if is_health(request.path):
         return await handler(request)
     path = _path_meant(request)
+    if path == "/v2":
+        raise web.HTTPFound(base_url(request) + "/v2/")
     if path is not None and path != "/versions":
         return await handler(request)
     status = 300 if path is None else 200
@@ -78,7 +79,7 @@ async def choose(request: web.Request, handler: Handler) -> web.StreamResponse:
 @web.middleware
 async def route(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Hands a request that names its version in another way to the handler under ``/v2``."""
-    path = None if request.path in _UNVERSIONED else _path_meant(request)
+    path = None if is_health(request.path) else _path_meant(request)
     if path is None or path == request.rel_url.raw_path:
         return await handler(request)
     url = request.rel_url.with_path(path, encoded=True, keep_query=True)

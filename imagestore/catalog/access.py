@@ -29,7 +29,12 @@ def require_writer(caller: Caller) -> None:
 
 
 class Access:
-    """Finds images as one caller sees them, and asks the policy."""
+    """Finds images as one caller sees them, and asks the policy.
+
+    What a caller sees is decided first by ownership, visibility and membership; the
+    policy rule ``get_image`` then tells a refusal from an image that is not there.
+    An operation that is allowed does not need it.
+    """
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
@@ -37,25 +42,26 @@ class Access:
     def find(self, conn: Connection, caller: Caller, image_id: str) -> ImageRow:
         """The image with its membership of the caller's project; else :class:`NotFound`."""
         row = images.get(conn, image_id, project_id=caller.project_id)
-        if row is None or not self._visible(caller, row):
+        if row is None or not can_see(
+            row.image,
+            caller.project_id,
+            is_admin=caller.is_admin,
+            is_member=row.membership is not None,
+        ):
             raise not_found(image_id)
         return row
 
     def require(self, rule: str, caller: Caller, row: ImageRow) -> None:
         """Raise unless the policy allows ``rule`` on the image."""
-        if not self.policy.allows(rule, caller, _target(caller, row)):
-            raise Forbidden(f"The policy does not allow {rule} on image {row.image.id}.")
+        target = _target(caller, row)
+        if self.policy.allows(rule, caller, target):
+            return
+        if rule == "get_image" or not self.policy.allows("get_image", caller, target):
+            raise not_found(row.image.id)
+        raise Forbidden(f"The policy does not allow {rule} on image {row.image.id}.")
 
     def allows(self, rule: str, caller: Caller, image: Image) -> bool:
         return self.policy.allows(rule, caller, image_target(image))
-
-    def _visible(self, caller: Caller, row: ImageRow) -> bool:
-        return can_see(
-            row.image,
-            caller.project_id,
-            is_admin=caller.is_admin,
-            is_member=row.membership is not None,
-        ) and self.policy.allows("get_image", caller, _target(caller, row))
 
 
 def _target(caller: Caller, row: ImageRow) -> dict[str, Any]:

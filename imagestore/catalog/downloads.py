@@ -59,7 +59,9 @@ class Download:
             opened = store.open(location.url, offset, length)
             try:
                 if await store.size(location.url) != self.size:
-                    log.error("image %s: the copy in %s has another size", self.image.id, store.name)
+                    log.error(
+                        "image %s: the copy in %s has another size", self.image.id, store.name
+                    )
                     continue
                 blocks = await opened.__aenter__()
             except store_errors.StoreError as error:

@@ -54,6 +54,7 @@ class Images:
 
     async def show(self, caller: Caller, image_id: str) -> Image:
         row = await self._database.read(self._access.find, caller, image_id)
+        self._access.require("get_image", caller, row)
         return row.image
 
     async def page(self, caller: Caller, query: ImageQuery) -> list[Image]:

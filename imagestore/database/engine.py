@@ -57,7 +57,7 @@ class Database:
             raise ConfigurationError(f"[database] connection: {state.advice}")
 
     async def connect(self) -> None:
-        """Connect, whatever the database holds. Tries ``max_retries`` times, for ever if negative."""
+        """Connect, whatever it holds. Tries ``max_retries`` times, for ever if negative."""
         attempt = 0
         while True:
             try:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, DateTime, bindparam, select
+from sqlalchemy import ColumnElement, DateTime, bindparam, or_, select
+from sqlalchemy.sql import operators
 
 from imagestore.database.expressions import not_deleted
 from imagestore.database.schema import image_properties, image_tags, images

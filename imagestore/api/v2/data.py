@@ -22,9 +22,9 @@ async def expect_continue(request: web.Request) -> None:
 
 
 async def upload(request: web.Request) -> web.Response:
-    if request.content_type != "application/octet-stream" or (
-        "Content-Type" not in request.headers
-    ):
+    # aiohttp takes a missing or malformed type for this one.
+    content_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if content_type != "application/octet-stream":
         raise Unsupported("The data of an image is sent as application/octet-stream.")
     app = request.app
     patience = app[keys.settings].server.progress_timeout

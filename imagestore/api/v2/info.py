@@ -56,6 +56,7 @@ async def stores(request: web.Request) -> web.Response:
 
 
 async def schema(request: web.Request) -> web.Response:
+    refuse_body(request)
     try:
         document = request.app[schemas_key][request.match_info["name"]]
     except KeyError:

@@ -9,6 +9,7 @@ from aiohttp import web
 from imagestore.api import keys
 from imagestore.api.body import read_json, refuse_body
 from imagestore.api.reply import json_reply, no_content
+from imagestore.api.v2.schemas import storable
 from imagestore.api.v2.views import show_member
 from imagestore.catalog.members import Members
 from imagestore.errors import Invalid
@@ -30,11 +31,14 @@ async def index(request: web.Request) -> web.Response:
 
 
 async def add(request: web.Request) -> web.Response:
-    member_id = _field(await read_json(request), "member")
-    if not member_id:
-        raise Invalid("Member can't be empty.")
+    given = _field(await read_json(request), "member")
+    # A number is the id of a project, too: some identity services have no others.
+    if not given or isinstance(given, bool) or not isinstance(given, str | int):
+        raise Invalid("member is the id of a project, a string that is not empty.")
     member = await _members(request).add(
-        request[keys.caller], request.match_info["image_id"], str(member_id)
+        request[keys.caller],
+        request.match_info["image_id"],
+        storable(str(given), "The id of a member"),
     )
     return json_reply(show_member(member))
 

@@ -145,10 +145,10 @@ def _read_only(name: str) -> Forbidden:
 def _property_name(name: str) -> str:
     if len(name) > MAX_NAME:
         raise Invalid(f"The name of a property has at most {MAX_NAME} characters.")
-    return _storable(name, "The name of a property")
+    return storable(name, "The name of a property")
 
 
-def _storable(text: str, what: str) -> str:
+def storable(text: str, what: str) -> str:
     """``text``, if every supported database can keep it.
 
     MySQL's three-byte UTF-8 ends with the Basic Multilingual Plane, and PostgreSQL
@@ -168,7 +168,7 @@ def _storable(text: str, what: str) -> str:
 def _string(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise Invalid(f"The value of {_shown(name)} must be a string.")
-    return _storable(value, f"The value of {_shown(name)}")
+    return storable(value, f"The value of {_shown(name)}")
 
 
 _ANY_STRING: _Check = _string
@@ -210,7 +210,7 @@ def _tags(name: str, value: Any) -> tuple[str, ...]:
     for tag in value:
         if len(tag) > MAX_NAME:
             raise Invalid(f"A tag has at most {MAX_NAME} characters.")
-        _storable(tag, "A tag")
+        storable(tag, "A tag")
     return tuple(dict.fromkeys(value))
 
 
@@ -244,7 +244,7 @@ def _by_schema(rule: Document, settings: Images) -> _Check:
     def conform(name: str, value: Any) -> Any:
         if (fault := best_match(validator.iter_errors(value))) is not None:
             raise Invalid(f"The value of {_shown(name)} does not fit its schema: {fault.message}")
-        return _storable(value, f"The value of {_shown(name)}") if isinstance(value, str) else value
+        return storable(value, f"The value of {_shown(name)}") if isinstance(value, str) else value
 
     return conform
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
 from imagestore.config.settings import Images as ImageSettings
 from imagestore.identity.caller import Caller
-from imagestore.image import HIDDEN_PROPERTIES, Image, Member
+from imagestore.image import HIDDEN_PROPERTIES, Image, ImageStatus, Location, Member
 from imagestore.stores import Stores
 
 MaySeeLocations = Callable[[Caller, Image], bool]
@@ -60,26 +60,28 @@ class ImageView:
             "file": path + "/file",
             "schema": "/v2/schemas/image",
         }
+        # Where the data of a deactivated image lies is for administrators, like the data.
+        off = image.status is ImageStatus.DEACTIVATED and not caller.is_admin
+        locations = () if off else image.locations
         if self._direct_url or self._locations:
-            view |= self._where(image, caller)
-        if self._stores.multiple and image.locations:
-            copies = self._stores.ordered(image.locations)
+            view |= self._where(image, locations, caller)
+        if self._stores.multiple and locations:
+            copies = self._stores.ordered(locations)
             view["stores"] = ",".join(store.name for store, _ in copies)
         return view
 
-    def _where(self, image: Image, caller: Caller) -> dict[str, Any]:
+    def _where(self, image: Image, locations: Sequence[Location], caller: Caller) -> dict[str, Any]:
         """Backend URLs, for those who may see them."""
         told: dict[str, Any] = {"locations": []} if self._locations else {}
-        if not image.locations or not self._may_see_locations(caller, image):
+        if not locations or not self._may_see_locations(caller, image):
             return told
         if self._locations:
             told["locations"] = [
-                {"url": location.url, "metadata": dict(location.metadata)}
-                for location in image.locations
+                {"url": location.url, "metadata": dict(location.metadata)} for location in locations
             ]
         if self._direct_url:
-            copies = self._stores.ordered(image.locations)
-            best = copies[0][1] if copies else image.locations[0]
+            copies = self._stores.ordered(locations)
+            best = copies[0][1] if copies else locations[0]
             told["direct_url"] = best.url
         return told
 
