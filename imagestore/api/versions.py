@@ -65,8 +65,6 @@ async def choose(request: web.Request, handler: Handler) -> web.StreamResponse:
     if is_health(request.path):
         return await handler(request)
     path = _path_meant(request)
-    if path == "/v2":
-        raise web.HTTPFound(base_url(request) + "/v2/")
     if path is not None and path != "/versions":
         return await handler(request)
     status = 300 if path is None else 200
@@ -80,6 +78,8 @@ async def choose(request: web.Request, handler: Handler) -> web.StreamResponse:
 async def route(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Hands a request that names its version in another way to the handler under ``/v2``."""
     path = None if is_health(request.path) else _path_meant(request)
+    if path == "/v2":
+        return web.Response(status=302, headers={"Location": base_url(request) + "/v2/"})
     if path is None or path == request.rel_url.raw_path:
         return await handler(request)
     url = request.rel_url.with_path(path, encoded=True, keep_query=True)

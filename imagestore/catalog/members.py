@@ -52,6 +52,7 @@ class Members:
 
     def _shared(self, conn: Connection, caller: Caller, image_id: str) -> ImageRow:
         row = self._access.find(conn, caller, image_id)
+        self._access.require("get_image", caller, row)
         if row.image.visibility is not Visibility.SHARED:
             raise Forbidden("Only shared images have members.")
         return row

@@ -82,7 +82,7 @@ def load_children(
         parameters["member"] = member
     tags: dict[str, list[tuple[int, str]]] = {}
     locations: dict[str, list[Location]] = {}
-    rows = conn.execute(_children(member is not None), parameters)
+    rows = conn.execute(_children(member is not None), parameters).all()
     for kind, image_id, id_, first, second, third in rows:
         if kind == _PROPERTY:
             by_id[image_id].properties[first] = second

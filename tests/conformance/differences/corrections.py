@@ -150,13 +150,6 @@ SERVER_ERRORS: Final = (
         "Bad input is told as such.",
     ),
     Difference(
-        ("members/add-list", "members/add-object"),
-        "2.status",
-        500,
-        200,
-        "A bad member is refused and leaves nothing behind.",
-    ),
-    Difference(
         ("filters/size-min-huge",),
         "1.status",
         500,
@@ -192,8 +185,8 @@ SERVER_ERRORS: Final = (
         ("protocol/path-id-latin-1",),
         "1.status",
         500,
-        404,
-        "An id that is no text is no id.",
+        400,
+        "A path that is no text is told as such.",
     ),
 )
 
