@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -34,6 +35,20 @@ class ProcessTree:
             pid = found.pop()
             yield pid
             found.extend(_children(pid))
+
+
+class Strangers:
+    """How much of the machine others took since this was made, next to our own processes."""
+
+    def __init__(self) -> None:
+        self._own = ProcessTree(os.getpid())
+        self._since = time.monotonic()
+        self._before = _busy() - self._own.cpu()
+
+    def cores(self) -> float:
+        """Cores that others were busy with on average. Work of the kernel's threads counts."""
+        others = _busy() - self._own.cpu() - self._before
+        return max(0.0, others / (time.monotonic() - self._since))
 
 
 class MemoryWatch:
@@ -71,6 +86,12 @@ class MemoryWatch:
     def _watch(self) -> None:
         while not self._ended.wait(self._interval):
             self.peak = max(self.peak, self._tree.rss())
+
+
+def _busy() -> float:
+    """Seconds of CPU that all processes of the machine have used, without interrupts."""
+    user, nice, system = map(int, Path("/proc/stat").read_text().split(maxsplit=4)[1:4])
+    return (user + nice + system) / _TICKS
 
 
 def _children(pid: int) -> list[int]:

@@ -19,6 +19,7 @@ from benchmarks.measures.limits import Digests, Disk
 from benchmarks.measures.listing import Listing
 from benchmarks.measures.memory import LargeUpload, Resident, SlowDownloads
 from benchmarks.measures.transfer import ChunkedUpload, Download, Range, Upload
+from benchmarks.processes import Strangers
 from benchmarks.results import Results, facts_of_machine
 from tests.services import mariadb
 
@@ -69,6 +70,7 @@ def run(places: Places, scale: Scale, selection: Selection, report: Report) -> R
     results = Results(facts=facts_of_machine())
     results.facts |= {"rounds": scale.rounds, "imagestore": metadata.version("imagestore")}
     bench = Bench(scale, places.images)
+    strangers = Strangers()
     with ExitStack() as running:
         contenders = _start(places, selection, results, report, running)
         for round_ in range(scale.rounds):
@@ -84,6 +86,7 @@ def run(places: Places, scale: Scale, selection: Selection, report: Report) -> R
                         settle()
                         found = measure.run(bench, contender)
                         _take(found, contender.name, measure.name, results)
+        results.facts["others_busy"] = round(strangers.cores(), 2)
     return results
 
 

@@ -60,7 +60,7 @@ class Contender(ABC):
 
         Raises :class:`BenchmarkError` unless it succeeded.
         """
-        connection = http.client.HTTPConnection(HOST, self.port, timeout=120)
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=120, blocksize=1 << 20)
         headers = dict(self.headers)
         data: bytes | Path | None = None
         if body is not None:
@@ -90,7 +90,7 @@ class Contender(ABC):
             resident = self.server.rss()
             for _ in range(20):
                 self.call("GET", self.first_page)
-            time.sleep(0.5)
+            time.sleep(0.3)
 
     def fetch(self, path: str) -> Any:
         """The JSON document at ``path``."""

@@ -59,10 +59,10 @@ QUICK = Scale(
     one_stream=GIB // 4,
     four_streams=GIB // 8,
     download_repeats=8,
-    seconds=1.0,
+    seconds=0.8,
     latency_seconds=2.5,
     slow_clients=500,
-    slow_seconds=4,
+    slow_seconds=3,
     memory_upload=GIB // 4,
     thorough=False,
 )

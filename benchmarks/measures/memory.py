@@ -43,7 +43,7 @@ class SlowDownloads(Measure):
     def run(self, bench: Bench, contender: Contender) -> Iterator[tuple[str, Figures]]:
         scale = bench.scale
         path = bench.stored(contender, scale.one_stream)
-        lead = 2.0  # all are connected by then
+        lead = 1.5  # all are connected by then
         downloads = Generator(
             "slow",
             {
@@ -63,7 +63,7 @@ class SlowDownloads(Measure):
                 "rate": VERSIONS_RATE,
                 "delay": lead,
                 "seconds": scale.slow_seconds,
-                "grace": 2.0,
+                "grace": 1.0,
             },
         )
         with MemoryWatch(contender.server) as memory:

@@ -18,6 +18,8 @@ LIMITS = (
     ("nginx PUT, 4 streams, no digest", "upload-4", "nginx"),
     ("write and fsync to this disk", "disk", "machine"),
 )
+QUIET = 0.2
+"""Cores that others may take on average; the kernel's own threads (writing back) are in it."""
 
 
 def show(results: Results, console: Console) -> None:
@@ -39,6 +41,12 @@ def show(results: Results, console: Console) -> None:
         table.add_row(*_cells(row, results))
     _add_limits(table, results)
     console.print(table)
+    others = results.facts.get("others_busy", 0.0)
+    if others > QUIET:
+        console.print(
+            f"[yellow]The machine was not quiet: other processes took {others} of a core.[/] "
+            "Measure again before you quote this."
+        )
     for note in (*NOTES, *results.notes):
         console.print(f"• {note}", style="dim", highlight=False)
     missed = [row for row in ROWS if any(held is False for held in verdicts(row, results))]

@@ -9,11 +9,9 @@ one wait for the disk that makes it durable.
 from __future__ import annotations
 
 import asyncio
-import logging
 import queue
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,11 +19,10 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine
 
 from imagestore.database import sqlite
 from imagestore.database.runner import Operation, T
-
-log = logging.getLogger(__name__)
+from imagestore.database.turns import Turns
 
 READERS = 2
-"""Threads that read. Reads use the processor, so more would only take turns."""
+"""Threads that read. Reads use the processor, so more of them would only take turns."""
 BATCH = 64
 """The most operations that share a commit."""
 
@@ -36,54 +33,60 @@ class EmbeddedRunner:
     def __init__(self, url: URL) -> None:
         self._engine = create_engine(
             url,
+            # Each thread keeps its connection.
             poolclass=NullPool,
             connect_args={"check_same_thread": False, "cached_statements": 512},
         )
         sqlite.set_up(self._engine)
-        self._readers: ThreadPoolExecutor | None = None
-        self._local = threading.local()
-        self._writer: _Writer | None = None
+        self._turns = Turns(f"{url.database}-turn", sqlite.BUSY_TIMEOUT)
+        self._reads: _Jobs | None = None
+        self._writes: _Jobs | None = None
+        self._threads: list[threading.Thread] = []
 
     async def start(self) -> None:
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="database-reader")
-        self._writer = _Writer(self._engine)
-        await self.read(_nothing)
+        assert not self._threads, "the database is open"
+        # Finds out here, and not in a thread, whether the file can be opened.
+        await asyncio.to_thread(self._try_to_connect)
+        self._reads = reads = _Jobs()
+        self._writes = writes = _Jobs()
+        self._threads = [_Reader(self._engine, reads) for _ in range(READERS)]
+        self._threads.append(_Writer(self._engine, writes, self._turns))
+        for thread in self._threads:
+            thread.start()
 
     async def stop(self) -> None:
-        if self._writer is not None:
-            writer, self._writer = self._writer, None
-            await asyncio.to_thread(writer.stop)
-        if self._readers is not None:
-            readers, self._readers = self._readers, None
-            await asyncio.to_thread(readers.shutdown)
-        self._local = threading.local()
-        self._engine.dispose()
+        """What was submitted is carried out, then the threads end."""
+        threads, self._threads = self._threads, []
+        for jobs in (self._reads, self._writes):
+            if jobs is not None:
+                jobs.end(len(threads))
+        self._reads = self._writes = None
+        for thread in threads:
+            await asyncio.to_thread(thread.join)
 
     async def read(self, operation: Operation[T]) -> T:
-        assert self._readers is not None, "the database is not open"
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, self._read, operation)
+        assert self._reads is not None, "the database is not open"
+        return await self._reads.submit(operation)
 
     async def write(self, operation: Operation[T]) -> T:
-        assert self._writer is not None, "the database is not open"
-        return await self._writer.submit(operation)
+        assert self._writes is not None, "the database is not open"
+        return await self._writes.submit(operation)
 
-    def _read(self, operation: Operation[T]) -> T:
-        conn: Connection | None = getattr(self._local, "connection", None)
-        if conn is None or conn.closed:
-            conn = self._local.connection = self._engine.connect()
-        with conn.begin():
-            return operation(conn)
+    def _try_to_connect(self) -> None:
+        self._engine.connect().close()
 
 
-@dataclass(slots=True)
-class _Write:
+@dataclass(slots=True, eq=False)
+class _Job:
+    """An operation and what came of it, on its way to a thread and back."""
+
     operation: Operation[Any]
     future: asyncio.Future[Any]
     result: Any = None
-    error: BaseException | None = None
+    error: Exception | None = None
 
     def resolve(self) -> None:
+        """Runs on the event loop."""
         if self.future.done():
             return  # the caller went away
         if self.error is not None:
@@ -92,86 +95,118 @@ class _Write:
             self.future.set_result(self.result)
 
 
-class _Writer:
-    """The one thread that writes."""
+class _Jobs:
+    """A queue from the event loop to threads, and the way back."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._queue: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
+    def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._thread = threading.Thread(target=self._run, name="database-writer", daemon=True)
-        self._thread.start()
+        self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
 
     def submit(self, operation: Operation[T]) -> asyncio.Future[T]:
         future: asyncio.Future[T] = self._loop.create_future()
-        self._queue.put(_Write(operation, future))
+        self._queue.put(_Job(operation, future))
         return future
 
-    def stop(self) -> None:
-        """Finish what has been submitted and end the thread. Blocks."""
-        self._queue.put(None)
-        self._thread.join()
+    def end(self, threads: int) -> None:
+        """Have as many threads end as there are, after what was submitted before."""
+        for _ in range(threads):
+            self._queue.put(None)
 
-    def _run(self) -> None:
-        conn: Connection | None = None
-        ended = False
-        while not ended:
-            batch, ended = self._next_batch()
-            if not batch:
-                continue
-            try:
-                if conn is None or conn.closed:
-                    conn = self._engine.connect()
-                    sqlite.for_writing(conn)
-                _run_together(conn, batch)
-            except BaseException as error:
-                for write in batch:
-                    write.error = error
-            self._tell(batch)
-        if conn is not None:
-            conn.close()
+    def take(self) -> _Job | None:
+        """Wait for the next job; None: the thread is to end."""
+        while (job := self._queue.get()) is not None:
+            if not job.future.cancelled():
+                return job
+        return None
 
-    def _next_batch(self) -> tuple[list[_Write], bool]:
-        """Wait for one operation and take along what else is there; whether it was the end."""
-        batch: list[_Write] = []
-        item = self._queue.get()
-        while item is not None:
-            if not item.future.cancelled():
-                batch.append(item)
-            if len(batch) == BATCH:
-                return batch, False
+    def take_more(self, limit: int) -> Iterable[_Job]:
+        """Jobs that are there already, at most ``limit``."""
+        for _ in range(limit):
             try:
-                item = self._queue.get_nowait()
+                job = self._queue.get_nowait()
             except queue.Empty:
-                return batch, False
-        return batch, True
+                return
+            if job is None:
+                self._queue.put(None)
+                return
+            if not job.future.cancelled():
+                yield job
 
-    def _tell(self, batch: list[_Write]) -> None:
+    def give_back(self, jobs: list[_Job]) -> None:
+        """Tell the callers what came of their jobs."""
+
         def resolve() -> None:
-            for write in batch:
-                write.resolve()
+            for job in jobs:
+                job.resolve()
 
         self._loop.call_soon_threadsafe(resolve)
 
 
-def _run_together(conn: Connection, batch: list[_Write]) -> None:
-    """Run all in one transaction, each undone alone if it fails. Raises if none took effect."""
-    with conn.begin():
-        for write in batch:
-            _run_one(conn, write)
+class _Worker(threading.Thread):
+    """A thread with a connection that it opens when needed, and anew when it was lost."""
+
+    def __init__(self, engine: Engine, jobs: _Jobs, name: str) -> None:
+        super().__init__(name=name, daemon=True)
+        self._engine = engine
+        self._jobs = jobs
+        self._conn: Connection | None = None
+
+    def run(self) -> None:
+        while (job := self._jobs.take()) is not None:
+            batch = [job]
+            try:
+                self._carry_out(batch)
+            except Exception as error:
+                for one in batch:
+                    one.error = error
+            self._jobs.give_back(batch)
+        if self._conn is not None:
+            self._conn.close()
+
+    def _carry_out(self, batch: list[_Job]) -> None:
+        """Run what is in the batch. Raises if nothing of it took effect."""
+        raise NotImplementedError
+
+    def _connection(self) -> Connection:
+        if self._conn is None or self._conn.closed:
+            self._conn = self._engine.connect()
+        return self._conn
 
 
-def _run_one(conn: Connection, write: _Write) -> None:
-    # Straight to the driver: the library's own savepoints cost more than most operations.
-    execute: Callable[[str], object] = conn.connection.driver_connection.execute  # type: ignore[union-attr]
-    execute("SAVEPOINT operation")
-    try:
-        write.result = write.operation(conn)
-    except Exception as error:
-        write.error = error
-        execute("ROLLBACK TO operation")
-    execute("RELEASE operation")
+class _Reader(_Worker):
+    def __init__(self, engine: Engine, jobs: _Jobs) -> None:
+        super().__init__(engine, jobs, "database-reader")
+
+    def _carry_out(self, batch: list[_Job]) -> None:
+        conn = self._connection()
+        with conn.begin():
+            for job in batch:
+                job.result = job.operation(conn)
 
 
-def _nothing(conn: Connection) -> None:
-    """An operation that does nothing but connect."""
+class _Writer(_Worker):
+    def __init__(self, engine: Engine, jobs: _Jobs, turns: Turns) -> None:
+        super().__init__(engine, jobs, "database-writer")
+        self._turns = turns
+
+    def _carry_out(self, batch: list[_Job]) -> None:
+        """Run together what has queued up; each is undone alone if it fails."""
+        conn = self._connection()
+        sqlite.for_writing(conn)
+        with self._turns.mine(), conn.begin():
+            # Asked only now: another process may have kept this one waiting.
+            batch.extend(self._jobs.take_more(BATCH - len(batch)))
+            for job in batch:
+                self._carry_out_one(conn, job)
+
+    def _carry_out_one(self, conn: Connection, job: _Job) -> None:
+        # Straight to the driver: the library's own savepoints cost more than most operations.
+        driver = conn.connection.driver_connection
+        assert driver is not None
+        driver.execute("SAVEPOINT operation")
+        try:
+            job.result = job.operation(conn)
+        except Exception as error:
+            job.error = error
+            driver.execute("ROLLBACK TO operation")
+        driver.execute("RELEASE operation")
