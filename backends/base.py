@@ -152,8 +152,9 @@ def option(
 class Driver:
     """What a driver package offers through the entry-point group ``imagestore.drivers``.
 
-    ``name`` is the type in ``enabled_backends = id:type``. ``settings`` is a frozen dataclass whose fields carry :func:`option`
-    metadata; ``create(id, settings)`` builds a store of that id and does no I/O.
+    ``name`` is the type in ``enabled_backends = id:type``. ``settings`` is a frozen
+    dataclass whose fields carry :func:`option` metadata; ``create(id, settings)`` builds a
+    store of that id and does no I/O.
     ``schemes`` are the URL schemes of its locations.
     """
 

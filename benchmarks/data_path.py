@@ -100,10 +100,13 @@ class Bench:
         stored = await self.file.add(f"bench-{self.made}", self.source(), self.size)
         await self.file.delete(stored.url)
 
+    async def everything(self) -> None:
+        await self.receiving(self.file)
+
     async def four(self) -> None:
         async with asyncio.TaskGroup() as group:
             for _ in range(4):
-                group.create_task(self.receiving(self.file))
+                group.create_task(self.everything())
 
 
 async def latency(work: Awaitable[None]) -> list[float]:
@@ -135,14 +138,15 @@ async def main() -> None:
         ("source + file store", 1, bench.writing),
         ("source + digests", 1, bench.digests),
         ("source + digests + inspection", 1, lambda: bench.receiving(bench.nowhere)),
-        ("source + all + file store", 1, lambda: bench.receiving(bench.file)),
+        ("source + all + file store", 1, bench.everything),
         ("the same, 4 at once", 4, bench.four),
     ]
+    whole = (bench.everything, bench.four)
     gib = bench.size / (1 << 30)
     least = 0.0
     print(f"{'':32}{'MiB/s':>8}{'CPU-s/GiB':>11}{'over digests':>14}{'loop late p99/max, ms':>24}")
     try:
-        await bench.receiving(bench.file)  # to have threads and memory in place
+        await bench.everything()  # to have threads and memory in place
         for name, streams, part in parts:
             cpu, clock = time.process_time(), time.perf_counter()
             late = await latency(part())
@@ -150,7 +154,7 @@ async def main() -> None:
             cpu /= gib * streams
             if name.startswith("both"):
                 least = cpu
-            over = f"{cpu - least:14.2f}" if least and streams and "all" in name or streams > 1 else ""
+            over = f"{cpu - least:14.2f}" if part in whole else ""
             p99 = late[int(len(late) * 0.99)] * 1e3
             print(
                 f"{name:32}{bench.size / MIB * streams / clock:8.0f}{cpu:11.2f}{over:14}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from abc import ABC, abstractmethod
 from collections import deque
 from typing import Any, Self
@@ -22,6 +23,8 @@ _READY_BLOCKS = 4
 """Full blocks that may wait to be fetched before the socket is left to fill up."""
 
 
+_LOW_WATER = 256 << 10
+"""Bytes that the kernel gathers from a client that has filled a block: fewer, larger reads."""
 LINGER = 10.0
 """Seconds for which the rest of a refused body is read, so that the client gets the answer."""
 
@@ -180,6 +183,7 @@ class SocketBody(Body, asyncio.BufferedProtocol):
         self._filled = 0
         self._ready: deque[Buffer] = deque()
         self._news = asyncio.Event()
+        self._low_water = 1
         self._begun = self._paused = self._gone = False
 
     async def __anext__(self) -> Buffer:
@@ -214,10 +218,15 @@ class SocketBody(Body, asyncio.BufferedProtocol):
         self._begun = True
         self._request[_taken_over] = True
         _let_in(self._request)
-        # What the parser had already taken from the socket.
-        if head := self._request.content.read_nowait():
-            self._remaining -= len(head)
-            self._ready.append(head)
+        # What the parser had already taken from the socket begins the first block, so that
+        # all blocks but the last are whole: stores write those without copying them.
+        head = memoryview(self._request.content.read_nowait())
+        while head:
+            free = self.get_buffer(-1)
+            taken = min(len(free), len(head))
+            free[:taken] = head[:taken]
+            head = head[taken:]
+            self.buffer_updated(taken)
         self._transport.set_protocol(self)
         self._resume()
 
@@ -233,8 +242,18 @@ class SocketBody(Body, asyncio.BufferedProtocol):
             async with asyncio.timeout(self._patience):
                 await self._news.wait()
         except TimeoutError:
-            if self._remaining == before:
+            if self._low_water > 1:
+                # Less than that may be lying in the socket, of a client that became slow.
+                self._wake_at(1)
+            elif self._remaining == before:
                 raise _too_slow() from None
+
+    def _wake_at(self, count: int) -> None:
+        """Have the kernel tell of received data when there are ``count`` bytes of it."""
+        if count != self._low_water and not self._gone:
+            self._low_water = count
+            connection = self._transport.get_extra_info("socket")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
 
     # Called by the transport.
 
@@ -248,11 +267,15 @@ class SocketBody(Body, asyncio.BufferedProtocol):
         assert self._block is not None
         self._filled += nbytes
         self._remaining -= nbytes
+        if self._remaining < _LOW_WATER:
+            self._wake_at(1)
         if self._filled < len(self._block) and self._remaining:
             return
         self._ready.append(self._block[: self._filled].toreadonly())
         self._block = None
         self._news.set()
+        if self._remaining >= _LOW_WATER:
+            self._wake_at(_LOW_WATER)
         if not self._remaining or len(self._ready) >= _READY_BLOCKS:
             self._paused = True
             self._transport.pause_reading()

@@ -8,6 +8,7 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 
 from imagestore.backends import errors as store_errors
@@ -42,7 +43,7 @@ class Download:
             if path is None:
                 continue
             try:
-                file = await asyncio.to_thread(open, path, "rb", 0)
+                file = await asyncio.to_thread(_open, path)
             except OSError as error:
                 log.error("image %s: a copy cannot be read: %s", self.image.id, error)
                 continue
@@ -73,6 +74,11 @@ class Download:
                 await opened.__aexit__(None, None, None)
             return
         raise Unavailable(f"The data of image {self.image.id} cannot be read at the moment.")
+
+
+def _open(path: Path) -> BinaryIO:
+    # A link in a data directory could lead to any file of the machine.
+    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb", 0)
 
 
 class Downloads:

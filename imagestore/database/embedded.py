@@ -13,6 +13,7 @@ import queue
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine
@@ -20,6 +21,7 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine
 from imagestore.database import sqlite
 from imagestore.database.runner import Operation, T
 from imagestore.database.turns import Turns
+from imagestore.errors import ConfigurationError
 
 READERS = 2
 """Threads that read. Reads use the processor, so more of them would only take turns."""
@@ -38,19 +40,21 @@ class EmbeddedRunner:
             connect_args={"check_same_thread": False, "cached_statements": 512},
         )
         sqlite.set_up(self._engine)
-        self._turns = Turns(f"{url.database}-turn", sqlite.BUSY_TIMEOUT)
+        self._path = Path(url.database or "")
+        self._turns: Turns | None = None
         self._reads: _Jobs | None = None
         self._writes: _Jobs | None = None
         self._threads: list[threading.Thread] = []
 
     async def start(self) -> None:
         assert not self._threads, "the database is open"
-        # Finds out here, and not in a thread, whether the file can be opened.
+        self._turns = turns = self._open_turns()
+        # Found out here, and not by the first request: whether the file is a database.
         await asyncio.to_thread(self._try_to_connect)
         self._reads = reads = _Jobs()
         self._writes = writes = _Jobs()
         self._threads = [_Reader(self._engine, reads) for _ in range(READERS)]
-        self._threads.append(_Writer(self._engine, writes, self._turns))
+        self._threads.append(_Writer(self._engine, writes, turns))
         for thread in self._threads:
             thread.start()
 
@@ -63,6 +67,9 @@ class EmbeddedRunner:
         self._reads = self._writes = None
         for thread in threads:
             await asyncio.to_thread(thread.join)
+        if self._turns is not None:
+            self._turns.close()
+            self._turns = None
 
     async def read(self, operation: Operation[T]) -> T:
         assert self._reads is not None, "the database is not open"
@@ -71,6 +78,15 @@ class EmbeddedRunner:
     async def write(self, operation: Operation[T]) -> T:
         assert self._writes is not None, "the database is not open"
         return await self._writes.submit(operation)
+
+    def _open_turns(self) -> Turns:
+        path = self._path.with_name(self._path.name + "-turn")
+        try:
+            return Turns(path, sqlite.BUSY_TIMEOUT)
+        except OSError as error:
+            raise ConfigurationError(
+                f"[database] connection: no file can be created in {path.parent}: {error.strerror}."
+            ) from error
 
     def _try_to_connect(self) -> None:
         self._engine.connect().close()

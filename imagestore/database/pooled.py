@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import URL
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from imagestore.config import settings
 from imagestore.database import sqlite
@@ -43,6 +43,3 @@ class PooledRunner:
                 await conn.run_sync(sqlite.for_writing)
             async with conn.begin():
                 return await conn.run_sync(operation)
-
-
-__all__ = ["AsyncConnection", "PooledRunner"]

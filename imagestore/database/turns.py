@@ -13,6 +13,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 _NEXT, _NOW = 0, 1
 """The bytes of the file whose locks mean: is next, writes now."""
@@ -27,7 +28,7 @@ class Turns:
     also from programs that know nothing of turns.
     """
 
-    def __init__(self, path: str, patience: float) -> None:
+    def __init__(self, path: Path, patience: float) -> None:
         """``patience``: seconds after which a turn is taken without being had."""
         self._patience = patience
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -12,7 +12,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from imagestore.backends.base import Buffer
 from imagestore.backends.lane import Lane
 
-_NICENESS = 5
+_NICENESS = 10
 """Added to the niceness of threads that compute, so that small requests go first."""
 
 

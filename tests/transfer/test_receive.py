@@ -216,6 +216,19 @@ async def test_cancelled_after_the_store_has_it(
     assert left(tmp_path) == []
 
 
+async def test_what_cannot_be_removed_again_does_not_hide_the_reason(
+    store: FileStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(self: object, *arguments: object) -> str:
+        raise store_errors.Unavailable("first" if not arguments else "second")
+
+    monkeypatch.setattr("imagestore.transfer.digests.Digest.value", fail)
+    monkeypatch.setattr(FileStore, "delete", fail)
+    with pytest.raises(store_errors.Unavailable, match="first"):
+        await receive(store, image(), cut(content(10)), settings=Images())
+    assert "second" in caplog.text
+
+
 class SlowStore(FileStore):
     """Takes a block now and then, and counts what is given to it."""
 

@@ -13,20 +13,23 @@ import pytest
 
 @contextmanager
 def mounted(target: Path, *arguments: str) -> Iterator[Path]:
-    """``mount arguments target``; skips where it is not allowed, but fails in CI."""
+    """``mount arguments target``; skips where that is not allowed, but fails in CI."""
     target.mkdir()
-    mount = subprocess.run(
-        ["mount", *arguments, str(target)], capture_output=True, text=True, check=False
-    )
-    if mount.returncode:
-        message = f"cannot mount {' '.join(arguments)}: {mount.stderr.strip()}"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
+    _run("mount", *arguments, str(target))
     try:
         yield target
     finally:
         subprocess.run(["umount", "--lazy", str(target)], check=True)
+
+
+def _run(*command: str) -> None:
+    try:
+        subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        message = f"{' '.join(command)}: {getattr(error, 'stderr', error)}"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
 
 
 @pytest.fixture
@@ -42,7 +45,7 @@ def freezing_disk(tmp_path: Path) -> Iterator[Path]:
     device = tmp_path / "ext4.image"
     with device.open("wb") as file:
         file.truncate(32 << 20)
-    subprocess.run(["mkfs.ext4", "-q", str(device)], check=True)
+    _run("mkfs.ext4", "-q", str(device))
     with mounted(tmp_path / "ext4", "-o", "loop", str(device)) as path:
         try:
             yield path

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import Connection, select, update
+
+from imagestore.database import images, properties
+from imagestore.database.engine import Database
+from imagestore.database.schema import image_properties
+from tests.database.samples import MOMENT, image
+
+
+async def read(database: Database, image_id: str) -> dict[str, str]:
+    row = await database.read(images.get, image_id)
+    assert row is not None
+    return row.image.properties
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({}, {"a": "1"}),
+        ({"a": "1"}, {}),
+        ({"a": "1", "b": "2", "c": "3"}, {"a": "1", "b": "new", "d": "4"}),
+        ({"A": "upper"}, {"a": "lower"}),
+    ],
+)
+async def test_replace(database: Database, before: dict[str, str], after: dict[str, str]) -> None:
+    mine, other = image(properties=before), image(properties=before)
+    await database.write(images.insert, mine)
+    await database.write(images.insert, other)
+    await database.write(properties.replace, mine.id, before, after)
+    assert await read(database, mine.id) == after
+    assert await read(database, other.id) == before
+
+
+async def test_what_stays_is_not_written(database: Database) -> None:
+    mine = image(properties={"same": "1", "changed": "2"})
+
+    def times(conn: Connection) -> dict[str, bool]:
+        columns = image_properties.c
+        rows = conn.execute(select(columns.name, columns.updated_at))
+        return {name: updated_at > MOMENT for name, updated_at in rows}
+
+    await database.write(images.insert, mine)
+    await database.write(
+        properties.replace, mine.id, mine.properties, {"same": "1", "changed": "3"}
+    )
+    assert await database.read(times) == {"same": False, "changed": True}
+
+
+async def test_two_callers_who_change_different_names(database: Database) -> None:
+    mine = image(properties={"a": "1", "b": "1"})
+    await database.write(images.insert, mine)
+    await database.write(properties.replace, mine.id, mine.properties, {"a": "2", "b": "1"})
+    await database.write(properties.replace, mine.id, mine.properties, {"a": "1", "b": "2"})
+    assert await read(database, mine.id) == {"a": "2", "b": "2"}
+
+
+async def test_a_name_that_the_peer_deleted_is_revived(database: Database) -> None:
+    mine = image(properties={"name": "old"})
+
+    def mark(conn: Connection) -> None:
+        images.insert(conn, mine)
+        conn.execute(update(image_properties).values(deleted=True, deleted_at=MOMENT))
+
+    await database.write(mark)
+    assert await read(database, mine.id) == {}
+    await database.write(properties.replace, mine.id, {}, {"name": "new"})
+    assert await read(database, mine.id) == {"name": "new"}
