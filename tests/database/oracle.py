@@ -10,6 +10,7 @@ import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from imagestore.image import Image, ImageStatus, MemberStatus, Visibility
@@ -44,10 +45,7 @@ class World:
             if self._is_listed(scope, query, image) and self._matches(query, image)
         ]
         for sort in reversed((*query.sort, *_ties(query.sort))):
-            found.sort(
-                key=lambda image, key=sort.key: _key(image, key),
-                reverse=sort.direction is Direction.DESC,
-            )
+            found.sort(key=partial(_key, sort.key), reverse=sort.direction is Direction.DESC)
         return [image.id for image in found]
 
     def _is_listed(self, scope: Scope, query: ImageQuery, image: Image) -> bool:
@@ -91,7 +89,7 @@ def _holds(condition: Condition, image: Image) -> bool:
     return bool(_OPERATORS[condition.op](actual, condition.value))
 
 
-def _key(image: Image, key: str) -> Any:
+def _key(key: str, image: Image) -> Any:
     value = getattr(image, key)
     if value is None:
         return -1 if key == "size" else ""

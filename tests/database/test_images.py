@@ -119,17 +119,29 @@ async def test_update_only_in_a_state(database: Database) -> None:
     assert await database.write(images.update, queued.id, values, only_if_status=either)
 
 
+async def test_transition(database: Database) -> None:
+    saving = image(status=ImageStatus.SAVING, name="n")
+
+    def activate(conn: Connection) -> bool:
+        before, after = {ImageStatus.SAVING, ImageStatus.IMPORTING}, ImageStatus.ACTIVE
+        return images.transition(conn, saving.id, before, after, size=3, updated_at=LATER)
+
+    await database.write(images.insert, saving)
+    assert await database.write(activate)
+    assert not await database.write(activate)
+    assert await get(database, saving.id) == replace(
+        saving, status=ImageStatus.ACTIVE, size=3, updated_at=LATER
+    )
+
+
 async def test_of_many_that_change_the_status_one_wins(database: Database) -> None:
     queued = image()
     await database.write(images.insert, queued)
 
     async def claim() -> bool:
+        values = {"status": ImageStatus.SAVING, "updated_at": LATER}
         return await database.write(
-            images.transition,
-            queued.id,
-            {ImageStatus.QUEUED},
-            ImageStatus.SAVING,
-            updated_at=LATER,
+            images.update, queued.id, values, only_if_status={ImageStatus.QUEUED}
         )
 
     won = await asyncio.gather(*(claim() for _ in range(20)))
