@@ -52,9 +52,7 @@ class Client:
     def json(self, *arguments: str, stdin: Path | None = None) -> Any:
         return orjson.loads(self(*arguments, *self.as_json, stdin=stdin))
 
-    def run(
-        self, *arguments: str, stdin: Path | None = None
-    ) -> subprocess.CompletedProcess[bytes]:
+    def run(self, *arguments: str, stdin: Path | None = None) -> subprocess.CompletedProcess[bytes]:
         with open(stdin or "/dev/null", "rb") as source:
             return subprocess.run(
                 [*self.command, *arguments], stdin=source, capture_output=True, timeout=120

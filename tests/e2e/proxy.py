@@ -52,7 +52,7 @@ http {{
 
 def _map(name: str, default: str, values: dict[str, str]) -> str:
     lines = "".join(f'        "{token}" "{value}";\n' for token, value in values.items())
-    return f"    map $http_x_auth_token ${name} {{\n        default \"{default}\";\n{lines}    }}"
+    return f'    map $http_x_auth_token ${name} {{\n        default "{default}";\n{lines}    }}'
 
 
 @contextmanager
@@ -62,7 +62,7 @@ def authenticating_proxy(directory: Path, upstream: str) -> Iterator[str]:
     port, log = process.free_port(), directory / "nginx.log"
     maps = "\n".join(
         [
-            _map("status_of_token", "Invalid", {token: "Confirmed" for token in TOKENS}),
+            _map("status_of_token", "Invalid", dict.fromkeys(TOKENS, "Confirmed")),
             _map("user_of_token", "", {token: who[0] for token, who in TOKENS.items()}),
             _map("project_of_token", "", {token: who[1] for token, who in TOKENS.items()}),
             _map("roles_of_token", "", {token: who[2] for token, who in TOKENS.items()}),
