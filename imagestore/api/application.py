@@ -6,7 +6,17 @@ import logging
 
 from aiohttp import web
 
-from imagestore.api import body, errors, health, identify, keys, paths, request_id, versions
+from imagestore.api import (
+    body,
+    counting,
+    errors,
+    health,
+    identify,
+    keys,
+    paths,
+    request_id,
+    versions,
+)
 from imagestore.api.v2 import info
 from imagestore.api.v2.documents import documents
 from imagestore.api.v2.images import schema_key, view_key
@@ -33,6 +43,7 @@ def build(
         client_max_size=MAX_DOCUMENT,
         middlewares=[
             request_id.middleware(settings.server.max_request_id_length),
+            counting.count,
             errors.errors,
             paths.refuse_undecodable,
             versions.choose,

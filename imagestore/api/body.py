@@ -73,6 +73,9 @@ class Body(ABC):
     def __aiter__(self) -> Self:
         return self
 
+    received = 0
+    """Bytes so far."""
+
     @abstractmethod
     async def __anext__(self) -> Buffer: ...
 
@@ -140,6 +143,7 @@ class StreamBody(Body):
             filled += taken
         if not filled:
             raise StopAsyncIteration
+        self.received += filled
         return block[:filled].toreadonly()
 
     async def settle(self) -> None:
@@ -267,6 +271,7 @@ class SocketBody(Body, asyncio.BufferedProtocol):
         assert self._block is not None
         self._filled += nbytes
         self._remaining -= nbytes
+        self.received += nbytes
         if self._remaining < _LOW_WATER:
             self._wake_at(1)
         if self._filled < len(self._block) and self._remaining:

@@ -29,14 +29,16 @@ def show(
     from imagestore.config.sample import format_value
     from imagestore.logs import MASK, redact
 
-    _, source = read(unparse(config_file or (), config_dir or (), data_dir=data_dir))
+    settings, source = read(unparse(config_file or (), config_dir or (), data_dir=data_dir))
+    typer.echo(f"# Data directory: {settings.data_dir}")
+    typer.echo(f"# Database: {redact(settings.database.connection)}")
     section = place = None
     for group, opt in sorted(source.registered, key=lambda place: place[0] != "DEFAULT"):
         is_set = source.is_set(group, opt.dest)
         if not (is_set or every):
             continue
         if group != section:
-            typer.echo(f"{'' if section is None else chr(10)}[{group}]")
+            typer.echo(f"\n[{group}]")
             section, place = group, None
         if (now := source.where(group, opt.dest) or "the defaults") != place:
             typer.echo(f"# from {now}")

@@ -89,6 +89,7 @@ def test_config_show_hides_secrets_and_says_where_from(tmp_path: Path) -> None:
         OS_DEFAULT__WORKERS="3",
     )  # fmt: skip
     assert answer.stdout == (
+        "# Data directory: /d\n# Database: mysql://glance:***@db/glance\n\n"
         "[DEFAULT]\n# from the environment (OS_DEFAULT__WORKERS)\nworkers = 3\n\n"
         f"[database]\n# from {config}\nconnection = mysql://glance:***@db/glance\n\n"
         "[imagestore]\n# from the command line\ndata_dir = /d\n"

@@ -15,9 +15,9 @@ from glance.context import RequestContext
 from glance.db.sqlalchemy import api
 config.parse_args(["--config-file", sys.argv[1]])
 admin = RequestContext(is_admin=True, project_id="admin", roles=["admin"])
-name, arguments = json.loads(sys.stdin.read())
-answer = getattr(api, name)(admin, **arguments)
-json.dump(answer, sys.stdout, default=lambda rows: [r.to_dict() for r in rows]
+answers = [getattr(api, name)(admin, **arguments)
+           for name, arguments in json.loads(sys.stdin.read())]
+json.dump(answers, sys.stdout, default=lambda rows: [r.to_dict() for r in rows]
           if isinstance(rows, list) else rows.to_dict() if hasattr(rows, "to_dict") else str(rows))
 """
 
@@ -42,19 +42,19 @@ class Peer:
 
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """``glance-manage``, whatever it exits with."""
-        command = [self.venv / "bin/glance-manage", "--config-file", self.config, *arguments]
-        return subprocess.run(command, capture_output=True, text=True)
+        command = [str(self.venv / "bin/glance-manage"), "--config-file", str(self.config)]
+        return subprocess.run([*command, *arguments], capture_output=True, text=True)
 
     def sync(self) -> str:
         done = self.manage("db", "sync")
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def call(self, function: str, **arguments: Any) -> Any:
-        """A function of the module that all of Glance's database access goes through."""
+    def call(self, *calls: tuple[str, dict[str, Any]]) -> list[Any]:
+        """Functions, each with its arguments, of Glance's module for database access."""
         done = subprocess.run(
             [self.venv / "bin/python", "-c", CALL, self.config],
-            input=json.dumps([function, arguments]),
+            input=json.dumps(calls),
             capture_output=True,
             text=True,
         )

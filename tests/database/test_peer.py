@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +61,8 @@ def facts(connection: str) -> dict[str, Any]:
                 "columns": {
                     column["name"]: {
                         "type": str(column["type"]),
-                        **{key: column[key] for key in ("nullable", "default", "primary_key")},
+                        "nullable": column["nullable"],
+                        "default": column["default"],
                     }
                     for column in found.get_columns(table)
                 },
@@ -181,7 +181,10 @@ async def test_the_peer_reads_what_we_wrote(peer: Peer, tmp_path: Path) -> None:
         await database.write(locations.remove, second.id or 0)
         await database.write(images.soft_delete, gone.id, LATER, {ImageStatus.QUEUED})
 
-    [seen] = peer.call("image_get_all", return_tag=True, filters={"deleted": False})
+    [seen], [membership] = peer.call(
+        ("image_get_all", {"return_tag": True, "filters": {"deleted": False}}),
+        ("image_member_find", {"image_id": mine.id}),
+    )
     assert seen["id"] == mine.id
     assert seen["name"] == "ours – ü"
     assert (seen["status"], seen["visibility"], seen["size"]) == ("active", "shared", 10)
@@ -194,7 +197,6 @@ async def test_the_peer_reads_what_we_wrote(peer: Peer, tmp_path: Path) -> None:
     assert (location["url"], location["metadata"], location["status"]) == (
         "file:///a", {"store": "files"}, "active",
     )  # fmt: skip
-    [membership] = peer.call("image_member_find", image_id=mine.id)
     assert (membership["member"], membership["status"]) == ("two", "accepted")
     purged = peer.manage("db", "purge", "--age_in_days", "1")
     assert purged.returncode == 0, purged.stderr
@@ -203,10 +205,10 @@ async def test_the_peer_reads_what_we_wrote(peer: Peer, tmp_path: Path) -> None:
 async def test_we_read_and_change_what_the_peer_wrote(
     peer: Peer, of_peer: str, tmp_path: Path
 ) -> None:
-    first = peer.call(
-        "image_create",
-        values={
-            "id": "a1b2c3d4-0000-4000-8000-000000000001",
+    first, second = (f"a1b2c3d4-0000-4000-8000-00000000000{number}" for number in (1, 2))
+    created, *_ = peer.call(
+        ("image_create", {"values": {
+            "id": first,
             "status": "active",
             "name": "theirs",
             "owner": "one",
@@ -214,40 +216,42 @@ async def test_we_read_and_change_what_the_peer_wrote(
             "size": 7,
             "properties": {"kept": "1", "revived": "2"},
             "locations": [{"url": "file:///x", "metadata": {"store": "s"}, "status": "active"}],
-        },
-    )
-    second = "a1b2c3d4-0000-4000-8000-000000000002"
-    peer.call("image_create", values={"id": second, "status": "queued", "owner": "one"})
-    peer.call("image_destroy", image_id=second)
-    peer.call("image_tag_set_all", image_id=first["id"], tags=["kept", "removed"])
-    peer.call("image_tag_delete", image_id=first["id"], value="removed")
-    peer.call(
-        "image_member_create",
-        values={"image_id": first["id"], "member": "two", "status": "accepted"},
-    )
-    peer.call("image_update", image_id=first["id"], values={"properties": {"kept": "1"}},
-              purge_props=True)  # fmt: skip
+        }}),
+        ("image_create", {"values": {"id": second, "status": "queued", "owner": "one"}}),
+        ("image_destroy", {"image_id": second}),
+        ("image_tag_set_all", {"image_id": first, "tags": ["kept", "removed"]}),
+        ("image_tag_delete", {"image_id": first, "value": "removed"}),
+        ("image_member_create", {"values": {
+            "image_id": first, "member": "two", "status": "accepted",
+        }}),
+        ("image_update", {
+            "image_id": first, "values": {"properties": {"kept": "1"}}, "purge_props": True,
+        }),
+    )  # fmt: skip
 
     async with samples.opened(of_peer) as database:
         [seen] = await database.read(images.select_page, Scope("two"), ImageQuery(10))
-        assert (seen.id, seen.name, seen.size) == (first["id"], "theirs", 7)
+        assert (seen.id, seen.name, seen.size) == (first, "theirs", 7)
         assert (seen.status, seen.visibility) == (ImageStatus.ACTIVE, Visibility.SHARED)
-        assert str(seen.created_at) == first["created_at"]
+        assert str(seen.created_at) == created["created_at"]
         assert (seen.properties, seen.tags) == ({"kept": "1"}, ("kept",))
         assert [(place.url, place.store) for place in seen.locations] == [("file:///x", "s")]
         assert await database.read(images.usage, "one") == 7
         assert await database.read(images.get, second) is None
         with pytest.raises(Conflict):
             await database.write(images.insert, image(id=second))
-        await change(database, first["id"])
+        await change(database, first)
 
-    [again] = peer.call("image_get_all", filters={"deleted": False})
+    [again], tagged, _ = peer.call(
+        ("image_get_all", {"filters": {"deleted": False}}),
+        ("image_tag_get_all", {"image_id": first}),
+        ("image_destroy", {"image_id": first}),
+    )
     names = {p["name"]: p["value"] for p in again["properties"] if not p["deleted"]}
     assert names == {"revived": "3"}
-    assert peer.call("image_tag_get_all", image_id=first["id"]) == ["kept", "removed"]
-    peer.call("image_destroy", image_id=first["id"])
+    assert tagged == ["kept", "removed"]
     async with samples.opened(of_peer, upgrade=False) as database:
-        assert await database.read(images.get, first["id"]) is None
+        assert await database.read(images.get, first) is None
 
 
 async def change(database: Database, image_id: str) -> None:
@@ -255,4 +259,4 @@ async def change(database: Database, image_id: str) -> None:
     await database.write(tags.add, image_id, "removed")
     row = await database.read(images.get, image_id)
     assert row is not None
-    assert replace(row.image).properties == {"revived": "3"}
+    assert row.image.properties == {"revived": "3"}

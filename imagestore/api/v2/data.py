@@ -7,7 +7,8 @@ from typing import BinaryIO
 
 from aiohttp import web
 
-from imagestore.api import keys, ranges
+from imagestore import metrics
+from imagestore.api import counting, keys, ranges
 from imagestore.api.body import read_blocks, refuse_body
 from imagestore.api.reply import no_content
 from imagestore.api.sendfile import send_file
@@ -30,14 +31,16 @@ async def upload(request: web.Request) -> web.Response:
     patience = app[keys.settings].server.progress_timeout
     body = read_blocks(request, app[keys.pool], patience=patience)
     try:
-        await app[keys.catalog].uploads.upload(
-            request[keys.caller],
-            request.match_info["image_id"],
-            body,
-            size=_announced_size(request),
-            store=request.headers.get("X-Image-Meta-Store"),
-        )
+        with counting.transfer("upload"):
+            await app[keys.catalog].uploads.upload(
+                request[keys.caller],
+                request.match_info["image_id"],
+                body,
+                size=_announced_size(request),
+                store=request.headers.get("X-Image-Meta-Store"),
+            )
     finally:
+        metrics.BYTES_RECEIVED.inc(body.received)
         await body.settle()
     return no_content()
 
@@ -75,7 +78,9 @@ async def download(request: web.Request) -> web.StreamResponse:
     if request.method == "HEAD" or not answer.length:
         await response.prepare(request)
         return response
-    await _send(request, response, found, answer.offset, answer.length)
+    with counting.transfer("download"):
+        await _send(request, response, found, answer.offset, answer.length)
+    metrics.BYTES_SENT.inc(answer.length)
     return response
 
 

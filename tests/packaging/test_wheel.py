@@ -1,0 +1,87 @@
+"""What is published: the source archive, and the wheel built from it, which serves by itself."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import time
+import urllib.request
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 30.0
+
+
+@pytest.fixture(scope="module")
+def archives(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The source archive, and the wheel that was built from it."""
+    directory = tmp_path_factory.mktemp("dist")
+    subprocess.run(
+        [sys.executable, "-m", "build", "--outdir", directory, ROOT],
+        check=True,
+        capture_output=True,
+        env=plain_environment(),
+    )
+    (source,) = directory.glob("*.tar.gz")
+    (wheel,) = directory.glob("*.whl")
+    return source, wheel
+
+
+def plain_environment() -> dict[str, str]:
+    """Without what would let this checkout, or its measuring of coverage, leak in."""
+    hidden = ("PYTHON", "COV_", "COVERAGE_", "OS_", "IMAGESTORE_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
+
+
+def test_it_claims_one_name_and_holds_everything(archives: tuple[Path, Path]) -> None:
+    source, wheel = archives
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.partition("/")[0].partition("-")[0] for name in names} == {"imagestore"}
+
+    tracked = subprocess.run(
+        ["git", "ls-files", "backends", "imagestore"],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    ).stdout.split()  # fmt: skip
+    for name in tracked:
+        if name != "imagestore/backends":  # the link to the directory
+            assert re.sub("^backends/", "imagestore/backends/", name) in names
+    with tarfile.open(source) as archive:
+        assert any(name.endswith("/backends/base.py") for name in archive.getnames())
+
+
+def test_it_serves_from_an_empty_environment(archives: tuple[Path, Path], tmp_path: Path) -> None:
+    _, wheel = archives
+    environ = plain_environment()
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
+    subprocess.run(
+        [tmp_path / "venv/bin/pip", "install", "--quiet", wheel],
+        check=True,
+        capture_output=True,
+        env=environ,
+    )
+    command = [
+        tmp_path / "venv/bin/imagestore", "serve", "--port", "0", "--data-dir", tmp_path / "data",
+    ]  # fmt: skip
+    log = tmp_path / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stderr=output, cwd=tmp_path, env=environ)
+    try:
+        end = time.monotonic() + PATIENCE
+        while not (found := re.search(r"serving (\S+)", log.read_text())):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < end, log.read_text()
+            time.sleep(0.05)
+        with urllib.request.urlopen(found[1] + "/versions") as answer:
+            assert b"v2.17" in answer.read()
+        process.terminate()
+        assert process.wait(PATIENCE) == 0
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
