@@ -169,7 +169,8 @@ class _Connections:
             if loop.time() > start + _LAST_REQUEST:
                 for connection in server.connections:
                     if self._is_idle(connection):
-                        connection.close()
+                        # close() would only end the task that serves it, and leave the socket.
+                        connection.force_close()
             await asyncio.sleep(_LOOK)
         if left := len(server.connections):
             log.warning("%d connection(s) are cut off: their time is up", left)

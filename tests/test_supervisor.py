@@ -166,6 +166,21 @@ def test_a_rolling_restart_under_load_loses_nothing(tmp_path: Path) -> None:
     assert len(load.pids) >= 5
 
 
+def test_signals_in_quick_succession_end_in_new_workers(tmp_path: Path) -> None:
+    with service(tmp_path, config="[DEFAULT]\nlimit_param_default = 11\n") as served:
+        before = served.workers()
+        served.signal(signal.SIGHUP)
+        served.wait_for_log("every worker is replaced")
+        (tmp_path / "imagestore.conf").write_text("[DEFAULT]\nlimit_param_default = 12\n")
+        for _ in range(5):
+            served.signal(signal.SIGHUP)
+            time.sleep(0.05)
+        served.wait_for_log("reloaded", 2)
+        assert served.get()["page"] == 12
+        assert served.log.count("every worker is replaced") == 2
+        served.wait_for(lambda: not {*before} & {*served.workers()}, "the old worker to go")
+
+
 def test_a_reload_brings_the_new_configuration(tmp_path: Path) -> None:
     with service(tmp_path, config="[DEFAULT]\nlimit_param_default = 11\n") as served:
         assert served.get()["page"] == 11

@@ -65,7 +65,7 @@ def draw(results: Results, path: Path) -> bool:
     _panel(
         figure.add_subplot(grid[0, 1]),
         limits,
-        "Share of the machine's limit or of a bound (CPU, time, memory: less is better)",
+        "Share of the machine's limit, or of a bound",
         log=False,
     )
     _panel(

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, exc
 
 from imagestore.database import sqlite
 from imagestore.database.runner import Operation, T
@@ -89,7 +89,14 @@ class EmbeddedRunner:
             ) from error
 
     def _try_to_connect(self) -> None:
-        self._engine.connect().close()
+        try:
+            self._engine.connect().close()
+        except exc.DatabaseError as error:
+            if type(error) is not exc.DatabaseError:
+                raise
+            raise ConfigurationError(
+                f"[database] connection: {self._path} is no database of SQLite."
+            ) from error
 
 
 @dataclass(slots=True, eq=False)
@@ -223,6 +230,9 @@ class _Writer(_Worker):
         try:
             job.result = job.operation(conn)
         except Exception as error:
+            if not driver.in_transaction:
+                # SQLite undid everything, as it does where the disk is full.
+                raise
             job.error = error
             driver.execute("ROLLBACK TO operation")
         driver.execute("RELEASE operation")

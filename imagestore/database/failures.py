@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 
 from sqlalchemy import exc
 
@@ -16,16 +17,21 @@ _MYSQL_PASSING = frozenset({1020, 1040, 1053, 1158, 1159, 1160, 1161, 1205, 1213
 _POSTGRESQL_PASSING = frozenset({"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300"})
 """Serialization, deadlock, lock not available, shutdowns, too many connections."""
 
+_NO_ANSWER = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError, OSError, sqlite3.Error)
+"""SQLite's own: from where its driver is used without the library."""
+
 
 def may_pass(error: BaseException) -> bool:
     """Whether the same transaction may succeed when it is run again from its beginning."""
     if isinstance(error, (exc.TimeoutError, OSError)):
         return True
-    if not isinstance(error, exc.DBAPIError):
+    cause: BaseException | None = error
+    if isinstance(error, exc.DBAPIError):
+        if error.connection_invalidated:
+            return True
+        cause = error.orig
+    elif not isinstance(error, sqlite3.Error):
         return False
-    if error.connection_invalidated:
-        return True
-    cause = error.orig
     code = getattr(cause, "sqlstate", None)
     if code is not None:
         return code in _POSTGRESQL_PASSING or str(code).startswith("08")
@@ -44,7 +50,7 @@ def told(error: BaseException) -> ImagestoreError | None:
     """What a caller is told of an error; None if it is none of the database."""
     if isinstance(error, (OverflowError, UnicodeEncodeError, exc.DataError)):
         return Invalid("A value is larger than the database can hold, or has characters it cannot.")
-    if isinstance(error, (exc.OperationalError, exc.InterfaceError, exc.TimeoutError, OSError)):
+    if isinstance(error, _NO_ANSWER):
         return Unavailable("The database does not answer.")
     if isinstance(error, exc.DBAPIError) and error.connection_invalidated:
         return Unavailable("The database does not answer.")

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from imagestore.config import settings
 from imagestore.database import sqlite
 from imagestore.database.runner import Operation, T
+from imagestore.errors import ConfigurationError
 
 
 class PooledRunner:
@@ -21,7 +22,13 @@ class PooledRunner:
             "max_overflow": config.max_overflow,
             "pool_recycle": config.connection_recycle_time,
         }
-        self._engine = create_async_engine(url, **options)
+        try:
+            self._engine = create_async_engine(url, **options)
+        except ImportError as error:
+            raise ConfigurationError(
+                f"[database] connection: {url.drivername} needs the package {error.name}; "
+                f"pip install imagestore[{url.get_backend_name()}]"
+            ) from error
         self._is_sqlite = url.get_backend_name() == "sqlite"
         if self._is_sqlite:
             sqlite.set_up(self._engine.sync_engine)

@@ -12,7 +12,8 @@ _DRIVERS = {
     "mariadb": "mariadb+aiomysql",
     "postgresql": "postgresql+asyncpg",
 }
-_ASYNC_DRIVERS = frozenset({"aiomysql", "asyncmy", "asyncpg", "aiosqlite", "psycopg"})
+_ASYNC_DRIVERS = frozenset({"aiomysql", "asyncmy", "asyncpg"})
+_SQLITE_DRIVERS = frozenset({"", "pysqlite", "aiosqlite"})
 _RENAMED_PARAMETERS = {"postgresql+asyncpg": {"sslmode": "ssl"}}
 
 
@@ -24,19 +25,20 @@ def parse(connection: str) -> URL:
     """
     try:
         url = make_url(connection)
-        backend, driver = url.get_backend_name(), url.get_driver_name()
-    except (ArgumentError, ImportError) as error:
+    except (ArgumentError, ValueError) as error:
         # The text is not repeated: it may hold a password.
-        raise ConfigurationError(
-            "[database] connection is not the URL of a database that is known: "
-            "sqlite:///FILE, postgresql://…, mysql://…"
+        raise _wrong(
+            "is not the URL of a database: sqlite:///FILE, postgresql://…, mysql://…"
         ) from error
+    backend, _, driver = url.drivername.partition("+")
     if backend == "sqlite":
+        if driver not in _SQLITE_DRIVERS:
+            raise _wrong(f"{url.drivername} is not supported.")
         if url.database in (None, "", ":memory:"):
-            raise ConfigurationError("[database] connection: sqlite needs a file, sqlite:///FILE.")
+            raise _wrong("sqlite needs a file, sqlite:///FILE.")
         return url
     if backend not in _DRIVERS:
-        raise ConfigurationError(f"[database] connection: {backend} is not supported.")
+        raise _wrong(f"{backend} is not supported.")
     if driver in _ASYNC_DRIVERS:
         return url
     target = _DRIVERS[backend]
@@ -48,3 +50,7 @@ def parse(connection: str) -> URL:
 def is_embedded(url: URL) -> bool:
     """Whether the database is a file that this process opens by itself, without a driver."""
     return url.drivername in ("sqlite", "sqlite+pysqlite")
+
+
+def _wrong(what: str) -> ConfigurationError:
+    return ConfigurationError(f"[database] connection: {what}")

@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 _STEADY = 10.0
 """Seconds that a worker must have lived for its end not to count as one of a series."""
 _BACK_OFF_FIRST, _BACK_OFF_LAST = 0.5, 30.0
+_HUNG = 60.0
+"""Seconds after which a new worker that is not ready yet is not waited for any longer."""
+_ONLY_AT_START = ("bind_host", "bind_port", "metrics_bind")
 _BEYOND_GRACE = 5.0
 """Seconds that a worker gets over its own time limit before it is killed."""
 
@@ -88,7 +91,7 @@ class Supervisor:
         self._slots: list[_Slot] = []
         self._leaving: list[_Leaving] = []
         self._to_replace: list[_Slot] = []
-        self._once_ready = self._announced = self._stopping = False
+        self._once_ready = self._announced = self._stopping = self._reload_again = False
         self._failure: Failure | None = None
 
     def run(self) -> None:
@@ -232,8 +235,13 @@ class Supervisor:
         return delay
 
     def _reload(self) -> None:
-        """Begin to replace all workers, also when that was under way already."""
+        """Begin to replace all workers; if that is under way, once more when it has ended."""
         if self._stopping or not self._once_ready:
+            return
+        starting = [slot.successor for slot in self._slots if slot.successor is not None]
+        if any(child.age < _HUNG for child in starting):
+            # To begin anew each time would, with signals in quick succession, replace nobody.
+            self._reload_again = True
             return
         try:
             settings = self._reread()
@@ -242,6 +250,9 @@ class Supervisor:
             log.error("the reload is given up: %s", error.message)
             return
         self._former, self._settings = self._settings, settings
+        for name in _ONLY_AT_START:
+            if getattr(settings.server, name) != getattr(self._former.server, name):
+                log.warning("%s has changed; that takes effect at the next start", name)
         log.info("reloading: every worker is replaced")
         systemd.notify(systemd.reloading())
         for slot in self._slots:
@@ -273,7 +284,7 @@ class Supervisor:
                 self._leave(slot.current)
         del self._slots[self._settings.server.workers :]
         log.info("reloaded")
-        systemd.notify("READY=1")
+        self._after_reload()
 
     def _give_up_reload(self, reason: str) -> None:
         log.error("the reload is given up, the former workers go on: %s", reason)
@@ -287,7 +298,13 @@ class Supervisor:
         for slot in self._slots:
             if slot.current is None and slot.restart_at == math.inf:
                 self._put_off(slot)
+        self._after_reload()
+
+    def _after_reload(self) -> None:
         systemd.notify("READY=1")
+        if self._reload_again:
+            self._reload_again = False
+            self._reload()
 
     def _stop(self) -> None:
         """First call: ask all workers to end. Second: make them."""

@@ -54,7 +54,7 @@ async def answer(
         (kinds.Gone("m"), 410, "Gone"),
         (kinds.OverLimit("m"), 413, "Request Entity Too Large"),
         (kinds.Unsupported("m"), 415, "Unsupported Media Type"),
-        (kinds.UnsatisfiableRange("m", 10), 416, "Requested Range Not Satisfiable"),
+        (kinds.UnsatisfiableRange("m", 10), 416, "Request Range Not Satisfiable"),
         (kinds.Unavailable("m"), 503, "Service Unavailable"),
     ],
 )

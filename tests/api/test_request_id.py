@@ -70,7 +70,7 @@ async def test_that_of_the_caller_is_taken_over(
     assert len(response.headers.getall(request_id.HEADER)) == 1
 
 
-@pytest.mark.parametrize("sent", ["x" * 65, "a b", "é"])
+@pytest.mark.parametrize("sent", ["x" * 65, "é"])
 async def test_one_that_is_too_long_or_strange_is_refused(client: Client, sent: str) -> None:
     response = await client.get("/", headers={"x-openstack-request-id": sent})
 

@@ -59,4 +59,5 @@ class Peer:
             text=True,
         )
         assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        answers: list[Any] = json.loads(done.stdout)
+        return answers

@@ -58,15 +58,16 @@ def test_it_claims_one_name_and_holds_everything(archives: tuple[Path, Path]) ->
 def test_it_serves_from_an_empty_environment(archives: tuple[Path, Path], tmp_path: Path) -> None:
     _, wheel = archives
     environ = plain_environment()
-    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
-    subprocess.run(
-        [tmp_path / "venv/bin/pip", "install", "--quiet", wheel],
-        check=True,
-        capture_output=True,
-        env=environ,
-    )
+    venv = tmp_path / "venv"
+    for arguments in (
+        ["venv", "--without-pip", venv],
+        ["pip", "--python", venv / "bin/python", "install", "--no-compile", "--quiet", wheel],
+    ):
+        subprocess.run(
+            [sys.executable, "-m", *arguments], check=True, capture_output=True, env=environ
+        )
     command = [
-        tmp_path / "venv/bin/imagestore", "serve", "--port", "0", "--data-dir", tmp_path / "data",
+        venv / "bin/imagestore", "serve", "--port", "0", "--data-dir", tmp_path / "data",
     ]  # fmt: skip
     log = tmp_path / "log"
     with log.open("wb") as output:
