@@ -6,7 +6,6 @@ make a database read and sort everything that somebody can see for every page.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -33,87 +32,84 @@ class By(Enum):
     VISIBILITY = "visibility"
     OWNER = "owner"
     MEMBER = "member"
-    MEMBER_OF_STATUS = "member of status"
 
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """Images of the given visibilities, found by visibility, owner or membership.
+    """Images of one visibility: all, or those of an owner, or those shared with a project.
 
-    ``owner``: the parameter that names the owner, if one is asked for. ``not_owner``:
-    the parameter that names one who is left out, because another branch has those.
+    ``owner``: the parameter that names the owner. ``not_owner``: the parameter that
+    names one who is left out, because other branches have those. ``of_status``:
+    whether the membership has to be in the state of the parameter ``member_status``.
     """
 
     by: By
-    visibilities: tuple[Visibility, ...]
+    visibility: Visibility
     owner: str | None = None
     not_owner: str | None = None
+    of_status: bool = False
 
 
 def branches_of(scope: Scope, query: ImageQuery) -> tuple[tuple[Branch, ...], dict[str, Any]]:
     """The branches of one list and the values of their parameters. None: nothing is visible."""
-    asked = _visibilities(query)
+    asked = _EVERYTHING if query.visibility is None else (query.visibility,)
     owner = _owner_asked_for(query)
-    values: dict[str, Any] = {"project": scope.project_id}
-    if owner is not None:
-        values["owner"] = owner
     # Foreign community images are in no list unless they are asked for.
-    foreign = tuple(v for v in asked if v is not COMMUNITY or _community_asked_for(query))
+    foreign = [v for v in asked if v is not COMMUNITY or _community_asked_for(query)]
     if not scope.is_admin:
-        foreign = tuple(v for v in foreign if v in (PUBLIC, COMMUNITY))
+        foreign = [v for v in foreign if v in (PUBLIC, COMMUNITY)]
     mine = asked if scope.project_id is not None else ()
     if owner is not None:
-        found = _of_owner(mine if owner == scope.project_id else foreign)
+        seen = mine if owner == scope.project_id else foreign
+        found = [Branch(By.OWNER, visibility, owner="owner") for visibility in seen]
     else:
-        found = [Branch(By.VISIBILITY, (visibility,)) for visibility in foreign]
-        found += _of_owner(tuple(v for v in mine if v not in foreign), parameter="project")
+        found = [Branch(By.VISIBILITY, visibility) for visibility in foreign]
+        rest = (visibility for visibility in mine if visibility not in foreign)
+        found += [Branch(By.OWNER, visibility, owner="project") for visibility in rest]
     if not scope.is_admin and SHARED in mine and owner != scope.project_id:
-        found.append(_shared_with_project(query, owner))
-        if query.member_status is not None:
-            values["member_status"] = query.member_status.value
+        found.append(
+            Branch(
+                By.MEMBER,
+                SHARED,
+                owner=None if owner is None else "owner",
+                not_owner="project" if owner is None else None,
+                of_status=query.member_status is not None,
+            )
+        )
+    values = {
+        "project": scope.project_id,
+        "owner": owner,
+        "member_status": query.member_status and query.member_status.value,
+    }
     return tuple(found), values
 
 
 def condition_of(branch: Branch) -> ColumnElement[bool]:
     """The images of the branch, apart from ``os_hidden`` and ``deleted``."""
+    visibility = images.c.visibility == branch.visibility.value
     match branch.by:
         case By.VISIBILITY:
-            return images.c.visibility == branch.visibilities[0].value
+            return visibility
         case By.OWNER:
-            return and_(images.c.owner == bindparam(branch.owner), residual(_one_of(branch)))
+            return and_(images.c.owner == bindparam(branch.owner), visibility)
+        case By.MEMBER:
+            return _shared_with_project(branch, visibility)
+
+
+def _shared_with_project(branch: Branch, visibility: ColumnElement[bool]) -> ColumnElement[bool]:
     memberships = select(image_members.c.image_id).where(
         image_members.c.member == bindparam("project"), not_deleted(image_members)
     )
-    if branch.by is By.MEMBER_OF_STATUS:
-        memberships = memberships.where(
-            residual(image_members.c.status == bindparam("member_status"))
-        )
-    others = [_one_of(branch)]
+    if branch.of_status:
+        status = image_members.c.status == bindparam("member_status")
+        memberships = memberships.where(residual(status))
+    tests = [visibility]
     if branch.owner is not None:
-        others.append(images.c.owner == bindparam(branch.owner))
+        tests.append(images.c.owner == bindparam(branch.owner))
     if branch.not_owner is not None:
         foreign = images.c.owner != bindparam(branch.not_owner)
-        others.append(or_(images.c.owner.is_(None), foreign))
-    return and_(images.c.id.in_(memberships), residual(and_(*others)))
-
-
-def _of_owner(visibilities: Sequence[Visibility], parameter: str = "owner") -> list[Branch]:
-    return [Branch(By.OWNER, tuple(visibilities), owner=parameter)] if visibilities else []
-
-
-def _shared_with_project(query: ImageQuery, owner: str | None) -> Branch:
-    by = By.MEMBER if query.member_status is None else By.MEMBER_OF_STATUS
-    if owner is None:
-        return Branch(by, (SHARED,), not_owner="project")
-    return Branch(by, (SHARED,), owner="owner")
-
-
-def _one_of(branch: Branch) -> ColumnElement[bool]:
-    return images.c.visibility.in_([visibility.value for visibility in branch.visibilities])
-
-
-def _visibilities(query: ImageQuery) -> tuple[Visibility, ...]:
-    return _EVERYTHING if query.visibility is None else (query.visibility,)
+        tests.append(or_(images.c.owner.is_(None), foreign))
+    return and_(images.c.id.in_(memberships), residual(and_(*tests)))
 
 
 def _community_asked_for(query: ImageQuery) -> bool:

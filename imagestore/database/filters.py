@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, DateTime, bindparam, or_, select
+from sqlalchemy import ColumnElement, DateTime, FromClause, bindparam, false, or_, select
 from sqlalchemy.sql import operators
 
 from imagestore.database.expressions import not_deleted
 from imagestore.database.schema import image_properties, image_tags, images
-from imagestore.query import Condition, Op
+from imagestore.query import Condition, ImageQuery, Op
 
 ConditionShape = tuple[str, Op]
 
@@ -65,10 +65,10 @@ def _whole_seconds(condition: Condition) -> list[Condition]:
     return [Condition(column, Op.NEQ, value)] if is_whole else []
 
 
-def compare(shape: ConditionShape, number: int) -> ColumnElement[bool]:
+def compare(shape: ConditionShape, number: int, table: FromClause = images) -> ColumnElement[bool]:
     """A condition on a column of the image; its value is the parameter ``c{number}``."""
     name, op = shape
-    column: ColumnElement[Any] = images.c[name]
+    column: ColumnElement[Any] = table.c[name]
     value: Any = bindparam(f"c{number}", type_=column.type, expanding=op is Op.IN)
     if op is Op.NEQ and isinstance(column.type, DateTime):
         end: Any = bindparam(f"c{number}_end", type_=column.type)
@@ -77,15 +77,17 @@ def compare(shape: ConditionShape, number: int) -> ColumnElement[bool]:
     return compared
 
 
-def values_of(conditions: Sequence[Condition]) -> dict[str, Any]:
-    """The parameters of :func:`compare`, for conditions in the same order."""
+def values_of(query: ImageQuery, conditions: Sequence[Condition]) -> dict[str, Any]:
+    """The parameters of all filters; ``conditions``: those of the query, simplified."""
     values: dict[str, Any] = {}
     for number, condition in enumerate(conditions):
         value = condition.value
         values[f"c{number}"] = list(value) if condition.op is Op.IN else value
         if condition.op is Op.NEQ and isinstance(value, datetime):
             values[f"c{number}_end"] = value + _SECOND
-    return values
+    for number, (name, text) in enumerate(query.properties):
+        values |= {f"p{number}_name": name, f"p{number}_value": text}
+    return values | {f"t{number}": tag for number, tag in enumerate(query.tags)}
 
 
 def has_property(number: int) -> ColumnElement[bool]:
@@ -111,7 +113,8 @@ def has_tag(number: int) -> ColumnElement[bool]:
         .where(
             table.c.image_id == images.c.id,
             table.c.value == bindparam(f"t{number}"),
-            not_deleted(table),
+            # Part of the index that this is for, and of no better one.
+            table.c.deleted == false(),
         )
         .exists()
     )

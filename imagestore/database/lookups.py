@@ -2,90 +2,128 @@
 
 A list in order of creation can be had in two ways: walk that order and test each
 image, or find all images that match and sort them. The first is quick where many
-match, the second where few do, and only the data can tell which it is. So each
-filter that has an index is asked for a few more matches than are worth sorting.
+match, the second where few do, and only the data can tell which it is. So the
+matches of each filter that has an index are counted, no further than is worth it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, String, bindparam, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, false, func, select
 
-from imagestore.database.expressions import PREFIX_LENGTH, not_deleted, prefix, residual
+from imagestore.database.expressions import PREFIX_LENGTH, prefix, residual
+from imagestore.database.filters import ConditionShape, compare
 from imagestore.database.schema import image_properties, image_tags, images
-from imagestore.query import ImageQuery, Op
+from imagestore.query import Condition, ImageQuery, Op
 
-FEW = 500
+FEW = 1000
 """The most matches that are sorted rather than walked past."""
+_VERY_FEW = 50
+"""So few that no other filter is asked whether it has fewer."""
 
-_COLUMNS = frozenset({"name", "checksum", "os_hash_value"})
-"""Columns of the image with an index that few rows share a value of."""
-
-_LIMIT: Any = bindparam("limit")
-
-_BY_PROPERTY = (
-    select(image_properties.c.image_id)
-    .where(
-        image_properties.c.name == bindparam("name"),
-        prefix(image_properties.c.value) == bindparam("beginning", type_=String),
-        # Only the rest of the value: SQLite would put it into the term above and lose the index.
-        residual(image_properties.c.value == bindparam("value")),
-        not_deleted(image_properties),
-    )
-    .limit(_LIMIT)
-)
-
-_BY_TAG = (
-    select(image_tags.c.image_id)
-    .where(image_tags.c.value == bindparam("value"), not_deleted(image_tags))
-    .limit(_LIMIT)
-)
+_BY_COLUMN = frozenset({"name", "status", "checksum", "os_hash_value"})
+"""Columns of the image that have an index."""
 
 
-def few_ids(conn: Connection, query: ImageQuery) -> list[str] | None:
-    """Ids that hold all images the query matches, at most :data:`FEW`; None if there are more.
-
-    They match one of the filters; the others, and whether the caller may see
-    them, are still to be tested.
-    """
-    for condition in query.conditions:
-        if condition.op is Op.IN and not condition.value:
-            return []
-    for condition in query.conditions:
-        if condition.column == "id" and condition.op in (Op.EQ, Op.IN):
-            wanted = condition.value if condition.op is Op.IN else (condition.value,)
-            if len(wanted) <= FEW:
-                return list(wanted)
-    for statement, values in _lookups(query):
-        rows = conn.execute(statement, {**values, "limit": FEW + 1}).all()
-        if len(rows) <= FEW:
-            return [row[0] for row in rows]
-    return None
+class Kind(Enum):
+    ID = "id"
+    COLUMN = "column"
+    PROPERTY = "property"
+    TAG = "tag"
 
 
-def _lookups(query: ImageQuery) -> list[tuple[Select[Any], dict[str, Any]]]:
-    found: list[tuple[Select[Any], dict[str, Any]]] = []
-    for condition in query.conditions:
-        if condition.column in _COLUMNS and condition.op in (Op.EQ, Op.IN):
-            wanted = condition.value if condition.op is Op.IN else (condition.value,)
-            found.append((_by_column(condition.column), {"values": list(wanted)}))
-    for name, value in query.properties:
-        values = {"name": name, "value": value, "beginning": value[:PREFIX_LENGTH]}
-        found.append((_BY_PROPERTY, values))
-    found += [(_BY_TAG, {"value": tag}) for tag in query.tags]
-    return found
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """The filter to find images by: which of its kind, and for a column also what is compared."""
+
+    kind: Kind
+    number: int
+    condition: ConditionShape | None = None
 
 
-@lru_cache(maxsize=len(_COLUMNS))
-def _by_column(name: str) -> Select[Any]:
-    column = images.c[name]
-    return (
-        select(images.c.id)
-        .where(
-            column.in_(bindparam("values", expanding=True, type_=String)),
-            not_deleted(images),
+def few(
+    conn: Connection,
+    query: ImageQuery,
+    conditions: Sequence[Condition],
+    values: Mapping[str, Any],
+) -> Lookup | None:
+    """The lookup with the fewest matches; None if all have more than :data:`FEW`."""
+    best, least = None, FEW + 1
+    for lookup in _lookups(query, conditions):
+        if lookup.kind is Kind.ID:
+            return lookup
+        counted = conn.scalar(_count(lookup), {**values, "few": FEW + 1})
+        if counted is not None and counted < least:
+            best, least = lookup, counted
+            if least <= _VERY_FEW:
+                break
+    return best
+
+
+def values_of(query: ImageQuery) -> dict[str, Any]:
+    """The parameters that lookups have beside those of the filters."""
+    return {
+        f"p{number}_prefix": value[:PREFIX_LENGTH]
+        for number, (_, value) in enumerate(query.properties)
+    }
+
+
+def is_among(lookup: Lookup) -> ColumnElement[bool]:
+    """A condition on images that is true for all that match; it may be for a few others."""
+    if lookup.kind is Kind.ID:
+        assert lookup.condition is not None
+        return compare(lookup.condition, lookup.number)
+    return images.c.id.in_(_ids(lookup))
+
+
+def _lookups(query: ImageQuery, conditions: Sequence[Condition]) -> list[Lookup]:
+    """All that there are, the sharpest kinds first."""
+    columns = [
+        Lookup(
+            Kind.ID if condition.column == "id" else Kind.COLUMN,
+            number,
+            (condition.column, condition.op),
         )
-        .limit(_LIMIT)
+        for number, condition in enumerate(conditions)
+        if condition.op in (Op.EQ, Op.IN) and condition.column in {"id", *_BY_COLUMN}
+    ]
+    columns.sort(key=lambda lookup: lookup.kind is not Kind.ID)
+    properties = [Lookup(Kind.PROPERTY, number) for number in range(len(query.properties))]
+    tags = [Lookup(Kind.TAG, number) for number in range(len(query.tags))]
+    return columns + properties + tags
+
+
+@lru_cache(maxsize=256)
+def _count(lookup: Lookup) -> Select[Any]:
+    some = _ids(lookup).limit(bindparam("few")).subquery()
+    return select(func.count()).select_from(some)
+
+
+def _ids(lookup: Lookup) -> Select[Any]:
+    """Ids of images, found and read in an index alone where it holds all that is asked."""
+    number = lookup.number
+    if lookup.kind is Kind.PROPERTY:
+        table = image_properties.alias()
+        return select(table.c.image_id).where(
+            table.c.name == bindparam(f"p{number}_name"),
+            # Not the whole value: SQLite would put it in here and lose the index.
+            prefix(table.c.value) == bindparam(f"p{number}_prefix"),
+            table.c.deleted == false(),
+        )
+    if lookup.kind is Kind.TAG:
+        table = image_tags.alias()
+        return select(table.c.image_id).where(
+            table.c.value == bindparam(f"t{number}"), table.c.deleted == false()
+        )
+    assert lookup.condition is not None
+    table = images.alias()
+    deleted = table.c.deleted == false()
+    return select(table.c.id).where(
+        compare(lookup.condition, number, table),
+        deleted if lookup.condition[0] in ("name", "status") else residual(deleted),
     )

@@ -11,7 +11,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
-    String,
     and_,
     bindparam,
     false,
@@ -24,11 +23,12 @@ from imagestore.database import filters, lookups, order
 from imagestore.database.branches import Branch, By, branches_of, condition_of
 from imagestore.database.expressions import residual
 from imagestore.database.filters import ConditionShape
+from imagestore.database.lookups import Lookup
 from imagestore.database.rows import COLUMNS, load_children, to_image
 from imagestore.database.schema import images
 from imagestore.errors import Invalid
 from imagestore.image import DELETED_STATUSES, Image, ImageStatus, can_see
-from imagestore.query import ImageQuery, Scope, Sort
+from imagestore.query import ImageQuery, Op, Scope, Sort
 
 _NEVER_LISTED = sorted({status.value for status in (*DELETED_STATUSES, ImageStatus.KILLED)})
 
@@ -45,8 +45,8 @@ class _Shape:
     tags: int
     sort: tuple[Sort, ...]
     after_marker: bool
-    of_few: bool
-    """Whether the images are among ids that are known; else the branches are walked."""
+    lookup: Lookup | None
+    """What images are found by; None: the branches are walked."""
 
 
 def select_page(conn: Connection, scope: Scope, query: ImageQuery) -> list[Image]:
@@ -58,14 +58,11 @@ def select_page(conn: Connection, scope: Scope, query: ImageQuery) -> list[Image
     branches, values = branches_of(scope, query)
     if query.marker is not None:
         values |= order.marker_values(sort, _marker(conn, scope, query.marker))
-    if not branches or query.limit == 0:
+    if not branches or query.limit == 0 or _asks_for_nothing(query):
         return []
-    few = lookups.few_ids(conn, query)
-    if few is not None:
-        if not few:
-            return []
-        values["few"] = few
     conditions = filters.simplify(query.conditions)
+    values |= {"os_hidden": query.os_hidden, "limit": query.limit}
+    values |= filters.values_of(query, conditions) | lookups.values_of(query)
     shape = _Shape(
         branches,
         tuple((condition.column, condition.op) for condition in conditions),
@@ -73,16 +70,15 @@ def select_page(conn: Connection, scope: Scope, query: ImageQuery) -> list[Image
         len(query.tags),
         sort,
         query.marker is not None,
-        few is not None,
+        lookups.few(conn, query, conditions, values),
     )
-    values |= filters.values_of(conditions)
-    values |= {"os_hidden": query.os_hidden, "limit": query.limit}
-    for number, (name, value) in enumerate(query.properties):
-        values |= {f"p{number}_name": name, f"p{number}_value": value}
-    values |= {f"t{number}": tag for number, tag in enumerate(query.tags)}
     found = [to_image(row) for row in conn.execute(_statement(shape), values)]
     load_children(conn, found)
     return found
+
+
+def _asks_for_nothing(query: ImageQuery) -> bool:
+    return any(one.op is Op.IN and not one.value for one in query.conditions)
 
 
 def _marker(conn: Connection, scope: Scope, image_id: str) -> Image:
@@ -101,8 +97,8 @@ def _marker(conn: Connection, scope: Scope, image_id: str) -> Image:
 @lru_cache(maxsize=500)
 def _statement(shape: _Shape) -> Select[Any]:
     """The rows of a page. Only ids and sort keys are sorted, not whole rows."""
-    if shape.of_few:
-        page = _ordered(shape, _among_few(shape)).subquery()
+    if shape.lookup is not None:
+        page = _ordered(shape, _looked_up(shape, shape.lookup)).subquery()
     elif len(shape.branches) == 1:
         page = _ordered(shape, _walk(shape, shape.branches[0])).subquery()
     else:
@@ -132,16 +128,15 @@ def _ordered(shape: _Shape, condition: ColumnElement[bool]) -> Select[Any]:
 
 def _walk(shape: _Shape, branch: Branch) -> ColumnElement[bool]:
     listed: ColumnElement[bool] = _listed()
-    if branch.by in (By.MEMBER, By.MEMBER_OF_STATUS):
+    if branch.by is By.MEMBER:
         listed = residual(listed)
     return and_(condition_of(branch), listed, *_after(shape), residual(and_(*_tests(shape))))
 
 
-def _among_few(shape: _Shape) -> ColumnElement[bool]:
+def _looked_up(shape: _Shape, lookup: Lookup) -> ColumnElement[bool]:
     seen = or_(*(condition_of(branch) for branch in shape.branches))
     tests = and_(seen, _listed(), *_after(shape), *_tests(shape))
-    ids: Any = bindparam("few", expanding=True, type_=String)
-    return and_(images.c.id.in_(ids), residual(tests))
+    return and_(lookups.is_among(lookup), residual(tests))
 
 
 def _listed() -> ColumnElement[bool]:

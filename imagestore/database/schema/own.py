@@ -33,10 +33,12 @@ journal = Table(
 )
 
 
-def _walk(name: str, first: str, *key: ColumnElement[Any]) -> Index:
+def _walk(name: str, by: tuple[str, ...], *key: ColumnElement[Any]) -> Index:
     """An index that yields one branch of a list in the order of a sort key."""
-    columns = (images.c[first], images.c.os_hidden, images.c.deleted)
-    return Index(name, *columns, *key, images.c.created_at, images.c.id)
+    columns = (*by, "os_hidden", "deleted")
+    return Index(
+        name, *(images.c[column] for column in columns), *key, images.c.created_at, images.c.id
+    )
 
 
 def _has_prefixes(*_: Any, dialect: Dialect, **__: Any) -> bool:
@@ -49,27 +51,28 @@ def _has_expressions(*_: Any, dialect: Dialect, **__: Any) -> bool:
 
 _SIZE = sortable(images.c.size)
 
+_OF_ALL = ("visibility",)
+_OF_OWNER = ("owner", "visibility")
+
 _EVERYWHERE = (
-    _walk("imagestore_images_visibility_created", "visibility"),
-    _walk("imagestore_images_owner_created", "owner"),
-    Index("imagestore_images_name", images.c.name, images.c.id),
-    Index("imagestore_tags_value", image_tags.c.value, image_tags.c.image_id, image_tags.c.deleted),
-    Index(
-        "imagestore_members_member",
-        image_members.c.member,
-        image_members.c.image_id,
-    ),
+    _walk("imagestore_images_created", _OF_ALL),
+    _walk("imagestore_images_owner_created", _OF_OWNER),
+    Index("imagestore_images_name", images.c.name, images.c.deleted, images.c.id),
+    Index("imagestore_images_status", images.c.status, images.c.deleted, images.c.id),
+    Index("imagestore_tags_value", image_tags.c.value, image_tags.c.deleted, image_tags.c.image_id),
+    Index("imagestore_members_member", image_members.c.member, image_members.c.image_id),
 )
 
 _WITH_EXPRESSIONS = tuple(
     index.ddl_if(callable_=_has_expressions)
     for index in (
-        _walk("imagestore_images_visibility_size", "visibility", _SIZE),
-        _walk("imagestore_images_owner_size", "owner", _SIZE),
+        _walk("imagestore_images_size", _OF_ALL, _SIZE),
+        _walk("imagestore_images_owner_size", _OF_OWNER, _SIZE),
         Index(
             "imagestore_properties_value",
             image_properties.c.name,
             prefix(image_properties.c.value),
+            image_properties.c.deleted,
             image_properties.c.image_id,
         ),
     )
