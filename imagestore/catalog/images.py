@@ -111,6 +111,8 @@ class Images:
     def _change(
         self, conn: Connection, caller: Caller, image_id: str, changes: Sequence[Change]
     ) -> Image:
+        # Two changes at once must see each other's properties and tags.
+        images.lock(conn, image_id)
         row = self._access.find(conn, caller, image_id)
         before = row.image
         for change in changes:

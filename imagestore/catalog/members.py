@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from imagestore.catalog.access import Access, require_writer
 from imagestore.catalog.limits import require_within
 from imagestore.catalog.parts import Parts, now
-from imagestore.database import members
+from imagestore.database import images, members
 from imagestore.database.images import ImageRow
 from imagestore.errors import Forbidden, Invalid, NotFound
 from imagestore.identity.caller import Caller
@@ -78,6 +78,7 @@ class Members:
         return member
 
     def _add(self, conn: Connection, caller: Caller, image_id: str, member_id: str) -> Member:
+        images.lock(conn, image_id)
         row = self._shared(conn, caller, image_id)
         self._access.require("add_member", caller, row)
         if not member_id or len(member_id) > MAX_ID_LENGTH:

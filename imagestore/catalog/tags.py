@@ -34,6 +34,8 @@ class Tags:
         await self._database.write(self._remove, caller, image_id, tag)
 
     def _add(self, conn: Connection, caller: Caller, image_id: str, tag: str) -> None:
+        # No constraint of the tables keeps a tag from being added twice.
+        images.lock(conn, image_id)
         row = self._access.find(conn, caller, image_id)
         self._access.require("modify_image", caller, row)
         if tag in row.image.tags:

@@ -21,7 +21,7 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, exc
 from imagestore.database import sqlite
 from imagestore.database.runner import Operation, T
 from imagestore.database.turns import Turns
-from imagestore.errors import ConfigurationError
+from imagestore.errors import ConfigurationError, Unavailable
 
 READERS = 2
 """Threads that read. Reads use the processor, so more of them would only take turns."""
@@ -48,9 +48,9 @@ class EmbeddedRunner:
 
     async def start(self) -> None:
         assert not self._threads, "the database is open"
-        self._turns = turns = self._open_turns()
         # Found out here, and not by the first request: whether the file is a database.
         await asyncio.to_thread(self._try_to_connect)
+        self._turns = turns = self._open_turns()
         self._reads = reads = _Jobs()
         self._writes = writes = _Jobs()
         self._threads = [_Reader(self._engine, reads) for _ in range(READERS)]
@@ -72,11 +72,13 @@ class EmbeddedRunner:
             self._turns = None
 
     async def read(self, operation: Operation[T]) -> T:
-        assert self._reads is not None, "the database is not open"
+        if self._reads is None:
+            raise Unavailable("The database is closed.")
         return await self._reads.submit(operation)
 
     async def write(self, operation: Operation[T]) -> T:
-        assert self._writes is not None, "the database is not open"
+        if self._writes is None:
+            raise Unavailable("The database is closed.")
         return await self._writes.submit(operation)
 
     def _open_turns(self) -> Turns:
@@ -89,6 +91,10 @@ class EmbeddedRunner:
             ) from error
 
     def _try_to_connect(self) -> None:
+        if not self._path.parent.is_dir():
+            raise ConfigurationError(
+                f"[database] connection: {self._path.parent} is not a directory."
+            )
         try:
             self._engine.connect().close()
         except exc.DatabaseError as error:

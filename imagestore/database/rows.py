@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+import orjson
 from sqlalchemy import (
     Connection,
     Integer,
@@ -63,7 +63,7 @@ def to_image(row: Sequence[Any]) -> Image:
 
 
 def to_location(id_: int, url: str, metadata: str | None, status: str) -> Location:
-    return Location(url, json.loads(metadata) if metadata else {}, status, id_)
+    return Location(url, orjson.loads(metadata) if metadata else {}, status, id_)
 
 
 def load_children(

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from imagestore.database import images
-from imagestore.errors import ConfigurationError, Conflict
+from imagestore.errors import ConfigurationError, Conflict, Unavailable
 from tests.database import samples
 from tests.database.samples import image
 
@@ -93,9 +93,18 @@ async def test_it_opens_again_after_it_was_closed(tmp_path: Path) -> None:
 
 
 async def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"connection.*No such file"):
+    with pytest.raises(ConfigurationError, match="is not a directory"):
         async with samples.opened(samples.url(tmp_path / "missing")):
             pass
+
+
+async def test_a_database_that_is_closed(tmp_path: Path) -> None:
+    async with samples.opened(samples.url(tmp_path)) as database:
+        await database.close()
+        with pytest.raises(Unavailable, match="closed"):
+            await database.read(images.get, "any")
+        with pytest.raises(Unavailable, match="closed"):
+            await database.write(images.insert, image())
 
 
 async def test_threads_end_with_the_database(tmp_path: Path) -> None:

@@ -34,11 +34,12 @@ journal = Table(
 
 
 def _walk(name: str, by: tuple[str, ...], *key: ColumnElement[Any]) -> Index:
-    """An index that yields one branch of a list in the order of a sort key."""
-    columns = (*by, "os_hidden", "deleted")
-    return Index(
-        name, *(images.c[column] for column in columns), *key, images.c.created_at, images.c.id
-    )
+    """An index that yields one branch of a list in the order of a sort key.
+
+    With the status, because every list tests it: no row is read for those passed by.
+    """
+    first = (images.c[column] for column in (*by, "os_hidden", "deleted"))
+    return Index(name, *first, *key, images.c.created_at, images.c.id, images.c.status)
 
 
 def _has_prefixes(*_: Any, dialect: Dialect, **__: Any) -> bool:
