@@ -108,13 +108,26 @@ async def serve(settings: Settings, create: Factory, inherited: Inherited) -> No
         _spare_the_collector()
         reports.send_ready(inherited.report)
         await ending()
-        for site in sites:
-            await site.stop()
+        await stop_accepting(inherited.listeners, sites)
         await connections.drain(runner, settings.server.graceful_shutdown_timeout)
     finally:
         await runner.cleanup()
         if metrics is not None:
             await metrics.cleanup()
+
+
+async def stop_accepting(listeners: Sequence[socket.socket], sites: Sequence[web.SockSite]) -> None:
+    """Leave new connections to whoever else holds the sockets, and lose none that was accepted.
+
+    asyncio turns an accepted connection into a transport one turn of the loop later,
+    and drops it without a word if the server was closed in between.
+    """
+    loop = asyncio.get_running_loop()
+    for listener in listeners:
+        loop.remove_reader(listener)
+    await asyncio.sleep(_LOOK)
+    for site in sites:
+        await site.stop()
 
 
 def _spare_the_collector() -> None:
@@ -175,8 +188,6 @@ class _Connections:
         assert server is not None
         loop = asyncio.get_running_loop()
         start = loop.time()
-        # What was accepted a moment ago needs a few turns of the loop to become a connection.
-        await asyncio.sleep(_LOOK)
         while server.connections and loop.time() < start + limit:
             if loop.time() > start + _LAST_REQUEST:
                 for connection in server.connections:
