@@ -8,6 +8,7 @@ from typing import BinaryIO
 from aiohttp import web
 
 from imagestore import metrics
+from imagestore.access_log import sent_directly
 from imagestore.api import counting, keys, ranges
 from imagestore.api.body import read_blocks, refuse_body
 from imagestore.api.reply import no_content
@@ -114,6 +115,7 @@ async def _send_file(
     patience = request.app[keys.settings].server.progress_timeout
     try:
         await send_file(transport, file.fileno(), offset, length, patience=patience)
+        request[sent_directly] = length
     except (OSError, EOFError) as error:
         # The status is sent; all that can still be said is that the answer is not whole.
         log.info("download of %s broke off: %s", request.path, error)
