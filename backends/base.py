@@ -77,7 +77,14 @@ class Store(Protocol):
     async def stop(self) -> None:
         """Release every connection, thread and descriptor. Never raises."""
 
-    async def add(self, image_id: str, blocks: Blocks, size: int | None = None) -> Stored:
+    async def add(
+        self,
+        image_id: str,
+        blocks: Blocks,
+        size: int | None = None,
+        *,
+        owner: str | None = None,
+    ) -> Stored:
         """Store the concatenated ``blocks`` as the object of ``image_id``.
 
         All or nothing: nothing can be read before it returns, and when it
@@ -86,7 +93,8 @@ class Store(Protocol):
         used where known; a source of another length is ``WrongSize``. An
         object that is already there is ``Exists`` and stays as it was; of two
         concurrent writers of one id at most one succeeds. An error raised by
-        ``blocks`` itself passes through unchanged.
+        ``blocks`` itself passes through unchanged. ``owner`` is the project that the
+        image belongs to, for a store that keeps the objects of projects apart.
         """
 
     def open(
@@ -109,10 +117,11 @@ class Store(Protocol):
     async def delete(self, url: str) -> None:
         """Remove the object. ``NotFound`` if there is none, never silence."""
 
-    async def discard(self, image_id: str) -> None:
+    async def discard(self, image_id: str, *, owner: str | None = None) -> None:
         """Remove whatever an ``add`` of ``image_id`` left when its process died.
 
-        Called only when nobody is writing that id and no image refers to it.
+        Segments, parts of an unfinished upload and the finished object alike; ``owner``
+        as in ``add``. Called only when nobody is writing that id and no image refers to it.
         Finding nothing is success.
         """
 
@@ -121,6 +130,23 @@ class Store(Protocol):
 
     def local_path(self, url: str) -> Path | None:
         """The local file that holds exactly the object, else ``None``. Does no I/O."""
+
+    def owns(self, url: str) -> bool:
+        """Whether ``url`` is a location of this store, as far as that shows without I/O.
+
+        Of several stores of one kind at most one should say so.
+        """
+
+    def places(self) -> frozenset[str]:
+        """Where it keeps objects: a directory, a bucket, a pool, named the same by whoever
+        uses it. Two stores of a service must not share one. Does no I/O.
+        """
+
+    def details(self) -> Mapping[str, Any]:
+        """What administrators are told of the store (``properties`` in ``info/stores/detail``).
+
+        JSON values, no credentials; names are Glance's where it has them. Does no I/O.
+        """
 
 
 def option(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import Any
 
 from imagestore.backends.base import Blocks, Capability, Capacity, Store, Stored
 from imagestore.backends.errors import ReadOnly
@@ -23,7 +25,14 @@ class ReadOnlyStore:
     async def stop(self) -> None:
         await self._store.stop()
 
-    async def add(self, image_id: str, blocks: Blocks, size: int | None = None) -> Stored:
+    async def add(
+        self,
+        image_id: str,
+        blocks: Blocks,
+        size: int | None = None,
+        *,
+        owner: str | None = None,
+    ) -> Stored:
         raise self._refusal()
 
     def open(
@@ -40,7 +49,7 @@ class ReadOnlyStore:
     async def delete(self, url: str) -> None:
         raise self._refusal(url)
 
-    async def discard(self, image_id: str) -> None:
+    async def discard(self, image_id: str, *, owner: str | None = None) -> None:
         raise self._refusal()
 
     async def capacity(self) -> Capacity:
@@ -48,6 +57,15 @@ class ReadOnlyStore:
 
     def local_path(self, url: str) -> Path | None:
         return self._store.local_path(url)
+
+    def owns(self, url: str) -> bool:
+        return self._store.owns(url)
+
+    def places(self) -> frozenset[str]:
+        return self._store.places()
+
+    def details(self) -> Mapping[str, Any]:
+        return self._store.details()
 
     def _refusal(self, url: str = "") -> ReadOnly:
         return ReadOnly("configured as read-only", store=self.name, url=url)

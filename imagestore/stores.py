@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import MISSING, fields
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from imagestore.backends import errors
 from imagestore.backends.base import Capability, Driver, Store
@@ -30,12 +27,9 @@ class Stores:
 
     def __init__(self, configured: settings.Stores) -> None:
         """Build every store, which does no I/O. Raises :class:`ConfigurationError`."""
-        _refuse_shared_directories([*configured.sections, *configured.reserved])
         self._stores = {section.name: _build(section) for section in _by_weight(configured)}
         self._reserved = {section.name: _build(section) for section in configured.reserved}
-        self._schemes = {
-            section.name: drivers.get(section.type).schemes for section in configured.sections
-        }
+        _refuse_shared_places([*self._stores.values(), *self._reserved.values()])
         self._rank = {name: rank for rank, name in enumerate(self._stores)}
         self._retries: set[asyncio.Task[None]] = set()
         self.multiple = configured.multiple
@@ -89,11 +83,7 @@ class Stores:
 
     def by_url(self, url: str) -> Store | None:
         """The store that a URL belongs to by itself, for a location without a valid store id."""
-        scheme = urlsplit(url).scheme
-        for name, store in self._stores.items():
-            if scheme in self._schemes[name] and _may_hold(store, url):
-                return store
-        return None
+        return next((store for store in self if store.owns(url)), None)
 
     def of(self, location: Location) -> Store | None:
         """The store of a location: the one that it names, else the one that its URL belongs to."""
@@ -164,31 +154,17 @@ def _settings(driver: Driver, section: StoreSection) -> Any:
         raise ConfigurationError(f"[{section.name}] {error}") from error
 
 
-def _may_hold(store: Store, url: str) -> bool:
-    """Whether a URL of the right scheme is one of this store's, as far as can be said."""
-    if Capability.LOCAL_PATH not in store.capabilities:
-        return True
-    with contextlib.suppress(errors.InvalidLocation):
-        return store.local_path(url) is not None
-    return False
-
-
-def _refuse_shared_directories(sections: Collection[StoreSection]) -> None:
-    """Two stores in one directory would delete each other's images."""
-    owners: dict[Path, str] = {}
-    for section in sections:
-        for directory in _directories(section):
-            owner = owners.setdefault(directory, section.name)
-            if owner != section.name:
+def _refuse_shared_places(stores: Iterable[Store]) -> None:
+    """Two stores in one place would delete each other's images."""
+    owners: dict[str, str] = {}
+    for store in stores:
+        try:
+            places = store.places()
+        except errors.Misconfigured as error:
+            raise ConfigurationError(f"[{store.name}] {error.message}") from error
+        for place in sorted(places):
+            owner = owners.setdefault(place, store.name)
+            if owner != store.name:
                 raise ConfigurationError(
-                    f"[{owner}] and [{section.name}] are stores in the same directory, {directory}."
+                    f"[{owner}] and [{store.name}] are stores in the same place, {place}."
                 )
-
-
-def _directories(section: StoreSection) -> Iterator[Path]:
-    if section.type != "file":
-        return
-    one = section.options.get("filesystem_store_datadir")
-    several = section.options.get("filesystem_store_datadirs", ())
-    for text in [*([one] if one else []), *(text.rpartition(":")[0] or text for text in several)]:
-        yield Path(text.strip()).resolve()

@@ -6,8 +6,7 @@ import asyncio
 import contextlib
 import os
 import stat
-from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from functools import partial
@@ -30,13 +29,14 @@ from imagestore.backends.file.reader import Reader
 from imagestore.backends.file.settings import FileSettings
 from imagestore.backends.file.writer import Writer
 from imagestore.backends.lane import Lane
+from imagestore.backends.read_ahead import read_ahead
 
 T = TypeVar("T")
 
 _DIRECT_FROM = 4 << 20
 """Objects known to be smaller in bytes stay in the page cache for their first reader."""
-_READ_AHEAD = 3
-"""Blocks that are read before they are asked for."""
+_IN_FLIGHT = 4
+"""Blocks that are read at a time."""
 
 
 class FileStore:
@@ -76,7 +76,14 @@ class FileStore:
             # Not waited for: a file system that hangs would hold up the end of the process.
             threads.shutdown(wait=False)
 
-    async def add(self, image_id: str, blocks: Blocks, size: int | None = None) -> Stored:
+    async def add(
+        self,
+        image_id: str,
+        blocks: Blocks,
+        size: int | None = None,
+        *,
+        owner: str | None = None,
+    ) -> Stored:
         self._dirs.check_name(image_id)
         thin = self._settings.filesystem_thin_provisioning
         writer = Writer(
@@ -120,27 +127,16 @@ class FileStore:
         reader = await self._call(Reader, self.name, url, path, self._pool, undo=Reader.close)
         try:
             end = reader.size if length is None else min(reader.size, offset + length)
-            async with contextlib.aclosing(self._read(reader, offset, end)) as blocks:
+            read = partial(self._read, reader)
+            async with contextlib.aclosing(
+                read_ahead(read, offset, end, step=self._pool.block_size, depth=_IN_FLIGHT)
+            ) as blocks:
                 yield blocks
         finally:
             reader.close()
 
-    async def _read(
-        self, reader: Reader, offset: int, end: int
-    ) -> AsyncGenerator[memoryview, None]:
-        ahead: deque[asyncio.Future[memoryview]] = deque()
-        loop, executor = asyncio.get_running_loop(), self._executor()
-        try:
-            while ahead or offset < end:
-                while offset < end and len(ahead) <= _READ_AHEAD:
-                    count = min(self._pool.block_size, end - offset)
-                    ahead.append(loop.run_in_executor(executor, reader.read, offset, count))
-                    offset += count
-                yield await self._answered(ahead.popleft())
-        finally:
-            for future in ahead:
-                # If it failed, the error before it was told already.
-                future.cancel() or future.cancelled() or future.exception()
+    async def _read(self, reader: Reader, offset: int, length: int) -> memoryview:
+        return await self._call(reader.read, offset, length)
 
     async def size(self, url: str) -> int:
         return await self._call(self._size, self._dirs.locate(url), url)
@@ -168,7 +164,7 @@ class FileStore:
             path.unlink()
             _sync(path.parent)
 
-    async def discard(self, image_id: str) -> None:
+    async def discard(self, image_id: str, *, owner: str | None = None) -> None:
         self._dirs.check_name(image_id)
         await self._call(self._discard, image_id)
 
@@ -195,6 +191,26 @@ class FileStore:
 
     def local_path(self, url: str) -> Path | None:
         return self._dirs.locate(url)
+
+    def owns(self, url: str) -> bool:
+        try:
+            self._dirs.locate(url)
+        except InvalidLocation:
+            return False
+        return True
+
+    def places(self) -> frozenset[str]:
+        dirs = DataDirs.configured(self.name, self._settings).dirs
+        return frozenset(f"file://{each.path.resolve()}" for each in dirs)
+
+    def details(self) -> Mapping[str, Any]:
+        settings = self._settings
+        return {
+            "data_dir": settings.filesystem_store_datadir
+            or list(settings.filesystem_store_datadirs),
+            "chunk_size": self._pool.block_size,
+            "thin_provisioning": settings.filesystem_thin_provisioning,
+        }
 
     # Calls that the file system may not answer.
 

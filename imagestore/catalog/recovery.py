@@ -84,7 +84,8 @@ class Recovery:
         image = await self._database.read(_any_status, entry.image_id)
         if image is None or not image.locations:
             if entry.store in self._parts.stores:
-                await self._parts.stores.get(entry.store).discard(entry.image_id)
+                store = self._parts.stores.get(entry.store)
+                await store.discard(entry.image_id, owner=image.owner if image else None)
             else:
                 log.error("image %s: store %s is gone", entry.image_id, entry.store)
         await self._database.write(uploads.release, entry.image_id, entry.id)

@@ -66,7 +66,7 @@ async def receive(
     flow = _Flow(source, {CHECKSUM, algorithm}, inspection, size_cap, on_progress)
     try:
         async with contextlib.aclosing(flow.blocks()) as blocks:
-            stored = await store.add(image.id, blocks, size)
+            stored = await store.add(image.id, blocks, size, owner=image.owner)
         try:
             values = {name: await digest.value() for name, digest in flow.digests.items()}
         except BaseException:

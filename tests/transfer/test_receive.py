@@ -234,7 +234,14 @@ class SlowStore(FileStore):
 
     taken = 0
 
-    async def add(self, image_id: str, blocks: Blocks, size: int | None = None) -> Stored:
+    async def add(
+        self,
+        image_id: str,
+        blocks: Blocks,
+        size: int | None = None,
+        *,
+        owner: str | None = None,
+    ) -> Stored:
         async for block in blocks:
             self.taken += len(block)
             await asyncio.sleep(0.005)

@@ -1,0 +1,71 @@
+"""Store an object in parts of a fixed size, several of them under way at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from typing import Any, TypeVar
+
+from imagestore.backends.base import Blocks, Buffer
+
+T = TypeVar("T")
+
+Part = list[Buffer]
+"""Buffers that belong together, in order. Nothing is copied to make one."""
+
+
+async def in_parts(blocks: Blocks, size: int) -> AsyncGenerator[Part, None]:
+    """``blocks`` regrouped so that every part but the last has exactly ``size`` bytes.
+
+    The last part has at least one byte; of an empty source there is none.
+    """
+    part: Part = []
+    room = size
+    async for block in blocks:
+        view = memoryview(block)
+        while len(view) >= room:
+            part.append(view[:room])
+            view = view[room:]
+            yield part
+            part, room = [], size
+        if view:
+            part.append(view)
+            room -= len(view)
+    if part:
+        yield part
+
+
+async def send_parts(
+    parts: AsyncGenerator[Part, None],
+    send: Callable[[int, Part], Coroutine[Any, Any, T]],
+    *,
+    parallel: int,
+) -> list[T]:
+    """Call ``send(number, part)`` for each part, numbered from 1; the results in order.
+
+    At most ``parallel`` calls are under way, and no more parts are held than that and
+    the one that is being gathered. The first error of a call or of ``parts`` is raised
+    as it is, and so is a cancellation, after all calls that were under way have ended.
+    """
+    results: list[asyncio.Task[T]] = []
+    running: set[asyncio.Task[T]] = set()
+    number = 0
+    try:
+        async for part in parts:
+            number += 1
+            if len(running) >= parallel:
+                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+            task = asyncio.create_task(send(number, part))
+            del part  # it is the call's from now on
+            results.append(task)
+            running.add(task)
+        return [await task for task in results]
+    except BaseException:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*results, return_exceptions=True)
+        raise
+    finally:
+        await parts.aclose()

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from imagestore.backends.base import Buffer
+from imagestore.backends.parts import Part, in_parts, send_parts
+
+
+async def blocks(*sizes: int) -> AsyncGenerator[Buffer, None]:
+    at = 0
+    for size in sizes:
+        yield bytes((at + index) % 251 for index in range(size))
+        at += size
+
+
+def joined(part: Part) -> bytes:
+    return b"".join(bytes(buffer) for buffer in part)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ((), []),
+        ((3,), [3]),
+        ((4,), [4]),
+        ((5,), [4, 1]),
+        ((1, 1, 1, 1, 1), [4, 1]),
+        ((9, 2, 1), [4, 4, 4]),
+        ((13,), [4, 4, 4, 1]),
+    ],
+)
+async def test_parts_have_the_size(sizes: tuple[int, ...], expected: list[int]) -> None:
+    parts = [joined(part) async for part in in_parts(blocks(*sizes), 4)]
+    assert [len(part) for part in parts] == expected
+    assert b"".join(parts) == b"".join([bytes(block) async for block in blocks(*sizes)])
+
+
+async def test_parts_are_sent_in_parallel_and_answered_in_order() -> None:
+    running = most = 0
+
+    async def send(number: int, part: Part) -> int:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.01 / number)
+        running -= 1
+        return number
+
+    assert await send_parts(in_parts(blocks(*[4] * 7), 4), send, parallel=3) == [
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+        7,
+    ]
+    assert most == 3
+
+
+async def test_the_first_error_ends_what_is_under_way() -> None:
+    ended: list[int] = []
+
+    async def send(number: int, part: Part) -> None:
+        try:
+            if number == 2:
+                raise ConnectionError("second")
+            await asyncio.sleep(60)
+        finally:
+            ended.append(number)
+
+    with pytest.raises(ConnectionError, match="second"):
+        await send_parts(in_parts(blocks(*[4] * 9), 4), send, parallel=3)
+    assert sorted(ended) == [1, 2, 3]
+
+
+async def test_an_error_of_the_source_passes_through() -> None:
+    cancelled: list[int] = []
+
+    async def source() -> AsyncGenerator[Part, None]:
+        yield [b"one"]
+        await asyncio.sleep(0)  # the first call begins
+        raise KeyError("source")
+
+    async def send(number: int, part: Part) -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            cancelled.append(number)
+            raise
+
+    with pytest.raises(KeyError):
+        await send_parts(source(), send, parallel=3)
+    assert cancelled == [1]
