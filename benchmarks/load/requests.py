@@ -11,6 +11,9 @@ A job is ``host``, ``port``, ``headers``, ``clients``, ``seconds`` and
 - ``delay``: seconds to wait before the first (optional);
 - ``grace``: seconds to wait for answers after the end (optional).
 
+At a rate, this process asks for a real-time priority: it needs little, and waiting for a
+processor itself it would count as the server's latency. Reports ``realtime``: if it got it.
+
 Where the server closes connections, the next request opens a new one: that is part of
 its latency. Reports ``units``, ``elapsed``, ``p50`` and ``p99`` (seconds; of the answered
 ones), ``unanswered``, ``failures`` by status code, and ``locations``.
@@ -18,6 +21,8 @@ ones), ``unanswered``, ``failures`` by status code, and ``locations``.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import select
 import socket
 import statistics
@@ -236,7 +241,18 @@ class Load:
 
 def prepare(job: Job) -> Callable[[], Result]:
     """What to run for ``job``."""
-    return Load(job).run
+    load = Load(job)
+    realtime = "rate" in job and _in_real_time()
+    return lambda: load.run() | {"realtime": realtime}
+
+
+def _in_real_time() -> bool:
+    with contextlib.suppress(PermissionError):
+        os.sched_setscheduler(
+            0, os.SCHED_FIFO, os.sched_param(os.sched_get_priority_min(os.SCHED_FIFO))
+        )
+        return True
+    return False
 
 
 if __name__ == "__main__":
