@@ -128,31 +128,69 @@ async def test_an_interrupted_deletion_is_finished(
     assert (await alice("POST", "/v2/images", json={"id": image})).status == 409
 
 
-@pytest.mark.parametrize(("error", "status"), [(errors.Busy, 409), (errors.Unavailable, 503)])
 async def test_a_deletion_that_the_store_refuses_changes_nothing(
-    service: Service,
-    alice: Person,
-    database: Database,
-    monkeypatch: pytest.MonkeyPatch,
-    error: type[errors.StoreError],
-    status: int,
+    service: Service, alice: Person, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image = (await alice.create())["id"]
     assert await alice.upload(image, b"data") == 204
-    store = service.client.app[keys.stores].get("file1")
-
-    async def refuse(url: str) -> None:
-        raise error("forced", store="file1", url=url)
-
     with monkeypatch.context() as patched:
-        patched.setattr(store, "delete", refuse)
+        patched.setattr(service.client.app[keys.stores].get("file1"), "delete", busy)
         answer = await alice("DELETE", f"/v2/images/{image}")
-        assert answer.status == status
+        assert answer.status == 409
         assert "file://" not in await answer.text()
     assert (await alice.show(image))["status"] == "active"
     assert await database.read(journal.entries) == []
     assert (await alice("DELETE", f"/v2/images/{image}")).status == 204
     assert service.files() == set()
+
+
+async def busy(url: str) -> None:
+    raise errors.Busy("forced", store="file1", url=url)
+
+
+async def away(url: str) -> None:
+    raise errors.Unavailable("forced", store="file1", url=url)
+
+
+async def test_a_deletion_that_meets_a_dead_store_is_finished_later(
+    service: Service,
+    alice: Person,
+    catalog: Catalog,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    image = (await alice.create())["id"]
+    assert await alice.upload(image, b"data") == 204
+    with monkeypatch.context() as patched:
+        patched.setattr(service.client.app[keys.stores].get("file1"), "delete", away)
+        answer = await alice("DELETE", f"/v2/images/{image}")
+        assert answer.status == 503
+        assert "file://" not in await answer.text()
+        assert await catalog.recovery.run() == 0
+    # The store may have removed it all the same: it is not shown again.
+    assert (await alice("GET", f"/v2/images/{image}")).status == 404
+    assert await catalog.recovery.run() == 1
+    assert await database.read(journal.entries) == []
+    assert service.files() == set()
+
+
+async def test_an_interrupted_deletion_that_the_store_refuses_is_undone(
+    service: Service,
+    alice: Person,
+    catalog: Catalog,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    image = (await alice.create())["id"]
+    assert await alice.upload(image, b"data") == 204
+    store = service.client.app[keys.stores].get("file1")
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "delete", away)
+        assert (await alice("DELETE", f"/v2/images/{image}")).status == 503
+        patched.setattr(store, "delete", busy)
+        assert await catalog.recovery.run() == 1
+    assert (await alice.show(image))["status"] == "active"
+    assert await database.read(journal.entries) == []
 
 
 async def test_a_lost_copy_does_not_hinder_a_deletion(service: Service, alice: Person) -> None:
