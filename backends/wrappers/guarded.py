@@ -7,7 +7,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from imagestore.backends.base import Blocks, Capacity, Store, Stored
@@ -141,12 +141,12 @@ class GuardedStore(ForwardingStore):
             self.succeeded()
 
     def _open_circuit(self, error: Unavailable) -> None:
-        since = self.health.since
         if self.health.healthy:
             log.error("a store is away: %s", error)
-            since = _now()
-        self.health = Health(False, since, error.message)
-        self._on_change(self.name, self.health)
+            self.health = Health(False, _now(), error.message)
+            self._on_change(self.name, self.health)
+        else:
+            self.health = replace(self.health, error=error.message)
         if self._probing is None or self._probing.done():
             self._probing = asyncio.create_task(self._probe())
 

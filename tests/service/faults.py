@@ -26,7 +26,6 @@ class StreamedStore(FaultyStore):
     def __init__(self, name: str, settings: Any) -> None:
         super().__init__(driver.create(name, settings))
         self.capabilities &= ~Capability.LOCAL_PATH
-        self.fail({})
 
 
 def faulty_driver(name: str) -> Any:

@@ -14,16 +14,12 @@ from imagestore.backends import errors
 from imagestore.config import drivers
 from imagestore.config.settings import Server
 from imagestore.database import locations
-from tests.backends.wrappers.faulty import Fault, away, nothing, raising
+from tests.backends.wrappers.faulty import Fault, away, hang, nothing, raising
 from tests.service.conftest import Person, Service, Start
 from tests.service.faults import copy_to, database, faulty_driver, inner, stores_in
 from tests.service.test_metrics import value
 
 DATA = os.urandom(5_000_001)
-
-
-async def hang() -> None:
-    await asyncio.Event().wait()
 
 
 @pytest.fixture

@@ -17,6 +17,6 @@ async def faulty(tmp_path: Path) -> AsyncIterator[FaultyStore]:
     settings = FileSettings(filesystem_store_datadir=str(tmp_path / "images"))
     store = FaultyStore(FileStore("files", settings))
     await store.start()
-    store.fail({})
+    store.calls.clear()
     yield store
     await store.stop()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from imagestore.backends.base import Blocks, Buffer, Capacity, Stored
+from imagestore.backends.base import Blocks, Buffer, Capacity, Store, Stored
 from imagestore.backends.errors import Unavailable
 from imagestore.backends.wrappers.forwarding import ForwardingStore
 
@@ -20,6 +22,18 @@ def raising(error: Exception) -> Fault:
     return fail
 
 
+async def hang() -> None:
+    await asyncio.Event().wait()
+
+
+async def hang_on() -> None:
+    """As a call does whose clean-up hangs: it does not end when it is cancelled, but later."""
+    end = asyncio.get_running_loop().time() + 4.0
+    while (left := end - asyncio.get_running_loop().time()) > 0:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(left)
+
+
 def away() -> Fault:
     return raising(Unavailable("forced"))
 
@@ -31,11 +45,13 @@ async def nothing() -> None:
 class FaultyStore(ForwardingStore):
     """``faults`` holds for each operation what its next calls meet, and ``calls`` what was called.
 
-    ``read`` and ``write`` stand for the first block of ``open`` and of ``add``.
+    ``read`` stands for each block of ``open``, ``write`` for the first one of ``add``.
     """
 
-    faults: dict[str, list[Fault]]
-    calls: list[str]
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.faults: dict[str, list[Fault]] = {}
+        self.calls: list[str] = []
 
     def fail(self, faults: Mapping[str, list[Fault]]) -> None:
         self.faults = {name: list(each) for name, each in faults.items()}
@@ -47,8 +63,6 @@ class FaultyStore(ForwardingStore):
             await waiting.pop(0)()
 
     async def start(self) -> None:
-        if not hasattr(self, "faults"):
-            self.fail({})
         await self._met("start")
         await super().start()
 
