@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
 from imagestore.backends.base import Blocks, Buffer, Capacity, Store, Stored
-from imagestore.backends.errors import StoreError, Unavailable
+from imagestore.backends.errors import Refused, StoreError, Unavailable
 from imagestore.backends.wrappers.forwarding import ForwardingStore
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ class DeadlineStore(ForwardingStore):
     What has failed is cancelled, and given ``GRACE`` seconds to clean up. If it does not end
     even then, it is left behind: it goes on by itself, and is cancelled once more by ``stop``.
     An ``add`` that was left behind and succeeds after all is deleted again; until it has ended,
-    ``discard`` of its image is ``Unavailable``, as it could put back what was discarded.
+    ``discard`` of its image is ``Refused``, as it could put back what was discarded.
     """
 
     def __init__(self, store: Store, *, call: float, progress: float) -> None:
@@ -112,7 +112,7 @@ class DeadlineStore(ForwardingStore):
 
     async def discard(self, image_id: str, *, owner: str | None = None) -> None:
         if image_id in self._left.values():
-            raise Unavailable("an earlier write of the image has not ended", store=self.name)
+            raise Refused("an earlier write of the image has not ended", store=self.name)
         await self._answered(self.store.discard(image_id, owner=owner))
 
     async def capacity(self) -> Capacity:

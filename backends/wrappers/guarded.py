@@ -34,7 +34,7 @@ class GuardedStore(ForwardingStore):
 
     Then the store is asked for its capacity after ``pause`` seconds, and again after
     pauses that double, until it answers. That closes the breaker, but the next failure opens
-    it again; only a call that succeeds wipes the slate clean. Any answer of the store is
+    it again and the pauses go on growing; only a call that succeeds wipes the slate clean. Any answer of the store is
     success here, also that something is not there. A ``threshold`` of 0 never refuses.
     """
 
@@ -48,7 +48,7 @@ class GuardedStore(ForwardingStore):
     ) -> None:
         super().__init__(store)
         self._threshold = threshold
-        self._pause = pause
+        self._pause = self._next_pause = pause
         self._on_change = on_change
         self._failures = 0
         self._probing: asyncio.Task[None] | None = None
@@ -115,6 +115,7 @@ class GuardedStore(ForwardingStore):
     def succeeded(self) -> None:
         """The store has answered, here or to somebody who goes past this wrapper."""
         self._failures = 0
+        self._next_pause = self._pause
         self._close_circuit()
 
     def failed(self, error: Unavailable) -> None:
@@ -130,8 +131,8 @@ class GuardedStore(ForwardingStore):
         try:
             yield
         except StoreError as error:
-            if error.store not in ("", self.name):
-                pass  # of another store, from which the data came
+            if error.store not in ("", self.name) or isinstance(error, Refused):
+                pass  # of another store, from which the data came; or this one was not asked
             elif isinstance(error, Unavailable):
                 self.failed(error)
             else:
@@ -161,10 +162,9 @@ class GuardedStore(ForwardingStore):
 
     async def _probe(self) -> None:
         """Ask until there is an answer."""
-        pause = self._pause
         while not self.health.healthy:
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+            await asyncio.sleep(self._next_pause)
+            self._next_pause = min(2 * self._next_pause, LONGEST_PAUSE)
             try:
                 await self.store.capacity()
             except Unavailable as error:

@@ -112,6 +112,7 @@ class _Sending:
             self._done.result()
         finally:
             self._loop.remove_writer(self._out)
+            self._done.cancel()  # a thread that still reads has nobody to tell
 
     def _state(self) -> tuple[int, int]:
         return self._position, _queued(self._out)

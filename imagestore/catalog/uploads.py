@@ -191,11 +191,10 @@ class Uploads:
         journal.close(conn, claim.entry)
 
     async def _abandon(self, store: Store, claim: _Claim, error: BaseException) -> None:
-        # What was there before the upload is not for it to remove.
-        existed = isinstance(error.__cause__, store_errors.Exists)
         try:
             async with asyncio.timeout(_CLEANING):
-                await self.undo(claim.image.id, claim.entry, None if existed else store)
+                unclean = None if _left_nothing(error.__cause__, store) else store
+                await self.undo(claim.image.id, claim.entry, unclean)
         except (ImagestoreError, store_errors.StoreError, TimeoutError) as failure:
             log.error("image %s: undoing an upload has to wait: %r", claim.image.id, failure)
 
@@ -215,6 +214,15 @@ class Uploads:
     def _is_in(self, store: Store, image: Image | None) -> bool:
         locations_ = image.locations if image else ()
         return any(self._parts.stores.of(location) is store for location in locations_)
+
+
+def _left_nothing(cause: BaseException | None, store: Store) -> bool:
+    """Whether the store has certainly nothing of the upload: it was not asked, or is not free.
+
+    What was there before the upload is not for it to remove.
+    """
+    kinds = (store_errors.Exists, store_errors.Refused)
+    return isinstance(cause, kinds) and cause.store == store.name
 
 
 def _requeue(conn: Connection, image_id: str, entry: str) -> bool:

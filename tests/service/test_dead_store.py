@@ -7,11 +7,13 @@ import os
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from imagestore.api import keys
+from imagestore.backends import errors
 from imagestore.catalog.catalog import Catalog
 from imagestore.config.settings import StoreAccess
 from imagestore.database import journal
@@ -94,6 +96,33 @@ async def test_the_same_upload_succeeds_once_the_store_is_back(
     await healthy(service)
     assert await alice.upload(image, data) == 204
     assert await (await alice("GET", f"/v2/images/{image}/file")).read() == data
+
+
+async def test_while_it_is_known_to_be_away(
+    start: Start, tmp_path: Path, freezing_disk: Path
+) -> None:
+    access = replace(ACCESS, probe_interval=1000.0)
+    service = await start(stores=stores_in(tmp_path, access, file1=freezing_disk / "file1"))
+    alice = service.person("red")
+    images = [(await alice.create())["id"] for _ in range(3)]
+    with frozen(freezing_disk):
+        store = service.client.app[keys.stores].get("file1")
+        async with asyncio.timeout(LONGEST):
+            for image in images:
+                assert await alice.upload(image, b"data") == 503
+            assert not service.client.app[keys.stores].health("file1").healthy
+            with pytest.raises(errors.Refused):
+                await store.discard("x")
+            # Nothing of this one has reached the store, so there is nothing to recover.
+            before = len(await database(service).read(journal.entries))
+            image = (await alice.create())["id"]
+            assert await alice.upload(image, b"data") == 503
+            assert len(await database(service).read(journal.entries)) == before
+            assert (await alice.show(image))["status"] == "queued"
+    service.client.app[keys.stores].judge("file1", None)  # in place of a probe
+    await cleaned(service)
+    assert await alice.upload(image, b"data") == 204
+    assert os.listdir(freezing_disk / "file1") == [image]
 
 
 async def test_while_an_image_is_deleted(

@@ -245,3 +245,27 @@ async def test_a_store_that_is_recorded_wrongly_is_put_right(
             await asyncio.sleep(0.01)
             (location,) = await database(service).read(locations.select_all, image)
     assert (await alice.show(image))["stores"] == "file2"
+
+
+async def test_a_client_that_leaves_while_the_disk_hangs(
+    filed: tuple[Service, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service, image = filed
+    loop, hung, entered = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
+    bring_in, complaints = sendfile._bring_in, []
+
+    def hangs(file: int, begin: int, end: int) -> None:
+        loop.call_soon_threadsafe(entered.set)
+        asyncio.run_coroutine_threadsafe(hung.wait(), loop).result()
+        bring_in(file, begin, end)
+
+    monkeypatch.setattr(sendfile, "_is_resident", lambda *_: False)
+    monkeypatch.setattr(sendfile, "_bring_in", hangs)
+    loop.set_exception_handler(lambda _, context: complaints.append(context))
+    answer = await service.person("red")("GET", f"/v2/images/{image}/file")
+    await entered.wait()
+    answer.close()
+    await asyncio.sleep(0.3)
+    hung.set()
+    await asyncio.sleep(0.3)
+    assert complaints == []

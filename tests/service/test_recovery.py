@@ -18,6 +18,7 @@ from imagestore.catalog.catalog import Catalog
 from imagestore.catalog.parts import now
 from imagestore.database import images, journal
 from imagestore.database.engine import Database
+from imagestore.errors import Unavailable
 from imagestore.image import ImageStatus
 from tests.service.conftest import Person, Service
 
@@ -198,3 +199,63 @@ async def test_a_lost_copy_does_not_hinder_a_deletion(service: Service, alice: P
     assert await alice.upload(image, b"data") == 204
     (service.settings.data_dir / "file1" / image).unlink()
     assert (await alice("DELETE", f"/v2/images/{image}")).status == 204
+
+
+async def test_an_upload_that_was_recorded_keeps_its_bytes(
+    service: Service,
+    alice: Person,
+    catalog: Catalog,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The connection may go just when the database has committed."""
+    image = (await alice.create())["id"]
+    write = Database.write
+
+    async def lost_after_commit(self: Database, function: Any, *args: Any) -> Any:
+        result = await write(self, function, *args)
+        if function == catalog.uploads._activate:
+            raise Unavailable("forced")
+        return result
+
+    monkeypatch.setattr(Database, "write", lost_after_commit)
+    assert await alice.upload(image, b"data") == 503
+    monkeypatch.undo()
+    assert (await alice.show(image))["status"] == "active"
+    assert await database.read(journal.entries) == []
+    assert await (await alice("GET", f"/v2/images/{image}/file")).read() == b"data"
+
+
+async def test_an_upload_removes_nothing_that_was_there_before(
+    service: Service, alice: Person, database: Database
+) -> None:
+    image = (await alice.create())["id"]
+    path = service.settings.data_dir / "file1" / image
+    path.write_bytes(b"somebody else's")
+    assert await alice.upload(image, b"data") == 409
+    assert path.read_bytes() == b"somebody else's"
+    assert (await alice.show(image))["status"] == "queued"
+    assert await database.read(journal.entries) == []
+
+
+async def test_a_store_that_is_away_is_asked_once(
+    alice: Person,
+    service: Service,
+    catalog: Catalog,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+
+    async def discard(image_id: str, *, owner: str | None = None) -> None:
+        asked.append(image_id)
+        raise errors.Unavailable("forced", store="file1")
+
+    monkeypatch.setattr(service.client.app[keys.stores].get("file1"), "discard", discard)
+    dead = _dead()
+    for _ in range(3):
+        await database.write(_saving, (await alice.create())["id"], dead, now())
+    assert await catalog.recovery.run() == 0
+    assert len(asked) == 1
+    monkeypatch.undo()
+    assert await catalog.recovery.run() == 3

@@ -116,7 +116,7 @@ async def test_an_upload_that_is_left_behind_leaves_nothing(
         with pytest.raises(errors.Unavailable):
             await store.add("a", cut(DATA))
     # It still goes on, and would put back what is discarded now.
-    with pytest.raises(errors.Unavailable, match="has not ended"):
+    with pytest.raises(errors.Refused, match="has not ended"):
         await store.discard("a")
     await store.discard("b")
     async with within(10):

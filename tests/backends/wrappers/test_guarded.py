@@ -9,6 +9,7 @@ import pytest
 
 from imagestore.backends import errors
 from imagestore.backends.base import BLOCK_SIZE, Buffer
+from imagestore.backends.wrappers import guarded
 from imagestore.backends.wrappers.guarded import GuardedStore, Health
 
 from ..contract import content, cut, read
@@ -99,6 +100,35 @@ async def test_after_the_probe_one_failure_is_enough(
     await store.stop()
 
 
+async def test_pauses_grow_until_a_call_succeeds(
+    faulty: FaultyStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store may tell its capacity and still take no data."""
+    pauses: list[float] = []
+    sleep = asyncio.sleep
+
+    async def recorded(seconds: float) -> None:
+        pauses.append(seconds)
+        await sleep(0)
+
+    store = GuardedStore(faulty, threshold=1, pause=7)
+    monkeypatch.setattr(guarded.asyncio, "sleep", recorded)
+    for _ in range(5):
+        faulty.fail({"size": [away()]})
+        with pytest.raises(errors.Unavailable):
+            await store.size("file:///x")
+        while not store.health.healthy:
+            await sleep(0.01)
+    assert pauses == [7, 14, 28, 56, 60]
+    await store.capacity()
+    faulty.fail({"size": [away()]})
+    with pytest.raises(errors.Unavailable):
+        await store.size("file:///x")
+    while not store.health.healthy:
+        await sleep(0.01)
+    assert pauses[5:] == [7]
+
+
 async def test_only_a_row_counts(store: GuardedStore, faulty: FaultyStore) -> None:
     faulty.fail({"capacity": [away(), away(), nothing, away(), away(), nothing]})
     for _ in range(2):
@@ -135,6 +165,18 @@ async def test_failures_of_others_do_not_count(store: GuardedStore, faulty: Faul
         with pytest.raises(ConnectionResetError):
             await store.add("a", broken())
     assert store.health.healthy
+
+
+async def test_who_was_not_asked_is_not_judged(store: GuardedStore, faulty: FaultyStore) -> None:
+    faulty.fail({"capacity": [away(), away(), *[raising(errors.Refused("forced"))] * 5, away()]})
+    for expected in [errors.Unavailable] * 2 + [errors.Refused] * 5:
+        with pytest.raises(expected):
+            await store.capacity()
+    assert store.health.healthy
+    with pytest.raises(errors.Unavailable):
+        await store.capacity()
+    assert not store.health.healthy
+    await store.stop()
 
 
 async def test_transfers_are_judged_to_their_end(store: GuardedStore, faulty: FaultyStore) -> None:
