@@ -153,6 +153,34 @@ async def test_an_upload_that_succeeds_too_late_is_undone(
             await asyncio.sleep(0.02)
 
 
+async def test_a_store_that_goes_on_reading_does_not_take_a_part_for_the_whole(
+    store: DeadlineStore, faulty: FaultyStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file_add, ended, stored = faulty.store.add, asyncio.Event(), []
+
+    async def watched(*args: object, **named: object) -> object:
+        try:
+            stored.append(await file_add(*args, **named))  # type: ignore[arg-type]
+        finally:
+            ended.set()
+        return stored[-1]
+
+    monkeypatch.setattr(faulty.store, "add", watched)
+
+    async def source() -> AsyncIterator[Buffer]:
+        async for block in cut(DATA):
+            yield block
+
+    blocks = source()
+    faulty.fail({"write": [hang_on]})
+    async with within(3.5):
+        with pytest.raises(errors.Unavailable, match="took no data"):
+            await store.add("a", blocks)
+    await blocks.aclose()  # type: ignore[attr-defined]
+    await ended.wait()
+    assert stored == []
+
+
 async def test_cancelled_while_it_hangs(store: DeadlineStore, faulty: FaultyStore) -> None:
     patient = DeadlineStore(faulty, call=0, progress=0)
     faulty.fail({"capacity": [hang_on], "add": [hang_on]})
