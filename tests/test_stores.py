@@ -147,3 +147,30 @@ async def test_what_is_wrong_with_a_store_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigurationError, match=r"\[b\]"):
         await Stores(configured(StoreSection("b", "file"))).start()
+
+
+async def test_copies_in_stores_that_are_away_come_last(tmp_path: Path) -> None:
+    stores = Stores(
+        configured(
+            section("a", tmp_path / "a"),
+            section("b", tmp_path / "b", weight=1),
+            section("c", tmp_path / "c", weight=2),
+        )
+    )
+    locations = [
+        Location(f"file://{tmp_path}/{name}/{IMAGE}", {"store": name}) for name in ("a", "b", "c")
+    ]
+    locations.append(Location(f"file://{tmp_path}/c/x", {"store": "c"}, status="pending_delete"))
+
+    def names(*prefer: str) -> list[str]:
+        return [store.name for store, _ in stores.readable(locations, prefer)]
+
+    assert names() == ["c", "b", "a"]
+    for _ in range(3):
+        stores.judge("c", errors.Unavailable("forced"))
+    assert not stores.health("c").healthy
+    assert names() == ["b", "a", "c"]
+    assert names("c", "a") == ["a", "b", "c"]
+    stores.judge("c", None)
+    assert names() == ["c", "b", "a"]
+    await stores.stop()

@@ -13,6 +13,7 @@ import os
 import socket
 import struct
 import termios
+from concurrent.futures import Executor
 
 WINDOW = 4 << 20
 """Bytes that are made resident at a time, and sent by one system call at the most."""
@@ -27,13 +28,31 @@ _PROBE_STEP = 256 << 10
 """Distance of the bytes that are looked at to see whether a window is resident."""
 
 
+class FileFault(Exception):
+    """The file cannot be read on: it ended early, or its disk fails or does not answer.
+
+    ``sent``: the bytes that are on their way to the peer.
+    """
+
+    def __init__(self, reason: str, sent: int) -> None:
+        super().__init__(reason)
+        self.sent = sent
+
+
 async def send_file(
-    transport: asyncio.Transport, file: int, offset: int, count: int, *, patience: float
+    transport: asyncio.Transport,
+    file: int,
+    offset: int,
+    count: int,
+    *,
+    patience: float,
+    executor: Executor | None = None,
 ) -> None:
     """Send ``count`` bytes of the descriptor ``file`` from ``offset``.
 
-    Raises ``TimeoutError`` when the peer takes nothing for ``patience`` seconds,
-    ``ConnectionError`` when it is gone, ``EOFError`` when the file ends early.
+    ``executor`` has the threads that wait for the disk. Raises ``TimeoutError`` when the
+    peer takes nothing for ``patience`` seconds, ``ConnectionError`` when it is gone, and
+    :class:`FileFault` when the fault is the file's; a disk has ``patience`` seconds too.
     """
     while transport.get_write_buffer_size():  # noqa: ASYNC110
         # The headers, on a socket whose buffer is still full of the last response. Nothing
@@ -47,8 +66,11 @@ async def send_file(
     # The loop guards the descriptors of its transports; a duplicate may be watched freely.
     out = os.dup(connection.fileno())
     try:
-        await _Sending(out, file, offset, offset + count).run(patience)
+        await _Sending(out, file, offset, offset + count, executor).run(patience)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
+    except FileFault:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
+        raise
     finally:
         os.close(out)
 
@@ -60,10 +82,14 @@ class _Sending:
     a third of the CPU of the whole transfer.
     """
 
-    def __init__(self, out: int, file: int, position: int, end: int) -> None:
+    def __init__(
+        self, out: int, file: int, position: int, end: int, executor: Executor | None
+    ) -> None:
         self._loop = asyncio.get_running_loop()
+        self._executor = executor
         self._out = out
         self._file = file
+        self._begin = position
         self._position = position
         self._end = end
         self._resident = position
@@ -74,19 +100,19 @@ class _Sending:
     async def run(self, patience: float) -> None:
         self._loop.add_writer(self._out, self._send)
         try:
-            before = self._state()
+            before, reading_before = self._state(), None
             while not (await asyncio.wait((self._done,), timeout=patience))[0]:
                 # A slow reader empties the kernel's buffer long before it is writable again.
                 now = self._state()
+                if self._reading is not None and self._reading is reading_before:
+                    raise self._fault("the disk does not answer")
                 if now == before and self._reading is None:
                     raise TimeoutError("the reader takes nothing")
-                before = now
+                before, reading_before = now, self._reading
             self._done.result()
         finally:
             self._loop.remove_writer(self._out)
-            if self._reading is not None:
-                # The thread still uses the file.
-                await asyncio.wait((self._reading,))
+            self._done.cancel()  # a thread that still reads has nobody to tell
 
     def _state(self) -> tuple[int, int]:
         return self._position, _queued(self._out)
@@ -102,12 +128,15 @@ class _Sending:
                     self._out, self._file, self._position, self._resident - self._position
                 )
                 if not sent:
-                    raise EOFError("the file is shorter than it was")
+                    raise self._fault("the file is shorter than it was")
                 self._position += sent
         except BlockingIOError:
             return
-        except (OSError, EOFError) as error:
+        except (ConnectionError, FileFault) as error:
             self._finish(error)
+            return
+        except OSError as error:
+            self._finish(self._fault(str(error)))
             return
         if self._position >= self._end:
             self._finish(None)
@@ -119,19 +148,29 @@ class _Sending:
             self._resident = end
             return True
         self._loop.remove_writer(self._out)
-        self._reading = self._loop.run_in_executor(None, _bring_in, self._file, self._position, end)
+        # A thread whose disk hangs outlives this transfer, and with it the descriptor.
+        file = os.dup(self._file)
+        self._reading = self._loop.run_in_executor(
+            self._executor, _bring_in, file, self._position, end
+        )
         self._reading.add_done_callback(lambda reading: self._was_read(reading, end))
         return False
 
     def _was_read(self, reading: asyncio.Future[None], end: int) -> None:
         self._reading = None
-        if self._done.done() or reading.cancelled():
+        if reading.cancelled():
             return
-        if error := reading.exception():
-            self._finish(error)
+        error = reading.exception()
+        if self._done.done() or self._loop.is_closed():
+            return
+        if error is not None:
+            self._finish(self._fault(str(error)))
             return
         self._resident = end
         self._loop.add_writer(self._out, self._send)
+
+    def _fault(self, reason: str) -> FileFault:
+        return FileFault(reason, self._position - self._begin)
 
     def _finish(self, error: BaseException | None) -> None:
         self._loop.remove_writer(self._out)
@@ -165,10 +204,14 @@ def _is_resident(file: int, start: int, end: int) -> bool:
 
 
 def _bring_in(file: int, start: int, end: int) -> None:
-    # Twice the window: the disk goes on reading while the first half is being sent.
-    os.posix_fadvise(file, start, 2 * (end - start), os.POSIX_FADV_WILLNEED)
-    for position in (*range(start, end, _PROBE_STEP), end - 1):
-        os.pread(file, 1, position)
+    """Have a window read; closes the descriptor."""
+    try:
+        # Twice the window: the disk goes on reading while the first half is being sent.
+        os.posix_fadvise(file, start, 2 * (end - start), os.POSIX_FADV_WILLNEED)
+        for position in (*range(start, end, _PROBE_STEP), end - 1):
+            os.pread(file, 1, position)
+    finally:
+        os.close(file)
 
 
 def _queued(out: int) -> int:

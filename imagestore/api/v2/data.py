@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from typing import BinaryIO
 
 from aiohttp import web
 
@@ -12,9 +12,11 @@ from imagestore.access_log import sent_directly
 from imagestore.api import counting, keys, ranges
 from imagestore.api.body import read_blocks, refuse_body
 from imagestore.api.reply import no_content
-from imagestore.api.sendfile import send_file
+from imagestore.api.sendfile import FileFault, send_file
 from imagestore.catalog.downloads import Download
 from imagestore.errors import Invalid, Unsupported
+from imagestore.transfer.local_files import LocalFiles
+from imagestore.transfer.reading import LocalCopy, Reading
 
 log = logging.getLogger(__name__)
 
@@ -88,16 +90,17 @@ async def download(request: web.Request) -> web.StreamResponse:
 async def _send(
     request: web.Request, response: web.StreamResponse, found: Download, offset: int, length: int
 ) -> None:
-    file = await found.open_file()
-    if file is not None and _kernel_can_send(request):
-        with file:
-            await _send_file(request, response, file, offset, length)
-        return
-    if file is not None:
-        file.close()
-    async with found.blocks(offset, length) as blocks:
-        await response.prepare(request)
+    reading = found.read(offset, length)
+    while reading.left and _kernel_can_send(request):
+        local = await reading.file()
+        if local is None:
+            break
+        with local:
+            await _send_file(request, response, reading, local, found.files)
+    async with contextlib.aclosing(reading.blocks()) as blocks:
         async for block in blocks:
+            if not response.prepared:
+                await response.prepare(request)
             await response.write(block)
 
 
@@ -106,18 +109,40 @@ def _kernel_can_send(request: web.Request) -> bool:
 
 
 async def _send_file(
-    request: web.Request, response: web.StreamResponse, file: BinaryIO, offset: int, length: int
+    request: web.Request,
+    response: web.StreamResponse,
+    reading: Reading,
+    local: LocalCopy,
+    files: LocalFiles,
 ) -> None:
-    await response.prepare(request)
+    """Send all that is left; where the file fails, it counts what went out and gives it up."""
+    if not response.prepared:
+        await response.prepare(request)
     transport = request.transport
     if transport is None:
         raise ConnectionResetError("the client went away")
-    patience = request.app[keys.settings].server.progress_timeout
     try:
-        await send_file(transport, file.fileno(), offset, length, patience=patience)
-        request[sent_directly] = length
-    except (OSError, EOFError) as error:
+        await send_file(
+            transport,
+            local.file.fileno(),
+            reading.position,
+            reading.left,
+            patience=request.app[keys.settings].server.progress_timeout,
+            executor=files.executor(local.copy.store.name),
+        )
+    except FileFault as fault:
+        reading.sent(fault.sent)
+        reading.failed(local.copy, str(fault))
+        _account(request, fault.sent)
+    except OSError as error:
         # The status is sent; all that can still be said is that the answer is not whole.
         log.info("download of %s broke off: %s", request.path, error)
         transport.abort()
         raise ConnectionResetError("the response could not be completed") from error
+    else:
+        _account(request, reading.left)
+        reading.sent(reading.left)
+
+
+def _account(request: web.Request, count: int) -> None:
+    request[sent_directly] = request.get(sent_directly, 0) + count
