@@ -8,22 +8,13 @@ event loop and with it every other client.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
-import socket
-import struct
-import termios
 from concurrent.futures import Executor
+
+from imagestore.api.outlet import Outlet
 
 WINDOW = 4 << 20
 """Bytes that are made resident at a time, and sent by one system call at the most."""
-_NEAR = 0.0005
-"""Seconds of round trip below which a peer counts as near: this machine, or the same rack."""
-_NEAR_BUFFER = 256 << 10
-"""Send buffer for a near peer: ample for its round trip. The kernel would let it grow to
-megabytes, which leave the processor's cache before they are read: a third more CPU."""
-_RTT_AT = 68
-"""Offset of ``tcpi_rtt`` in the kernel's ``struct tcp_info``."""
 _PROBE_STEP = 256 << 10
 """Distance of the bytes that are looked at to see whether a window is resident."""
 
@@ -40,7 +31,7 @@ class FileFault(Exception):
 
 
 async def send_file(
-    transport: asyncio.Transport,
+    outlet: Outlet,
     file: int,
     offset: int,
     count: int,
@@ -54,25 +45,7 @@ async def send_file(
     peer takes nothing for ``patience`` seconds, ``ConnectionError`` when it is gone, and
     :class:`FileFault` when the fault is the file's; a disk has ``patience`` seconds too.
     """
-    while transport.get_write_buffer_size():  # noqa: ASYNC110
-        # The headers, on a socket whose buffer is still full of the last response. Nothing
-        # tells when the transport is empty, and it is a matter of a moment.
-        await asyncio.sleep(0.001)
-    connection: socket.socket = transport.get_extra_info("socket")
-    if _round_trip(connection) < _NEAR:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _NEAR_BUFFER)
-    # Only full segments, until the last.
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
-    # The loop guards the descriptors of its transports; a duplicate may be watched freely.
-    out = os.dup(connection.fileno())
-    try:
-        await _Sending(out, file, offset, offset + count, executor).run(patience)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
-    except FileFault:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
-        raise
-    finally:
-        os.close(out)
+    await _Sending(outlet, file, offset, offset + count, executor).run(patience)
 
 
 class _Sending:
@@ -83,11 +56,11 @@ class _Sending:
     """
 
     def __init__(
-        self, out: int, file: int, position: int, end: int, executor: Executor | None
+        self, outlet: Outlet, file: int, position: int, end: int, executor: Executor | None
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._executor = executor
-        self._out = out
+        self._outlet = outlet
         self._file = file
         self._begin = position
         self._position = position
@@ -98,7 +71,7 @@ class _Sending:
         self._done: asyncio.Future[None] = self._loop.create_future()
 
     async def run(self, patience: float) -> None:
-        self._loop.add_writer(self._out, self._send)
+        self._outlet.on_room(self._send)
         try:
             before, reading_before = self._state(), None
             while not (await asyncio.wait((self._done,), timeout=patience))[0]:
@@ -111,11 +84,11 @@ class _Sending:
                 before, reading_before = now, self._reading
             self._done.result()
         finally:
-            self._loop.remove_writer(self._out)
+            self._outlet.off()
             self._done.cancel()  # a thread that still reads has nobody to tell
 
     def _state(self) -> tuple[int, int]:
-        return self._position, _queued(self._out)
+        return self._position, self._outlet.queued()
 
     def _send(self) -> None:
         """Called when the socket is writable: fill it, but leave a turn to others."""
@@ -125,7 +98,10 @@ class _Sending:
             # The window may be sent in one call, and in as many as it takes: never more a turn.
             while self._position < self._resident:
                 sent = os.sendfile(
-                    self._out, self._file, self._position, self._resident - self._position
+                    self._outlet.descriptor,
+                    self._file,
+                    self._position,
+                    self._resident - self._position,
                 )
                 if not sent:
                     raise self._fault("the file is shorter than it was")
@@ -147,7 +123,7 @@ class _Sending:
         if _is_resident(self._file, self._position, end):
             self._resident = end
             return True
-        self._loop.remove_writer(self._out)
+        self._outlet.off()
         # A thread whose disk hangs outlives this transfer, and with it the descriptor.
         file = os.dup(self._file)
         self._reading = self._loop.run_in_executor(
@@ -167,26 +143,19 @@ class _Sending:
             self._finish(self._fault(str(error)))
             return
         self._resident = end
-        self._loop.add_writer(self._out, self._send)
+        self._outlet.on_room(self._send)
 
     def _fault(self, reason: str) -> FileFault:
         return FileFault(reason, self._position - self._begin)
 
     def _finish(self, error: BaseException | None) -> None:
-        self._loop.remove_writer(self._out)
+        self._outlet.off()
         if self._done.done():
             return
         if error is None:
             self._done.set_result(None)
         else:
             self._done.set_exception(error)
-
-
-def _round_trip(connection: socket.socket) -> float:
-    """Seconds to the peer and back, as the kernel has smoothed them."""
-    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _RTT_AT + 4)
-    (microseconds,) = struct.unpack_from("I", info, _RTT_AT)
-    return float(microseconds) / 1e6
 
 
 def _is_resident(file: int, start: int, end: int) -> bool:
@@ -212,9 +181,3 @@ def _bring_in(file: int, start: int, end: int) -> None:
             os.pread(file, 1, position)
     finally:
         os.close(file)
-
-
-def _queued(out: int) -> int:
-    """Bytes that the kernel holds for the peer."""
-    (count,) = struct.unpack("i", fcntl.ioctl(out, termios.TIOCOUTQ, b"\0\0\0\0"))
-    return int(count)
