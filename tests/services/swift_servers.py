@@ -6,6 +6,7 @@ quarter of the CPU of four programs. It ends when one of them does, and takes th
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ import sys
 from pathlib import Path
 
 KINDS = ("account", "container", "object", "proxy")
+PR_SET_PDEATHSIG = 1
 
 
 def main(directory: Path, memcached_port: str) -> int:
@@ -36,7 +38,9 @@ def main(directory: Path, memcached_port: str) -> int:
         return 1
     user = ["-u", "root"] if os.geteuid() == 0 else []
     address = ["-l", "127.0.0.1", "-p", memcached_port, "-U", "0"]
-    cache = subprocess.Popen([memcached, *user, *address, "-m", "16", "-t", "1"])
+    cache = subprocess.Popen(
+        [memcached, *user, *address, "-m", "16", "-t", "1"], preexec_fn=end_with_parent
+    )
     children = {cache.pid: "memcached", **{fork(directory, kind): kind for kind in KINDS}}
 
     def end(*_: object) -> None:
@@ -53,11 +57,17 @@ def main(directory: Path, memcached_port: str) -> int:
     return 0
 
 
+def end_with_parent() -> None:
+    """Die when the parent is killed: each server makes a process group of its own."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def fork(directory: Path, kind: str) -> int:
     pid = os.fork()
     if pid:
         (directory / "run" / f"{kind}.pid").write_text(str(pid))
         return pid
+    end_with_parent()
     log = os.open(directory / "log" / kind, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
