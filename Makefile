@@ -10,6 +10,7 @@ run: .venv/run.stamp
 test: .venv/test.stamp lint
 	tests/packages.sh qemu-utils nginx-light grub-rescue-pc memtest86+ ipxe openssl
 	tests/packages.sh ceph-mon ceph-osd ceph-common python3-rados python3-rbd
+	-$(BIN)/python tests/services/link_ceph.py
 	tests/packages.sh radosgw memcached
 	$(BIN)/pytest -n 2 --cov --cov-report=term --cov-fail-under=90 $(PYTEST)
 
