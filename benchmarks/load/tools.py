@@ -57,9 +57,10 @@ def s3(options: dict[str, str], job: Job) -> Work:
         return os.path.getsize(job["body"])
 
     def get() -> int:
-        with _Nowhere() as target:
+        with Path(os.devnull).open("wb") as target:
             client.download_fileobj(**place, Fileobj=target)
-            return target.end
+        size: int = client.head_object(**place)["ContentLength"]
+        return size
 
     return put if job["action"] == "put" else get
 
@@ -93,28 +94,6 @@ def swift(options: dict[str, str], job: Job) -> Work:
         return sum(each["read_length"] for each in found)
 
     return put if job["action"] == "put" else get
-
-
-class _Nowhere:
-    """A file for a client that writes at many places at once."""
-
-    def __init__(self) -> None:
-        self.end = 0
-        self._at = 0
-
-    def __enter__(self) -> _Nowhere:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def seek(self, position: int) -> None:
-        self._at = position
-
-    def write(self, data: bytes) -> int:
-        self._at += len(data)
-        self.end = max(self.end, self._at)
-        return len(data)
 
 
 def _check(results: Any) -> None:

@@ -17,7 +17,8 @@ from benchmarks.results import Results
 from benchmarks.run import WORKERS
 from benchmarks.stores.measure import by_tool, through
 from benchmarks.stores.places import Place, Places
-from tests.services import mariadb
+from tests.services import link_ceph, mariadb
+from tests.services.glance import venv
 
 CONTENDERS = ("imagestore", "glance", "tool")
 GLANCE_CHUNK = 65536
@@ -86,6 +87,9 @@ class Run:
         return found
 
     def _glance(self, directory: Path, place: Place, services: ExitStack) -> ImageService:
+        if place.type == "rbd":
+            python = venv("uwsgi") / "bin" / "python"
+            subprocess.run([python, link_ceph.__file__], check=True)
         database = mariadb.start(directory / "mariadb")
         services.callback(database.stop)
         return glance.start(
