@@ -42,12 +42,18 @@ def remove(
                     "another image has that name", store=connection.store, url=location.url
                 )
             if len(list(image.watchers_list())) > 1:  # we are one of them
-                raise Watched("someone has it open", store=connection.store, url=location.url)
+                raise _watched(connection, location)
             _drop_snapshot(connection, image, location)
         try:
             rbd.RBD().remove(pool, name, on_progress=report)
         except rbd.ImageHasSnapshots:
             rbd.RBD().trash_move(pool, name)
+        except rbd.ImageBusy as error:
+            raise _watched(connection, location) from error
+
+
+def _watched(connection: Connection, location: Location) -> Watched:
+    return Watched("someone has it open", store=connection.store, url=location.url)
 
 
 def _drop_snapshot(connection: Connection, image: Any, location: Location) -> None:
