@@ -55,3 +55,10 @@ class Misconfigured(StoreError):
 
 class Unavailable(StoreError):
     """The store does not answer, or failed for a passing reason: retry later."""
+
+
+class Refused(Unavailable):
+    """Not even asked: the store is known to be away, or too much is waiting for it.
+
+    Nothing has happened in the store. Trying again at once is of no use.
+    """

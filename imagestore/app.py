@@ -48,5 +48,6 @@ async def _running(parts: Parts, catalog: Catalog) -> AsyncIterator[None]:
     watch.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await watch
+    await catalog.downloads.close()
     await parts.stores.stop()
     await parts.database.close()

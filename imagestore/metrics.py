@@ -58,6 +58,25 @@ STORE_SECONDS = Histogram(
     buckets=(0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60, 600),
     registry=_own,
 )
+STORE_BYTES = Counter(
+    "imagestore_store_bytes",
+    "Bytes moved into stores (add) and out of them (open).",
+    ["store", "operation"],
+    registry=_own,
+)
+STORE_HEALTH = Gauge(
+    "imagestore_store_health",
+    "1 while the store answers, 0 while it is left alone because it does not.",
+    ["store"],
+    multiprocess_mode="livemin",
+    registry=_own,
+)
+STORE_FAILOVERS = Counter(
+    "imagestore_store_failovers",
+    "Copies of images that a download gave up for another one.",
+    ["store"],
+    registry=_own,
+)
 
 
 def render() -> bytes:

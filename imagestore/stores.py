@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import MISSING, fields
-from typing import Any
 
 from imagestore.backends import errors
-from imagestore.backends.base import Capability, Driver, Store
-from imagestore.backends.read_only import ReadOnlyStore
-from imagestore.config import drivers, settings
+from imagestore.backends.base import Capability, Store
+from imagestore.backends.wrappers.guarded import Health
+from imagestore.config import settings
 from imagestore.config.settings import StoreSection
 from imagestore.errors import ConfigurationError, Unavailable
 from imagestore.image import Location
+from imagestore.store_stack import build
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +26,9 @@ class Stores:
 
     def __init__(self, configured: settings.Stores) -> None:
         """Build every store, which does no I/O. Raises :class:`ConfigurationError`."""
-        self._stores = {section.name: _build(section) for section in _by_weight(configured)}
-        self._reserved = {section.name: _build(section) for section in configured.reserved}
+        self._stacks = {section.name: build(section) for section in _by_weight(configured)}
+        self._stores = {name: stack.store for name, stack in self._stacks.items()}
+        self._reserved = {section.name: build(section).store for section in configured.reserved}
         _refuse_shared_places([*self._stores.values(), *self._reserved.values()])
         self._rank = {name: rank for rank, name in enumerate(self._stores)}
         self._retries: set[asyncio.Task[None]] = set()
@@ -55,6 +55,18 @@ class Stores:
     def is_writable(self, name: str) -> bool:
         """Whether images can be added to the store and removed from it."""
         return Capability.WRITABLE in self._stores[name].capabilities
+
+    def health(self, name: str) -> Health:
+        """Whether the store answers, as this process has found."""
+        return self._stacks[name].guard.health
+
+    def judge(self, name: str, error: errors.Unavailable | None) -> None:
+        """Tell what came of reading a file of the store past its wrappers; None: it was there."""
+        guard = self._stacks[name].guard
+        if error is None:
+            guard.succeeded()
+        else:
+            guard.failed(error)
 
     async def start(self) -> None:
         """Start all stores at once.
@@ -99,6 +111,14 @@ class Stores:
             found.sort(key=lambda copy: self._order(copy[0].name, prefer))
         return found
 
+    def readable(
+        self, locations: Iterable[Location], prefer: Sequence[str] = ()
+    ) -> list[tuple[Store, Location]]:
+        """The same, but those in stores that are away come last: they are tried all the same."""
+        found = self.ordered((each for each in locations if each.status == "active"), prefer)
+        found.sort(key=lambda copy: not self.health(copy[0].name).healthy)
+        return found
+
     def _order(self, name: str, prefer: Sequence[str]) -> tuple[int, int]:
         wish = prefer.index(name) if name in prefer else len(prefer)
         return wish, self._rank[name]
@@ -132,26 +152,6 @@ async def _start_later(store: Store) -> None:
 
 def _by_weight(configured: settings.Stores) -> list[StoreSection]:
     return sorted(configured.sections, key=lambda section: -section.weight)
-
-
-def _build(section: StoreSection) -> Store:
-    driver = drivers.get(section.type)
-    store = driver.create(section.name, _settings(driver, section))
-    return ReadOnlyStore(store) if section.read_only else store
-
-
-def _settings(driver: Driver, section: StoreSection) -> Any:
-    values: dict[str, Any] = {}
-    for spec in fields(driver.settings):
-        name = spec.metadata.get("option", spec.name)
-        if name in section.options:
-            values[spec.name] = section.options[name]
-        elif spec.default is MISSING and spec.default_factory is MISSING:
-            raise ConfigurationError(f"[{section.name}] {name} is not set.")
-    try:
-        return driver.settings(**values)
-    except (ValueError, errors.Misconfigured) as error:
-        raise ConfigurationError(f"[{section.name}] {error}") from error
 
 
 def _refuse_shared_places(stores: Iterable[Store]) -> None:

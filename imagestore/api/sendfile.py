@@ -8,49 +8,44 @@ event loop and with it every other client.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
-import socket
-import struct
-import termios
+from concurrent.futures import Executor
+
+from imagestore.api.outlet import Outlet
 
 WINDOW = 4 << 20
 """Bytes that are made resident at a time, and sent by one system call at the most."""
-_NEAR = 0.0005
-"""Seconds of round trip below which a peer counts as near: this machine, or the same rack."""
-_NEAR_BUFFER = 256 << 10
-"""Send buffer for a near peer: ample for its round trip. The kernel would let it grow to
-megabytes, which leave the processor's cache before they are read: a third more CPU."""
-_RTT_AT = 68
-"""Offset of ``tcpi_rtt`` in the kernel's ``struct tcp_info``."""
 _PROBE_STEP = 256 << 10
 """Distance of the bytes that are looked at to see whether a window is resident."""
 
 
+class FileFault(Exception):
+    """The file cannot be read on: it ended early, or its disk fails or does not answer.
+
+    ``sent``: the bytes that are on their way to the peer.
+    """
+
+    def __init__(self, reason: str, sent: int) -> None:
+        super().__init__(reason)
+        self.sent = sent
+
+
 async def send_file(
-    transport: asyncio.Transport, file: int, offset: int, count: int, *, patience: float
+    outlet: Outlet,
+    file: int,
+    offset: int,
+    count: int,
+    *,
+    patience: float,
+    executor: Executor | None = None,
 ) -> None:
     """Send ``count`` bytes of the descriptor ``file`` from ``offset``.
 
-    Raises ``TimeoutError`` when the peer takes nothing for ``patience`` seconds,
-    ``ConnectionError`` when it is gone, ``EOFError`` when the file ends early.
+    ``executor`` has the threads that wait for the disk. Raises ``TimeoutError`` when the
+    peer takes nothing for ``patience`` seconds, ``ConnectionError`` when it is gone, and
+    :class:`FileFault` when the fault is the file's; a disk has ``patience`` seconds too.
     """
-    while transport.get_write_buffer_size():  # noqa: ASYNC110
-        # The headers, on a socket whose buffer is still full of the last response. Nothing
-        # tells when the transport is empty, and it is a matter of a moment.
-        await asyncio.sleep(0.001)
-    connection: socket.socket = transport.get_extra_info("socket")
-    if _round_trip(connection) < _NEAR:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _NEAR_BUFFER)
-    # Only full segments, until the last.
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
-    # The loop guards the descriptors of its transports; a duplicate may be watched freely.
-    out = os.dup(connection.fileno())
-    try:
-        await _Sending(out, file, offset, offset + count).run(patience)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
-    finally:
-        os.close(out)
+    await _Sending(outlet, file, offset, offset + count, executor).run(patience)
 
 
 class _Sending:
@@ -60,10 +55,14 @@ class _Sending:
     a third of the CPU of the whole transfer.
     """
 
-    def __init__(self, out: int, file: int, position: int, end: int) -> None:
+    def __init__(
+        self, outlet: Outlet, file: int, position: int, end: int, executor: Executor | None
+    ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._out = out
+        self._executor = executor
+        self._outlet = outlet
         self._file = file
+        self._begin = position
         self._position = position
         self._end = end
         self._resident = position
@@ -72,24 +71,24 @@ class _Sending:
         self._done: asyncio.Future[None] = self._loop.create_future()
 
     async def run(self, patience: float) -> None:
-        self._loop.add_writer(self._out, self._send)
+        self._outlet.on_room(self._send)
         try:
-            before = self._state()
+            before, reading_before = self._state(), None
             while not (await asyncio.wait((self._done,), timeout=patience))[0]:
                 # A slow reader empties the kernel's buffer long before it is writable again.
                 now = self._state()
+                if self._reading is not None and self._reading is reading_before:
+                    raise self._fault("the disk does not answer")
                 if now == before and self._reading is None:
                     raise TimeoutError("the reader takes nothing")
-                before = now
+                before, reading_before = now, self._reading
             self._done.result()
         finally:
-            self._loop.remove_writer(self._out)
-            if self._reading is not None:
-                # The thread still uses the file.
-                await asyncio.wait((self._reading,))
+            self._outlet.off()
+            self._done.cancel()  # a thread that still reads has nobody to tell
 
     def _state(self) -> tuple[int, int]:
-        return self._position, _queued(self._out)
+        return self._position, self._outlet.queued()
 
     def _send(self) -> None:
         """Called when the socket is writable: fill it, but leave a turn to others."""
@@ -99,15 +98,21 @@ class _Sending:
             # The window may be sent in one call, and in as many as it takes: never more a turn.
             while self._position < self._resident:
                 sent = os.sendfile(
-                    self._out, self._file, self._position, self._resident - self._position
+                    self._outlet.descriptor,
+                    self._file,
+                    self._position,
+                    self._resident - self._position,
                 )
                 if not sent:
-                    raise EOFError("the file is shorter than it was")
+                    raise self._fault("the file is shorter than it was")
                 self._position += sent
         except BlockingIOError:
             return
-        except (OSError, EOFError) as error:
+        except (ConnectionError, FileFault) as error:
             self._finish(error)
+            return
+        except OSError as error:
+            self._finish(self._fault(str(error)))
             return
         if self._position >= self._end:
             self._finish(None)
@@ -118,36 +123,39 @@ class _Sending:
         if _is_resident(self._file, self._position, end):
             self._resident = end
             return True
-        self._loop.remove_writer(self._out)
-        self._reading = self._loop.run_in_executor(None, _bring_in, self._file, self._position, end)
+        self._outlet.off()
+        # A thread whose disk hangs outlives this transfer, and with it the descriptor.
+        file = os.dup(self._file)
+        self._reading = self._loop.run_in_executor(
+            self._executor, _bring_in, file, self._position, end
+        )
         self._reading.add_done_callback(lambda reading: self._was_read(reading, end))
         return False
 
     def _was_read(self, reading: asyncio.Future[None], end: int) -> None:
         self._reading = None
-        if self._done.done() or reading.cancelled():
+        if reading.cancelled():
             return
-        if error := reading.exception():
-            self._finish(error)
+        error = reading.exception()
+        if self._done.done() or self._loop.is_closed():
+            return
+        if error is not None:
+            self._finish(self._fault(str(error)))
             return
         self._resident = end
-        self._loop.add_writer(self._out, self._send)
+        self._outlet.on_room(self._send)
+
+    def _fault(self, reason: str) -> FileFault:
+        return FileFault(reason, self._position - self._begin)
 
     def _finish(self, error: BaseException | None) -> None:
-        self._loop.remove_writer(self._out)
+        self._outlet.off()
         if self._done.done():
             return
         if error is None:
             self._done.set_result(None)
         else:
             self._done.set_exception(error)
-
-
-def _round_trip(connection: socket.socket) -> float:
-    """Seconds to the peer and back, as the kernel has smoothed them."""
-    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _RTT_AT + 4)
-    (microseconds,) = struct.unpack_from("I", info, _RTT_AT)
-    return float(microseconds) / 1e6
 
 
 def _is_resident(file: int, start: int, end: int) -> bool:
@@ -165,13 +173,11 @@ def _is_resident(file: int, start: int, end: int) -> bool:
 
 
 def _bring_in(file: int, start: int, end: int) -> None:
-    # Twice the window: the disk goes on reading while the first half is being sent.
-    os.posix_fadvise(file, start, 2 * (end - start), os.POSIX_FADV_WILLNEED)
-    for position in (*range(start, end, _PROBE_STEP), end - 1):
-        os.pread(file, 1, position)
-
-
-def _queued(out: int) -> int:
-    """Bytes that the kernel holds for the peer."""
-    (count,) = struct.unpack("i", fcntl.ioctl(out, termios.TIOCOUTQ, b"\0\0\0\0"))
-    return int(count)
+    """Have a window read; closes the descriptor."""
+    try:
+        # Twice the window: the disk goes on reading while the first half is being sent.
+        os.posix_fadvise(file, start, 2 * (end - start), os.POSIX_FADV_WILLNEED)
+        for position in (*range(start, end, _PROBE_STEP), end - 1):
+            os.pread(file, 1, position)
+    finally:
+        os.close(file)

@@ -1,9 +1,17 @@
-"""Deletions: an image and its bytes go, or the image stays as it was."""
+"""Deletions: an image and its bytes go, or one copy of them, or everything stays as it was.
+
+What is to go is hidden first, in one transaction with a journal row. Then its bytes
+are removed, and that is recorded. A store that refuses (the bytes are in use) has everything
+shown again. A store that does not answer may have removed them or not, so there is no way
+back: the row stays, and :mod:`recovery` goes on until it is done.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -11,15 +19,16 @@ from imagestore.backends import errors as store_errors
 from imagestore.catalog.access import Access, not_found, require_writer
 from imagestore.catalog.parts import Parts, now
 from imagestore.database import images, journal, locations
-from imagestore.errors import Conflict, Forbidden, Unavailable
+from imagestore.database.journal import Entry
+from imagestore.errors import Conflict, Forbidden, ImagestoreError, NotFound, Unavailable
 from imagestore.identity.caller import Caller
-from imagestore.image import Image, ImageStatus
+from imagestore.image import Image, ImageStatus, Location
 
 log = logging.getLogger(__name__)
 
 
 class Deletions:
-    """The one operation that removes an image."""
+    """The operations that remove bytes: of an image, or of one of its copies."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -31,14 +40,36 @@ class Deletions:
     async def delete(self, caller: Caller, image_id: str) -> None:
         """Remove the image and its data; its id stays taken for ever."""
         require_writer(caller)
-        entry = journal.new_entry()
-        # Known before the row exists, or recovery could take it for left behind.
-        self.under_way.add(entry)
-        try:
+
+        async def remove(entry: str) -> None:
             image = await self._database.write(self._claim, caller, image_id, entry)
             if image.locations:
                 # The caller may go away; a deletion that has begun is carried to its end.
                 await asyncio.shield(self._carry_out(image, entry))
+
+        await self._under_way(remove)
+
+    async def delete_from_store(self, caller: Caller, store: str, image_id: str) -> None:
+        """Remove the copy of the image in ``store``; the last one is not removed."""
+        require_writer(caller)
+        stores = self._parts.stores
+        if not stores.multiple:
+            raise NotFound("This service has one store.")
+        if store not in stores:
+            raise Conflict(f"There is no store '{store}'.")
+
+        async def remove(entry: str) -> None:
+            copy = await self._database.write(self._claim_copy, caller, image_id, store, entry)
+            await asyncio.shield(self._carry_out_removal(image_id, copy, entry))
+
+        await self._under_way(remove)
+
+    async def _under_way(self, remove: Callable[[str], Awaitable[None]]) -> None:
+        entry = journal.new_entry()
+        # Known before the row exists, or recovery could take it for left behind.
+        self.under_way.add(entry)
+        try:
+            await remove(entry)
         finally:
             self.under_way.discard(entry)
 
@@ -61,39 +92,135 @@ class Deletions:
         journal.open_deletion(conn, entry, image_id, image.status, self._parts.owner, moment)
         return image
 
+    def _claim_copy(
+        self, conn: Connection, caller: Caller, image_id: str, store: str, entry: str
+    ) -> Location:
+        """Hide the copy and open a journal row."""
+        # Of two copies that are removed at once, one has to stay.
+        images.lock(conn, image_id)
+        row = self._access.find(conn, caller, image_id)
+        self._access.require("delete_image_location", caller, row)
+        image = row.image
+        if image.status is not ImageStatus.ACTIVE:
+            raise Conflict(f"Image {image_id} is {image.status}; only active images have copies.")
+        if len(image.locations) == 1:
+            raise Forbidden("This is the only copy of the data. Delete the image instead.")
+        stores = self._parts.stores
+        in_store = (each for each in image.locations if stores.of(each) is stores.get(store))
+        copy = next(in_store, None)
+        if copy is None or copy.id is None:
+            raise NotFound(f"Image {image_id} is not in store '{store}'.")
+        moment = now()
+        locations.hide(conn, copy.id)
+        images.update(conn, image_id, {"updated_at": moment})
+        journal.open_removal(conn, entry, image_id, store, self._parts.owner, moment)
+        return copy
+
     async def _carry_out(self, image: Image, entry: str) -> None:
         try:
-            await self.remove_data(image)
+            await self._remove_data(image)
         except store_errors.StoreError as error:
             log.warning("image %s was not deleted: %s", image.id, error)
-            await self._database.write(restore, image.id, image.status, entry)
-            if isinstance(error, store_errors.Busy):
-                raise Conflict(f"The data of image {image.id} is in use.") from error
-            raise Unavailable(f"A store of image {image.id} does not answer.") from error
-        await self._database.write(finish, image.id, entry)
+            await self._unless_open(error, _restore, image.id, image.status, entry)
+            raise _told(error, image.id) from error
+        await self._database.write(_finish, image.id, entry)
 
-    async def remove_data(self, image: Image) -> None:
-        """Remove every copy. One that is missing already is no error."""
-        for location in image.locations:
-            store = self._parts.stores.of(location)
-            if store is None:
-                log.error("image %s: no store for location %s", image.id, location.url)
+    async def _carry_out_removal(self, image_id: str, copy: Location, entry: str) -> None:
+        try:
+            await self._remove_copy(image_id, copy)
+        except store_errors.StoreError as error:
+            log.warning("a copy of image %s was not removed: %s", image_id, error)
+            await self._unless_open(error, _restore_copy, copy, entry)
+            raise _told(error, image_id) from error
+        await self._database.write(_finish_copy, copy, entry)
+
+    async def _unless_open(
+        self, error: store_errors.StoreError, restore: Callable[..., None], *args: Any
+    ) -> None:
+        """``restore`` what the store has certainly kept."""
+        if not isinstance(error, store_errors.Unavailable):
+            await self._database.write(restore, *args)
+
+    async def finish_deletion(self, entry: Entry) -> None:
+        """Go on with the deletion of an image whose process has ended or met a dead store."""
+        image_id = entry.image_id
+        row = await self._database.read(images.get, image_id, include_pending_delete=True)
+        if row is not None and row.image.status is ImageStatus.PENDING_DELETE:
+            try:
+                await self._remove_data(row.image)
+            except store_errors.Busy:
+                before = entry.image_status or ImageStatus.ACTIVE
+                await self._database.write(_restore, image_id, before, entry.id)
+                return
+        await self._database.write(_finish, image_id, entry.id)
+
+    async def finish_removal(self, entry: Entry) -> None:
+        """Go on with the removal of copies whose process has ended or met a dead store."""
+        stores = self._parts.stores
+        for copy in await self._database.read(locations.select_hidden, entry.image_id):
+            store = stores.of(copy)
+            if store is not None and store.name != entry.store:
                 continue
             try:
-                await store.delete(location.url)
-            except store_errors.NotFound:
-                log.warning("image %s: a copy in %s was missing", image.id, store.name)
+                await self._remove_copy(entry.image_id, copy)
+            except store_errors.Busy:
+                await self._database.write(_restore_copy, copy, entry.id)
+                return
+            await self._database.write(_finish_copy, copy, entry.id)
+        await self._database.write(journal.close, entry.id)
+
+    async def _remove_data(self, image: Image) -> None:
+        """Remove every copy, one after the other."""
+        for location in image.locations:
+            await self._remove_copy(image.id, location)
             if location.id is not None:
                 await self._database.write(locations.remove, location.id)
 
+    async def _remove_copy(self, image_id: str, location: Location) -> None:
+        """Remove the bytes. Missing ones are no error; a read-only store keeps them."""
+        store = self._parts.stores.of(location)
+        if store is None:
+            log.error("image %s: no store for location %s", image_id, location.url)
+            return
+        try:
+            await store.delete(location.url)
+        except store_errors.NotFound:
+            log.warning("image %s: a copy in %s was missing", image_id, store.name)
+        except store_errors.ReadOnly:
+            log.warning("image %s: its data stays in %s, which is read-only", image_id, store.name)
 
-def finish(conn: Connection, image_id: str, entry: str) -> None:
+
+def _finish(conn: Connection, image_id: str, entry: str) -> None:
     """The data is gone: so is the image."""
     images.soft_delete(conn, image_id, now(), {ImageStatus.PENDING_DELETE})
     journal.close(conn, entry)
 
 
-def restore(conn: Connection, image_id: str, status: ImageStatus, entry: str) -> None:
+def _restore(conn: Connection, image_id: str, status: ImageStatus, entry: str) -> None:
     """The data could not be removed: the image is as it was before."""
     images.transition(conn, image_id, {ImageStatus.PENDING_DELETE}, status, updated_at=now())
     journal.close(conn, entry)
+
+
+def _finish_copy(conn: Connection, copy: Location, entry: str) -> None:
+    assert copy.id is not None
+    locations.finish(conn, copy.id)
+    journal.close(conn, entry)
+
+
+def _restore_copy(conn: Connection, copy: Location, entry: str) -> None:
+    assert copy.id is not None
+    locations.unhide(conn, copy.id)
+    journal.close(conn, entry)
+
+
+def _told(error: store_errors.StoreError, image_id: str) -> ImagestoreError:
+    """What the caller is told; paths and hosts of the store stay in the log."""
+    match error:
+        case store_errors.Busy():
+            return Conflict(f"The data of image {image_id} is in use.")
+        case store_errors.Unavailable():
+            return Unavailable(
+                f"A store of image {image_id} does not answer. It is deleted when the store does."
+            )
+    return Unavailable(f"A store of image {image_id} cannot delete its data.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, text
 
 from imagestore.catalog.parts import Parts
+from imagestore.identity.caller import Caller
 
 
 class Health:
@@ -12,6 +13,10 @@ class Health:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+
+    def authorize_details(self, caller: Caller) -> None:
+        """Raise unless the caller may be told how stores are configured and whether they answer."""
+        self._parts.policy.authorize("stores_info_detail", caller, {})
 
     async def database(self) -> None:
         await self._parts.database.read(_ask)

@@ -10,16 +10,13 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-from sqlalchemy import Connection
-
-from imagestore.backends.errors import StoreError
-from imagestore.catalog import deletions, uploads
+from imagestore.backends.base import Store
+from imagestore.backends.errors import StoreError, Unavailable
 from imagestore.catalog.deletions import Deletions
 from imagestore.catalog.parts import Parts, now
 from imagestore.catalog.uploads import Uploads
-from imagestore.database import images, journal
+from imagestore.database import journal
 from imagestore.database.journal import Entry, Kind
-from imagestore.image import Image, ImageStatus
 from imagestore.process import is_gone
 
 log = logging.getLogger(__name__)
@@ -45,11 +42,25 @@ class Recovery:
             await self._database.write(journal.renew, self._parts.owner, now())
 
     async def run(self) -> int:
-        """Put right everything that was left behind; how many rows that were."""
+        """Put right everything that was left behind; how many rows that were.
+
+        What a store hinders has to wait for the next time. A store that does not
+        answer is asked once.
+        """
         done = 0
+        away: set[str] = set()
         for entry in await self._database.read(journal.entries):
-            if self._left_behind(entry) and await self._take(entry):
-                done += await self._put_right(entry)
+            if entry.store in away or not self._left_behind(entry) or not await self._take(entry):
+                continue
+            try:
+                await self._put_right(entry)
+            except StoreError as error:
+                log.error("recovery of image %s has to wait: %s", entry.image_id, error)
+                if isinstance(error, Unavailable):
+                    away.add(entry.store)
+            else:
+                log.warning("recovered an interrupted %s of image %s", entry.kind, entry.image_id)
+                done += 1
         return done
 
     def _under_way(self) -> set[str]:
@@ -68,35 +79,17 @@ class Recovery:
             journal.take, entry.id, entry.owner, self._parts.owner, now()
         )
 
-    async def _put_right(self, entry: Entry) -> bool:
-        try:
-            if entry.kind is Kind.UPLOAD:
-                await self._undo_upload(entry)
-            else:
-                await self._finish_deletion(entry)
-        except StoreError as error:
-            log.error("recovery of image %s has to wait: %s", entry.image_id, error)
-            return False
-        log.warning("recovered an interrupted %s of image %s", entry.kind, entry.image_id)
-        return True
+    async def _put_right(self, entry: Entry) -> None:
+        match entry.kind:
+            case Kind.UPLOAD:
+                await self._uploads.undo(entry.image_id, entry.id, self._store(entry))
+            case Kind.REMOVAL:
+                await self._deletions.finish_removal(entry)
+            case Kind.DELETION:
+                await self._deletions.finish_deletion(entry)
 
-    async def _undo_upload(self, entry: Entry) -> None:
-        image = await self._database.read(_any_status, entry.image_id)
-        if image is None or not image.locations:
-            if entry.store in self._parts.stores:
-                store = self._parts.stores.get(entry.store)
-                await store.discard(entry.image_id, owner=image.owner if image else None)
-            else:
-                log.error("image %s: store %s is gone", entry.image_id, entry.store)
-        await self._database.write(uploads.release, entry.image_id, entry.id)
-
-    async def _finish_deletion(self, entry: Entry) -> None:
-        image = await self._database.read(_any_status, entry.image_id)
-        if image is not None and image.status is ImageStatus.PENDING_DELETE:
-            await self._deletions.remove_data(image)
-        await self._database.write(deletions.finish, entry.image_id, entry.id)
-
-
-def _any_status(conn: Connection, image_id: str) -> Image | None:
-    row = images.get(conn, image_id, include_pending_delete=True)
-    return row.image if row else None
+    def _store(self, entry: Entry) -> Store | None:
+        if entry.store in self._parts.stores:
+            return self._parts.stores.get(entry.store)
+        log.error("image %s: store %s is gone", entry.image_id, entry.store)
+        return None

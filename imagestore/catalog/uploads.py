@@ -4,8 +4,9 @@ The order is the law: the image is claimed by compare-and-swap and a journal row
 written in one transaction; only then do bytes go into a store; size, digests,
 location and the status ``active`` are recorded in one transaction that also
 closes the journal row. Whatever breaks in between puts the image back to
-``queued`` and leaves nothing in the store, at the latest when :mod:`recovery`
-finds the journal row.
+``queued`` and leaves nothing in the store. Where the store cannot be cleaned at once, the
+journal row stays, and with it the way into that store shut for the image, until
+:mod:`recovery` has done it.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ from imagestore.image import Image, ImageStatus, Location
 from imagestore.transfer.receive import Received, receive
 
 log = logging.getLogger(__name__)
+
+_CLEANING = 10.0
+"""Seconds that a client whose upload failed waits for the store to be cleaned."""
 
 _NO_DATA: Mapping[str, None] = {"size": None, "virtual_size": None}
 
@@ -84,9 +88,9 @@ class Uploads:
             try:
                 received = await self._receive(target, claim, source, size)
                 await self._finish(target, claim, received)
-            except BaseException:
+            except BaseException as error:
                 # A client that goes away cancels this task; the clean-up must not go with it.
-                await asyncio.shield(self._abandon(claim))
+                await asyncio.shield(self._abandon(target, claim, error))
                 raise
         finally:
             self.under_way.discard(entry)
@@ -119,6 +123,8 @@ class Uploads:
             raise Conflict(f"Image status transition from {image.status} to saving is not allowed")
         if image.disk_format is None or image.container_format is None:
             raise Invalid("disk_format and container_format must be set before data is uploaded.")
+        if journal.has_upload(conn, image_id, store):
+            raise Conflict(f"What an earlier upload left in store '{store}' is not removed yet.")
         cap = self._size_cap(conn, image)
         if size is not None and size > cap:
             raise OverLimit(f"The image may have {cap} bytes at most, {size} were announced.")
@@ -161,11 +167,7 @@ class Uploads:
         if self._parts.stores.multiple:
             metadata["store"] = store.name
         location = Location(received.url, metadata)
-        try:
-            await self._database.write(self._activate, claim, location, received)
-        except BaseException:
-            await asyncio.shield(_remove(store, received.url))
-            raise
+        await self._database.write(self._activate, claim, location, received)
 
     def _activate(
         self, conn: Connection, claim: _Claim, location: Location, received: Received
@@ -188,29 +190,56 @@ class Uploads:
         locations.add(conn, image_id, location)
         journal.close(conn, claim.entry)
 
-    async def _abandon(self, claim: _Claim) -> None:
+    async def _abandon(self, store: Store, claim: _Claim, error: BaseException) -> None:
         try:
-            await self._database.write(release, claim.image.id, claim.entry)
-        except ImagestoreError as error:
-            # The journal row stays, so recovery will do it when the database is back.
-            log.error("image %s could not be released: %s", claim.image.id, error)
+            async with asyncio.timeout(_CLEANING):
+                unclean = None if _left_nothing(error.__cause__, store) else store
+                await self.undo(claim.image.id, claim.entry, unclean)
+        except (ImagestoreError, store_errors.StoreError, TimeoutError) as failure:
+            log.error("image %s: undoing an upload has to wait: %r", claim.image.id, failure)
+
+    async def undo(self, image_id: str, entry: str, store: Store | None) -> None:
+        """Put the image back to ``queued``, remove its bytes from ``store``, close the row.
+
+        Does nothing if the upload was recorded after all. Raises what store and database
+        raise; the row stays then, and this may be called again.
+        """
+        if not await self._database.write(_requeue, image_id, entry):
+            return
+        image = await self._database.read(in_any_status, image_id)
+        if store is not None and not self._is_in(store, image):
+            await store.discard(image_id, owner=image.owner if image else None)
+        await self._database.write(journal.close, entry)
+
+    def _is_in(self, store: Store, image: Image | None) -> bool:
+        locations_ = image.locations if image else ()
+        return any(self._parts.stores.of(location) is store for location in locations_)
 
 
-def release(conn: Connection, image_id: str, entry: str) -> None:
-    """Put an image whose upload failed back to ``queued`` and close the journal row."""
+def _left_nothing(cause: BaseException | None, store: Store) -> bool:
+    """Whether the store has certainly nothing of the upload: it was not asked, or is not free.
+
+    What was there before the upload is not for it to remove.
+    """
+    kinds = (store_errors.Exists, store_errors.Refused)
+    return isinstance(cause, kinds) and cause.store == store.name
+
+
+def _requeue(conn: Connection, image_id: str, entry: str) -> bool:
+    """Undo the claim; whether the upload is still to be undone.
+
+    The status is compared first: once this has won, the upload can no longer be recorded.
+    """
     images.transition(
         conn, image_id, {ImageStatus.SAVING}, ImageStatus.QUEUED, updated_at=now(), **_NO_DATA
     )
-    journal.close(conn, entry)
+    return journal.is_open(conn, entry)
 
 
-async def _remove(store: Store, url: str) -> None:
-    try:
-        await store.delete(url)
-    except store_errors.NotFound:
-        pass
-    except store_errors.StoreError as error:
-        log.error("%s stays until recovery removes it: %s", url, error)
+def in_any_status(conn: Connection, image_id: str) -> Image | None:
+    """The image, also while it is being deleted; None if it is gone."""
+    row = images.get(conn, image_id, include_pending_delete=True)
+    return row.image if row else None
 
 
 def _told(error: store_errors.StoreError, store: str) -> ImagestoreError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,7 @@ from imagestore.cli.options import ConfigDirs, ConfigFiles, DataDir
 if TYPE_CHECKING:
     from imagestore.backends.base import Capacity
     from imagestore.config.settings import StoreSection
+    from imagestore.store_probe import Result
     from imagestore.stores import Stores
 
 app = typer.Typer(help="Look at the stores in which the images lie.", no_args_is_help=True)
@@ -41,6 +42,54 @@ def list_stores(
     for section in settings.stores.sections:
         table.add_row(*_row(section, settings.stores.default, answers[section.name]))
     Console().print(table)
+
+
+@app.command()
+def check(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Stores; default: all.")
+    ] = None,
+    config_file: ConfigFiles = None,
+    config_dir: ConfigDirs = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Try the stores: connect, write a probe object, read it back, delete it. Times in ms.
+
+    From a store that is not written to, nothing is read either: it may be empty. The exit
+    code is 1 if a step failed.
+    """
+    import asyncio
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from imagestore.config.arguments import unparse
+    from imagestore.config.load import load
+    from imagestore.store_probe import STEPS, probe
+    from imagestore.stores import Stores
+
+    settings = load(unparse(config_file or (), config_dir or (), data_dir=data_dir))
+    stores = Stores(settings.stores)
+    for name in names or ():
+        if name not in stores:
+            known = ", ".join(section.name for section in stores.sections)
+            raise typer.BadParameter(f"There is no store {name!r}; there are {known}.")
+    chosen = [each for each in stores if not names or each.name in names]
+
+    async def all_probes() -> list[Result]:
+        return await asyncio.gather(*(probe(store) for store in chosen))
+
+    results = asyncio.run(all_probes())
+    table = Table("store", *STEPS, "result")
+    for result in results:
+        times = (
+            f"{1000 * result.seconds[step]:,.1f}" if step in result.seconds else ""
+            for step in STEPS
+        )
+        table.add_row(result.store, *times, result.failure or "good")
+    Console().print(table)
+    if any(result.failure for result in results):
+        raise typer.Exit(1)
 
 
 async def _ask(stores: Stores) -> dict[str, Capacity | str]:

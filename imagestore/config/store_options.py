@@ -10,6 +10,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from oslo_config import cfg, types
 
 from imagestore.backends.base import Driver
+from imagestore.config.settings import StoreAccess
 
 
 def common() -> list[cfg.Opt]:
@@ -22,7 +23,54 @@ def common() -> list[cfg.Opt]:
             default=0,
         ),
         cfg.BoolOpt("read_only", help="Never write to the store or delete from it.", default=False),
+        *access(),
     ]
+
+
+def access() -> list[cfg.Opt]:
+    """How a store is used; a field of :class:`StoreAccess` each, under :func:`access_option`."""
+    return [
+        _access(
+            "call_timeout",
+            cfg.FloatOpt,
+            "Seconds within which the store has to answer anything but a transfer. 0: for ever.",
+        ),
+        _access(
+            "progress_timeout",
+            cfg.FloatOpt,
+            "Seconds without a block taken or given after which a transfer is given up. 0: never.",
+        ),
+        _access("max_transfers", cfg.IntOpt, "Transfers at a time; others wait. 0: no limit."),
+        _access("max_calls", cfg.IntOpt, "Other calls at a time; others wait. 0: no limit."),
+        _access("queue_timeout", cfg.FloatOpt, "Seconds that they wait at most. 0: for ever."),
+        _access(
+            "retries",
+            cfg.IntOpt,
+            "How often a call is repeated that failed for a passing reason, within call_timeout.",
+        ),
+        _access(
+            "failures",
+            cfg.IntOpt,
+            "Failures in a row after which the store counts as away: calls fail at once, and "
+            "images are read from other stores, until it answers again. 0: never.",
+        ),
+        _access(
+            "probe_interval",
+            cfg.FloatOpt,
+            "Seconds after which a store that is away is asked again; doubled up to a minute.",
+        ),
+    ]
+
+
+def access_option(field: str) -> str:
+    """The name of the option for a field of :class:`StoreAccess`."""
+    return f"store_{field}"
+
+
+def _access(field: str, kind: type[cfg.FloatOpt] | type[cfg.IntOpt], help_: str) -> cfg.Opt:
+    (default,) = (spec.default for spec in fields(StoreAccess) if spec.name == field)
+    opt: cfg.Opt = kind(access_option(field), help=help_, default=default, min=0)
+    return opt
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -10,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 from imagestore.backends.base import Driver
 from imagestore.config import drivers, store_options
 from imagestore.config.options import SECTIONS
-from imagestore.config.settings import Stores, StoreSection
+from imagestore.config.settings import StoreAccess, Stores, StoreSection
 from imagestore.config.source import Source
 from imagestore.errors import ConfigurationError
 
@@ -77,20 +78,34 @@ def _section(source: Source, name: str, type_: str) -> StoreSection:
         description=common["store_description"],
         weight=common["weight"],
         read_only=common["read_only"],
+        access=_access(source, (name, _DEFAULTS)),
     )
+
+
+def _access(source: Source, groups: tuple[str, ...]) -> StoreAccess:
+    values = {}
+    for spec in fields(StoreAccess):
+        name = store_options.access_option(spec.name)
+        values[spec.name] = source.value(_place(source, groups, name) or groups[0], name)
+    return StoreAccess(**values)
 
 
 def _single(source: Source, data_dir: Path, warnings: list[str]) -> Stores:
     """One store of each type in ``[glance_store] stores``, all configured in that section."""
     wanted = source.value(_SINGLE, "stores")
     default = source.value(_SINGLE, "default_store")
+    source.register(_SINGLE, store_options.access())
+    access = _access(source, (_SINGLE,))
     sections: dict[str, StoreSection] = {}
     for type_ in wanted:
         driver = _driver(type_)
         if driver is not None:
             options = _driver_options(source, (_SINGLE,), driver)
             sections[driver.name] = StoreSection(
-                driver.name, driver.name, _with_datadir(driver, options, data_dir)
+                driver.name,
+                driver.name,
+                _with_datadir(driver, options, data_dir),
+                access=access,
             )
         elif source.is_set(_SINGLE, "stores"):
             warnings.append(f"[{_SINGLE}] stores: there is no driver for {type_!r}; left out.")

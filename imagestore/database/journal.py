@@ -22,13 +22,15 @@ from imagestore.image import ImageStatus
 class Kind(StrEnum):
     UPLOAD = "upload"
     DELETION = "deletion"
+    REMOVAL = "removal"
+    """Of one copy of an image, the others stay."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One row of the journal. Times in UTC without zone.
 
-    ``store``: for an upload, the store that is written to. ``image_status``: for
+    ``store``: for an upload or a removal, the store that it is about. ``image_status``: for
     a deletion, the state that the image was in before. ``owner``: the identity
     of the process; ``renewed_at``: when it last said that it is alive.
     """
@@ -46,6 +48,12 @@ class Entry:
 _LIST = select(*journal.c[*Entry.__slots__]).order_by(journal.c.started_at, journal.c.id)
 _LIST_BY_OWNER = _LIST.where(journal.c.owner == bindparam("of_owner"))
 _INSERT = insert(journal)
+_IS_OPEN = select(journal.c.id).where(journal.c.id == bindparam("of_id"))
+_UPLOADS_INTO = select(journal.c.id).where(
+    journal.c.image_id == bindparam("of_image"),
+    journal.c.store == bindparam("of_store"),
+    journal.c.kind == Kind.UPLOAD.value,
+)
 _CLOSE = delete(journal).where(journal.c.id == bindparam("of_id"))
 _RENEW = (
     update(journal)
@@ -81,6 +89,24 @@ def open_deletion(
 ) -> None:
     """All bytes of the image, which was in ``status``, are about to be removed."""
     _open(conn, entry, Kind.DELETION, image_id, owner, moment, image_status=status.value)
+
+
+def open_removal(
+    conn: Connection, entry: str, image_id: str, store: str, owner: str, moment: datetime
+) -> None:
+    """The copy of the image in ``store`` is about to be removed."""
+    _open(conn, entry, Kind.REMOVAL, image_id, owner, moment, store=store)
+
+
+def is_open(conn: Connection, entry: str) -> bool:
+    """Whether the row is there: what it stands for is neither done nor undone."""
+    return conn.execute(_IS_OPEN, {"of_id": entry}).first() is not None
+
+
+def has_upload(conn: Connection, image_id: str, store: str) -> bool:
+    """Whether an upload of the image into ``store`` is under way or not yet undone."""
+    parameters = {"of_image": image_id, "of_store": store}
+    return conn.execute(_UPLOADS_INTO, parameters).first() is not None
 
 
 def close(conn: Connection, entry: str) -> bool:

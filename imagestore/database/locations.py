@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, bindparam, insert, select, true, update
+from sqlalchemy import Connection, bindparam, false, insert, null, select, true, update
 
 from imagestore.database.expressions import not_deleted
 from imagestore.database.rows import to_location
@@ -14,13 +15,18 @@ from imagestore.image import Location
 
 _INSERT = insert(image_locations)
 
+PENDING_DELETE = "pending_delete"
+"""The status of a copy that is being removed; its row is marked deleted, as the peer has it."""
+
+_COLUMNS = (
+    image_locations.c.id,
+    image_locations.c.value,
+    image_locations.c.meta_data,
+    image_locations.c.status,
+)
+
 _LIST = (
-    select(
-        image_locations.c.id,
-        image_locations.c.value,
-        image_locations.c.meta_data,
-        image_locations.c.status,
-    )
+    select(*_COLUMNS)
     .where(image_locations.c.image_id == bindparam("image_id"), not_deleted(image_locations))
     .order_by(image_locations.c.id)
 )
@@ -33,6 +39,31 @@ _SET_STATUS = _CHANGE.values(status=bindparam("new_status"), updated_at=bindpara
 
 _REMOVE = _CHANGE.values(
     status="deleted", deleted=true(), deleted_at=bindparam("moment"), updated_at=bindparam("moment")
+)
+
+_OF_HIDDEN = update(image_locations).where(
+    image_locations.c.id == bindparam("of_id"), image_locations.c.status == PENDING_DELETE
+)
+
+_HIDE = _CHANGE.values(
+    status=PENDING_DELETE,
+    deleted=true(),
+    deleted_at=bindparam("moment"),
+    updated_at=bindparam("moment"),
+)
+
+_UNHIDE = _OF_HIDDEN.values(
+    status="active", deleted=false(), deleted_at=null(), updated_at=bindparam("moment")
+)
+
+_FINISH = _OF_HIDDEN.values(status="deleted", updated_at=bindparam("moment"))
+
+_HIDDEN = select(*_COLUMNS).where(
+    image_locations.c.image_id == bindparam("image_id"), image_locations.c.status == PENDING_DELETE
+)
+
+_SET_METADATA = _CHANGE.where(image_locations.c.value == bindparam("of_url")).values(
+    meta_data=bindparam("new_metadata"), updated_at=bindparam("moment")
 )
 
 
@@ -63,6 +94,38 @@ def set_status(conn: Connection, location_id: int, status: str) -> bool:
     """Change the status of a copy (``active``, ``pending_delete``); whether it is there."""
     parameters = {"of_id": location_id, "new_status": status, "moment": _now()}
     return conn.execute(_SET_STATUS, parameters).rowcount > 0
+
+
+def hide(conn: Connection, location_id: int) -> bool:
+    """Take a copy out of use, while its bytes are removed; whether it was in use."""
+    return conn.execute(_HIDE, {"of_id": location_id, "moment": _now()}).rowcount > 0
+
+
+def unhide(conn: Connection, location_id: int) -> bool:
+    """Its bytes could not be removed: the copy is in use again."""
+    return conn.execute(_UNHIDE, {"of_id": location_id, "moment": _now()}).rowcount > 0
+
+
+def finish(conn: Connection, location_id: int) -> bool:
+    """The bytes of a hidden copy are gone."""
+    return conn.execute(_FINISH, {"of_id": location_id, "moment": _now()}).rowcount > 0
+
+
+def select_hidden(conn: Connection, image_id: str) -> list[Location]:
+    """The copies of an image, deleted or not, whose bytes are still to be removed."""
+    rows = conn.execute(_HIDDEN, {"image_id": image_id})
+    return [to_location(*row) for row in rows]
+
+
+def set_metadata(conn: Connection, location: Location, metadata: Mapping[str, str]) -> bool:
+    """Change what is kept with a copy, if it is still at the same URL; whether it is."""
+    parameters = {
+        "of_id": location.id,
+        "of_url": location.url,
+        "new_metadata": json.dumps(dict(metadata)),
+        "moment": _now(),
+    }
+    return conn.execute(_SET_METADATA, parameters).rowcount > 0
 
 
 def select_all(conn: Connection, image_id: str) -> list[Location]:

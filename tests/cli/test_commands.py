@@ -30,6 +30,7 @@ def run(*args: str, **environ: str) -> subprocess.CompletedProcess[str]:
         (["db", "--help"], ["upgrade", "check", "version"]),
         (["config", "--help"], ["show", "sample", "check"]),
         (["store", "list", "--help"], ["--config-file", "--data-dir"]),
+        (["store", "check", "--help"], ["NAME", "--config-file"]),
     ],
 )
 def test_help(args: list[str], words: list[str]) -> None:
@@ -137,6 +138,41 @@ def test_store_list(tmp_path: Path) -> None:
     assert "ready" in fast
     assert "flash" in fast
     assert "ready" not in bad
+
+
+def test_store_check(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    config = tmp_path / "my.conf"
+    config.write_text(
+        "[DEFAULT]\nenabled_backends = fast:file, bad:file, old:file\n"
+        "[glance_store]\ndefault_backend = fast\n"
+        f"[fast]\nfilesystem_store_datadir = {tmp_path}/fast\n"
+        f"[bad]\nfilesystem_store_datadir = {tmp_path}/file\n"
+        f"[old]\nfilesystem_store_datadir = {tmp_path}/old\nread_only = true\n"
+    )
+    given = ["--config-file", str(config), "--data-dir", str(tmp_path)]
+    answer = run("store", "check", *given)
+    assert answer.returncode == 1, answer.stderr
+    fast, bad, old = (
+        [cell.strip() for cell in line.split("│")[1:-1]]
+        for name in ("fast", "bad", "old")
+        for line in answer.stdout.splitlines()
+        if f" {name} " in line
+    )
+    assert fast[-1] == "good"
+    assert all(float(cell.replace(",", "")) > 0 for cell in fast[1:-1])
+    assert bad[1:-1] == [""] * 5
+    assert bad[-1].startswith("connect: filesystem_store_datadir")
+    assert float(old[1]) > 0
+    assert old[2:] == ["", "", "", "", "good"]
+    assert os.listdir(tmp_path / "fast") == []
+
+    answer = run("store", "check", "fast", "old", *given)
+    assert answer.returncode == 0, answer.stdout
+    assert "bad" not in answer.stdout
+    answer = run("store", "check", "none", *given)
+    assert answer.returncode == 2
+    assert "There is no store 'none'" in answer.stderr
 
 
 def test_a_directory_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:

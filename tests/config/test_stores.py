@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from imagestore.config.arguments import unparse
 from imagestore.config.load import load
-from imagestore.config.settings import Settings, StoreSection
+from imagestore.config.settings import Settings, StoreAccess, StoreSection
+from imagestore.errors import ConfigurationError
 
 
 def loaded(directory: Path, text: str, **environ: str) -> Settings:
@@ -111,3 +114,23 @@ def test_unknown_options_of_a_store_are_named(tmp_path: Path) -> None:
     (warning,) = settings.warnings
     assert "[a]" in warning
     assert "rbd_store_pool" in warning
+
+
+def test_how_a_store_is_used(tmp_path: Path) -> None:
+    settings = loaded(
+        tmp_path,
+        "[DEFAULT]\nenabled_backends = a:file, b:file\n[glance_store]\ndefault_backend = a\n"
+        "[backend_defaults]\nstore_call_timeout = 7.5\nstore_retries = 4\n"
+        "[a]\nfilesystem_store_datadir = /a\nstore_retries = 0\nstore_max_transfers = 9\n"
+        "[b]\nfilesystem_store_datadir = /b\n",
+    )
+    a, b = settings.stores.sections
+    assert a.access == StoreAccess(call_timeout=7.5, retries=0, max_transfers=9)
+    assert b.access == StoreAccess(call_timeout=7.5, retries=4)
+    assert settings.warnings == ()
+
+    single = loaded(tmp_path, "[glance_store]\nstore_progress_timeout = 3\n")
+    assert single.stores.sections[0].access == StoreAccess(progress_timeout=3.0)
+
+    with pytest.raises(ConfigurationError, match="store_retries"):
+        loaded(tmp_path, "[glance_store]\nstore_retries = -1\n")

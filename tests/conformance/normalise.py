@@ -102,6 +102,8 @@ class Names:
 
     def _value(self, value: Any, key: str = "") -> Any:
         if isinstance(value, str):
+            if key == "data_dir":
+                return f"<directory>/{value.rpartition('/')[2]}"
             if self.prose and key == "description":
                 return "<text>"
             if key in ("first", "next") and value.startswith("/"):

@@ -40,3 +40,18 @@ async def test_of_two_who_take_a_row_over_one_wins(database: Database) -> None:
     assert not await database.write(journal.take, entry, "dead", "second", LATER)
     [row] = await database.read(journal.entries)
     assert (row.owner, row.started_at, row.renewed_at) == ("first", MOMENT, LATER)
+
+
+async def test_what_is_open(database: Database) -> None:
+    upload, removal = journal.new_entry(), journal.new_entry()
+    await database.write(journal.open_upload, upload, "image", "one", "mine", MOMENT)
+    await database.write(journal.open_removal, removal, "image", "two", "mine", LATER)
+    [_, row] = await database.read(journal.entries)
+    assert row == Entry(removal, Kind.REMOVAL, "image", "two", None, "mine", LATER, LATER)
+    assert await database.read(journal.has_upload, "image", "one")
+    assert not await database.read(journal.has_upload, "image", "two")
+    assert not await database.read(journal.has_upload, "other", "one")
+    assert await database.read(journal.is_open, upload)
+    await database.write(journal.close, upload)
+    assert not await database.read(journal.is_open, upload)
+    assert not await database.read(journal.has_upload, "image", "one")

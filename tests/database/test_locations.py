@@ -56,3 +56,34 @@ async def test_metadata_may_be_null(database: Database) -> None:
     await database.write(fill)
     [place] = await database.read(locations.select_all, mine.id)
     assert place.metadata == {}
+
+
+async def test_a_copy_is_hidden_until_its_bytes_are_gone_or_not(database: Database) -> None:
+    mine = image(locations=(Location("file:///a"), Location("file:///b")))
+    await database.write(images.insert, mine)
+    first, second = await database.read(locations.select_all, mine.id)
+    assert first.id is not None
+    assert not await database.write(locations.finish, first.id)
+    assert await database.write(locations.hide, first.id)
+    assert not await database.write(locations.hide, first.id)
+    assert await database.read(locations.select_all, mine.id) == [second]
+    [hidden] = await database.read(locations.select_hidden, mine.id)
+    assert (hidden.id, hidden.url, hidden.status) == (first.id, "file:///a", "pending_delete")
+    assert await database.write(locations.unhide, first.id)
+    assert await database.read(locations.select_all, mine.id) == [first, second]
+    await database.write(locations.hide, first.id)
+    assert await database.write(locations.finish, first.id)
+    assert not await database.write(locations.unhide, first.id)
+    assert await database.read(locations.select_hidden, mine.id) == []
+    assert await database.read(locations.select_all, mine.id) == [second]
+
+
+async def test_metadata_is_changed_at_the_same_url_alone(database: Database) -> None:
+    mine = image(locations=(Location("file:///a", {"store": "x"}),))
+    await database.write(images.insert, mine)
+    [place] = await database.read(locations.select_all, mine.id)
+    moved = Location("file:///b", id=place.id)
+    assert not await database.write(locations.set_metadata, moved, {"store": "y"})
+    assert await database.write(locations.set_metadata, place, {"store": "ä"})
+    [place] = await database.read(locations.select_all, mine.id)
+    assert place.metadata == {"store": "ä"}

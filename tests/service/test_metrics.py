@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from imagestore import metrics
-from tests.service.conftest import Person
+from tests.service.conftest import Person, Service
 
 
 def value(line: str) -> float:
@@ -29,3 +29,26 @@ async def test_requests_and_bytes_are_counted(alice: Person) -> None:
     assert value("imagestore_received_bytes_total") - received == 5_000_000
     assert value("imagestore_sent_bytes_total") - sent == 10
     assert value('imagestore_transfers{direction="upload"}') == 0
+
+
+async def test_operations_on_stores_are_counted(service: Service, alice: Person) -> None:
+    operations = 'imagestore_store_operations_total{operation="%s",outcome="%s",store="file2"}'
+    lines = [
+        operations % each for each in (("add", "ok"), ("delete", "ok"), ("delete", "NotFound"))
+    ]
+    lines += [
+        'imagestore_store_bytes_total{operation="add",store="file2"}',
+        'imagestore_store_seconds_count{operation="add",store="file2"}',
+    ]
+    before = [value(line) for line in lines]
+    for _ in range(2):
+        image = (await alice.create())["id"]
+        assert await alice.upload(image, bytes(70_000), **{"X-Image-Meta-Store": "file2"}) == 204
+    assert (await alice("DELETE", f"/v2/images/{image}")).status == 204
+    (service.settings.data_dir / "file2" / image).write_bytes(b"")
+    other = next(iter(service.files() - {image}))
+    (service.settings.data_dir / "file2" / other).unlink()
+    assert (await alice("DELETE", f"/v2/images/{other}")).status == 204
+    after = [value(line) for line in lines]
+    assert [b - a for a, b in zip(before, after, strict=True)] == [2, 1, 1, 140_000, 2]
+    assert value('imagestore_store_health{store="file2"}') == 1

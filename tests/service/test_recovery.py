@@ -18,6 +18,7 @@ from imagestore.catalog.catalog import Catalog
 from imagestore.catalog.parts import now
 from imagestore.database import images, journal
 from imagestore.database.engine import Database
+from imagestore.errors import Unavailable
 from imagestore.image import ImageStatus
 from tests.service.conftest import Person, Service
 
@@ -128,26 +129,15 @@ async def test_an_interrupted_deletion_is_finished(
     assert (await alice("POST", "/v2/images", json={"id": image})).status == 409
 
 
-@pytest.mark.parametrize(("error", "status"), [(errors.Busy, 409), (errors.Unavailable, 503)])
 async def test_a_deletion_that_the_store_refuses_changes_nothing(
-    service: Service,
-    alice: Person,
-    database: Database,
-    monkeypatch: pytest.MonkeyPatch,
-    error: type[errors.StoreError],
-    status: int,
+    service: Service, alice: Person, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image = (await alice.create())["id"]
     assert await alice.upload(image, b"data") == 204
-    store = service.client.app[keys.stores].get("file1")
-
-    async def refuse(url: str) -> None:
-        raise error("forced", store="file1", url=url)
-
     with monkeypatch.context() as patched:
-        patched.setattr(store, "delete", refuse)
+        patched.setattr(service.client.app[keys.stores].get("file1"), "delete", busy)
         answer = await alice("DELETE", f"/v2/images/{image}")
-        assert answer.status == status
+        assert answer.status == 409
         assert "file://" not in await answer.text()
     assert (await alice.show(image))["status"] == "active"
     assert await database.read(journal.entries) == []
@@ -155,8 +145,117 @@ async def test_a_deletion_that_the_store_refuses_changes_nothing(
     assert service.files() == set()
 
 
+async def busy(url: str) -> None:
+    raise errors.Busy("forced", store="file1", url=url)
+
+
+async def away(url: str) -> None:
+    raise errors.Unavailable("forced", store="file1", url=url)
+
+
+async def test_a_deletion_that_meets_a_dead_store_is_finished_later(
+    service: Service,
+    alice: Person,
+    catalog: Catalog,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    image = (await alice.create())["id"]
+    assert await alice.upload(image, b"data") == 204
+    with monkeypatch.context() as patched:
+        patched.setattr(service.client.app[keys.stores].get("file1"), "delete", away)
+        answer = await alice("DELETE", f"/v2/images/{image}")
+        assert answer.status == 503
+        assert "file://" not in await answer.text()
+        assert await catalog.recovery.run() == 0
+    # The store may have removed it all the same: it is not shown again.
+    assert (await alice("GET", f"/v2/images/{image}")).status == 404
+    assert await catalog.recovery.run() == 1
+    assert await database.read(journal.entries) == []
+    assert service.files() == set()
+
+
+async def test_an_interrupted_deletion_that_the_store_refuses_is_undone(
+    service: Service,
+    alice: Person,
+    catalog: Catalog,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    image = (await alice.create())["id"]
+    assert await alice.upload(image, b"data") == 204
+    store = service.client.app[keys.stores].get("file1")
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "delete", away)
+        assert (await alice("DELETE", f"/v2/images/{image}")).status == 503
+        patched.setattr(store, "delete", busy)
+        assert await catalog.recovery.run() == 1
+    assert (await alice.show(image))["status"] == "active"
+    assert await database.read(journal.entries) == []
+
+
 async def test_a_lost_copy_does_not_hinder_a_deletion(service: Service, alice: Person) -> None:
     image = (await alice.create())["id"]
     assert await alice.upload(image, b"data") == 204
     (service.settings.data_dir / "file1" / image).unlink()
     assert (await alice("DELETE", f"/v2/images/{image}")).status == 204
+
+
+async def test_an_upload_that_was_recorded_keeps_its_bytes(
+    service: Service,
+    alice: Person,
+    catalog: Catalog,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The connection may go just when the database has committed."""
+    image = (await alice.create())["id"]
+    write = Database.write
+
+    async def lost_after_commit(self: Database, function: Any, *args: Any) -> Any:
+        result = await write(self, function, *args)
+        if function == catalog.uploads._activate:
+            raise Unavailable("forced")
+        return result
+
+    monkeypatch.setattr(Database, "write", lost_after_commit)
+    assert await alice.upload(image, b"data") == 503
+    monkeypatch.undo()
+    assert (await alice.show(image))["status"] == "active"
+    assert await database.read(journal.entries) == []
+    assert await (await alice("GET", f"/v2/images/{image}/file")).read() == b"data"
+
+
+async def test_an_upload_removes_nothing_that_was_there_before(
+    service: Service, alice: Person, database: Database
+) -> None:
+    image = (await alice.create())["id"]
+    path = service.settings.data_dir / "file1" / image
+    path.write_bytes(b"somebody else's")
+    assert await alice.upload(image, b"data") == 409
+    assert path.read_bytes() == b"somebody else's"
+    assert (await alice.show(image))["status"] == "queued"
+    assert await database.read(journal.entries) == []
+
+
+async def test_a_store_that_is_away_is_asked_once(
+    alice: Person,
+    service: Service,
+    catalog: Catalog,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+
+    async def discard(image_id: str, *, owner: str | None = None) -> None:
+        asked.append(image_id)
+        raise errors.Unavailable("forced", store="file1")
+
+    monkeypatch.setattr(service.client.app[keys.stores].get("file1"), "discard", discard)
+    dead = _dead()
+    for _ in range(3):
+        await database.write(_saving, (await alice.create())["id"], dead, now())
+    assert await catalog.recovery.run() == 0
+    assert len(asked) == 1
+    monkeypatch.undo()
+    assert await catalog.recovery.run() == 3

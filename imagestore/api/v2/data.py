@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from typing import BinaryIO
+from collections.abc import AsyncGenerator, AsyncIterator
 
 from aiohttp import web
 
@@ -11,10 +12,15 @@ from imagestore import metrics
 from imagestore.access_log import sent_directly
 from imagestore.api import counting, keys, ranges
 from imagestore.api.body import read_blocks, refuse_body
+from imagestore.api.outlet import Outlet, outlet
 from imagestore.api.reply import no_content
-from imagestore.api.sendfile import send_file
+from imagestore.api.sendblocks import BlockSender
+from imagestore.api.sendfile import FileFault, send_file
+from imagestore.backends.base import Buffer
 from imagestore.catalog.downloads import Download
 from imagestore.errors import Invalid, Unsupported
+from imagestore.transfer.local_files import LocalFiles
+from imagestore.transfer.reading import LocalCopy, Reading
 
 log = logging.getLogger(__name__)
 
@@ -88,36 +94,99 @@ async def download(request: web.Request) -> web.StreamResponse:
 async def _send(
     request: web.Request, response: web.StreamResponse, found: Download, offset: int, length: int
 ) -> None:
-    file = await found.open_file()
-    if file is not None and _kernel_can_send(request):
-        with file:
-            await _send_file(request, response, file, offset, length)
-        return
-    if file is not None:
-        file.close()
-    async with found.blocks(offset, length) as blocks:
-        await response.prepare(request)
-        async for block in blocks:
-            await response.write(block)
+    """Whatever copy goes on, and however its bytes leave, to the end of the range."""
+    reading = found.read(offset, length)
+    while reading.left and _past_the_transport(request):
+        local = await reading.file()
+        if local is None:
+            break
+        with local:
+            await _send_file(request, response, reading, local, found.files)
+    async with contextlib.aclosing(reading.blocks()) as blocks:
+        first = await anext(blocks, None)
+        # Only now it is certain that there is something to send.
+        if first is not None:
+            await _send_blocks(request, response, first, blocks)
 
 
-def _kernel_can_send(request: web.Request) -> bool:
+def _past_the_transport(request: web.Request) -> bool:
     return request.transport is not None and not request.secure
 
 
-async def _send_file(
-    request: web.Request, response: web.StreamResponse, file: BinaryIO, offset: int, length: int
-) -> None:
-    await response.prepare(request)
+@contextlib.asynccontextmanager
+async def _outlet(request: web.Request, response: web.StreamResponse) -> AsyncIterator[Outlet]:
+    """Where the body of a response goes; whoever cannot take it is hung up on.
+
+    The status is sent by then: all that can still be said is that the answer is not whole.
+    """
+    if not response.prepared:
+        await response.prepare(request)
     transport = request.transport
     if transport is None:
         raise ConnectionResetError("the client went away")
-    patience = request.app[keys.settings].server.progress_timeout
     try:
-        await send_file(transport, file.fileno(), offset, length, patience=patience)
-        request[sent_directly] = length
-    except (OSError, EOFError) as error:
-        # The status is sent; all that can still be said is that the answer is not whole.
+        async with outlet(transport) as out:
+            yield out
+    except OSError as error:
         log.info("download of %s broke off: %s", request.path, error)
         transport.abort()
         raise ConnectionResetError("the response could not be completed") from error
+
+
+async def _send_blocks(
+    request: web.Request,
+    response: web.StreamResponse,
+    first: Buffer,
+    others: AsyncGenerator[Buffer, None],
+) -> None:
+    if not _past_the_transport(request):
+        await response.prepare(request)
+        await response.write(first)
+        async for block in others:
+            await response.write(block)
+        return
+    async with _outlet(request, response) as out:
+        sender = BlockSender(out, patience=_patience(request))
+        await sender.send(first)
+        _account(request, len(first))
+        del first  # it may be used again from now on
+        async for block in others:
+            await sender.send(block)
+            _account(request, len(block))
+            del block
+
+
+async def _send_file(
+    request: web.Request,
+    response: web.StreamResponse,
+    reading: Reading,
+    local: LocalCopy,
+    files: LocalFiles,
+) -> None:
+    """Send all that is left; where the file fails, it counts what went out and gives it up."""
+    async with _outlet(request, response) as out:
+        try:
+            await send_file(
+                out,
+                local.file.fileno(),
+                reading.position,
+                reading.left,
+                patience=_patience(request),
+                executor=files.executor(local.copy.store.name),
+            )
+            sent = reading.left
+        except FileFault as fault:
+            sent = fault.sent
+            reading.sent(sent)
+            reading.failed(local.copy, str(fault))
+        else:
+            reading.sent(sent)
+        _account(request, sent)
+
+
+def _patience(request: web.Request) -> float:
+    return request.app[keys.settings].server.progress_timeout
+
+
+def _account(request: web.Request, count: int) -> None:
+    request[sent_directly] = request.get(sent_directly, 0) + count

@@ -71,6 +71,14 @@ async def delete(request: web.Request) -> web.Response:
     return no_content()
 
 
+async def delete_from_store(request: web.Request) -> web.Response:
+    refuse_body(request)
+    await request.app[keys.catalog].deletions.delete_from_store(
+        request[keys.caller], request.match_info["store_id"], request.match_info["image_id"]
+    )
+    return no_content()
+
+
 async def deactivate(request: web.Request) -> web.Response:
     refuse_body(request)
     await request.app[keys.catalog].images.deactivate(

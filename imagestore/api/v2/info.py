@@ -9,8 +9,9 @@ from aiohttp import web
 from imagestore.api import keys
 from imagestore.api.body import refuse_body
 from imagestore.api.reply import json_reply
-from imagestore.config.settings import Images
+from imagestore.config.settings import Images, StoreSection
 from imagestore.errors import NotFound
+from imagestore.stores import Stores
 
 schemas_key = web.AppKey("schemas", dict[str, dict[str, Any]])
 
@@ -38,21 +39,51 @@ async def import_methods(request: web.Request) -> web.Response:
 
 async def stores(request: web.Request) -> web.Response:
     refuse_body(request)
+    configured = _several(request)
+    listed = [_store(configured, section) for section in configured.sections]
+    return json_reply({"stores": listed})
+
+
+async def stores_detail(request: web.Request) -> web.Response:
+    refuse_body(request)
+    configured = _several(request)
+    request.app[keys.catalog].health.authorize_details(request[keys.caller])
+    listed = []
+    for section in configured.sections:
+        health = configured.health(section.name)
+        listed.append(
+            _store(configured, section)
+            | {
+                "type": section.type,
+                "weight": section.weight,
+                "properties": dict(configured.get(section.name).details()),
+                # As the process that answers has found; Glance has no such thing.
+                "health": {
+                    "state": "healthy" if health.healthy else "away",
+                    "since": health.since.isoformat(timespec="seconds").replace("+00:00", "Z"),
+                },
+            }
+        )
+    return json_reply({"stores": listed})
+
+
+def _several(request: web.Request) -> Stores:
     configured = request.app[keys.stores]
     if not configured.multiple:
         raise NotFound("Multi backend is not supported at this site.")
-    listed = []
-    for section in configured.sections:
-        # Strings, not booleans, and absent where false: that is the API.
-        entry = {"id": section.name}
-        if section.description:
-            entry["description"] = section.description
-        if section.name == configured.default.name:
-            entry["default"] = "true"
-        if not configured.is_writable(section.name):
-            entry["read-only"] = "true"
-        listed.append(entry)
-    return json_reply({"stores": listed})
+    return configured
+
+
+def _store(configured: Stores, section: StoreSection) -> dict[str, Any]:
+    # Strings, not booleans, and absent where false: that is the API.
+    entry = {"id": section.name}
+    if section.description:
+        entry["description"] = section.description
+    if section.name == configured.default.name:
+        entry["default"] = "true"
+    if not configured.is_writable(section.name):
+        entry["read-only"] = "true"
+    return entry
 
 
 async def schema(request: web.Request) -> web.Response:

@@ -25,6 +25,7 @@ def routes() -> Sequence[web.RouteDef]:
         web.post(_IMAGE + "/actions/reactivate", images.reactivate),
         web.put(_IMAGE + "/tags/{tag}", images.add_tag),
         web.delete(_IMAGE + "/tags/{tag}", images.remove_tag),
+        web.delete("/v2/stores/{store_id}/{image_id}", images.delete_from_store),
         web.get(_MEMBERS, members.index, allow_head=False),
         web.post(_MEMBERS, members.add),
         web.get(_MEMBERS + "/{member_id}", members.show, allow_head=False),
@@ -32,5 +33,6 @@ def routes() -> Sequence[web.RouteDef]:
         web.delete(_MEMBERS + "/{member_id}", members.remove),
         web.get("/v2/info/import", info.import_methods, allow_head=False),
         web.get("/v2/info/stores", info.stores, allow_head=False),
+        web.get("/v2/info/stores/detail", info.stores_detail, allow_head=False),
         web.get("/v2/schemas/{name:metadefs/[^/]+|[^/]+}", info.schema, allow_head=False),
     ]

@@ -92,6 +92,13 @@ STRICTER: Final = (
         "The staging area is no store to upload to.",
     ),
     Difference(
+        ("copies/reserved-store",),
+        "1.status",
+        403,
+        409,
+        "The staging area is no store that images have copies in.",
+    ),
+    Difference(
         ("upload/size-over-cap",),
         "1.status",
         400,
@@ -174,6 +181,13 @@ STRICTER: Final = (
 )
 
 CLEARER: Final = (
+    Difference(
+        ("copies/detail-as-*", "copies/detail-query"),
+        "1.body.stores.*.properties.*",
+        ANY,
+        ANY,
+        "The defaults of a store are other ones: larger blocks, and holes for zeros.",
+    ),
     Difference(
         ("create/body-exponent", "create/min-disk-whole-float"),
         "1.body.min_disk",

@@ -77,6 +77,13 @@ EXTENSIONS: Final = (
         412,
         "Extension: conditional requests.",
     ),
+    Difference(
+        ("copies/detail-as-*", "copies/detail-query"),
+        "1.body.stores.*.health",
+        ABSENT,
+        ANY,
+        "Extension: an administrator is told whether a store answers.",
+    ),
 )
 
 NOT_YET: Final = (

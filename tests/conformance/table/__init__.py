@@ -9,6 +9,7 @@ from tests.conformance.entry import Scene
 from tests.conformance.table import (
     actions,
     changes,
+    copies,
     create,
     deletion,
     discovery,
@@ -39,6 +40,7 @@ GROUPS: Final[Mapping[str, Callable[[], Iterable[Scene]]]] = {
     "formats": formats.scenes,
     "download": download.scenes,
     "discovery": discovery.scenes,
+    "copies": copies.scenes,
     "protocol": protocol.scenes,
 }
 

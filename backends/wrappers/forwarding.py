@@ -1,4 +1,4 @@
-"""A store that is only read from, whatever its driver could do."""
+"""The base of all wrappers: a store that hands every call to the store it holds."""
 
 from __future__ import annotations
 
@@ -7,23 +7,27 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
-from imagestore.backends.base import Blocks, Capability, Capacity, Store, Stored
-from imagestore.backends.errors import ReadOnly
+from imagestore.backends.base import Blocks, Capacity, Store, Stored
 
 
-class ReadOnlyStore:
-    """Wraps a store; everything that would change it is ``ReadOnly``."""
+class ForwardingStore:
+    """Does what its store does; a wrapper overrides what it changes.
+
+    ``local_path`` is forwarded and so never limited or measured: what the kernel
+    sends by itself does not pass through here.
+    """
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self.store = store
+        """The store that is wrapped."""
         self.name = store.name
-        self.capabilities = store.capabilities & ~Capability.WRITABLE
+        self.capabilities = store.capabilities
 
     async def start(self) -> None:
-        await self._store.start()
+        await self.store.start()
 
     async def stop(self) -> None:
-        await self._store.stop()
+        await self.store.stop()
 
     async def add(
         self,
@@ -33,39 +37,36 @@ class ReadOnlyStore:
         *,
         owner: str | None = None,
     ) -> Stored:
-        raise self._refusal()
+        return await self.store.add(image_id, blocks, size, owner=owner)
 
     def open(
         self, url: str, offset: int = 0, length: int | None = None
     ) -> AbstractAsyncContextManager[Blocks]:
-        return self._store.open(url, offset, length)
+        return self.store.open(url, offset, length)
 
     async def size(self, url: str) -> int:
-        return await self._store.size(url)
+        return await self.store.size(url)
 
     async def exists(self, url: str) -> bool:
-        return await self._store.exists(url)
+        return await self.store.exists(url)
 
     async def delete(self, url: str) -> None:
-        raise self._refusal(url)
+        await self.store.delete(url)
 
     async def discard(self, image_id: str, *, owner: str | None = None) -> None:
-        raise self._refusal()
+        await self.store.discard(image_id, owner=owner)
 
     async def capacity(self) -> Capacity:
-        return await self._store.capacity()
+        return await self.store.capacity()
 
     def local_path(self, url: str) -> Path | None:
-        return self._store.local_path(url)
+        return self.store.local_path(url)
 
     def owns(self, url: str) -> bool:
-        return self._store.owns(url)
+        return self.store.owns(url)
 
     def places(self) -> frozenset[str]:
-        return self._store.places()
+        return self.store.places()
 
     def details(self) -> Mapping[str, Any]:
-        return self._store.details()
-
-    def _refusal(self, url: str = "") -> ReadOnly:
-        return ReadOnly("configured as read-only", store=self.name, url=url)
+        return self.store.details()

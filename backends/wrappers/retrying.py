@@ -1,0 +1,155 @@
+"""Try again what failed for a passing reason, where doing it twice does no harm."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
+from itertools import count
+from typing import TypeVar
+
+from imagestore.backends.base import Blocks, Buffer, Capacity, Store, Stored
+from imagestore.backends.errors import NotFound, Refused, Unavailable
+from imagestore.backends.wrappers.forwarding import ForwardingStore
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
+"""Seconds to wait at most before the first and before any later attempt; doubled in between."""
+
+
+class RetryingStore(ForwardingStore):
+    """Repeats calls that end in ``Unavailable``, up to ``retries`` times, with growing pauses.
+
+    The pauses are random between nothing and their bound, so that callers who failed
+    together do not come back together. No attempt begins later than ``within`` seconds after
+    the first: what has waited long for an answer in vain is not asked again. ``Refused`` is not
+    repeated either. Of the transfers,
+    ``open`` is repeated until its first buffer is there, and ``add`` while nothing has been
+    asked of its source, which cannot be read twice.
+    """
+
+    def __init__(self, store: Store, *, retries: int, within: float) -> None:
+        super().__init__(store)
+        self._retries = retries
+        self._within = within
+
+    async def start(self) -> None:
+        await self._persist("start", self.store.start)
+
+    async def add(
+        self,
+        image_id: str,
+        blocks: Blocks,
+        size: int | None = None,
+        *,
+        owner: str | None = None,
+    ) -> Stored:
+        source = _Source(blocks)
+        return await self._persist(
+            "add",
+            lambda: self.store.add(image_id, source, size, owner=owner),
+            may_repeat=lambda: not source.asked,
+        )
+
+    def open(
+        self, url: str, offset: int = 0, length: int | None = None
+    ) -> AbstractAsyncContextManager[Blocks]:
+        return self._open(url, offset, length)
+
+    @asynccontextmanager
+    async def _open(self, url: str, offset: int, length: int | None) -> AsyncIterator[Blocks]:
+        first, blocks, stack = await self._persist("open", lambda: self._begin(url, offset, length))
+        async with stack, aclosing(_joined(first, blocks)) as joined:
+            yield joined
+
+    async def _begin(
+        self, url: str, offset: int, length: int | None
+    ) -> tuple[Buffer | None, Blocks, AsyncExitStack]:
+        """The first buffer (None if there is none), the others, and what closes them."""
+        async with AsyncExitStack() as stack:
+            blocks = await stack.enter_async_context(self.store.open(url, offset, length))
+            first = await anext(blocks, None)
+            return first, blocks, stack.pop_all()
+
+    async def size(self, url: str) -> int:
+        return await self._persist("size", lambda: self.store.size(url))
+
+    async def exists(self, url: str) -> bool:
+        return await self._persist("exists", lambda: self.store.exists(url))
+
+    async def delete(self, url: str) -> None:
+        attempts = 0
+
+        async def delete() -> None:
+            nonlocal attempts
+            attempts += 1
+            try:
+                await self.store.delete(url)
+            except NotFound:
+                # The attempt before may have done it and failed to say so.
+                if attempts == 1:
+                    raise
+
+        await self._persist("delete", delete)
+
+    async def discard(self, image_id: str, *, owner: str | None = None) -> None:
+        await self._persist("discard", lambda: self.store.discard(image_id, owner=owner))
+
+    async def capacity(self) -> Capacity:
+        return await self._persist("capacity", self.store.capacity)
+
+    async def _persist(
+        self,
+        operation: str,
+        call: Callable[[], Awaitable[T]],
+        may_repeat: Callable[[], bool] = lambda: True,
+    ) -> T:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._within
+        failure: Unavailable | None = None
+        for attempt in count():
+            try:
+                return await call()
+            except Refused as refusal:
+                # What an earlier attempt has met says more.
+                raise failure or refusal from None
+            except Unavailable as error:
+                failure = error
+                pause = random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt))  # noqa: S311
+                if attempt == self._retries or loop.time() + pause > end or not may_repeat():
+                    raise
+            log.info("%s will be tried again: %s", operation, failure)
+            await asyncio.sleep(pause)
+        raise AssertionError
+
+
+async def _joined(first: Buffer | None, rest: Blocks) -> AsyncGenerator[Buffer, None]:
+    if first is not None:
+        yield first
+        del first
+        async for block in rest:
+            yield block
+            del block  # it may be used again from now on
+
+
+class _Source:
+    """The blocks for an attempt to ``add``; knows whether any has been asked for.
+
+    It cannot be closed by the driver, whose next attempt would find nothing.
+    """
+
+    def __init__(self, blocks: Blocks) -> None:
+        self._blocks = blocks
+        self.asked = False
+
+    def __aiter__(self) -> Blocks:
+        return self
+
+    async def __anext__(self) -> Buffer:
+        self.asked = True
+        return await anext(self._blocks)

@@ -1,0 +1,1 @@
+"""A driver as a third party would ship it: it knows of imagestore what the guide says."""

@@ -1,0 +1,24 @@
+"""The options of a store in a SQLite file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from imagestore.backends.base import option
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteSettings:
+    """Options in a store's section."""
+
+    sqlite_store_path: str = field(
+        metadata=option("sqlite_store_path", "The file. It is made if it is missing.")
+    )
+    sqlite_store_busy_timeout: float = field(
+        default=5.0,
+        metadata=option(
+            "sqlite_store_busy_timeout",
+            "Seconds to wait for another process that writes to the file.",
+            minimum=0,
+        ),
+    )
