@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+from itertools import repeat
 from typing import Any, TypeVar
 
 from imagestore.backends.base import Blocks, Buffer
@@ -14,20 +15,22 @@ Part = list[Buffer]
 """Buffers that belong together, in order. Nothing is copied to make one."""
 
 
-async def in_parts(blocks: Blocks, size: int) -> AsyncGenerator[Part, None]:
+async def in_parts(blocks: Blocks, size: int | Iterator[int]) -> AsyncGenerator[Part, None]:
     """``blocks`` regrouped so that every part but the last has exactly ``size`` bytes.
 
-    The last part has at least one byte; of an empty source there is none.
+    ``size`` may also give the size of each part in turn, without end. The last part has
+    at least one byte; of an empty source there is none.
     """
+    sizes = repeat(size) if isinstance(size, int) else size
     part: Part = []
-    room = size
+    room = next(sizes)
     async for block in blocks:
         view = memoryview(block)
         while len(view) >= room:
             part.append(view[:room])
             view = view[room:]
             yield part
-            part, room = [], size
+            part, room = [], next(sizes)
         if view:
             part.append(view)
             room -= len(view)
@@ -39,12 +42,13 @@ async def send_parts(
     parts: AsyncGenerator[Part, None],
     send: Callable[[int, Part], Coroutine[Any, Any, T]],
     *,
-    parallel: int,
+    parallel: int | Callable[[Part], int],
 ) -> list[T]:
     """Call ``send(number, part)`` for each part, numbered from 1; the results in order.
 
     At most ``parallel`` calls are under way, and no more parts are held than that and
-    the one that is being gathered. The first error of a call or of ``parts`` is raised
+    the one that is being gathered; of parts that grow, ``parallel`` may be asked for the
+    number with each. The first error of a call or of ``parts`` is raised
     as it is, and so is a cancellation, after all calls that were under way have ended.
     """
     results: list[asyncio.Task[T]] = []
@@ -53,7 +57,8 @@ async def send_parts(
     try:
         async for part in parts:
             number += 1
-            if len(running) >= parallel:
+            limit = parallel if isinstance(parallel, int) else parallel(part)
+            while len(running) >= limit:
                 done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     task.result()

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.contenders.base import OWNER, ImageService
@@ -23,8 +24,17 @@ def start(
     title: str,
     chunk_size: int,
     workers: int,
+    store: tuple[str, Mapping[str, str]] | None = None,
 ) -> ImageService:
-    """Serve it with store chunks of ``chunk_size`` bytes; 65536 is its default."""
+    """Serve it with store chunks of ``chunk_size`` bytes; 65536 is its default.
+
+    ``store`` is the type and the options of another store to use instead of files.
+    """
+    options = None
+    if store is not None:
+        kind, values = store
+        options = {"DEFAULT": {"enabled_backends": f"store1:{kind}"}, "store1": values}
+        options["glance_store"] = {"default_backend": "store1"}
     running = glance.start(
         directory,
         database=database.url,
@@ -32,6 +42,7 @@ def start(
         threads=THREADS,
         chunk_size=chunk_size,
         server="uwsgi",
+        options=options,
     )
     return ImageService(
         name=name,

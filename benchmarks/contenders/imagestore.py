@@ -1,25 +1,26 @@
-"""imagestore as its embedded default runs: SQLite and a file store in a data directory."""
+"""imagestore as its embedded default runs: SQLite and one store, of files if not said otherwise."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from benchmarks import seed
 from benchmarks.contenders.base import HOST, OWNER, ImageService
 from benchmarks.processes import ProcessTree
 from tests.services import process
 
 CONFIGURATION = """\
 [DEFAULT]
-enabled_backends = file1:file
+enabled_backends = {name}:{type}
 
 [glance_store]
-default_backend = file1
+default_backend = {name}
 
-[file1]
-filesystem_store_datadir = {images}
+[{name}]
+{options}
 
 [database]
 connection = {database}
@@ -35,17 +36,24 @@ def start(
     *,
     workers: int,
     populate: Callable[[str], None] | None = None,
+    store: tuple[str, Mapping[str, str]] | None = None,
 ) -> ImageService:
     """Serve it with its file store in ``images`` and all else in ``directory``.
 
-    ``populate`` gets the URL of its empty database before it is served.
+    ``populate`` gets the URL of its empty database before it is served. ``store`` is the type
+    and the options of another store to use instead of files.
     """
     directory, images = directory.resolve(), images.resolve()
     directory.mkdir(parents=True)
     images.mkdir(parents=True)
     database = f"sqlite:///{directory}/imagestore.sqlite"
     configuration, log = directory / "imagestore.conf", directory / "imagestore.log"
-    configuration.write_text(CONFIGURATION.format(images=images, database=database))
+    name = seed.STORE if store is None else "store1"
+    kind, options = store or ("file", {"filesystem_store_datadir": str(images)})
+    lines = "\n".join(f"{name} = {value}" for name, value in options.items())
+    configuration.write_text(
+        CONFIGURATION.format(name=name, type=kind, options=lines, database=database)
+    )
     imagestore = [sys.executable, "-m", "imagestore"]
     chosen = ["--config-file", str(configuration)]
     subprocess.run([*imagestore, "db", "upgrade", *chosen], check=True, capture_output=True)

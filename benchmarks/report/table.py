@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -22,24 +25,38 @@ QUIET = 0.2
 """Cores that others may take on average; the kernel's own threads (writing back) are in it."""
 
 
-def show(results: Results, console: Console) -> None:
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A table: its rows, with whom imagestore stands side by side, and what a reader must know."""
+
+    title: str
+    rows: Sequence[Row]
+    others: Sequence[tuple[str, str]]
+    """Contenders and the titles of their columns; the limit comes after them."""
+    notes: Sequence[str]
+
+
+def show(results: Results, console: Console, layout: Layout | None = None) -> None:
     """Print the table and what has to be known to read it."""
-    table = Table(box=box.SIMPLE_HEAD, title="imagestore beside Glance 33 and the limits")
+    layout = layout or SERVERS
+    table = Table(box=box.SIMPLE_HEAD, title=layout.title)
     table.add_column("measure")
     table.add_column("unit", style="dim")
-    for title in ("imagestore", "Glance", "×", "Glance 1 MiB", "×", "limit", "×"):
-        table.add_column(title, justify="right", style="bold" if title == "imagestore" else "")
+    table.add_column("imagestore", justify="right", style="bold")
+    for title in (*(title for _, title in layout.others), "limit"):
+        table.add_column(title, justify="right")
+        table.add_column("×", justify="right")
     table.add_column("target")
     section = ""
-    for row in ROWS:
+    for row in layout.rows:
         if row.key not in results.values:
             continue
         if row.section != section:
             section = row.section
             table.add_section()
             table.add_row(f"[bold]{section}")
-        table.add_row(*_cells(row, results))
-    _add_limits(table, results)
+        table.add_row(*_cells(row, results, layout))
+    _add_limits(table, results, columns=2 * len(layout.others) + 1)
     console.print(table)
     others = results.facts.get("others_busy", 0.0)
     if others > QUIET:
@@ -47,9 +64,9 @@ def show(results: Results, console: Console) -> None:
             f"[yellow]The machine was not quiet: other processes took {others} of a core.[/] "
             "Measure again before you quote this."
         )
-    for note in (*NOTES, *results.notes):
+    for note in (*layout.notes, *results.notes):
         console.print(f"• {note}", style="dim", highlight=False)
-    missed = [row for row in ROWS if any(held is False for held in verdicts(row, results))]
+    missed = [row for row in layout.rows if any(held is False for held in verdicts(row, results))]
     for row in missed:
         console.print(f"[red]✗[/] {row.section}: {row.title}")
 
@@ -72,11 +89,19 @@ NOTES = (
 )
 
 
-def _cells(row: Row, results: Results) -> list[str]:
+SERVERS = Layout(
+    "imagestore beside Glance 33 and the limits",
+    ROWS,
+    (("glance", "Glance"), ("glance-1m", "Glance 1 MiB")),
+    NOTES,
+)
+
+
+def _cells(row: Row, results: Results, layout: Layout) -> list[str]:
     own = row.value(results, "imagestore")
     cells = [f"  {row.title}", row.unit, _number(own, row.scale)]
     limit = row.limit(results) if row.limit else None
-    for other in (row.value(results, "glance"), row.value(results, "glance-1m"), limit):
+    for other in (*(row.value(results, name) for name, _ in layout.others), limit):
         cells += [_number(other, row.scale), _ratio(own, other)]
     marks = [
         f"{target.text(row.unit)} {_MARKS[held]}"
@@ -88,7 +113,7 @@ def _cells(row: Row, results: Results) -> list[str]:
 _MARKS = {True: "[green]✓[/]", False: "[red]✗[/]", None: "[dim]?[/]"}
 
 
-def _add_limits(table: Table, results: Results) -> None:
+def _add_limits(table: Table, results: Results, columns: int) -> None:
     if digests_cpu(results) is None and results.get("disk", "machine") is None:
         return
     table.add_section()
@@ -99,7 +124,7 @@ def _add_limits(table: Table, results: Results) -> None:
             continue
         cpu = results.get(key, contender, "cpu")
         told = f"{cpu:.2f} s/GiB" if cpu is not None else ""
-        table.add_row(f"  {title}", "MiB/s", *[""] * 5, _number(rate), "", told)
+        table.add_row(f"  {title}", "MiB/s", *[""] * columns, _number(rate), "", told)
 
 
 def _number(value: float | None, scale: float = 1.0) -> str:

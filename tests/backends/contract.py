@@ -22,7 +22,7 @@ from typing import Protocol
 import pytest
 
 from imagestore.backends import errors
-from imagestore.backends.base import BLOCK_SIZE, Buffer, Capability, Capacity, Store
+from imagestore.backends.base import BLOCK_SIZE, Buffer, Capability, Capacity, Store, Stored
 
 MIB = 1 << 20
 
@@ -261,20 +261,21 @@ class StoreContract:
     async def test_of_two_writers_one_succeeds_at_most(self, service: Service) -> None:
         image_id = new_id()
         bodies = [content(2 * self.part + seed, seed) for seed in range(2)]
-        both_write = asyncio.Barrier(2)
+        under_way = [asyncio.Event(), asyncio.Event()]
 
-        async def source(data: bytes) -> AsyncIterator[Buffer]:
-            first = True
-            async for block in cut(data):
+        async def source(number: int) -> AsyncIterator[Buffer]:
+            async for block in cut(bodies[number]):
                 yield block
-                if first:
-                    first = False
-                    await both_write.wait()
+                under_way[number].set()
+                await under_way[1 - number].wait()
 
-        results = await asyncio.gather(
-            *(service.store.add(image_id, source(data)) for data in bodies),
-            return_exceptions=True,
-        )
+        async def add(number: int) -> Stored:
+            try:
+                return await service.store.add(image_id, source(number))
+            finally:
+                under_way[number].set()  # it may be refused before it reads anything
+
+        results = await asyncio.gather(add(0), add(1), return_exceptions=True)
         lost = [each for each in results if isinstance(each, BaseException)]
         assert lost
         assert all(isinstance(each, errors.StoreError) for each in lost)

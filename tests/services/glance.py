@@ -29,9 +29,15 @@ Options = Mapping[str, Mapping[str, str]]
 VENV_VARIABLE = "IMAGESTORE_TEST_GLANCE_VENV"
 REQUIREMENTS: dict[Server, tuple[str, ...]] = {
     "threaded": ("glance==33.0.0", "gunicorn>=27"),
-    "uwsgi": ("glance==33.0.0", "uwsgi", "pymysql", "cryptography"),
+    "uwsgi": (
+        *("glance==33.0.0", "uwsgi", "pymysql", "cryptography"),
+        *("boto3", "python-swiftclient"),  # what its stores need
+    ),
 }
-PROGRAM: dict[Server, str] = {"threaded": "gunicorn", "uwsgi": "uwsgi"}
+PROGRAMS: dict[Server, tuple[str, ...]] = {
+    "threaded": ("glance-manage", "gunicorn"),
+    "uwsgi": ("glance-manage", "uwsgi", "swift"),
+}
 APPLICATION = "glance.wsgi.api:application"
 UUID_PATTERN = (
     "^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$"
@@ -127,7 +133,7 @@ def venv(server: Server = "threaded") -> Path:
     """
     path = Path(os.environ.get(VENV_VARIABLE) or process.KEPT / "glance-venv")
     with process.locked(path.parent / f"{path.name}.lock"):
-        done = all((path / "bin" / name).exists() for name in ("glance-manage", PROGRAM[server]))
+        done = all((path / "bin" / name).exists() for name in PROGRAMS[server])
         if not done:
             if not (path / "bin" / "python").exists():
                 subprocess.run([sys.executable, "-m", "venv", path], check=True)

@@ -1,0 +1,16 @@
+"""The RBD driver: one RBD image per image in a pool of a Ceph cluster.
+
+The layout is Glance's, so that either service reads what the other wrote, and Nova and
+Cinder clone it: the RBD image is named as the image's id, and a protected snapshot
+``snap`` of it is the image.
+"""
+
+from __future__ import annotations
+
+from imagestore.backends.base import Driver
+from imagestore.backends.rbd.settings import RBDSettings
+from imagestore.backends.rbd.store import RBDStore
+
+__all__ = ["RBDSettings", "RBDStore", "driver"]
+
+driver = Driver(name="rbd", schemes=("rbd",), settings=RBDSettings, create=RBDStore)

@@ -1,0 +1,50 @@
+"""From the errors of librados and librbd to those of a store."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from imagestore.backends.errors import (
+    Busy,
+    Exists,
+    Full,
+    NotFound,
+    ReadOnly,
+    StoreError,
+    Unavailable,
+)
+
+_MEANING: dict[int, type[StoreError]] = {
+    errno.ENOENT: NotFound,
+    errno.EEXIST: Exists,
+    errno.ENOSPC: Full,
+    errno.EDQUOT: Full,
+    errno.EBUSY: Busy,
+    errno.ENOTEMPTY: Busy,  # it has snapshots
+    errno.EROFS: ReadOnly,
+    errno.EACCES: ReadOnly,
+    errno.EPERM: ReadOnly,
+}
+_TEXT = {
+    errno.ETIMEDOUT: "the cluster did not answer in time",
+    errno.ESHUTDOWN: "the cluster has shut this client out (blocklisted)",
+    errno.EBUSY: "it is in use",
+    errno.ENOTEMPTY: "it has snapshots",
+}
+
+
+def meaning(error: Exception, store: str, url: str = "") -> StoreError:
+    """What an exception of ``rados`` or ``rbd``, or an ``OSError``, means for the caller.
+
+    What has no better meaning (timed out, shut out, an I/O error) is ``Unavailable``.
+    """
+    number = number_of(error)
+    text = _TEXT.get(number) or (os.strerror(number) if number else str(error))
+    return _MEANING.get(number, Unavailable)(text, store=store, url=url)
+
+
+def number_of(error: Exception) -> int:
+    """The positive errno of an exception of ``rados`` or ``rbd``; 0 where it has none."""
+    number: int | None = getattr(error, "errno", None)
+    return abs(number or 0)

@@ -1,0 +1,140 @@
+"""One open RBD image."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+from typing import Any
+
+from imagestore.backends.base import Buffer
+from imagestore.backends.errors import Unavailable
+from imagestore.backends.rbd.calls import Calls
+from imagestore.backends.rbd.connection import Connection
+
+
+class OpenImage:
+    """An image that is open until ``close``, and until what is under way on it has ended.
+
+    Making one opens it, which blocks: by ``name``, or by the ``identity`` that RBD gave it
+    and that no other image ever has. Without ``snapshot`` it can be written to.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        calls: Calls,
+        pool: str,
+        url: str,
+        *,
+        name: str | None = None,
+        identity: str | None = None,
+        snapshot: str | None = None,
+    ) -> None:
+        self._connection = connection
+        self._calls = calls
+        self._url = url
+        self._lock = threading.Lock()
+        self._under_way = 0
+        self._closing = False
+        self.closed: Future[None] = Future()
+        """Done when it is closed; with the error, if closing failed."""
+        connection.hold()
+        try:
+            with connection.errors(url):
+                self.image: Any = connection.rbd.Image(
+                    connection.pool(pool),
+                    name,
+                    snapshot=snapshot,
+                    # Of a snapshot there is nothing to be told. Otherwise this registers us
+                    # with the image, and RBD does not remove what someone has open.
+                    read_only=snapshot is not None,
+                    image_id=identity,
+                )
+        except BaseException:
+            connection.release()
+            raise
+
+    async def read(self, offset: int, length: int) -> bytes:
+        """The bytes from ``offset``; fewer than ``length`` only at the end of the image."""
+        data: bytes = await self._operate(
+            lambda completed: self.image.aio_read(offset, length, completed)
+        )
+        return data
+
+    async def write(self, part: list[Buffer], offset: int, *, thin: bool) -> None:
+        """Write the buffers one after the other; with ``thin`` not where they are all zeros.
+
+        The image must be so large already, and such a hole never written to.
+        """
+
+        def begin(completed: Callable[..., None]) -> None:
+            data = b"".join(part)
+            if thin and data == bytes(len(data)):
+                completed(_Nothing())
+            else:
+                # librbd does not copy what it writes: the callback keeps it until it has.
+                self.image.aio_write(data, offset, partial(_pass, completed, data))
+
+        await self._operate(begin)
+
+    async def _operate(self, begin: Callable[[Callable[..., None]], object]) -> Any:
+        def counted(completed: Callable[..., None]) -> None:
+            def done(completion: Any, *result: Any) -> None:
+                completed(completion, *result)
+                self._end()
+
+            self._start()
+            try:
+                begin(done)
+            except BaseException:
+                self._end()
+                raise
+
+        with self._connection.errors(self._url):
+            return await self._calls.complete(counted)
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._closing:
+                raise Unavailable("closed", url=self._url)
+            self._under_way += 1
+
+    def _end(self) -> None:
+        with self._lock:
+            self._under_way -= 1
+            last = self._closing and not self._under_way
+        if last:
+            # Not here: this is librbd's own thread, and closing waits for it.
+            self._calls.threads.submit(self._close)
+
+    def close(self) -> Future[None]:
+        """Close it when nothing is under way any more. Does not block; may be called again."""
+        with self._lock:
+            first, self._closing = not self._closing, True
+            unused = not self._under_way
+        if first and unused:
+            self._calls.threads.submit(self._close)
+        return self.closed
+
+    def _close(self) -> None:
+        try:
+            self.image.close()
+        except BaseException as error:
+            self.closed.set_exception(error)
+        else:
+            self.closed.set_result(None)
+        finally:
+            self._connection.release()
+
+
+def _pass(completed: Callable[..., None], data: bytes, completion: Any) -> None:
+    completed(completion)
+
+
+class _Nothing:
+    """The completion of an operation that had nothing to do."""
+
+    def get_return_value(self) -> int:
+        return 0

@@ -1,0 +1,136 @@
+"""Reading an image, and never taking what was removed for zeros."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+from imagestore.backends.base import Buffer
+from imagestore.backends.errors import NotFound, Unavailable
+from imagestore.backends.rbd.calls import Calls
+from imagestore.backends.rbd.connection import Connection
+from imagestore.backends.rbd.image import OpenImage
+from imagestore.backends.rbd.location import SNAPSHOT, Location
+from imagestore.backends.read_ahead import read_ahead
+
+UNIT = 4 << 20
+"""Bytes of one read."""
+DEPTH = 4
+"""Reads under way."""
+
+
+class Reader:
+    """An image that is open for reading. Making one blocks; ``NotFound`` unless it is whole.
+
+    RBD reads a missing object as a hole: an image that has been removed is full of zeros.
+    So zeros that fill an object are handed on only when the image was seen to be there
+    after they were read. RBD removes no object while there is a snapshot.
+    """
+
+    def __init__(self, connection: Connection, calls: Calls, location: Location) -> None:
+        assert location.pool is not None
+        self._connection = connection
+        self._calls = calls
+        self._pool = location.pool
+        self._url = location.url
+        self._snapshot = location.snapshot or SNAPSHOT
+        self._open = self._find(location)
+        image = self._open.image
+        try:
+            with connection.errors(self._url):
+                self.size: int = image.size()
+                self._object_size: int = image.stat()["obj_size"]
+                # A head that we have open is not removed, and of a snapshot we do not know.
+                self._identity = None if image.old_format() else image.id()
+                if self._snapshot == SNAPSHOT and self._identity is not None:
+                    self._require(image.is_protected_snap(SNAPSHOT))
+        except BaseException:
+            self.close()
+            raise
+        self._checking: asyncio.Task[None] | None = None
+        self._next_check: asyncio.Task[None] | None = None
+
+    def _find(self, location: Location) -> OpenImage:
+        """The image at its snapshot.
+
+        Where librbd knew no snapshots Glance wrote images of the first format, which have
+        none, and locations that name none. Only these are read without.
+        """
+        try:
+            return self._opened(snapshot=self._snapshot, name=location.image)
+        except NotFound:
+            if location.snapshot is not None:
+                raise
+        found = self._opened(name=location.image)
+        try:
+            with self._connection.errors(self._url):
+                self._require(found.image.old_format())
+        except BaseException:
+            found.close()
+            raise
+        return found
+
+    def _require(self, whole: bool) -> None:
+        if not whole:
+            raise NotFound(
+                "no image that was written to its end", store=self._connection.store, url=self._url
+            )
+
+    def _opened(
+        self, *, name: str | None = None, identity: str | None = None, snapshot: str | None = None
+    ) -> OpenImage:
+        return OpenImage(
+            self._connection,
+            self._calls,
+            self._pool,
+            self._url,
+            name=name,
+            identity=identity,
+            snapshot=snapshot,
+        )
+
+    def blocks(self, offset: int, length: int | None) -> AsyncGenerator[Buffer, None]:
+        """The bytes from ``offset``, reading ahead."""
+        end = self.size if length is None else min(self.size, offset + length)
+        return read_ahead(self._read, offset, end, step=UNIT, depth=DEPTH)
+
+    async def _read(self, offset: int, length: int) -> Buffer:
+        data = await self._open.read(offset, length)
+        if len(data) != length:
+            raise Unavailable("ended early", store=self._connection.store, url=self._url)
+        if self._identity is not None and self._may_be_missing(data, offset):
+            await self._check()
+        return data
+
+    def _may_be_missing(self, data: bytes, offset: int) -> bool:
+        """Whether all that was read of some object is zeros."""
+        view = memoryview(data)
+        zeros = bytes(min(self._object_size, len(data)))
+        start = 0
+        while start < len(data):
+            stop = min(len(data), start + self._object_size - (offset + start) % self._object_size)
+            if view[start:stop] == zeros[: stop - start]:
+                return True
+            start = stop
+        return False
+
+    # One check serves everyone who asks before it begins.
+
+    async def _check(self) -> None:
+        """Return if the image is there; ``NotFound`` if it is not any more."""
+        if self._next_check is None:
+            self._next_check = asyncio.create_task(self._check_after(self._checking))
+        await asyncio.shield(self._next_check)
+
+    async def _check_after(self, former: asyncio.Task[None] | None) -> None:
+        if former is not None:
+            await asyncio.wait([former])
+        self._checking, self._next_check = self._next_check, None
+        await self._calls.call(self._see)
+
+    def _see(self) -> None:
+        self._opened(identity=self._identity, snapshot=self._snapshot).close()
+
+    def close(self) -> None:
+        """Close it after the reads that are under way."""
+        self._open.close()

@@ -1,0 +1,103 @@
+"""Removing images."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+from imagestore.backends.errors import Busy, NotFound, Unavailable
+from imagestore.backends.rbd.connection import Connection
+from imagestore.backends.rbd.location import SNAPSHOT, Location
+
+
+class Watched(Busy):
+    """Someone has the image open, or had it open when it died."""
+
+
+def remove(
+    connection: Connection,
+    location: Location,
+    *,
+    only: str | None = None,
+    report: Callable[..., int] | None = None,
+) -> None:
+    """Remove an image with its snapshot. Blocks; the caller holds ``connection``.
+
+    ``NotFound`` if there is none; ``only`` is the identity that it must have, or it counts as
+    another one. ``report`` is called again and again while objects are removed.
+
+    ``Busy``, with the image left as it was, while someone has it open, while it has other
+    snapshots, or while its snapshot has clones of the first format. Clones of the second format
+    do not need their parent's name: the image goes to RBD's trash, as with Glance,
+    and can be purged from there once the last of them is gone.
+    """
+    assert location.pool is not None
+    rbd = connection.rbd
+    pool, name = connection.pool(location.pool), location.image
+    with connection.errors(location.url):
+        with rbd.Image(pool, name) as image:
+            if only is not None and image.id() != only:
+                raise NotFound(
+                    "another image has that name", store=connection.store, url=location.url
+                )
+            if len(list(image.watchers_list())) > 1:  # we are one of them
+                raise _watched(connection, location)
+            _drop_snapshot(connection, image, location)
+        try:
+            rbd.RBD().remove(pool, name, on_progress=report)
+        except rbd.ImageHasSnapshots:
+            rbd.RBD().trash_move(pool, name)
+        except rbd.ImageBusy as error:
+            raise _watched(connection, location) from error
+
+
+def _watched(connection: Connection, location: Location) -> Watched:
+    return Watched("someone has it open", store=connection.store, url=location.url)
+
+
+def _drop_snapshot(connection: Connection, image: Any, location: Location) -> None:
+    rbd = connection.rbd
+    snapshot = location.snapshot or SNAPSHOT
+    lasting = {rbd.RBD_SNAP_NAMESPACE_TYPE_USER, rbd.RBD_SNAP_NAMESPACE_TYPE_GROUP}
+    names = {each["name"] for each in image.list_snaps() if each["namespace"] in lasting}
+    others = sorted(names - {snapshot})
+    if others:
+        raise Busy(
+            f"it has other snapshots: {', '.join(others)}",
+            store=connection.store,
+            url=location.url,
+        )
+    if snapshot not in names:
+        return  # an earlier removal came so far
+    # RBD refuses to unprotect what is not protected, too.
+    if image.is_protected_snap(snapshot):
+        try:
+            image.unprotect_snap(snapshot)
+        except rbd.ImageBusy as error:
+            raise Busy(
+                "its snapshot has clones", store=connection.store, url=location.url
+            ) from error
+    image.remove_snap(snapshot)
+
+
+def discard(
+    connection: Connection, location: Location, *, report: Callable[..., int] | None = None
+) -> None:
+    """Remove what is left of an image whose writer died, in whatever state. Blocks.
+
+    ``Unavailable`` for as long as the cluster believes that it lives: half a minute.
+    """
+    assert location.pool is not None
+    try:
+        remove(connection, location, report=report)
+    except Watched as error:
+        raise Unavailable(
+            "someone has it open, or has died less than half a minute ago",
+            store=connection.store,
+            url=location.url,
+        ) from error
+    except NotFound:
+        # What cannot be opened may still have a name, if it was never made to the end.
+        with contextlib.suppress(NotFound), connection.errors(location.url):
+            connection.rbd.RBD().remove(connection.pool(location.pool), location.image)

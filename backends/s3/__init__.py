@@ -1,0 +1,21 @@
+"""The S3 driver: one object per image in a bucket of any server that speaks S3.
+
+The layout is Glance's, so that either service reads what the other wrote: the key is
+the image id, the location ``s3://<host>/<bucket>/<image id>``, or ``s3+https://`` where
+the server is reached by TLS. It has no credentials in it.
+"""
+
+from __future__ import annotations
+
+from imagestore.backends.base import Driver
+from imagestore.backends.s3.settings import S3Settings
+from imagestore.backends.s3.store import S3Store
+
+__all__ = ["S3Settings", "S3Store", "driver"]
+
+driver = Driver(
+    name="s3",
+    schemes=("s3", "s3+http", "s3+https"),
+    settings=S3Settings,
+    create=S3Store,
+)

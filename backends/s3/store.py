@@ -1,0 +1,148 @@
+"""The store: one object per image in one bucket."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imagestore.backends.base import Blocks, Capability, Capacity, Stored
+from imagestore.backends.blocks import BlockPool
+from imagestore.backends.errors import Misconfigured, Unavailable
+from imagestore.backends.read_ahead import read_ahead
+from imagestore.backends.s3.location import Place
+from imagestore.backends.s3.settings import S3Settings
+
+if TYPE_CHECKING:
+    from imagestore.backends.s3.bucket import Bucket
+
+_STEP = 8 << 20
+"""Bytes asked for in one request of a download."""
+_DEPTH = 4
+"""Requests of a download under way."""
+
+
+class S3Store:
+    """A :class:`~imagestore.backends.base.Store` in a bucket."""
+
+    capabilities = Capability.WRITABLE | Capability.RANGED | Capability.DIRECT_URL
+
+    def __init__(self, name: str, settings: S3Settings) -> None:
+        self.name = name
+        self._settings = settings
+        self._pool = BlockPool(block_size=_STEP, kept=2 * _DEPTH)
+        self._connection = contextlib.AsyncExitStack()
+        self._started: Bucket | None = None
+
+    async def start(self) -> None:
+        settings = self._settings
+        place = Place.configured(self.name, settings)
+        try:
+            # Only here, so that the options are known where the SDK is not installed.
+            from imagestore.backends.s3.bucket import Bucket
+            from imagestore.backends.s3.client import connect
+        except ModuleNotFoundError as error:
+            raise Misconfigured(
+                f"the S3 driver needs imagestore[s3]: {error}", store=self.name
+            ) from error
+        async with contextlib.AsyncExitStack() as stack:
+            bucket = Bucket(
+                await connect(stack, place, settings),
+                place,
+                timeout=settings.s3_store_timeout,
+                crc32=settings.s3_store_enable_data_integrity_protection
+                and settings.s3_store_request_checksum_calculation == "when_supported",
+            )
+            if settings.s3_store_create_bucket_on_put and await bucket.is_missing():
+                await bucket.create(settings.s3_store_region_name)
+            await bucket.check()
+            await self.stop()
+            self._connection, self._started = stack.pop_all(), bucket
+
+    async def stop(self) -> None:
+        self._started = None
+        with contextlib.suppress(Exception):
+            await self._connection.aclose()
+
+    async def add(
+        self,
+        image_id: str,
+        blocks: Blocks,
+        size: int | None = None,
+        *,
+        owner: str | None = None,
+    ) -> Stored:
+        from imagestore.backends.s3.upload import Upload
+
+        bucket = self._bucket()
+        url = bucket.place.url(image_id)
+        upload = Upload(bucket, bucket.place.key(url), self._settings)
+        return Stored(url, await upload.add(blocks, size))
+
+    def open(
+        self, url: str, offset: int = 0, length: int | None = None
+    ) -> AbstractAsyncContextManager[Blocks]:
+        return self._open(url, offset, length)
+
+    @contextlib.asynccontextmanager
+    async def _open(self, url: str, offset: int, length: int | None) -> AsyncIterator[Blocks]:
+        from imagestore.backends.s3.download import Reader
+
+        bucket = self._bucket()
+        key = bucket.place.key(url)
+        head = await bucket.head(key)
+        reader = Reader(bucket, key, head, self._pool)
+        end = head.size if length is None else min(head.size, offset + length)
+        async with contextlib.aclosing(
+            read_ahead(reader.read, offset, end, step=_STEP, depth=_DEPTH)
+        ) as blocks:
+            yield blocks
+
+    async def size(self, url: str) -> int:
+        bucket = self._bucket()
+        return (await bucket.head(bucket.place.key(url))).size
+
+    async def exists(self, url: str) -> bool:
+        bucket = self._bucket()
+        return await bucket.find(bucket.place.key(url)) is not None
+
+    async def delete(self, url: str) -> None:
+        bucket = self._bucket()
+        key = bucket.place.key(url)
+        await bucket.head(key)
+        await bucket.delete(key)
+
+    async def discard(self, image_id: str, *, owner: str | None = None) -> None:
+        bucket = self._bucket()
+        key = bucket.place.key(bucket.place.url(image_id))
+        async for upload in bucket.uploads(key):
+            await bucket.abort(key, upload)
+        await bucket.delete(key)
+
+    async def capacity(self) -> Capacity:
+        self._bucket()
+        return Capacity(total=None, free=None)
+
+    def local_path(self, url: str) -> Path | None:
+        return None
+
+    def owns(self, url: str) -> bool:
+        return Place.configured(self.name, self._settings).owns(url)
+
+    def places(self) -> frozenset[str]:
+        return frozenset({Place.configured(self.name, self._settings).identity()})
+
+    def details(self) -> Mapping[str, Any]:
+        settings = self._settings
+        return {
+            "s3_store_large_object_size": settings.s3_store_large_object_size,
+            "s3_store_large_object_chunk_size": settings.s3_store_large_object_chunk_size,
+            "s3_store_thread_pools": settings.s3_store_thread_pools,
+        }
+
+    def _bucket(self) -> Bucket:
+        if self._started is None:
+            raise Unavailable("not started", store=self.name)
+        return self._started

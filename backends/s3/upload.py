@@ -1,0 +1,238 @@
+"""Writing one object: in one request, or in parts; all of it or nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import uuid
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
+from functools import partial
+from itertools import repeat
+from typing import Any, TypeVar
+
+from imagestore.backends.base import Blocks, Buffer
+from imagestore.backends.errors import Exists, Full, StoreError, Unavailable, WrongSize
+from imagestore.backends.parts import Part, in_parts, send_parts
+from imagestore.backends.s3.bucket import Bucket, SentPart
+from imagestore.backends.s3.settings import S3Settings
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+MIB = 1 << 20
+MAX_PARTS = 10_000
+"""Of one upload, S3's limit."""
+MEMORY = 64 * MIB
+"""Bytes of parts of one upload that are held, as long as one part is at most half of that."""
+_GROWTH = 2000
+"""Parts of an upload of unknown length are this fraction of what went before: 10,000 parts
+of 10 MiB or more then hold 1 TiB."""
+_SETTLING = 10.0
+"""Seconds that a request which the server may be acting upon has to end when it is cancelled."""
+_CLEANING = 10.0
+"""Seconds that cleaning up may take."""
+
+
+class Upload:
+    """One writer of one object.
+
+    Whoever writes an id checks that nothing is there, and lets the server refuse to replace
+    (``If-None-Match``). Servers that do so for a whole object but not when an upload in
+    parts is completed (Ceph before release 20) are kept from it by the uploads themselves:
+    one is visible from before its first check until after its object is, and whoever sees
+    another one of the same key, or an object, in the last check gives up. Of two that
+    overlap, the one that began later sees the other or what it made; both may give up.
+    """
+
+    def __init__(self, bucket: Bucket, key: str, settings: S3Settings) -> None:
+        self._bucket = bucket
+        self._key = key
+        self._part = settings.s3_store_large_object_chunk_size * MIB
+        self._large = settings.s3_store_large_object_size * MIB
+        self._parallel = settings.s3_store_thread_pools
+        self._writer = uuid.uuid4().hex
+
+    async def add(self, blocks: Blocks, size: int | None) -> int:
+        """Store the concatenated ``blocks``; how many bytes that were."""
+        if await self._bucket.find(self._key) is not None:
+            raise self._exists("an object of that id is there")
+        parts = in_parts(self._counted(blocks, size), part_sizes(self._part, size))
+        async with contextlib.aclosing(parts):
+            first: Part = await anext(parts, [])
+            length = sum(map(len, first))
+            if length < min(self._part, self._large or 1):
+                await self._put(first)
+                return length
+            return await self._in_parts(_chained(first, parts))
+
+    async def _counted(self, blocks: Blocks, size: int | None) -> AsyncGenerator[Buffer, None]:
+        """The same blocks; ``WrongSize`` if they come to another size than was announced."""
+        count = 0
+        async for block in blocks:
+            count += len(block)
+            if size is not None and count > size:
+                raise WrongSize(f"more than {size} bytes came", store=self._store)
+            yield block
+        if size is not None and count != size:
+            raise WrongSize(f"{count} bytes came instead of {size}", store=self._store)
+
+    # In one request.
+
+    async def _put(self, part: Part) -> None:
+        check = await self._bucket.digest(part)
+        body = self._bucket.body(part)
+        try:
+            await _settled(
+                self._bucket.put(self._key, body, check, self._writer), lambda: body.sent
+            )
+        except BaseException:
+            if body.sent:
+                await self._clean(self._remove_own())
+            raise
+
+    # In parts.
+
+    async def _in_parts(self, parts: AsyncGenerator[Part, None]) -> int:
+        upload = await _settled(
+            self._bucket.begin(self._key, self._writer),
+            lambda: True,
+            undo=lambda made: self._clean(self._bucket.abort(self._key, made)),
+        )
+        try:
+            await self._check_alone(upload)
+            sent = await send_parts(parts, partial(self._send, upload), parallel=self._at_once)
+            await self._check_alone(upload)
+        except BaseException:
+            await self._clean(self._bucket.abort(self._key, upload))
+            raise
+        try:
+            await _settled(self._bucket.complete(self._key, upload, sent), lambda: True)
+            await self._check_made(sent)
+        except BaseException:
+            await self._clean(self._bucket.abort(self._key, upload))
+            await self._clean(self._remove_own())
+            raise
+        return sum(part.size for part in sent)
+
+    async def _send(self, upload: str, number: int, part: Part) -> SentPart:
+        if number > MAX_PARTS:
+            raise Full(
+                f"more than {MAX_PARTS} parts: raise s3_store_large_object_chunk_size",
+                store=self._store,
+            )
+        check = await self._bucket.digest(part)
+        body = self._bucket.body(part)
+        return await _settled(
+            self._bucket.send_part(self._key, upload, number, body, check), lambda: body.sent
+        )
+
+    def _at_once(self, part: Part) -> int:
+        """How many parts of that size are sent at a time; another one is being gathered."""
+        return max(1, min(self._parallel, MEMORY // sum(map(len, part)) - 1))
+
+    async def _check_alone(self, upload: str) -> None:
+        """``Exists`` if there is an object, or another upload that may make one.
+
+        The uploads are asked for first: one that has ended by then shows as its object.
+        """
+        async for other in self._bucket.uploads(self._key):
+            if other != upload:
+                raise self._exists("another upload of that id is under way, or was left behind")
+        if await self._bucket.find(self._key) is not None:
+            raise self._exists("an object of that id has come meanwhile")
+
+    async def _check_made(self, sent: Sequence[SentPart]) -> None:
+        """Whether the object that is there is the one that was sent."""
+        head = await self._bucket.head(self._key)
+        if head.writer != self._writer:
+            raise self._exists("another writer has put an object of that id in its place")
+        size = sum(part.size for part in sent)
+        md5s = b"".join(part.digest.md5 for part in sent)
+        etag = f"{hashlib.md5(md5s, usedforsecurity=False).hexdigest()}-{len(sent)}"
+        if head.size != size or ("-" in head.etag and not head.encrypted and head.etag != etag):
+            raise Unavailable(
+                f"the server has made {head.size} bytes, ETag {head.etag}, of the parts; "
+                f"it should be {size} bytes, ETag {etag}",
+                store=self._store,
+                url=self._url,
+            )
+
+    # What must not stay.
+
+    async def _remove_own(self) -> None:
+        """Remove the object if this writer made it; nobody else may replace it meanwhile."""
+        head = await self._bucket.find(self._key)
+        if head is not None and head.writer == self._writer:
+            await self._bucket.delete(self._key)
+
+    async def _clean(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do it to its end even if cancelled, but not for ever, and whatever comes of it."""
+
+        async def bounded() -> None:
+            try:
+                async with asyncio.timeout(_CLEANING):
+                    await work
+            except (StoreError, TimeoutError) as error:
+                log.error("%s: what was sent may be left in the bucket: %s", self._url, error)
+
+        await asyncio.shield(bounded())
+
+    def _exists(self, message: str) -> Exists:
+        return Exists(message, store=self._store, url=self._url)
+
+    @property
+    def _store(self) -> str:
+        return self._bucket.place.store
+
+    @property
+    def _url(self) -> str:
+        return self._bucket.place.url(self._key)
+
+
+def part_sizes(part: int, size: int | None) -> Iterator[int]:
+    """Bytes of each part, without end: at least ``part``, and enough for ``size``.
+
+    Of an unknown size they grow with what went before.
+    """
+    if size is not None:
+        yield from repeat(max(part, -(-size // MAX_PARTS)))
+    sent = 0
+    while True:
+        grown = max(part, sent // _GROWTH)
+        sent += grown
+        yield grown
+
+
+async def _chained(first: Part, parts: AsyncGenerator[Part, None]) -> AsyncGenerator[Part, None]:
+    yield first
+    async for part in parts:
+        yield part
+
+
+async def _settled(
+    request: Coroutine[Any, Any, T],
+    acting: Callable[[], bool],
+    *,
+    undo: Callable[[T], Coroutine[Any, Any, None]] | None = None,
+) -> T:
+    """The result of a request; when cancelled, not before its outcome is known.
+
+    A request that the server may already be ``acting`` upon is waited for, since it would
+    take effect after it was given up; one that is not is cut. ``undo`` gets the result that
+    nobody waits for any more.
+    """
+    task = asyncio.create_task(request)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if not acting():
+            task.cancel()
+        await asyncio.wait([task], timeout=_SETTLING)
+        if not task.done():
+            task.cancel()
+        elif not task.cancelled() and task.exception() is None and undo is not None:
+            await undo(task.result())
+        raise
