@@ -34,9 +34,9 @@ from imagestore.backends.swift.placement import Placement
 from imagestore.backends.swift.settings import MEGABYTE, SwiftSettings
 from imagestore.backends.swift.upload import Rules, Upload
 
-_STEP = 2 << 20
+_STEP = 4 << 20
 """Bytes of one request of a download."""
-_DEPTH = 4
+_DEPTH = 3
 """Requests that a download has under way."""
 _THREADS = 4
 """For digests, and for tokens."""
