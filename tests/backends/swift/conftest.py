@@ -66,8 +66,10 @@ def settings(url: str, container: str | None = None, **options: Any) -> SwiftSet
 
 
 @asynccontextmanager
-async def started(url: str, **options: Any) -> AsyncIterator[SwiftStore]:
-    store = SwiftStore("swift1", settings(url, **options))
+async def started(
+    url: str, container: str | None = None, **options: Any
+) -> AsyncIterator[SwiftStore]:
+    store = SwiftStore("swift1", settings(url, container, **options))
     await store.start()
     try:
         yield store
