@@ -98,7 +98,7 @@ token_life = {token_life}
 use = egg:swift#copy
 [filter:slo]
 use = egg:swift#slo
-allow_async_delete = true
+allow_async_delete = {async_delete}
 [filter:versioned_writes]
 use = egg:swift#versioned_writes
 allow_versioned_writes = true
@@ -220,13 +220,16 @@ def start(
     max_file_size: int = 5 << 30,
     token_life: int = 86_400,
     node_timeout: float = 30,
+    async_delete: bool = True,
 ) -> Swift:
     """Serve an empty Swift on free ports of 127.0.0.1 with all its files below ``directory``.
 
     ``devices`` is where the objects are (default ``directory/devices``; its file system must
     have extended attributes). ``max_file_size`` is the largest single object in bytes,
     ``token_life`` how long a token is good for, in seconds, ``node_timeout`` how long the
-    proxy waits for another server. Raises :class:`tests.services.process.StartError`.
+    proxy waits for another server. With ``async_delete``, Swift's default, the segments of an
+    object that is deleted by s3api stay until an expirer runs, and none does here. Raises
+    :class:`tests.services.process.StartError`.
     """
     directory = directory.resolve()
     devices = (devices or directory / "devices").resolve()
@@ -244,6 +247,7 @@ def start(
         "max_file_size": max_file_size,
         "token_life": token_life,
         "node_timeout": node_timeout,
+        "async_delete": async_delete,
         "user": getpass.getuser(),
         "users": _users(),
     }
