@@ -19,8 +19,9 @@ from urllib.parse import quote, urlencode
 from urllib.request import Request, urlopen
 
 from tests.services import process
+from tests.services.keystone import Keystone
 
-REQUIREMENTS = ("swift==2.38.*",)
+REQUIREMENTS = ("swift==2.38.*", "keystonemiddleware")
 USERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "admin:admin": ("adminpw", (".admin", ".reseller_admin")),
     "service:glance": ("glancepw", (".admin", ".reseller_admin")),
@@ -72,7 +73,7 @@ node_timeout = {node_timeout}
 """
 PROXY = """\
 [pipeline:main]
-pipeline = catch_errors gatekeeper healthcheck cache listing_formats bulk tempurl s3api tempauth \
+pipeline = catch_errors gatekeeper healthcheck cache listing_formats bulk tempurl s3api {auth} \
 copy container-quotas account-quotas slo dlo versioned_writes symlink proxy-server
 [app:proxy-server]
 use = egg:swift#proxy
@@ -94,6 +95,24 @@ use = egg:swift#tempauth
 reseller_prefix = AUTH
 token_life = {token_life}
 {users}
+[filter:authtoken]
+paste.filter_factory = keystonemiddleware.auth_token:filter_factory
+www_authenticate_uri = {keystone}
+auth_url = {keystone}
+auth_type = password
+project_domain_id = default
+user_domain_id = default
+project_name = service
+username = glance
+password = glancepw
+delay_auth_decision = True
+cache = swift.cache
+include_service_catalog = False
+[filter:keystoneauth]
+use = egg:swift#keystoneauth
+reseller_prefix = KEY
+operator_roles = admin, member
+reseller_admin_role = service
 [filter:copy]
 use = egg:swift#copy
 [filter:slo]
@@ -197,6 +216,20 @@ def account_of(url: str, user: str) -> Account:
         return Account(response.headers["X-Storage-Url"], response.headers["X-Auth-Token"])
 
 
+def publish(keystone: Keystone, url: str) -> None:
+    """Name the Swift at ``url`` in Keystone's catalogue."""
+    body = {"service": {"type": "object-store", "name": "swift"}}
+    service = keystone.call("POST", "/services", body)["service"]["id"]
+    for interface in ("public", "internal", "admin"):
+        endpoint = {
+            "service_id": service,
+            "interface": interface,
+            "url": f"{url}/v1/KEY_%(project_id)s",
+            "region_id": "RegionOne",
+        }
+        keystone.call("POST", "/endpoints", {"endpoint": endpoint})
+
+
 def available() -> bool:
     """Whether memcached is installed; the rest comes from PyPI."""
     return shutil.which("memcached") is not None
@@ -206,10 +239,12 @@ def venv() -> Path:
     """The virtual environment that holds Swift; made on first use, safe among processes."""
     path = process.KEPT / "swift-venv"
     with process.locked(path.parent / f"{path.name}.lock"):
-        if not (path / "bin" / "swift-proxy-server").exists():
+        stamp = path / "requirements"
+        if not stamp.exists() or stamp.read_text() != repr(REQUIREMENTS):
             subprocess.run([sys.executable, "-m", "venv", path], check=True)
             pip: list[str | Path] = [path / "bin" / "python", "-m", "pip", "install", "-qq"]
             subprocess.run([*pip, *REQUIREMENTS], check=True)
+            stamp.write_text(repr(REQUIREMENTS))
     return path
 
 
@@ -217,6 +252,7 @@ def start(
     directory: Path,
     *,
     devices: Path | None = None,
+    keystone: str | None = None,
     max_file_size: int = 5 << 30,
     token_life: int = 86_400,
     node_timeout: float = 30,
@@ -225,10 +261,12 @@ def start(
     """Serve an empty Swift on free ports of 127.0.0.1 with all its files below ``directory``.
 
     ``devices`` is where the objects are (default ``directory/devices``; its file system must
-    have extended attributes). ``max_file_size`` is the largest single object in bytes,
-    ``token_life`` how long a token is good for, in seconds, ``node_timeout`` how long the
-    proxy waits for another server. With ``async_delete``, Swift's default, the segments of an
-    object that is deleted by s3api stay until an expirer runs, and none does here. Raises
+    have extended attributes). ``keystone`` is the URL of a :mod:`tests.services.keystone`, whose
+    projects have accounts ``KEY_id`` then, beside those of tempauth. ``max_file_size`` is the
+    largest single object in bytes, ``token_life`` how long a token is good for, in seconds,
+    ``node_timeout`` how long the proxy waits for another server. With ``async_delete``, Swift's
+    default, the segments of an object that is deleted by s3api stay until an expirer runs, and
+    none does here. Raises
     :class:`tests.services.process.StartError`.
     """
     directory = directory.resolve()
@@ -250,6 +288,9 @@ def start(
         "async_delete": async_delete,
         "user": getpass.getuser(),
         "users": _users(),
+        "keystone": keystone,
+        # Before tempauth, or keystoneauth refuses the accounts of that.
+        "auth": "authtoken keystoneauth tempauth" if keystone else "tempauth",
     }
     (etc / "swift.conf").write_text(SWIFT.format(**values))
     for kind in kinds:
