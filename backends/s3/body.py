@@ -32,19 +32,23 @@ class Body(Payload):
         self._buffers = [memoryview(buffer) for buffer in buffers]
         self._size = sum(len(buffer) for buffer in self._buffers)
         self._timeout = timeout
-        self.sent = False
-        """Whether all of it went to the socket, so that the server may act upon it."""
+        self.complete = self._size == 0
+        """Whether the last of it was handed out, so that the server may come to act upon it:
+        a connection that is closed sends what it holds first."""
 
     def __len__(self) -> int:
         return self._size or 0
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         # aiohttp watches over the answer only, and waits for ever for a peer that reads nothing.
+        left = len(self)
         for buffer in self._buffers:
             for start in range(0, len(buffer), _WRITE):
+                piece = buffer[start : start + _WRITE]
+                left -= len(piece)
+                self.complete = left == 0
                 async with asyncio.timeout(self._timeout):
-                    await writer.write(buffer[start : start + _WRITE])
-        self.sent = True
+                    await writer.write(piece)
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         raise TypeError("the body of an upload is not text")

@@ -39,12 +39,13 @@ _CLEANING = 10.0
 class Upload:
     """One writer of one object.
 
-    Whoever writes an id checks that nothing is there, and lets the server refuse to replace
-    (``If-None-Match``). Servers that do so for a whole object but not when an upload in
-    parts is completed (Ceph before release 20) are kept from it by the uploads themselves:
-    one is visible from before its first check until after its object is, and whoever sees
-    another one of the same key, or an object, in the last check gives up. Of two that
-    overlap, the one that began later sees the other or what it made; both may give up.
+    A writer checks that nothing is there and lets the server refuse to replace
+    (``If-None-Match``). Some servers do so for a whole object but not when an upload in parts
+    is completed (Ceph before release 20). What keeps writers apart on these is that every
+    one has such an upload open, whether it needs it or not: it is visible from before the
+    writer's last check until after its object is, and whoever sees another one of the same
+    key, or an object, in its last check gives up. Of two that overlap, the one that began
+    later sees the other or what it made. Both may give up.
     """
 
     def __init__(self, bucket: Bucket, key: str, settings: S3Settings) -> None:
@@ -62,11 +63,15 @@ class Upload:
         parts = in_parts(self._counted(blocks, size), part_sizes(self._part, size))
         async with contextlib.aclosing(parts):
             first: Part = await anext(parts, [])
-            length = sum(map(len, first))
-            if length < min(self._part, self._large or 1):
-                await self._put(first)
-                return length
-            return await self._in_parts(_chained(first, parts))
+            upload = await self._begin()
+            try:
+                await self._check_alone(upload)
+                if _size(first) < min(self._part, self._large or 1):
+                    return await self._whole(upload, first)
+                return await self._in_parts(upload, _chained(first, parts))
+            except BaseException:
+                await self._clean(self._take_back(upload))
+                raise
 
     async def _counted(self, blocks: Blocks, size: int | None) -> AsyncGenerator[Buffer, None]:
         """The same blocks; ``WrongSize`` if they come to another size than was announced."""
@@ -79,42 +84,26 @@ class Upload:
         if size is not None and count != size:
             raise WrongSize(f"{count} bytes came instead of {size}", store=self._store)
 
-    # In one request.
+    async def _begin(self) -> str:
+        return await _settled(
+            self._bucket.begin(self._key, self._writer),
+            undo=lambda upload: self._clean(self._bucket.abort(self._key, upload)),
+        )
 
-    async def _put(self, part: Part) -> None:
+    async def _whole(self, upload: str, part: Part) -> int:
         check = await self._bucket.digest(part)
         body = self._bucket.body(part)
-        try:
-            await _settled(
-                self._bucket.put(self._key, body, check, self._writer), lambda: body.sent
-            )
-        except BaseException:
-            if body.sent:
-                await self._clean(self._remove_own())
-            raise
-
-    # In parts.
-
-    async def _in_parts(self, parts: AsyncGenerator[Part, None]) -> int:
-        upload = await _settled(
-            self._bucket.begin(self._key, self._writer),
-            lambda: True,
-            undo=lambda made: self._clean(self._bucket.abort(self._key, made)),
+        await _settled(
+            self._bucket.put(self._key, body, check, self._writer), acting=lambda: body.complete
         )
-        try:
-            await self._check_alone(upload)
-            sent = await send_parts(parts, partial(self._send, upload), parallel=self._at_once)
-            await self._check_alone(upload)
-        except BaseException:
-            await self._clean(self._bucket.abort(self._key, upload))
-            raise
-        try:
-            await _settled(self._bucket.complete(self._key, upload, sent), lambda: True)
-            await self._check_made(sent)
-        except BaseException:
-            await self._clean(self._bucket.abort(self._key, upload))
-            await self._clean(self._remove_own())
-            raise
+        await _settled(self._bucket.abort(self._key, upload))
+        return len(body)
+
+    async def _in_parts(self, upload: str, parts: AsyncGenerator[Part, None]) -> int:
+        sent = await send_parts(parts, partial(self._send, upload), parallel=self._at_once)
+        await self._check_alone(upload)
+        await _settled(self._bucket.complete(self._key, upload, sent))
+        await self._check_made(sent)
         return sum(part.size for part in sent)
 
     async def _send(self, upload: str, number: int, part: Part) -> SentPart:
@@ -126,12 +115,13 @@ class Upload:
         check = await self._bucket.digest(part)
         body = self._bucket.body(part)
         return await _settled(
-            self._bucket.send_part(self._key, upload, number, body, check), lambda: body.sent
+            self._bucket.send_part(self._key, upload, number, body, check),
+            acting=lambda: body.complete,
         )
 
     def _at_once(self, part: Part) -> int:
         """How many parts of that size are sent at a time; another one is being gathered."""
-        return max(1, min(self._parallel, MEMORY // sum(map(len, part)) - 1))
+        return max(1, min(self._parallel, MEMORY // _size(part) - 1))
 
     async def _check_alone(self, upload: str) -> None:
         """``Exists`` if there is an object, or another upload that may make one.
@@ -161,6 +151,12 @@ class Upload:
             )
 
     # What must not stay.
+
+    async def _take_back(self, upload: str) -> None:
+        try:
+            await self._bucket.abort(self._key, upload)
+        finally:
+            await self._remove_own()
 
     async def _remove_own(self) -> None:
         """Remove the object if this writer made it; nobody else may replace it meanwhile."""
@@ -212,10 +208,14 @@ async def _chained(first: Part, parts: AsyncGenerator[Part, None]) -> AsyncGener
         yield part
 
 
+def _size(part: Part) -> int:
+    return sum(map(len, part))
+
+
 async def _settled(
     request: Coroutine[Any, Any, T],
-    acting: Callable[[], bool],
     *,
+    acting: Callable[[], bool] = lambda: True,
     undo: Callable[[T], Coroutine[Any, Any, None]] | None = None,
 ) -> T:
     """The result of a request; when cancelled, not before its outcome is known.

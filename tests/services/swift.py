@@ -117,7 +117,7 @@ reseller_admin_role = service
 use = egg:swift#copy
 [filter:slo]
 use = egg:swift#slo
-allow_async_delete = true
+allow_async_delete = {async_delete}
 [filter:versioned_writes]
 use = egg:swift#versioned_writes
 allow_versioned_writes = true
@@ -256,6 +256,7 @@ def start(
     max_file_size: int = 5 << 30,
     token_life: int = 86_400,
     node_timeout: float = 30,
+    async_delete: bool = True,
 ) -> Swift:
     """Serve an empty Swift on free ports of 127.0.0.1 with all its files below ``directory``.
 
@@ -263,7 +264,9 @@ def start(
     have extended attributes). ``keystone`` is the URL of a :mod:`tests.services.keystone`, whose
     projects have accounts ``KEY_id`` then, beside those of tempauth. ``max_file_size`` is the
     largest single object in bytes, ``token_life`` how long a token is good for, in seconds,
-    ``node_timeout`` how long the proxy waits for another server. Raises
+    ``node_timeout`` how long the proxy waits for another server. With ``async_delete``, Swift's
+    default, the segments of an object that is deleted by s3api stay until an expirer runs, and
+    none does here. Raises
     :class:`tests.services.process.StartError`.
     """
     directory = directory.resolve()
@@ -282,6 +285,7 @@ def start(
         "max_file_size": max_file_size,
         "token_life": token_life,
         "node_timeout": node_timeout,
+        "async_delete": async_delete,
         "user": getpass.getuser(),
         "users": _users(),
         "keystone": keystone,

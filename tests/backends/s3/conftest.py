@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,8 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RadosGW]:
 def swift_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Swift."""
     _require(swift.available(), "memcached, which Swift needs,")
-    with shared(_place(tmp_path_factory, "swift"), swift.start) as url:
+    place = _place(tmp_path_factory, "swift")
+    with shared(place, partial(swift.start, async_delete=False)) as url:
         yield url
 
 
