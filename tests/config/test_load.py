@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from imagestore.backends.http.rules import Rules
 from imagestore.config.arguments import unparse
 from imagestore.config.load import load
 from imagestore.config.options import OPTIONS
@@ -18,6 +19,7 @@ from imagestore.config.settings import (
     Logging,
     Server,
     Settings,
+    StoreSection,
 )
 from imagestore.errors import ConfigurationError
 
@@ -52,16 +54,18 @@ def test_without_anything_it_serves_on_loopback_from_one_directory(tmp_path: Pat
     assert settings.database == Database(
         connection=f"sqlite:///{tmp_path}/imagestore.sqlite", auto_upgrade=True
     )
-    (store,) = settings.stores.sections
+    store, links = settings.stores.sections
     assert (store.name, store.type) == ("file", "file")
     assert store.options == {"filesystem_store_datadir": str(tmp_path / "images")}
+    assert links == StoreSection("http", "http")
+    assert settings.import_filter == Rules()
     assert settings.stores.default == "file"
     assert not settings.stores.multiple
     assert settings.warnings == ()
 
 
 def test_every_setting_that_is_an_option_has_the_same_default() -> None:
-    for settings in (Server, Limits, Images, Identity, Database, Logging):
+    for settings in (Server, Limits, Images, Identity, Database, Logging, Rules):
         names = {option.attribute for option in OPTIONS if option.into is settings}
         # Made of several options, or looked for beside the files.
         names |= {"flavor", "policy_dirs", "schema_file", "auto_upgrade"}
