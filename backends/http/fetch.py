@@ -120,6 +120,8 @@ class Fetcher:
         raise Unavailable(f"the server redirects more than {REDIRECTS} times")
 
     def _redirected(self, target: Target, location: str) -> Target:
+        if not location:
+            raise Unavailable("the server redirects and does not say where to")
         try:
             new = self._guard.check(urldefrag(urljoin(str(target.url), location)).url)
         except InvalidLocation as error:

@@ -76,7 +76,8 @@ def start(
 
     ``writable`` allows PUT and DELETE of files; a body is spooled beside ``root`` and
     renamed into place, so keep both on one file system. ``locations`` are further ones, as
-    they stand in a server block; ``certificate`` (PEM, with its key) adds a TLS port. Raises
+    they stand in a server block, in which ``@url@``, ``@tls_url@`` and ``@root@`` stand for
+    those; ``certificate`` (PEM, with its key) adds a TLS port. Raises
     :class:`tests.services.process.StartError`.
     """
     directory = directory.resolve()
@@ -85,6 +86,9 @@ def start(
     directory.mkdir(parents=True, exist_ok=True)
     port, log = process.free_port(), directory / "nginx.log"
     tls_port = process.free_port() if certificate else None
+    url, tls_url = f"http://127.0.0.1:{port}", f"https://127.0.0.1:{tls_port}" if tls_port else ""
+    for name, value in (("@url@", url), ("@tls_url@", tls_url), ("@root@", str(root))):
+        locations = locations.replace(name, value)
     configuration = directory / "nginx.conf"
     configuration.write_text(
         CONFIGURATION.format(
@@ -106,9 +110,7 @@ def start(
     if program is None:
         raise process.StartError("nginx is not installed")
     started = process.spawn([program, "-c", configuration, "-p", directory], log)
-    url = f"http://127.0.0.1:{port}"
     process.wait_until(lambda: process.answers(f"{url}/-/ready"), started, log)
-    tls_url = f"https://127.0.0.1:{tls_port}" if certificate else ""
     return Nginx(url, started.pid, root, tls_url)
 
 

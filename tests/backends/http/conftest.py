@@ -19,15 +19,17 @@ location /hop3/ { rewrite ^/hop3/(.*)$ /hop2/$1 redirect; }
 location /hop4/ { rewrite ^/hop4/(.*)$ /hop3/$1 redirect; }
 location /hop5/ { rewrite ^/hop5/(.*)$ /hop4/$1 redirect; }
 location /hop6/ { rewrite ^/hop6/(.*)$ /hop5/$1 redirect; }
+location ~ ^/upgraded/(.*)$ { return 301 @tls_url@/$1; }
+location ~ ^/downgraded/(.*)$ { return 301 @url@/$1; }
 location /loop/ { return 302 /loop/; }
-location /slow/ { alias ROOT/; limit_rate 512k; }
-location /whole/ { alias ROOT/; max_ranges 0; }
-location /packed/ { alias ROOT/; gzip on; gzip_min_length 1; gzip_types *; }
-location /marked/ { alias ROOT/; add_header Content-Encoding gzip; }
+location /slow/ { alias @root@/; limit_rate 512k; }
+location /whole/ { alias @root@/; max_ranges 0; }
+location /packed/ { alias @root@/; gzip on; gzip_min_length 1; gzip_types *; }
+location /marked/ { alias @root@/; add_header Content-Encoding gzip; }
 location /gone/ { return 410; }
 location /private/ { return 403; }
 location /ill/ { return 503; }
-location /getonly/ { alias ROOT/; limit_except GET { deny all; } }
+location /getonly/ { alias @root@/; limit_except GET { deny all; } }
 """
 
 
@@ -61,11 +63,11 @@ def own_certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(
     tmp_path_factory: pytest.TempPathFactory, own_certificate: Path
 ) -> Iterator[nginx.Nginx]:
-    directory = tmp_path_factory.mktemp("nginx").resolve()
+    directory = tmp_path_factory.mktemp("nginx")
     running = nginx.start(
         directory,
         writable=False,
-        locations=_LOCATIONS.replace("ROOT", str(directory / "root")),
+        locations=_LOCATIONS,
         certificate=own_certificate,
     )
     yield running
