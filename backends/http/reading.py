@@ -82,16 +82,20 @@ class Reading:
         await self._connection.aclose()
 
     async def _ask(self, start: int, headers: dict[str, str]) -> Head:
-        """Ask for all from ``start``; what is answered may begin before it, never after."""
+        """Ask for all from ``start``, with ``headers`` if that is a range.
+
+        What is answered may begin before it, never after.
+        """
         await self._connection.aclose()
-        headers = headers | range_header(start, self._end)
+        span = range_header(start, self._end)
+        headers = headers | span if span else {}
         response = await self._connection.enter_async_context(
             self._answer("GET", self._url, headers)
         )
         head = read_head("GET", response.status, response.headers)
         ends = [end for end in (self._end, head.size) if end is not None]
         if response.status == 416:
-            if head.size is None or start < head.size or not headers:
+            if head.size is None or start < head.size or not span:
                 raise Unavailable("the server refuses to send what it has")
         elif head.partial:
             # A range of no bytes cannot be asked for: one is.
@@ -123,19 +127,19 @@ class Reading:
 
     async def _resume(self, validator: str) -> None:
         """Go on where the connection broke, in the same object or not at all."""
-        start = max(self._position, self._offset)
+        self._offset = max(self._position, self._offset)
         while True:
             self._resumes -= 1
             await asyncio.sleep(self._pause)
             self._pause *= 2
             try:
                 with while_fetching(self._store, shown(self._url)):
-                    head = await self._ask(start, {"If-Range": validator})
+                    head = await self._ask(self._offset, {"If-Range": validator})
             except Broken:
                 if not self._resumes:
                     raise
                 continue
-            if not head.partial or not head.same_object(self._head):
+            if not head.same_object(self._head):
                 raise Unavailable("the data changed while it was read")
             return
 

@@ -8,6 +8,7 @@ import logging
 from sqlalchemy import Connection
 
 from imagestore.backends import errors as store_errors
+from imagestore.backends.base import Capability
 from imagestore.catalog.access import Access, not_found, require_writer
 from imagestore.catalog.parts import Parts, now
 from imagestore.database import images, journal, locations
@@ -73,16 +74,17 @@ class Deletions:
         await self._database.write(finish, image.id, entry)
 
     async def remove_data(self, image: Image) -> None:
-        """Remove every copy. One that is missing already is no error."""
+        """Remove every copy that is ours. One that is missing already is no error."""
         for location in image.locations:
             store = self._parts.stores.of(location)
             if store is None:
                 log.error("image %s: no store for location %s", image.id, location.url)
                 continue
-            try:
-                await store.delete(location.url)
-            except store_errors.NotFound:
-                log.warning("image %s: a copy in %s was missing", image.id, store.name)
+            if Capability.EXTERNAL not in store.capabilities:
+                try:
+                    await store.delete(location.url)
+                except store_errors.NotFound:
+                    log.warning("image %s: a copy in %s was missing", image.id, store.name)
             if location.id is not None:
                 await self._database.write(locations.remove, location.id)
 

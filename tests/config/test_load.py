@@ -293,3 +293,31 @@ def test_policy_files_lie_beside_the_configuration(tmp_path: Path) -> None:
     settings = loaded(tmp_path, "[oslo_policy]\npolicy_file = gone.yaml\n")
     assert settings.identity.policy_file == tmp_path / "gone.yaml"
     assert any("gone.yaml" in warning for warning in settings.warnings)
+
+
+def test_what_may_be_fetched(tmp_path: Path) -> None:
+    text = (
+        "[import_filtering_opts]\nallowed_schemes = [https]\ndisallowed_schemes = []\n"
+        "allowed_hosts = mirror.example.org, 10.0.0.7\nallowed_ports = [443, 8443]\n"
+        "disallowed_ports =\nallow_private_addresses = true\n"
+    )
+    settings = loaded(tmp_path, text)
+    assert settings.import_filter == Rules(
+        allowed_schemes=("https",),
+        allowed_hosts=("mirror.example.org", "10.0.0.7"),
+        allowed_ports=(443, 8443),
+        allow_private_addresses=True,
+    )
+    assert settings.warnings == ()
+    assert loaded(tmp_path, "[import_filtering_opts]\nallowed_ports = []\n").import_filter == Rules(
+        allowed_ports=()
+    )
+
+
+@pytest.mark.parametrize(
+    "line", ["allowed_ports = http", "disallowed_ports = 0", "allowed_hosts = " + "ü" * 70]
+)
+def test_what_may_be_fetched_has_to_be_understood(tmp_path: Path, line: str) -> None:
+    message = refused(tmp_path, f"[import_filtering_opts]\n{line}\n")
+    assert "[import_filtering_opts]" in message
+    assert line.split(" = ")[0] in message

@@ -48,7 +48,7 @@ async def serving(answer: Answer, host: str = "127.0.0.1") -> AsyncIterator[RawS
                 if writer.is_closing():
                     return
                 await writer.drain()
-        except (OSError, EOFError):
+        except (OSError, EOFError, asyncio.CancelledError):
             pass
         finally:
             server.closed.set()
@@ -70,7 +70,7 @@ def saying(text: str, body: bytes = b"", *, close: bool = False) -> Answer:
     """An answer that is the same each time; ``text`` is its head, in lines."""
 
     async def answer(request: Request, writer: asyncio.StreamWriter) -> None:
-        writer.write(head(text) + body)
+        writer.write(head(text) + (b"" if request.method == "HEAD" else body))
         if close:
             await writer.drain()
             writer.close()
