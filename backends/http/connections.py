@@ -56,8 +56,9 @@ class Connections:
                 f"https_ca_certificates_file: {self._transport.ca_file} cannot be used: {error}",
                 store=self._store,
             ) from error
-        self._direct = self._session(tls, _Resolver(self._guard))
-        self._proxied = self._session(tls, None)
+        if self._direct is None:  # nobody else has started it meanwhile
+            self._direct = self._session(tls, _Resolver(self._guard))
+            self._proxied = self._session(tls, None)
 
     async def stop(self) -> None:
         """Close every connection, those in use as well."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import ipaddress
-import socket
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from typing import Generic, TypeVar
 
 from imagestore.backends.errors import InvalidLocation, Unavailable
 from imagestore.backends.http.addresses import Address, Reach, plain, reach
+from imagestore.backends.http.lookup import Resolve, system_addresses
 from imagestore.backends.http.rules import Rules
 from imagestore.backends.http.target import Target, normal_host, shown
 
@@ -17,15 +15,6 @@ T = TypeVar("T")
 
 SCHEMES = ("http", "https")
 """What can be fetched at all."""
-
-Resolve = Callable[[str], Awaitable[Iterable[Address]]]
-"""The addresses of a host name; OSError if there are none."""
-
-
-async def system_addresses(host: str) -> list[Address]:
-    """The addresses of a host name by the system's resolver; OSError if there are none."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    return [ipaddress.ip_address(str(sockaddr[0]).partition("%")[0]) for *_, sockaddr in found]
 
 
 class Guard:

@@ -12,7 +12,8 @@ from imagestore.backends.base import Blocks, Capability, Capacity, Stored
 from imagestore.backends.errors import NotFound, ReadOnly, Unavailable
 from imagestore.backends.http.connections import Connections
 from imagestore.backends.http.fetch import Fetcher
-from imagestore.backends.http.guard import SCHEMES, Guard, Resolve, system_addresses
+from imagestore.backends.http.guard import SCHEMES, Guard
+from imagestore.backends.http.lookup import Resolve, system_addresses
 from imagestore.backends.http.settings import HttpSettings
 
 

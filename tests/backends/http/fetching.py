@@ -7,9 +7,14 @@ from collections.abc import AsyncIterator, Iterable
 from ipaddress import ip_address
 from typing import Any
 
+import pytest
+
+from imagestore.backends import errors
 from imagestore.backends.http import Connections, Fetcher, Guard, Rules, Transport
 from imagestore.backends.http.addresses import Address
-from imagestore.backends.http.guard import Resolve, system_addresses
+from imagestore.backends.http.lookup import Resolve, system_addresses
+
+from .raw_server import Answer, RawServer, serving
 
 LOCAL = Rules(allowed_hosts=("127.0.0.1", "mirror.example"), allowed_ports=())
 """Rules under which servers of a test can be reached."""
@@ -49,3 +54,13 @@ async def fetcher(
 async def fetched(fetch: Fetcher, url: str, *args: Any, **options: Any) -> bytes:
     async with fetch.open(url, *args, **options) as opened:
         return b"".join([bytes(block) async for block in opened.blocks])
+
+
+async def fails(answer: Answer, match: str, *args: int, **options: float) -> RawServer:
+    """A fetch of that answer is ``Unavailable`` with that message."""
+    async with serving(answer) as server, fetcher(**options) as fetch:
+        with pytest.raises(errors.Unavailable, match=match or None) as caught:
+            await fetched(fetch, server.url, *args)
+        assert caught.value.store == "web"
+        assert "127.0.0.1" not in caught.value.message
+    return server

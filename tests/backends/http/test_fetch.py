@@ -5,30 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable
 
 import pytest
 
 from imagestore.backends import errors
-from imagestore.backends.http import reading
 
 from ..contract import MIB, content
 from .conftest import Web
-from .fetching import fetched, fetcher
-from .raw_server import Answer, RawServer, Request, head, saying, serving
+from .fetching import fails, fetched, fetcher
+from .raw_server import Request, head, saying, serving
 
 DATA = content(3 * MIB + 5)
 PART = "HTTP/1.1 206 Partial Content"
-
-
-async def fails(answer: Answer, match: str, *args: int, **options: float) -> RawServer:
-    """A fetch of that answer is ``Unavailable`` with that message."""
-    async with serving(answer) as server, fetcher(**options) as fetch:
-        with pytest.raises(errors.Unavailable, match=match or None) as caught:
-            await fetched(fetch, server.url, *args)
-        assert caught.value.store == "web"
-        assert "127.0.0.1" not in caught.value.message
-    return server
 
 
 class TestWhatIsTold:
@@ -157,93 +145,6 @@ class TestLies:
             assert good
 
 
-class TestNoEnd:
-    async def test_of_data_that_is_too_large(self) -> None:
-        async def endless(request: Request, writer: asyncio.StreamWriter) -> None:
-            writer.write(head("HTTP/1.1 200 OK\nTransfer-Encoding: chunked"))
-            while True:
-                writer.write(b"10000\r\n" + bytes(0x10000) + b"\r\n")
-                await writer.drain()
-
-        async with serving(endless) as server, fetcher() as fetch:
-            got = 0
-            with pytest.raises(errors.WrongSize, match="1048576"):
-                async with fetch.open(server.url, most=MIB) as opened:
-                    async for block in opened.blocks:
-                        got += len(block)
-            assert got <= MIB
-            await asyncio.wait_for(server.closed.wait(), 10)
-
-    async def test_that_is_announced(self) -> None:
-        answer = saying(f"HTTP/1.1 200 OK\nContent-Length: {MIB + 1}")
-        async with serving(answer) as server, fetcher() as fetch:
-            with pytest.raises(errors.WrongSize):
-                await fetched(fetch, server.url, most=MIB)
-
-    async def test_of_a_part(self, web: Web) -> None:
-        url = f"{web.url}/{web.put(DATA)}"
-        async with fetcher() as fetch:
-            with pytest.raises(errors.WrongSize):
-                await fetched(fetch, url, 5, 10, most=MIB)
-            assert await fetched(fetch, url, most=len(DATA)) == DATA
-
-    async def test_of_interim_answers(self) -> None:
-        async def endless(request: Request, writer: asyncio.StreamWriter) -> None:
-            while True:
-                writer.write(b"HTTP/1.1 103 Early Hints\r\n\r\n")
-                await writer.drain()
-                await asyncio.sleep(0.01)
-
-        await fails(endless, "in time", answer_timeout=0.5)
-
-
-class TestStalls:
-    async def test_before_an_answer(self) -> None:
-        async def silent(request: Request, writer: asyncio.StreamWriter) -> None:
-            await asyncio.sleep(60)
-
-        await fails(silent, "in time", answer_timeout=0.3)
-
-    async def test_in_the_head(self) -> None:
-        async def drip(request: Request, writer: asyncio.StreamWriter) -> None:
-            for byte in head("HTTP/1.1 200 OK\nX: " + "y" * 1000):
-                writer.write(bytes([byte]))
-                await asyncio.sleep(0.02)
-
-        await fails(drip, "in time", answer_timeout=0.5)
-
-    @pytest.mark.parametrize("pause", [60, 0.02], ids=["for ever", "byte by byte"])
-    async def test_in_the_body(self, pause: float) -> None:
-        async def drip(request: Request, writer: asyncio.StreamWriter) -> None:
-            writer.write(head("HTTP/1.1 200 OK\nContent-Length: 100000"))
-            while True:
-                writer.write(b"x")
-                await asyncio.sleep(pause)
-
-        server = await fails(drip, "next to nothing", progress_timeout=0.5)
-        await asyncio.wait_for(server.closed.wait(), 10)
-
-    async def test_while_a_name_is_looked_up(self) -> None:
-        async def never(host: str) -> list[object]:
-            await asyncio.sleep(60)
-            return []
-
-        async with fetcher(resolve=never, answer_timeout=0.3) as fetch:  # type: ignore[arg-type]
-            with pytest.raises(errors.Unavailable, match="in time"):
-                await fetched(fetch, "http://mirror.example/")
-
-    async def test_a_reader_may_take_its_time(self, web: Web) -> None:
-        url = f"{web.url}/{web.put(content(16 * MIB))}"
-        async with fetcher(progress_timeout=0.3) as fetch:
-            got = b""
-            async with fetch.open(url) as opened:
-                async for block in opened.blocks:
-                    if len(got) in (0, MIB):
-                        await asyncio.sleep(0.6)
-                    got += bytes(block)
-            assert got == content(16 * MIB)
-
-
 async def test_nobody_listens() -> None:
     async with serving(saying("")) as server:
         pass
@@ -299,151 +200,3 @@ async def test_nothing_secret_is_told() -> None:
         with pytest.raises(errors.Unavailable) as caught:
             await fetched(fetch, f"{server.url}/image?signature=secret")
         assert str(caught.value) == (f"web {server.url}/image: the server answers with status 500")
-
-
-class Flaky:
-    """Serves :data:`DATA` and cuts the connection after so many bytes of each answer."""
-
-    def __init__(self, *cuts: int, etag: Callable[[int], str] = lambda number: '"v1"') -> None:
-        self._cuts = list(cuts)
-        self._etag = etag
-        self._number = 0
-        self.ranged = True
-        self.refusals = 0
-        """Requests after the first that are answered with 503."""
-
-    async def __call__(self, request: Request, writer: asyncio.StreamWriter) -> None:
-        self._number += 1
-        etag = self._etag(self._number)
-        if self._number > 1 and self.refusals:
-            self.refusals -= 1
-            writer.write(head("HTTP/1.1 503 x\nContent-Length: 0"))
-            return
-        start, end = 0, len(DATA)
-        asked = request.headers.get("range", "")
-        wanted = request.headers.get("if-range", etag) == etag
-        if asked and self.ranged and wanted:
-            first, _, last = asked.removeprefix("bytes=").partition("-")
-            start, end = int(first), int(last) + 1 if last else end
-            lines = f"{PART}\nContent-Range: bytes {start}-{end - 1}/{len(DATA)}"
-        else:
-            lines = "HTTP/1.1 200 OK"
-        tag = f"\nETag: {etag}" if etag else ""
-        writer.write(head(f"{lines}\nContent-Length: {end - start}{tag}"))
-        body = DATA[start:end]
-        if self._cuts and (cut := self._cuts.pop(0)) < len(body):
-            writer.write(body[:cut])
-            await writer.drain()
-            writer.transport.abort() if cut % 2 else writer.close()
-        else:
-            writer.write(body)
-
-
-class TestResume:
-    @pytest.fixture(autouse=True)
-    def at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(reading, "_PAUSE", 0.01)
-
-    @pytest.mark.parametrize("cuts", [(MIB,), (MIB + 1,), (1,), (0,), (MIB, 3, 70_000, MIB)])
-    async def test_goes_on_where_it_stopped(self, cuts: tuple[int, ...]) -> None:
-        async with serving(Flaky(*cuts)) as server, fetcher() as fetch:
-            assert await fetched(fetch, server.url, resumes=len(cuts)) == DATA
-            ranges = [request.headers.get("range") for request in server.requests]
-            assert ranges[0] is None
-            assert len(ranges) == len(cuts) + 1
-            for request in server.requests[1:]:
-                assert ("range" in request.headers) is ("if-range" in request.headers)
-                assert request.headers.get("if-range", '"v1"') == '"v1"'
-
-    async def test_of_a_part(self) -> None:
-        async with serving(Flaky(MIB, 5)) as server, fetcher() as fetch:
-            got = await fetched(fetch, server.url, 1000, 2 * MIB, resumes=2)
-            assert got == DATA[1000 : 1000 + 2 * MIB]
-
-    async def test_only_so_many_times(self) -> None:
-        async with serving(Flaky(100, 100, 100)) as server, fetcher() as fetch:
-            with pytest.raises(errors.Unavailable):
-                await fetched(fetch, server.url, resumes=2)
-            assert len(server.requests) == 3
-
-    async def test_not_unless_it_is_wanted(self) -> None:
-        async with serving(Flaky(100)) as server, fetcher() as fetch:
-            with pytest.raises(errors.Unavailable):
-                await fetched(fetch, server.url)
-            assert len(server.requests) == 1
-
-    async def test_not_in_another_object(self) -> None:
-        flaky = Flaky(MIB, etag=lambda number: f'"v{number}"')
-        async with serving(flaky) as server, fetcher() as fetch:
-            with pytest.raises(errors.Unavailable, match="changed"):
-                await fetched(fetch, server.url, resumes=3)
-            assert len(server.requests) == 2
-
-    @pytest.mark.parametrize("etag", ["", 'W/"v1"'])
-    async def test_not_where_that_cannot_be_told(self, etag: str) -> None:
-        flaky = Flaky(MIB, etag=lambda number: etag)
-        async with serving(flaky) as server, fetcher() as fetch:
-            with pytest.raises(errors.Unavailable):
-                await fetched(fetch, server.url, resumes=3)
-            assert len(server.requests) == 1
-
-    async def test_by_a_server_that_begins_anew(self) -> None:
-        flaky = Flaky(MIB)
-        flaky.ranged = False
-        async with serving(flaky) as server, fetcher() as fetch:
-            assert await fetched(fetch, server.url, 10, MIB + 5, resumes=3) == DATA[10 : MIB + 15]
-            assert len(server.requests) == 2
-
-    async def test_by_a_server_that_is_away_for_a_while(self) -> None:
-        flaky = Flaky(MIB)
-        flaky.refusals = 2
-        async with serving(flaky) as server, fetcher() as fetch:
-            assert await fetched(fetch, server.url, resumes=3) == DATA
-        flaky = Flaky(MIB)
-        flaky.refusals = 3
-        async with serving(flaky) as server, fetcher() as fetch:
-            with pytest.raises(errors.Unavailable, match="503"):
-                await fetched(fetch, server.url, resumes=3)
-
-    async def test_of_a_server_that_stalled(self) -> None:
-        flaky = Flaky()
-        stalled = False
-
-        async def answer(request: Request, writer: asyncio.StreamWriter) -> None:
-            nonlocal stalled
-            if not stalled:
-                stalled = True
-                writer.write(head(f'HTTP/1.1 200 x\nContent-Length: {len(DATA)}\nETag: "v1"'))
-                writer.write(DATA[:MIB])
-                await asyncio.sleep(60)
-            await flaky(request, writer)
-
-        async with serving(answer) as server, fetcher(progress_timeout=0.5) as fetch:
-            assert await fetched(fetch, server.url, resumes=1) == DATA
-
-    async def test_with_nginx(self, web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Cut by a file that is short for a while; nginx makes its tag of size and time."""
-        data = content(48 * MIB)
-        file = web.root / web.put(data)
-        status = file.stat()
-        resume = reading.Reading._resume
-        resumed = 0
-
-        async def restore(self: reading.Reading, validator: str) -> None:
-            nonlocal resumed
-            resumed += 1
-            file.write_bytes(data)
-            os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
-            await resume(self, validator)
-
-        monkeypatch.setattr(reading.Reading, "_resume", restore)
-        got = bytearray()
-        async with fetcher() as fetch:
-            url = f"{web.url}/{file.relative_to(web.root)}"
-            async with fetch.open(url, resumes=3) as opened:
-                async for block in opened.blocks:
-                    if not got:
-                        os.truncate(file, MIB)
-                    got += block
-        assert resumed
-        assert got == data

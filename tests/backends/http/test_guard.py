@@ -10,7 +10,8 @@ import pytest
 
 from imagestore.backends.errors import InvalidLocation, Unavailable
 from imagestore.backends.http.addresses import Address
-from imagestore.backends.http.guard import Guard, Resolve
+from imagestore.backends.http.guard import Guard
+from imagestore.backends.http.lookup import Resolve
 from imagestore.backends.http.rules import Rules
 
 from ...hostile_urls import ADDRESSES, ANYWHERE, NAMES

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from imagestore.backends import errors
 from imagestore.backends.base import Capability, Driver, Store
 from imagestore.backends.http import HttpSettings, HttpStore, driver, reading
 
+from ...services import nginx
 from ..contract import MIB, ReadContract, content, cut, new_id, read
 from .conftest import Web
 
@@ -231,3 +234,46 @@ async def test_is_not_to_be_used_before_its_start(web: Web) -> None:
     )
     with pytest.raises(errors.Unavailable):
         await read(store, f"{web.url}/x")
+
+
+class TestServersThatDie:
+    @pytest.fixture
+    async def mortal(self, tmp_path: Path) -> AsyncIterator[tuple[HttpStore, nginx.Nginx, str]]:
+        """A store and an nginx with one large object, for this test alone."""
+        server = nginx.start(tmp_path / "nginx", writable=False)
+        (server.root / "large").write_bytes(bytes(64 * MIB))
+        settings = HttpSettings(
+            http_store_allowed_hosts=("127.0.0.1",),
+            http_store_allowed_ports=(),
+            http_store_connect_timeout=1,
+            http_store_progress_timeout=1,
+        )
+        store = HttpStore("web", settings)
+        await store.start()
+        yield store, server, f"{server.url}/large"
+        await store.stop()
+        server.stop()
+
+    async def test_in_the_middle(self, mortal: tuple[HttpStore, nginx.Nginx, str]) -> None:
+        store, server, url = mortal
+        with pytest.raises(errors.Unavailable):
+            async with store.open(url) as blocks:
+                async for _ in blocks:
+                    server.stop()
+        for call in (read(store, url), store.size(url), store.exists(url)):
+            with pytest.raises(errors.Unavailable):
+                await call
+
+    async def test_that_hang(self, mortal: tuple[HttpStore, nginx.Nginx, str]) -> None:
+        store, server, url = mortal
+        try:
+            with pytest.raises(errors.Unavailable, match="next to nothing"):
+                async with store.open(url) as blocks:
+                    async for _ in blocks:
+                        os.killpg(server.pid, signal.SIGSTOP)
+            for call in (read(store, url), store.size(url), store.exists(url)):
+                with pytest.raises(errors.Unavailable, match="in time"):
+                    await call
+        finally:
+            os.killpg(server.pid, signal.SIGCONT)
+        assert await store.size(url) == 64 * MIB
