@@ -76,6 +76,20 @@ async def test_names_without_addresses() -> None:
             await Guard(Rules(), resolve=resolve).admit("http://example.org/")
 
 
+def test_what_has_to_be_changed_is_said() -> None:
+    guard = Guard(Rules())
+    for url, reason in {
+        "http://user:secret@example.org/": "user name",
+        "http://example.org:22/": "port 22",
+        "ftp://example.org/": "scheme ftp",
+        "http://127.1/": "usual form",
+        "http://example.org/#x": "fragment",
+        "http://10.0.0.1/": "address that is not allowed",
+    }.items():
+        with pytest.raises(InvalidLocation, match=reason):
+            guard.check(url)
+
+
 class TestLists:
     """An allow list switches its deny list off, as with Glance."""
 
