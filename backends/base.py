@@ -37,6 +37,8 @@ class Capability(Flag):
     """``local_path`` names a file that the kernel can send by itself."""
     DIRECT_URL = auto()
     """The location is of use to another program (a clone, a redirect)."""
+    EXTERNAL = auto()
+    """The objects are somebody else's, only pointed to: they stay when an image goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,12 +159,14 @@ def option(
     minimum: int | None = None,
     maximum: int | None = None,
     choices: tuple[str, ...] = (),
+    inherits: tuple[str, str] | None = None,
 ) -> dict[str, Any]:
     """Metadata for a settings field: ``x: int = field(default=…, metadata=option(…))``.
 
     ``name`` is the option in a store's section of the configuration file.
     The field's type (``str int bool float``, ``tuple[str, ...]``, or one of
-    these ``| None``) and default are the option's.
+    these ``| None``) and default are the option's. ``inherits`` is section and name of an
+    option of the service whose value holds where the store has none of its own.
     """
     return {
         "option": name,
@@ -171,6 +175,7 @@ def option(
         "minimum": minimum,
         "maximum": maximum,
         "choices": choices,
+        "inherits": inherits,
     }
 
 

@@ -174,3 +174,14 @@ async def test_copies_in_stores_that_are_away_come_last(tmp_path: Path) -> None:
     stores.judge("c", None)
     assert names() == ["c", "b", "a"]
     await stores.stop()
+
+
+def test_one_http_store_is_enough(tmp_path: Path) -> None:
+    files = section("a", tmp_path / "a")
+    with pytest.raises(ConfigurationError, match=r"\[b\] and \[c\]"):
+        Stores(configured(files, StoreSection("b", "http"), StoreSection("c", "http")))
+    stores = Stores(configured(files, StoreSection("b", "http")))
+    assert stores.of(Location("https://example.org/x")) is stores.get("b")
+    assert not stores.is_writable("b")
+    with pytest.raises(ConfigurationError, match=r"\[b\] http_store_allowed_ports"):
+        Stores(configured(StoreSection("b", "http", {"http_store_allowed_ports": ("x",)})))

@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from imagestore.backends import errors as store_errors
+from imagestore.backends.base import Capability
 from imagestore.catalog.access import Access, not_found, require_writer
 from imagestore.catalog.parts import Parts, now
 from imagestore.database import images, journal, locations
@@ -181,6 +182,8 @@ class Deletions:
         store = self._parts.stores.of(location)
         if store is None:
             log.error("image %s: no store for location %s", image_id, location.url)
+            return
+        if Capability.EXTERNAL in store.capabilities:
             return
         try:
             await store.delete(location.url)

@@ -40,7 +40,7 @@ def list_stores(
     answers = asyncio.run(_ask(stores))
     table = Table("store", "type", "weight", "state", "free GiB", "of GiB", "description")
     for section in settings.stores.sections:
-        table.add_row(*_row(section, settings.stores.default, answers[section.name]))
+        table.add_row(*_row(section, stores, answers[section.name]))
     Console().print(table)
 
 
@@ -108,12 +108,13 @@ async def _ask(stores: Stores) -> dict[str, Capacity | str]:
     return answers
 
 
-def _row(section: StoreSection, default: str, answer: Capacity | str) -> list[str]:
-    name = f"{section.name} (default)" if section.name == default else section.name
+def _row(section: StoreSection, stores: Stores, answer: Capacity | str) -> list[str]:
+    is_default = section.name == stores.default.name
+    name = f"{section.name} (default)" if is_default else section.name
     if isinstance(answer, str):
         state, free, total = answer, "", ""
     else:
-        state = "read-only" if section.read_only else "ready"
+        state = "ready" if stores.is_writable(section.name) else "read-only"
         free, total = _gib(answer.free), _gib(answer.total)
     return [name, section.type, str(section.weight), state, free, total, section.description]
 

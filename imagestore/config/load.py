@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
+from imagestore.backends.http.guard import Guard
+from imagestore.backends.http.rules import Rules
 from imagestore.config import arguments, data_directory, store_sections
 from imagestore.config.options import OPTIONS
 from imagestore.config.settings import (
@@ -59,6 +61,7 @@ def read(
             database=_database(source, data_dir),
             stores=store_sections.read(source, data_dir, warnings),
             logging=_logging(source),
+            import_filter=_import_filter(source),
         )
     return replace(settings, warnings=(*warnings, *source.unknown())), source
 
@@ -160,6 +163,15 @@ def _logging(source: Source) -> Logging:
     if settings.log_file and directory:
         return replace(settings, log_file=Path(directory).expanduser() / settings.log_file)
     return settings
+
+
+def _import_filter(source: Source) -> Rules:
+    rules = _build(source, Rules)
+    try:
+        Guard(rules)
+    except ValueError as error:
+        raise source.error("import_filtering_opts", "allowed_hosts", str(error)) from error
+    return rules
 
 
 def _found(source: Source, path: Path) -> Path:

@@ -15,8 +15,11 @@ from typing import Any
 
 from oslo_config import cfg, types
 
+from imagestore.backends.http.rules import Rules
 from imagestore.config.settings import Database, Identity, Images, Limits, Logging, Server
-from imagestore.config.value_types import HashName, HostPort, Pairs, Size, Words
+from imagestore.config.value_types import HashName, HostPort, Pairs, Ports, Size, Words
+
+_FILTER = "import_filtering_opts"
 
 MAX_SIZE = (1 << 63) - 1
 """The largest size that the database can hold."""
@@ -211,6 +214,38 @@ OPTIONS: tuple[Option, ...] = (
         Images, "DEFAULT", "enabled_import_methods", Words(),
         "Ways of importing that are offered.",
     ),
+    # What may be fetched.
+    _fill(
+        Rules, _FILTER, "allowed_schemes", Words(),
+        "Schemes that a URL may have; of others than http and https none can be fetched.",
+    ),
+    _fill(
+        Rules, _FILTER, "disallowed_schemes", Words(),
+        "Schemes that a URL may not have; only without a list of allowed ones.",
+    ),
+    _fill(
+        Rules, _FILTER, "allowed_hosts", Words(),
+        "Names or addresses of the only hosts that may be fetched from. These may have any "
+        "address, loopback included. Empty: all hosts with public addresses.",
+    ),
+    _fill(
+        Rules, _FILTER, "disallowed_hosts", Words(),
+        "Names or addresses of hosts that may not be fetched from; only without a list of "
+        "allowed ones.",
+    ),
+    _fill(
+        Rules, _FILTER, "allowed_ports", Ports(),
+        "Ports that a URL may name; one without a port passes.",
+    ),
+    _fill(
+        Rules, _FILTER, "disallowed_ports", Ports(),
+        "Ports that a URL may not name; only without a list of allowed ones.",
+    ),
+    _fill(
+        Rules, _FILTER, "allow_private_addresses", cfg.BoolOpt,
+        "Fetch also from hosts in private networks (10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, "
+        "100.64.0.0/10, fc00::/7). Whoever may import can then read what is served there.",
+    ),
     # Who is asking.
     _also(
         "paste_deploy", "flavor", cfg.StrOpt,
@@ -325,6 +360,7 @@ SECTIONS = {
     "paste_deploy": "Authentication.",
     "oslo_policy": "Authorisation.",
     "image_format": "What may be uploaded.",
+    "import_filtering_opts": "Which URLs users may have fetched: imports, and locations.",
     "oslo_middleware": "Proxies in front of the service.",
     "healthcheck": "What load balancers ask.",
     "imagestore": "What only imagestore has.",

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from imagestore.backends.http.rules import Rules
+
 MIB = 1 << 20
 TIB = 1 << 40
 
@@ -163,5 +165,7 @@ class Settings:
     database: Database = field(default_factory=Database)
     stores: Stores = field(default_factory=Stores)
     logging: Logging = field(default_factory=Logging)
+    import_filter: Rules = field(default_factory=Rules)
+    """Which URLs users may have fetched: imports, and locations that they add."""
     warnings: tuple[str, ...] = ()
     """What the configuration asks for in vain, one sentence each; to be logged once."""

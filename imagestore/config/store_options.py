@@ -79,6 +79,8 @@ class DriverOption:
 
     field: str
     opt: cfg.Opt
+    inherits: tuple[str, str] | None = None
+    """Section and name of the option that holds where this one is not set."""
 
     def to_setting(self, value: Any) -> Any:
         """The value of the option as the field of the settings wants it."""
@@ -86,13 +88,17 @@ class DriverOption:
             return tuple(word for line in value for word in line)
         return value
 
+    def inherited(self, value: Any) -> Any:
+        """The same of the value of the option that it inherits from, which is one list."""
+        return tuple(map(str, value)) if isinstance(self.opt, cfg.MultiOpt) else value
+
 
 def of(driver: Driver) -> Iterator[DriverOption]:
     """The options of a driver, from the fields of its settings that carry ``option()``."""
     hints = get_type_hints(driver.settings)
     for spec in fields(driver.settings):
         if "option" in spec.metadata:
-            yield DriverOption(spec.name, _opt(spec, hints[spec.name]))
+            yield DriverOption(spec.name, _opt(spec, hints[spec.name]), spec.metadata["inherits"])
 
 
 def _opt(spec: Field[Any], hint: Any) -> cfg.Opt:

@@ -134,7 +134,8 @@ def _with_datadir(driver: Driver, options: dict[str, Any], data_dir: Path) -> di
 
 
 def _driver_options(source: Source, groups: tuple[str, ...], driver: Driver) -> dict[str, Any]:
-    """Options that are set in the first of ``groups`` that has them, by name."""
+    """Options that are set, by name: in the first of ``groups`` that has them, or where they
+    are inherited from."""
     found = {}
     for option in store_options.of(driver):
         for group in groups:
@@ -142,6 +143,8 @@ def _driver_options(source: Source, groups: tuple[str, ...], driver: Driver) -> 
         place = _place(source, groups, option.opt.dest)
         if place is not None:
             found[option.opt.dest] = option.to_setting(source.value(place, option.opt.dest))
+        elif option.inherits is not None and source.is_set(*option.inherits):
+            found[option.opt.dest] = option.inherited(source.value(*option.inherits))
     return found
 
 

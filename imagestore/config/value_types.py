@@ -30,6 +30,13 @@ class Words(types.List):
         return [str(word) for word in super().__call__(value) if word]
 
 
+class Ports(Words):
+    """TCP ports separated by commas, with or without brackets around all of them."""
+
+    def __call__(self, value: Any) -> list[int]:  # type: ignore[override]
+        return [int(str(types.Port(min=1)(word))) for word in super().__call__(value)]
+
+
 class Pairs(types.Dict):
     """``name:value`` pairs separated by commas; the order is kept, a name comes once."""
 

@@ -7,7 +7,8 @@ fixture ``service`` that yields a :class:`Service` around a started store:
         @pytest.fixture
         async def service(self, tmp_path): ...
 
-Class attributes say what the service cannot do, and how large "large" is.
+Class attributes say what the service cannot do, and how large "large" is. What a store that
+is only read from must do is in :mod:`tests.backends.read_contract`, and part of this.
 """
 
 from __future__ import annotations
@@ -15,58 +16,23 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
-import uuid
 from collections.abc import AsyncIterator, Callable
-from typing import Protocol
 
 import pytest
 
 from imagestore.backends import errors
-from imagestore.backends.base import BLOCK_SIZE, Buffer, Capability, Capacity, Store, Stored
+from imagestore.backends.base import BLOCK_SIZE, Buffer, Capability, Stored
 
-MIB = 1 << 20
+from .read_contract import MIB, ReadContract, Service, content, cut, new_id, read
 
-
-class Service(Protocol):
-    """One store on a real service, and a way to see what really is there."""
-
-    store: Store
-    invalid_urls: list[str]
-    """Locations that are not this store's: of other schemes, places, or with tricks."""
-
-    def url(self, image_id: str) -> str:
-        """The location that an object of that id has."""
-
-    async def objects(self) -> set[str]:
-        """Everything that takes room in the service, parts and temporary things included."""
-
-
-def content(size: int, seed: int = 1) -> bytes:
-    """Bytes that look random and are the same each time."""
-    return random.Random(seed).randbytes(size)
-
-
-async def cut(data: bytes, size: int = BLOCK_SIZE) -> AsyncIterator[Buffer]:
-    """``data`` in blocks, as read-only views."""
-    view = memoryview(data)
-    for start in range(0, len(view), size):
-        yield view[start : start + size]
-
-
-async def read(store: Store, url: str, offset: int = 0, length: int | None = None) -> bytes:
-    async with store.open(url, offset, length) as blocks:
-        return b"".join([bytes(block) async for block in blocks])
-
-
-def new_id() -> str:
-    return str(uuid.uuid4())
+__all__ = ["MIB", "ReadContract", "Service", "StoreContract", "content", "cut", "new_id", "read"]
 
 
 class SourceError(Exception):
     """What a source raises here; no store may swallow or change it."""
 
 
-class StoreContract:
+class StoreContract(ReadContract):
     """The suite. Each test starts on an empty service and leaves it as it finds it."""
 
     large = 64 * MIB
@@ -75,8 +41,9 @@ class StoreContract:
     """Bytes after which the driver begins something new: a segment, a part, an object."""
     readable_when_deleted = True
     """What is open stays readable to its end after it was deleted."""
-    patience = 30.0
-    """Seconds within which a call that was cancelled must be over."""
+
+    async def place(self, service: Service, data: bytes) -> str:
+        return (await service.store.add(new_id(), cut(data))).url
 
     # Whole objects.
 
@@ -285,72 +252,7 @@ class StoreContract:
                 await service.store.delete(result.url)
         assert await service.objects() == set()
 
-    # Reading.
-
-    @pytest.fixture
-    def data(self) -> bytes:
-        return content(3 * BLOCK_SIZE + 1000)
-
-    @pytest.mark.parametrize(
-        ("offset", "length"),
-        [
-            (0, 0),
-            (0, 1),
-            (0, None),
-            (1, None),
-            (0, BLOCK_SIZE),
-            (BLOCK_SIZE - 1, 2),
-            (BLOCK_SIZE, BLOCK_SIZE),
-            (BLOCK_SIZE + 1, BLOCK_SIZE),
-            (511, 100_000),
-            (3 * BLOCK_SIZE + 999, 1),
-            (3 * BLOCK_SIZE + 999, 100),
-            (3 * BLOCK_SIZE + 1000, None),
-            (3 * BLOCK_SIZE + 1000, 5),
-            (1 << 40, 5),
-            (0, 1 << 40),
-        ],
-    )
-    async def test_ranges(
-        self, service: Service, data: bytes, offset: int, length: int | None
-    ) -> None:
-        if Capability.RANGED not in service.store.capabilities:
-            pytest.skip("reads whole objects only")
-        stored = await service.store.add(new_id(), cut(data))
-        end = None if length is None else offset + length
-        assert await read(service.store, stored.url, offset, length) == data[offset:end]
-
-    async def test_many_readers(self, service: Service, data: bytes) -> None:
-        stored = await service.store.add(new_id(), cut(data))
-        if Capability.RANGED in service.store.capabilities:
-            ranges = [(i * 50_000, 1_000_000 + i) for i in range(32)]
-        else:
-            ranges = [(0, len(data))] * 32
-        results = await asyncio.gather(
-            *(read(service.store, stored.url, offset, length) for offset, length in ranges)
-        )
-        for (offset, length), result in zip(ranges, results, strict=True):
-            assert result == data[offset : offset + length]
-
-    async def test_a_reader_may_leave_early(self, service: Service, data: bytes) -> None:
-        stored = await service.store.add(new_id(), cut(data))
-        for _ in range(40):
-            async with service.store.open(stored.url) as blocks:
-                async for _ in blocks:
-                    break
-        async with service.store.open(stored.url):
-            pass
-        assert await read(service.store, stored.url) == data
-
-    async def test_a_reader_may_be_cancelled(self, service: Service, data: bytes) -> None:
-        stored = await service.store.add(new_id(), cut(data))
-        for moment in range(10):
-            task = asyncio.create_task(read(service.store, stored.url))
-            await asyncio.sleep(moment / 1000)
-            task.cancel()
-            await asyncio.wait([task], timeout=self.patience)
-            assert task.done()
-        assert await read(service.store, stored.url) == data
+    # Deleting.
 
     async def test_deleted_while_it_is_read(self, service: Service) -> None:
         data = content(16 * BLOCK_SIZE)
@@ -369,20 +271,12 @@ class StoreContract:
             assert got == data
         assert await service.objects() == set()
 
-    # What is not there, and what is not ours.
+    # What is not there.
 
-    async def test_missing(self, service: Service) -> None:
-        url = service.url(new_id())
-        assert not await service.store.exists(url)
-        for call in (service.store.size(url), service.store.delete(url)):
-            with pytest.raises(errors.NotFound) as caught:
-                await call
-            assert caught.value.store == service.store.name
-        entered = False
-        with pytest.raises(errors.NotFound):
-            async with service.store.open(url):
-                entered = True
-        assert not entered
+    async def test_deleting_what_is_missing(self, service: Service) -> None:
+        with pytest.raises(errors.NotFound) as caught:
+            await service.store.delete(service.url(new_id()))
+        assert caught.value.store == service.store.name
 
     async def test_deleted_twice(self, service: Service) -> None:
         stored = await service.store.add(new_id(), cut(b"x"))
@@ -390,18 +284,12 @@ class StoreContract:
         with pytest.raises(errors.NotFound):
             await service.store.delete(stored.url)
 
-    async def test_invalid_locations(self, service: Service) -> None:
+    async def test_deleting_at_invalid_locations(self, service: Service) -> None:
         await service.store.add(new_id(), cut(b"x"))
         before = await service.objects()
         for url in service.invalid_urls:
-            for call in (service.store.size, service.store.exists, service.store.delete):
-                with pytest.raises(errors.InvalidLocation):
-                    await call(url)
             with pytest.raises(errors.InvalidLocation):
-                await read(service.store, url)
-            if Capability.LOCAL_PATH in service.store.capabilities:
-                with pytest.raises(errors.InvalidLocation):
-                    service.store.local_path(url)
+                await service.store.delete(url)
         assert await service.objects() == before
 
     # House-keeping.
@@ -417,16 +305,3 @@ class StoreContract:
         assert await read(service.store, kept.url) == b"other"
         await service.store.delete(kept.url)
         assert await service.objects() == set()
-
-    async def test_capacity(self, service: Service) -> None:
-        capacity = await service.store.capacity()
-        assert isinstance(capacity, Capacity)
-        if capacity.total is not None and capacity.free is not None:
-            assert 0 <= capacity.free <= capacity.total
-
-    async def test_starts_again_after_stop(self, service: Service) -> None:
-        await service.store.stop()
-        await service.store.stop()
-        await service.store.start()
-        await service.store.start()
-        await service.store.capacity()

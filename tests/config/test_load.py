@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from imagestore.backends.http.rules import Rules
 from imagestore.config.arguments import unparse
 from imagestore.config.load import load
 from imagestore.config.options import OPTIONS
@@ -18,6 +19,7 @@ from imagestore.config.settings import (
     Logging,
     Server,
     Settings,
+    StoreSection,
 )
 from imagestore.errors import ConfigurationError
 
@@ -52,16 +54,18 @@ def test_without_anything_it_serves_on_loopback_from_one_directory(tmp_path: Pat
     assert settings.database == Database(
         connection=f"sqlite:///{tmp_path}/imagestore.sqlite", auto_upgrade=True
     )
-    (store,) = settings.stores.sections
+    store, links = settings.stores.sections
     assert (store.name, store.type) == ("file", "file")
     assert store.options == {"filesystem_store_datadir": str(tmp_path / "images")}
+    assert links == StoreSection("http", "http")
+    assert settings.import_filter == Rules()
     assert settings.stores.default == "file"
     assert not settings.stores.multiple
     assert settings.warnings == ()
 
 
 def test_every_setting_that_is_an_option_has_the_same_default() -> None:
-    for settings in (Server, Limits, Images, Identity, Database, Logging):
+    for settings in (Server, Limits, Images, Identity, Database, Logging, Rules):
         names = {option.attribute for option in OPTIONS if option.into is settings}
         # Made of several options, or looked for beside the files.
         names |= {"flavor", "policy_dirs", "schema_file", "auto_upgrade"}
@@ -289,3 +293,31 @@ def test_policy_files_lie_beside_the_configuration(tmp_path: Path) -> None:
     settings = loaded(tmp_path, "[oslo_policy]\npolicy_file = gone.yaml\n")
     assert settings.identity.policy_file == tmp_path / "gone.yaml"
     assert any("gone.yaml" in warning for warning in settings.warnings)
+
+
+def test_what_may_be_fetched(tmp_path: Path) -> None:
+    text = (
+        "[import_filtering_opts]\nallowed_schemes = [https]\ndisallowed_schemes = []\n"
+        "allowed_hosts = mirror.example.org, 10.0.0.7\nallowed_ports = [443, 8443]\n"
+        "disallowed_ports =\nallow_private_addresses = true\n"
+    )
+    settings = loaded(tmp_path, text)
+    assert settings.import_filter == Rules(
+        allowed_schemes=("https",),
+        allowed_hosts=("mirror.example.org", "10.0.0.7"),
+        allowed_ports=(443, 8443),
+        allow_private_addresses=True,
+    )
+    assert settings.warnings == ()
+    assert loaded(tmp_path, "[import_filtering_opts]\nallowed_ports = []\n").import_filter == Rules(
+        allowed_ports=()
+    )
+
+
+@pytest.mark.parametrize(
+    "line", ["allowed_ports = http", "disallowed_ports = 0", "allowed_hosts = " + "ü" * 70]
+)
+def test_what_may_be_fetched_has_to_be_understood(tmp_path: Path, line: str) -> None:
+    message = refused(tmp_path, f"[import_filtering_opts]\n{line}\n")
+    assert "[import_filtering_opts]" in message
+    assert line.split(" = ")[0] in message

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from imagestore.backends.http import HttpSettings, Rules
 from imagestore.config.arguments import unparse
 from imagestore.config.load import load
 from imagestore.config.settings import Settings, StoreAccess, StoreSection
 from imagestore.errors import ConfigurationError
+from imagestore.stores import Stores
 
 
 def loaded(directory: Path, text: str, **environ: str) -> Settings:
@@ -134,3 +136,33 @@ def test_how_a_store_is_used(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigurationError, match="store_retries"):
         loaded(tmp_path, "[glance_store]\nstore_retries = -1\n")
+
+
+def test_an_http_store_obeys_the_import_filter_unless_it_says_otherwise(tmp_path: Path) -> None:
+    text = (
+        "[DEFAULT]\nenabled_backends = files:file, web:http\n"
+        "[glance_store]\ndefault_backend = files\n[files]\nfilesystem_store_datadir = /a\n"
+        "[import_filtering_opts]\nallowed_hosts = [mirror.example.org]\nallowed_ports = 80,8080\n"
+        "allow_private_addresses = true\n"
+        "[web]\nhttp_store_allowed_ports = 8443\nhttps_insecure = true\n"
+        "http_proxy_information = http:10.0.0.1:3128, https:10.0.0.1:1080\n"
+    )
+    settings = loaded(tmp_path, text)
+    web = settings.stores.sections[1]
+    assert web.options == {
+        "https_insecure": True,
+        "http_proxy_information": ("http:10.0.0.1:3128", "https:10.0.0.1:1080"),
+        "http_store_allowed_hosts": ("mirror.example.org",),
+        "http_store_allowed_ports": ("8443",),
+        "http_store_allow_private_addresses": True,
+    }
+    assert settings.warnings == ()
+    http = HttpSettings(**web.options)
+    assert http.rules() == Rules(
+        allowed_hosts=("mirror.example.org",), allowed_ports=(8443,), allow_private_addresses=True
+    )
+    assert http.transport().proxies == {
+        "http": "http://10.0.0.1:3128",
+        "https": "http://10.0.0.1:1080",
+    }
+    assert Stores(settings.stores).get("web").name == "web"

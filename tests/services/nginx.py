@@ -32,8 +32,10 @@ http {{
     scgi_temp_path {directory}/scgi;
     server {{
         listen 127.0.0.1:{port} backlog=1024;
+        {tls}
         root {root};
         location / {{ {dav} }}
+        {locations}
         location = /-/ready {{ return 204; }}
     }}
 }}
@@ -47,6 +49,8 @@ class Nginx:
     url: str
     pid: int
     root: Path
+    tls_url: str = ""
+    """The same root over TLS, if it was started with a certificate."""
 
     def stop(self) -> None:
         """End it with its workers, and wait for that."""
@@ -65,11 +69,15 @@ def start(
     workers: int = 2,
     sendfile: bool = True,
     writable: bool = True,
+    locations: str = "",
+    certificate: Path | None = None,
 ) -> Nginx:
     """Serve ``root`` (default ``directory/root``) on a free port of 127.0.0.1.
 
     ``writable`` allows PUT and DELETE of files; a body is spooled beside ``root`` and
-    renamed into place, so keep both on one file system. Raises
+    renamed into place, so keep both on one file system. ``locations`` are further ones, as
+    they stand in a server block, in which ``@url@``, ``@tls_url@`` and ``@root@`` stand for
+    those; ``certificate`` (PEM, with its key) adds a TLS port. Raises
     :class:`tests.services.process.StartError`.
     """
     directory = directory.resolve()
@@ -77,6 +85,10 @@ def start(
     root.mkdir(parents=True, exist_ok=True)
     directory.mkdir(parents=True, exist_ok=True)
     port, log = process.free_port(), directory / "nginx.log"
+    tls_port = process.free_port() if certificate else None
+    url, tls_url = f"http://127.0.0.1:{port}", f"https://127.0.0.1:{tls_port}" if tls_port else ""
+    for name, value in (("@url@", url), ("@tls_url@", tls_url), ("@root@", str(root))):
+        locations = locations.replace(name, value)
     configuration = directory / "nginx.conf"
     configuration.write_text(
         CONFIGURATION.format(
@@ -86,6 +98,11 @@ def start(
             sendfile="on" if sendfile else "off",
             port=port,
             root=root,
+            tls=f"listen 127.0.0.1:{tls_port} ssl;"
+            f" ssl_certificate {certificate}; ssl_certificate_key {certificate};"
+            if certificate
+            else "",
+            locations=locations,
             dav="dav_methods PUT DELETE; create_full_put_path on;" if writable else "",
         )
     )
@@ -93,9 +110,8 @@ def start(
     if program is None:
         raise process.StartError("nginx is not installed")
     started = process.spawn([program, "-c", configuration, "-p", directory], log)
-    url = f"http://127.0.0.1:{port}"
     process.wait_until(lambda: process.answers(f"{url}/-/ready"), started, log)
-    return Nginx(url, started.pid, root)
+    return Nginx(url, started.pid, root, tls_url)
 
 
 def _program() -> str | None:

@@ -1,0 +1,37 @@
+"""The HTTP driver, read-only, and the guarded fetcher that it stands on.
+
+A location is a URL of somebody's server, as with Glance. Whatever else reads a URL that a
+user gave has to use :class:`Fetcher`, so that nobody can make the service fetch for them what
+only the service can reach.
+"""
+
+from __future__ import annotations
+
+from imagestore.backends.base import Driver
+from imagestore.backends.http.connections import Connections, Transport
+from imagestore.backends.http.fetch import Fetched, Fetcher
+from imagestore.backends.http.guard import Guard
+from imagestore.backends.http.head import Head
+from imagestore.backends.http.rules import Rules
+from imagestore.backends.http.settings import HttpSettings
+from imagestore.backends.http.store import HttpStore
+
+__all__ = [
+    "Connections",
+    "Fetched",
+    "Fetcher",
+    "Guard",
+    "Head",
+    "HttpSettings",
+    "HttpStore",
+    "Rules",
+    "Transport",
+    "driver",
+]
+
+driver = Driver(
+    name="http",
+    schemes=("http", "https"),
+    settings=HttpSettings,
+    create=HttpStore,
+)

@@ -1,0 +1,133 @@
+"""Fetch what a URL given by a user stands for: the one way in which the service ever does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from urllib.parse import urldefrag, urljoin
+
+from aiohttp import ClientResponse
+
+from imagestore.backends.base import Blocks
+from imagestore.backends.errors import InvalidLocation, Unavailable
+from imagestore.backends.http.connections import Connections
+from imagestore.backends.http.faults import while_fetching
+from imagestore.backends.http.guard import Guard
+from imagestore.backends.http.head import Head, read_head
+from imagestore.backends.http.reading import Reading, range_header
+from imagestore.backends.http.target import Target, shown
+
+REDIRECTS = 5
+_REDIRECTING = (301, 302, 303, 307, 308)
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """An object that is being read. ``head.size`` is None if the server does not tell it."""
+
+    head: Head
+    blocks: Blocks
+
+
+class Fetcher:
+    """Reads URLs that the guard lets pass, and every redirect likewise.
+
+    Errors are ``InvalidLocation`` for what may not be fetched, ``NotFound`` (404, 410) and
+    ``Unavailable`` for the rest; they name ``store``. No message holds an address, the target
+    of a redirect, or a credential.
+    """
+
+    def __init__(
+        self,
+        guard: Guard,
+        connections: Connections,
+        *,
+        store: str = "",
+        answer_timeout: float = 60.0,
+        progress_timeout: float = 60.0,
+    ) -> None:
+        """``answer_timeout``: seconds until the head of an answer is there, from the look-up of
+        the name on; ``progress_timeout``: seconds within which more data has to come."""
+        self._guard = guard
+        self._connections = connections
+        self._store = store
+        self._answer_timeout = answer_timeout
+        self._progress_timeout = progress_timeout
+
+    async def head(self, url: str) -> Head:
+        """What the server says of the object, without its data."""
+        with while_fetching(self._store, shown(url)):
+            async with self._answer("HEAD", url, {}) as response:
+                # A signed URL may be good for GET alone, and some servers know no HEAD.
+                if response.status in (200, 404, 410):
+                    with contextlib.suppress(Unavailable):
+                        head = read_head("HEAD", response.status, response.headers)
+                        if head.size is not None:
+                            return head
+            async with self._answer("GET", url, range_header(0, 1)) as response:
+                return read_head("GET", response.status, response.headers)
+
+    @contextlib.asynccontextmanager
+    async def open(
+        self,
+        url: str,
+        offset: int = 0,
+        length: int | None = None,
+        *,
+        most: int | None = None,
+        resumes: int = 0,
+    ) -> AsyncIterator[Fetched]:
+        """Read ``length`` bytes from ``offset``, to the end if ``None``.
+
+        An object of more than ``most`` bytes is ``WrongSize``, at once if the server tells
+        its size. A connection that breaks is made anew up to ``resumes`` times where the server
+        can go on in the middle of the very same object; else it is ``Unavailable``.
+        """
+        async with contextlib.AsyncExitStack() as stack:
+            reading = Reading(
+                self._answer,
+                url,
+                offset,
+                length,
+                store=self._store,
+                most=most,
+                resumes=resumes,
+                progress_timeout=self._progress_timeout,
+            )
+            stack.push_async_callback(reading.close)
+            head = await reading.begin()
+            blocks = await stack.enter_async_context(contextlib.aclosing(reading.blocks()))
+            yield Fetched(head, blocks)
+
+    @contextlib.asynccontextmanager
+    async def _answer(
+        self, method: str, url: str, headers: dict[str, str]
+    ) -> AsyncIterator[ClientResponse]:
+        """The answer that the redirects lead to, whatever its status."""
+        target = self._guard.check(url)
+        for _ in range(REDIRECTS + 1):
+            async with contextlib.AsyncExitStack() as stack:
+                async with asyncio.timeout(self._answer_timeout):
+                    response = await stack.enter_async_context(
+                        self._connections.request(method, target, headers)
+                    )
+                if response.status not in _REDIRECTING:
+                    yield response
+                    return
+                target = self._redirected(target, response.headers.get("Location", ""))
+        raise Unavailable(f"the server redirects more than {REDIRECTS} times")
+
+    def _redirected(self, target: Target, location: str) -> Target:
+        if not location:
+            raise Unavailable("the server redirects and does not say where to")
+        try:
+            new = self._guard.check(urldefrag(urljoin(str(target.url), location)).url)
+        except InvalidLocation as error:
+            raise InvalidLocation(f"the server redirects elsewhere: {error.message}") from error
+        except ValueError as error:
+            raise InvalidLocation("the server redirects to what is no URL") from error
+        if target.scheme == "https" and new.scheme != "https":
+            raise InvalidLocation("the server redirects from https to http")
+        return new

@@ -1,0 +1,144 @@
+"""The options of an HTTP store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from imagestore.backends.base import option
+from imagestore.backends.http.connections import Transport
+from imagestore.backends.http.guard import Guard
+from imagestore.backends.http.rules import Rules
+
+_FILTER = "import_filtering_opts"
+"""A location has to obey what holds for it when it is added, unless its store says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """Options in a store's section; names and meaning are Glance's where Glance has them."""
+
+    https_ca_certificates_file: str | None = field(
+        default=None,
+        metadata=option(
+            "https_ca_certificates_file",
+            "Authorities (PEM) that servers' certificates must come from. Unset: the system's.",
+        ),
+    )
+    https_insecure: bool = field(
+        default=False,
+        metadata=option(
+            "https_insecure",
+            "Believe any certificate. Glance's default is true; it is of no effect together "
+            "with https_ca_certificates_file.",
+        ),
+    )
+    http_proxy_information: tuple[str, ...] = field(
+        default=(),
+        metadata=option(
+            "http_proxy_information",
+            "Proxies as scheme:host:port, by the scheme of what is fetched. Addresses behind "
+            "host names are then the proxy's to refuse. Proxies of the environment are not used.",
+            secret=True,
+        ),
+    )
+    http_store_allowed_hosts: tuple[str, ...] = field(
+        default=(),
+        metadata=option(
+            "http_store_allowed_hosts",
+            "Hosts from which images are read, and no others; they may have any address, private "
+            "ones included. Unset, here as below: what [import_filtering_opts] says.",
+            inherits=(_FILTER, "allowed_hosts"),
+        ),
+    )
+    http_store_disallowed_hosts: tuple[str, ...] = field(
+        default=(),
+        metadata=option(
+            "http_store_disallowed_hosts",
+            "Hosts from which no images are read; only without a list of allowed ones.",
+            inherits=(_FILTER, "disallowed_hosts"),
+        ),
+    )
+    http_store_allowed_ports: tuple[str, ...] = field(
+        default=("80", "443"),
+        metadata=option(
+            "http_store_allowed_ports",
+            "Ports that a URL may name; one without a port passes.",
+            inherits=(_FILTER, "allowed_ports"),
+        ),
+    )
+    http_store_disallowed_ports: tuple[str, ...] = field(
+        default=(),
+        metadata=option(
+            "http_store_disallowed_ports",
+            "Ports that a URL may not name; only without a list of allowed ones.",
+            inherits=(_FILTER, "disallowed_ports"),
+        ),
+    )
+    http_store_allow_private_addresses: bool = field(
+        default=False,
+        metadata=option(
+            "http_store_allow_private_addresses",
+            "Read also from hosts with addresses in private networks.",
+            inherits=(_FILTER, "allow_private_addresses"),
+        ),
+    )
+    http_store_connect_timeout: float = field(
+        default=30.0,
+        metadata=option(
+            "http_store_connect_timeout",
+            "Seconds after which an address of a server counts as out of reach.",
+            minimum=1,
+        ),
+    )
+    http_store_progress_timeout: float = field(
+        default=60.0,
+        metadata=option(
+            "http_store_progress_timeout",
+            "Seconds within which a server has to answer, and then to send at least 64 KiB "
+            "each time.",
+            minimum=1,
+        ),
+    )
+
+    def __post_init__(self) -> None:
+        """ValueError names the option that cannot be understood."""
+        Guard(self.rules())
+        self.transport()
+
+    def rules(self) -> Rules:
+        """What a location must obey."""
+        return Rules(
+            allowed_hosts=self.http_store_allowed_hosts,
+            disallowed_hosts=self.http_store_disallowed_hosts,
+            allowed_ports=_ports("http_store_allowed_ports", self.http_store_allowed_ports),
+            disallowed_ports=_ports(
+                "http_store_disallowed_ports", self.http_store_disallowed_ports
+            ),
+            allow_private_addresses=self.http_store_allow_private_addresses,
+        )
+
+    def transport(self) -> Transport:
+        """How servers are reached."""
+        ca_file = self.https_ca_certificates_file
+        return Transport(
+            ca_file=Path(ca_file) if ca_file else None,
+            insecure=self.https_insecure,
+            proxies=dict(_proxy(text) for text in self.http_proxy_information),
+            connect_timeout=self.http_store_connect_timeout,
+        )
+
+
+def _ports(name: str, texts: tuple[str, ...]) -> tuple[int, ...]:
+    for text in texts:
+        if not text.isdecimal() or not 0 < int(text) < 65536:
+            raise ValueError(f"{name}: {text!r} is not a port.")
+    return tuple(int(text) for text in texts)
+
+
+def _proxy(text: str) -> tuple[str, str]:
+    """``http:host:port`` or ``http:http://host:port`` as scheme and URL of the proxy."""
+    scheme, _, place = text.partition(":")
+    if scheme not in ("http", "https") or not place:
+        raise ValueError("http_proxy_information: not of the form http:host:port, https:host:port.")
+    return scheme, place if "://" in place else f"http://{place}"

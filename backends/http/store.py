@@ -1,0 +1,107 @@
+"""The store: whatever other people's servers hold, read by its URL and never written to."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+from imagestore.backends.base import Blocks, Capability, Capacity, Stored
+from imagestore.backends.errors import NotFound, ReadOnly, Unavailable
+from imagestore.backends.http.connections import Connections
+from imagestore.backends.http.fetch import Fetcher
+from imagestore.backends.http.guard import SCHEMES, Guard
+from imagestore.backends.http.lookup import Resolve, system_addresses
+from imagestore.backends.http.settings import HttpSettings
+
+
+class HttpStore:
+    """A read-only :class:`~imagestore.backends.base.Store`; a location is the URL itself.
+
+    The size is checked: an answer that is longer or shorter than its server said is an error.
+    A server that cannot send parts of an object is read from the beginning, up to
+    :data:`imagestore.backends.http.reading.SKIPPED` bytes for nothing.
+    """
+
+    capabilities = Capability.RANGED | Capability.DIRECT_URL | Capability.EXTERNAL
+
+    def __init__(
+        self, name: str, settings: HttpSettings, *, resolve: Resolve = system_addresses
+    ) -> None:
+        self.name = name
+        guard = Guard(settings.rules(), store=name, resolve=resolve)
+        self._connections = Connections(guard, settings.transport(), store=name)
+        self._fetcher = Fetcher(
+            guard,
+            self._connections,
+            store=name,
+            answer_timeout=settings.http_store_connect_timeout
+            + settings.http_store_progress_timeout,
+            progress_timeout=settings.http_store_progress_timeout,
+        )
+
+    async def start(self) -> None:
+        await self._connections.start()
+
+    async def stop(self) -> None:
+        await self._connections.stop()
+
+    async def add(
+        self,
+        image_id: str,
+        blocks: Blocks,
+        size: int | None = None,
+        *,
+        owner: str | None = None,
+    ) -> Stored:
+        raise self._refusal()
+
+    def open(
+        self, url: str, offset: int = 0, length: int | None = None
+    ) -> AbstractAsyncContextManager[Blocks]:
+        return self._open(url, offset, length)
+
+    @contextlib.asynccontextmanager
+    async def _open(self, url: str, offset: int, length: int | None) -> AsyncIterator[Blocks]:
+        async with self._fetcher.open(url, offset, length) as fetched:
+            yield fetched.blocks
+
+    async def size(self, url: str) -> int:
+        head = await self._fetcher.head(url)
+        if head.size is None:
+            raise Unavailable("the server does not say how large it is", store=self.name)
+        return head.size
+
+    async def exists(self, url: str) -> bool:
+        try:
+            await self._fetcher.head(url)
+        except NotFound:
+            return False
+        return True
+
+    async def delete(self, url: str) -> None:
+        raise self._refusal()
+
+    async def discard(self, image_id: str, *, owner: str | None = None) -> None:
+        raise self._refusal()
+
+    async def capacity(self) -> Capacity:
+        return Capacity(total=None, free=None)
+
+    def local_path(self, url: str) -> Path | None:
+        return None
+
+    def owns(self, url: str) -> bool:
+        return url.partition("://")[0].lower() in SCHEMES
+
+    def places(self) -> frozenset[str]:
+        """All of HTTP: a location does not tell which of two HTTP stores it is of."""
+        return frozenset({"http"})
+
+    def details(self) -> Mapping[str, Any]:
+        return {}
+
+    def _refusal(self) -> ReadOnly:
+        return ReadOnly("stores of type http cannot be written to", store=self.name)
