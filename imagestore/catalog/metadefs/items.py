@@ -44,7 +44,7 @@ class Items(Generic[T]):
         self._rules = rules
 
     async def all(self, caller: Caller, namespace: str) -> tuple[T, ...]:
-        """Those that the caller may see, in the order in which they were made."""
+        """Those that the caller may see, in the order of their names."""
         return await self._database.read(self._all, caller, namespace)
 
     async def show(self, caller: Caller, namespace: str, name: str) -> T:

@@ -8,16 +8,16 @@ from sqlalchemy import Connection
 
 from imagestore.database.metadefs import resource_types
 from imagestore.database.metadefs.items import OBJECTS, PROPERTIES, TAGS
-from imagestore.metadef import Contents
+from imagestore.metadef import Contents, Page
 
 
 def load(conn: Connection, namespace_id: int) -> Contents:
-    """In four statements, however much there is."""
+    """In four statements, however much there is. Tags come newest first, as in their lists."""
     return Contents(
         associations=resource_types.associations(conn, [namespace_id]).get(namespace_id, ()),
         objects=OBJECTS.list(conn, namespace_id),
         properties=PROPERTIES.list(conn, namespace_id),
-        tags=TAGS.list(conn, namespace_id),
+        tags=TAGS.page(conn, namespace_id, Page()),
     )
 
 

@@ -33,9 +33,9 @@ class Kind(Generic[T]):
     """Whether names that differ only in case are the same, whatever the database thinks."""
 
     def list(self, conn: Connection, namespace_id: int) -> tuple[T, ...]:
-        """All of a namespace, in the order in which they were made."""
+        """All of a namespace, in the order of their names."""
         c = self.table.c
-        statement = select(self.table).where(c.namespace_id == namespace_id).order_by(c.id)
+        statement = select(self.table).where(c.namespace_id == namespace_id).order_by(c.name)
         return tuple(self.to_item(row) for row in conn.execute(statement))
 
     def page(self, conn: Connection, namespace_id: int, page: Page) -> tuple[T, ...]:

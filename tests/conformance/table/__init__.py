@@ -16,6 +16,12 @@ from tests.conformance.table import (
     filters,
     formats,
     members,
+    metadefs_access,
+    metadefs_lists,
+    metadefs_namespaces,
+    metadefs_objects,
+    metadefs_schemas,
+    metadefs_tags,
     paging,
     protocol,
     tags,
@@ -40,6 +46,12 @@ GROUPS: Final[Mapping[str, Callable[[], Iterable[Scene]]]] = {
     "download": download.scenes,
     "discovery": discovery.scenes,
     "protocol": protocol.scenes,
+    "metadefs-namespaces": metadefs_namespaces.scenes,
+    "metadefs-lists": metadefs_lists.scenes,
+    "metadefs-objects": metadefs_objects.scenes,
+    "metadefs-tags": metadefs_tags.scenes,
+    "metadefs-access": metadefs_access.scenes,
+    "metadefs-schemas": metadefs_schemas.scenes,
 }
 
 

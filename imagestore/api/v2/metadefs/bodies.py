@@ -13,6 +13,7 @@ from imagestore.api.v2.metadefs.definitions import refuse_unreadable, settled
 from imagestore.api.v2.schemas import storable
 from imagestore.errors import Forbidden, Invalid
 from imagestore.metadef import (
+    MAX_NAME,
     PRIVATE,
     Association,
     Contents,
@@ -35,14 +36,20 @@ _TAG = Draft202012Validator(_DOCUMENTS["metadefs/tag"])
 _ASSOCIATION = Draft202012Validator(_DOCUMENTS["metadefs/resource_type"])
 
 
-def _within_map() -> Document:
-    """The schema of a property whose name stands before it."""
+def _within_map(**more: Document) -> Document:
+    """The schema of a property whose name stands before it, with ``more`` keywords."""
     listed = _DOCUMENTS["metadefs/properties"]
     item: Document = listed["properties"]["properties"]["additionalProperties"]
-    return {**item, "definitions": listed["definitions"]}
+    return {
+        **item,
+        "properties": {**item["properties"], **more},
+        "definitions": listed["definitions"],
+    }
 
 
 _DEFINITION = Draft202012Validator(_within_map())
+_DEFINITION_OF_NAMESPACE = Draft202012Validator(_within_map(confidential={"type": "boolean"}))
+"""Only with a whole namespace Glance takes this one keyword more."""
 _TAGS = Draft202012Validator(
     {
         "type": "object",
@@ -51,7 +58,7 @@ _TAGS = Draft202012Validator(
                 "type": "array",
                 "items": {
                     "type": "object",
-                    "properties": {"name": {"type": "string", "maxLength": 80}},
+                    "properties": {"name": {"type": "string", "maxLength": MAX_NAME}},
                     "required": ["name"],
                     "additionalProperties": False,
                 },
@@ -82,7 +89,9 @@ def read_namespace(body: Any) -> tuple[NamespaceDraft, Contents]:
         objects=tuple(read_object(_without_shown(one)) for one in body.get("objects", ())),
         properties=tuple(
             MetadefProperty(_named(name), definition)
-            for name, definition in _definitions(body.get("properties", {})).items()
+            for name, definition in _definitions(
+                body.get("properties", {}), _DEFINITION_OF_NAMESPACE
+            ).items()
         ),
         tags=tuple(read_tag(_without_shown(one)) for one in body.get("tags", ())),
     )
@@ -97,7 +106,7 @@ def read_object(body: Any) -> MetadefObject:
         name=_named(body["name"]),
         description=body.get("description"),
         required=None if required is None else tuple(required),
-        properties=None if properties is None else _definitions(properties),
+        properties=None if properties is None else _definitions(properties, _DEFINITION),
     )
 
 
@@ -154,14 +163,14 @@ def _require_storable(value: Any) -> None:
 def _named(name: str) -> str:
     if not name:
         raise Invalid("A name cannot be empty: nothing could be asked for by it.")
-    if len(name) > 80:
-        raise Invalid(f"A name has at most 80 characters, this one {len(name)}.")
+    if len(name) > MAX_NAME:
+        raise Invalid(f"A name has at most {MAX_NAME} characters, this one {len(name)}.")
     return name
 
 
-def _definitions(given: dict[str, Any]) -> dict[str, Definition]:
+def _definitions(given: dict[str, Any], validator: Draft202012Validator) -> dict[str, Definition]:
     for definition in given.values():
-        _check(definition, _DEFINITION, ())
+        _check(definition, validator, ())
         refuse_unreadable(definition)
     return {name: settled(definition) for name, definition in given.items()}
 

@@ -62,5 +62,6 @@ async def remove(request: web.Request) -> web.Response:
 
 
 async def clear(request: web.Request) -> web.Response:
+    refuse_body(request)
     await _objects(request).clear(request[keys.caller], named(request, "namespace"))
     return no_content()

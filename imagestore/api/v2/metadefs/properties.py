@@ -52,6 +52,7 @@ async def replace(request: web.Request) -> web.Response:
 
 
 async def remove(request: web.Request) -> web.Response:
+    refuse_body(request)
     await _properties(request).remove(
         request[keys.caller], named(request, "namespace"), named(request, "name")
     )
@@ -59,5 +60,6 @@ async def remove(request: web.Request) -> web.Response:
 
 
 async def clear(request: web.Request) -> web.Response:
+    refuse_body(request)
     await _properties(request).clear(request[keys.caller], named(request, "namespace"))
     return no_content()
