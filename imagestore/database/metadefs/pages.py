@@ -15,6 +15,7 @@ from sqlalchemy import (
     and_,
     false,
     func,
+    literal,
     or_,
     select,
 )
@@ -56,7 +57,8 @@ def _after(
     keys: Sequence[ColumnElement[Any]], values: Sequence[Any], *, ascending: bool
 ) -> ColumnElement[bool]:
     """Rows whose keys come after ``values``, the first key counting most."""
-    key, value = keys[0], values[0]
+    key = keys[0]
+    value = literal(values[0], key.type)
     beyond = key.__gt__(value) if ascending else key.__lt__(value)
     if len(keys) == 1:
         return beyond
