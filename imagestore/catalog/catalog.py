@@ -7,6 +7,7 @@ from imagestore.catalog.downloads import Downloads
 from imagestore.catalog.health import Health
 from imagestore.catalog.images import Images
 from imagestore.catalog.members import Members
+from imagestore.catalog.metadefs.metadefs import Metadefs
 from imagestore.catalog.parts import Parts
 from imagestore.catalog.recovery import Recovery
 from imagestore.catalog.tags import Tags
@@ -24,4 +25,5 @@ class Catalog:
         self.downloads = Downloads(parts)
         self.deletions = Deletions(parts)
         self.recovery = Recovery(parts, self.uploads, self.deletions)
+        self.metadefs = Metadefs(parts)
         self.health = Health(parts)

@@ -33,7 +33,7 @@ def upgrade(
         await database.upgrade()
         return await database.version()
 
-    revision = _with_database(run, config_file, config_dir, data_dir)
+    revision = with_database(run, config_file, config_dir, data_dir)
     typer.echo(f"The tables are at {revision}.")
 
 
@@ -49,7 +49,7 @@ def check(
     async def run(database: Database) -> State:
         return await database.check()
 
-    state = _with_database(run, config_file, config_dir, data_dir)
+    state = with_database(run, config_file, config_dir, data_dir)
     if state is not State.OK:
         typer.echo(state.advice)
         raise typer.Exit(3)
@@ -67,16 +67,21 @@ def version(
     async def run(database: Database) -> str | None:
         return await database.version()
 
-    typer.echo(_with_database(run, config_file, config_dir, data_dir) or "none")
+    typer.echo(with_database(run, config_file, config_dir, data_dir) or "none")
 
 
-def _with_database(
+def with_database(
     function: Callable[[Database], Awaitable[T]],
     config_file: ConfigFiles,
     config_dir: ConfigDirs,
     data_dir: DataDir,
+    *,
+    ready: bool = False,
 ) -> T:
-    """What ``function`` makes of the connected database, whatever state its tables are in."""
+    """What ``function`` makes of the connected database.
+
+    ``ready``: its tables have to be what this release needs; those of SQLite are made so.
+    """
     import asyncio
 
     from imagestore import logs
@@ -91,7 +96,7 @@ def _with_database(
 
     async def run() -> T:
         database = Database(settings.database)
-        await database.connect()
+        await (database.open() if ready else database.connect())
         try:
             return await function(database)
         finally:

@@ -11,7 +11,7 @@ import sys
 import typer
 
 from imagestore import __version__
-from imagestore.cli import config, db, serve, store, worker
+from imagestore.cli import config, db, metadefs, serve, store, worker
 from imagestore.cli.exits import exit_code
 from imagestore.errors import ImagestoreError
 
@@ -29,6 +29,7 @@ app = typer.Typer(
 )
 app.command(name="serve")(serve.serve)
 app.command(name="worker", hidden=True)(worker.worker)
+metadefs.register(db.app)
 app.add_typer(db.app, name="db")
 app.add_typer(config.app, name="config")
 app.add_typer(store.app, name="store")

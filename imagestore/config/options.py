@@ -211,6 +211,11 @@ OPTIONS: tuple[Option, ...] = (
         "Show all locations, and let those change them whom the policy allows to.",
     ),
     _fill(
+        Images, "DEFAULT", "metadata_source_path", cfg.StrOpt,
+        "Directory of metadata definitions that imagestore db load-metadefs reads and "
+        "export-metadefs writes. Without it those that come with imagestore are loaded.",
+    ),
+    _fill(
         Images, "DEFAULT", "enabled_import_methods", Words(),
         "Ways of importing that are offered.",
     ),

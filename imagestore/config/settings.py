@@ -77,6 +77,8 @@ class Images:
     enabled_import_methods: tuple[str, ...] = ("glance-direct", "web-download", "copy-image")
     schema_file: Path | None = None
     """Declared custom properties (schema-image.json); None is the built-in set."""
+    metadata_source_path: Path | None = None
+    """The operator's files of metadata definitions; None is the set that is shipped."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,12 +45,12 @@ def test_it_claims_one_name_and_holds_everything(archives: tuple[Path, Path]) ->
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"imagestore"}
 
     tracked = subprocess.run(
-        ["git", "ls-files", "backends", "imagestore"],
+        ["git", "ls-files", "backends", "imagestore", "conf/metadefs"],
         cwd=ROOT, check=True, capture_output=True, text=True,
     ).stdout.split()  # fmt: skip
     for name in tracked:
         if name != "imagestore/backends":  # the link to the directory
-            assert re.sub("^backends/", "imagestore/backends/", name) in names
+            assert re.sub("^(backends|conf)/", r"imagestore/\1/", name) in names
     with tarfile.open(source) as archive:
         assert any(name.endswith("/backends/base.py") for name in archive.getnames())
 
@@ -80,6 +80,11 @@ def test_it_serves_from_an_empty_environment(archives: tuple[Path, Path], tmp_pa
             time.sleep(0.05)
         with urllib.request.urlopen(found[1] + "/versions") as answer:
             assert b"v2.17" in answer.read()
+        load = [venv / "bin/imagestore", "db", "load-metadefs", "--data-dir", tmp_path / "data"]
+        loaded = subprocess.run(load, capture_output=True, text=True, cwd=tmp_path, env=environ)
+        assert loaded.returncode == 0, loaded.stderr
+        with urllib.request.urlopen(found[1] + "/v2/metadefs/namespaces") as answer:
+            assert b"OS::Compute::Watchdog" in answer.read()
         process.terminate()
         assert process.wait(PATIENCE) == 0
     finally:

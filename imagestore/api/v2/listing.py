@@ -65,7 +65,7 @@ def parse(query: MultiMapping[str], limits: Limits) -> ImageQuery:
     if visibility == "none" or _has_nul(last, tags):
         conditions.append(NEVER)
     return ImageQuery(
-        limit=_limit(last.get("limit"), limits),
+        limit=page_limit(last.get("limit"), limits),
         marker=last.get("marker"),
         sort=_sort(query),
         visibility=visibility if isinstance(visibility, Visibility) else None,
@@ -81,14 +81,19 @@ def parse(query: MultiMapping[str], limits: Limits) -> ImageQuery:
 def links(
     path: str, query: MultiMapping[str], images: Sequence[Image], limit: int
 ) -> dict[str, str]:
-    """The members ``first`` and, after a full page, ``next`` of a response.
+    """The members ``first`` and, after a full page, ``next`` of a response."""
+    return links_to(path, query, images[-1].id if images and len(images) == limit else None)
+
+
+def links_to(path: str, query: MultiMapping[str], marker: str | None) -> dict[str, str]:
+    """The members ``first`` and, if there is a ``marker`` for it, ``next`` of a response.
 
     All parameters are kept, repeated ones too.
     """
     kept = [(name, value) for name, value in query.items() if name != "marker"]
     found = {"first": _link(path, kept)}
-    if images and len(images) == limit:
-        found["next"] = _link(path, [*kept, ("marker", images[-1].id)])
+    if marker is not None:
+        found["next"] = _link(path, [*kept, ("marker", marker)])
     return found
 
 
@@ -103,7 +108,8 @@ def _has_nul(parameters: dict[str, str], tags: tuple[str, ...]) -> bool:
     )
 
 
-def _limit(value: str | None, limits: Limits) -> int:
+def page_limit(value: str | None, limits: Limits) -> int:
+    """The entries that a page may have, for a parameter ``limit``. Raises :class:`Invalid`."""
     if value is None:
         return min(limits.limit_param_default, limits.api_limit_max)
     if not _INTEGER.fullmatch(value):

@@ -17,6 +17,7 @@ from tests.conformance.differences.corrections import (
     SERVER_ERRORS,
 )
 from tests.conformance.differences.extensions import EXTENSIONS, NOT_YET
+from tests.conformance.differences.metadefs import METADEFS
 
 DIFFERENCES: Final = (
     *OWNER,
@@ -28,6 +29,7 @@ DIFFERENCES: Final = (
     *STRICTER,
     *CLEARER,
     *NOT_YET,
+    *METADEFS,
 )
 
 

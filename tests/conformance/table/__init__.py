@@ -17,6 +17,12 @@ from tests.conformance.table import (
     filters,
     formats,
     members,
+    metadefs_access,
+    metadefs_lists,
+    metadefs_namespaces,
+    metadefs_objects,
+    metadefs_schemas,
+    metadefs_tags,
     paging,
     protocol,
     tags,
@@ -42,6 +48,12 @@ GROUPS: Final[Mapping[str, Callable[[], Iterable[Scene]]]] = {
     "discovery": discovery.scenes,
     "copies": copies.scenes,
     "protocol": protocol.scenes,
+    "metadefs-namespaces": metadefs_namespaces.scenes,
+    "metadefs-lists": metadefs_lists.scenes,
+    "metadefs-objects": metadefs_objects.scenes,
+    "metadefs-tags": metadefs_tags.scenes,
+    "metadefs-access": metadefs_access.scenes,
+    "metadefs-schemas": metadefs_schemas.scenes,
 }
 
 

@@ -1,0 +1,1 @@
+"""The operations on metadata definitions: authorise, check, do, record."""

@@ -1,0 +1,148 @@
+"""``imagestore db load-metadefs`` and its like: metadata definitions from files and into files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from imagestore.cli.db import with_database
+from imagestore.cli.options import ConfigDirs, ConfigFiles, DataDir
+
+if TYPE_CHECKING:
+    from imagestore.database.engine import Database
+
+EXPORTED = Path("metadefs")
+"""Where files are written, below the current directory, when nothing else is said."""
+
+Source = Annotated[
+    Path | None,
+    typer.Option(
+        "--path",
+        metavar="PATH",
+        help="A file, or a directory of *.json. Default: metadata_source_path, or else the "
+        "definitions that come with imagestore.",
+        show_default=False,
+    ),
+]
+Target = Annotated[
+    Path | None,
+    typer.Option(
+        "--path",
+        metavar="DIR",
+        help="The directory to write to. Default: metadata_source_path, or else ./metadefs.",
+        show_default=False,
+    ),
+]
+Merge = Annotated[bool, typer.Option("--merge", help="Add to namespaces that are there already.")]
+PreferNew = Annotated[
+    bool,
+    typer.Option(
+        "--prefer-new",
+        "--prefer_new",
+        help="With --merge: where both say something, the files win.",
+    ),
+]
+Overwrite = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite", help="With --merge: remove namespaces that are there and make them anew."
+    ),
+]
+
+
+def load(
+    path: Source = None,
+    merge: Merge = False,
+    prefer_new: PreferNew = False,
+    overwrite: Overwrite = False,
+    config_file: ConfigFiles = None,
+    config_dir: ConfigDirs = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Load metadata definitions from JSON files. Namespaces that are there stay as they are."""
+    from imagestore.catalog.metadefs import loading
+    from imagestore.catalog.parts import now
+    from imagestore.cli import metadef_files
+    from imagestore.errors import Conflict, Forbidden, Invalid
+
+    if prefer_new and overwrite:
+        raise typer.BadParameter("--prefer-new and --overwrite exclude each other.")
+    if (prefer_new or overwrite) and not merge:
+        raise typer.BadParameter("--prefer-new and --overwrite go with --merge.")
+    mode = loading.Mode.MERGE if merge else loading.Mode.SKIP
+    if prefer_new:
+        mode = loading.Mode.PREFER_NEW
+    if overwrite:
+        mode = loading.Mode.OVERWRITE
+    source = path or _configured(config_file, config_dir, data_dir) or metadef_files.shipped()
+    files = metadef_files.find(source)
+
+    async def run(database: Database) -> bool:
+        complete = True
+        for file in files:
+            try:
+                draft, contents = metadef_files.read(file)
+                outcome = await database.write(loading.load, draft, contents, mode, now())
+            except (Invalid, Forbidden, Conflict) as error:
+                typer.echo(f"{file}: {error.message}", err=True)
+                complete = False
+            else:
+                typer.echo(f"{draft.namespace}: {outcome}")
+        return complete
+
+    if not with_database(run, config_file, config_dir, data_dir, ready=True):
+        raise typer.Exit(1)
+
+
+def unload(
+    config_file: ConfigFiles = None,
+    config_dir: ConfigDirs = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Delete all metadata definitions from the database, whoever made them."""
+    from imagestore.database.metadefs import namespaces
+
+    async def run(database: Database) -> int:
+        return await database.write(namespaces.remove_all)
+
+    gone = with_database(run, config_file, config_dir, data_dir, ready=True)
+    typer.echo(f"{gone} namespaces are gone, with all that was in them.")
+
+
+def export(
+    path: Target = None,
+    config_file: ConfigFiles = None,
+    config_dir: ConfigDirs = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Write all metadata definitions to JSON files, one for each namespace."""
+    from imagestore.catalog.metadefs import loading
+    from imagestore.cli import metadef_files
+
+    async def run(database: Database) -> list[Path]:
+        everything = await database.read(loading.dump)
+        return metadef_files.write(target, everything)
+
+    target = path or _configured(config_file, config_dir, data_dir) or EXPORTED
+    for file in with_database(run, config_file, config_dir, data_dir, ready=True):
+        typer.echo(file)
+
+
+def _configured(config_file: ConfigFiles, config_dir: ConfigDirs, data_dir: DataDir) -> Path | None:
+    from imagestore.config.arguments import unparse
+    from imagestore.config.load import load
+
+    settings = load(unparse(config_file or (), config_dir or (), data_dir=data_dir))
+    return settings.images.metadata_source_path
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to ``imagestore db``, also as glance-manage spells them."""
+    app.command("load-metadefs")(load)
+    app.command("unload-metadefs")(unload)
+    app.command("export-metadefs")(export)
+    app.command("load_metadefs", hidden=True)(load)
+    app.command("unload_metadefs", hidden=True)(unload)
+    app.command("export_metadefs", hidden=True)(export)
