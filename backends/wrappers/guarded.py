@@ -35,7 +35,8 @@ class GuardedStore(ForwardingStore):
     Then the store is asked for its capacity after ``pause`` seconds, and again after
     pauses that double, until it answers. That closes the breaker, but the next failure opens
     it again and the pauses go on growing; only a call that succeeds wipes the slate clean. Any
-    answer of the store is success here, also that something is not there. A ``threshold`` of 0 never refuses.
+    answer of the store is success here, also that something is not there. A ``threshold`` of 0
+    never refuses.
     """
 
     def __init__(
