@@ -36,6 +36,8 @@ class StoreContract(ReadContract):
     """The suite. Each test starts on an empty service and leaves it as it finds it."""
 
     large = 64 * MIB
+    """Bytes of a large object, which is made and compared in memory."""
+    huge = 1 << 30
     """Bytes of the largest object."""
     part = BLOCK_SIZE
     """Bytes after which the driver begins something new: a segment, a part, an object."""
@@ -69,6 +71,26 @@ class StoreContract(ReadContract):
     @pytest.mark.parametrize("announced", [True, False], ids=["known", "unknown"])
     async def test_large(self, service: Service, announced: bool) -> None:
         await self._there_and_back(service, content(self.large), announced)
+
+    async def test_huge(self, service: Service) -> None:
+        """Far more than fits into anything on the way, of a size that nobody tells."""
+        noise, count = content(BLOCK_SIZE), self.huge // BLOCK_SIZE
+        given, got = hashlib.sha256(), hashlib.sha256()
+
+        async def source() -> AsyncIterator[Buffer]:
+            for number in range(count):
+                block = number.to_bytes(8, "big") + noise[8:]
+                given.update(block)
+                yield block
+
+        stored = await service.store.add(new_id(), source())
+        assert stored.size == count * BLOCK_SIZE
+        async with service.store.open(stored.url) as blocks:
+            async for block in blocks:
+                got.update(block)
+        assert got.digest() == given.digest()
+        await service.store.delete(stored.url)
+        assert await service.objects() == set()
 
     async def _there_and_back(self, service: Service, data: bytes, announced: bool) -> None:
         store, image_id = service.store, new_id()

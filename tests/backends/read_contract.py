@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 import pytest
@@ -61,6 +61,11 @@ class ReadContract:
 
     patience = 30.0
     """Seconds within which a call that was cancelled must be over."""
+
+    @pytest.fixture(autouse=True)
+    def _in_the_table(self, record_property: Callable[[str, object], None]) -> None:
+        """Has the case counted in the table that ends a run; see tests/conftest.py."""
+        record_property("contract", True)
 
     async def place(self, service: Service, data: bytes) -> str:
         """Put an object into the service by whatever means; its location."""

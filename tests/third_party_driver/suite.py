@@ -46,6 +46,7 @@ class FileOfObjects:
 
 class TestContract(StoreContract):
     large = 16 * MIB
+    huge = 64 * MIB
     readable_when_deleted = False
 
     @pytest.fixture

@@ -32,6 +32,7 @@ WRAPPERS: dict[str, Callable[[Store], Store]] = {
 
 class TestContract(StoreContract):
     large = 16 * MIB
+    huge = 64 * MIB
 
     @pytest.fixture(params=WRAPPERS)
     async def service(
