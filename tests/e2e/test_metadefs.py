@@ -144,7 +144,7 @@ def compare(theirs: list[str], ours: list[str], script: list[list[str]]) -> None
 
 
 def test_every_command(glance_url: str, open_service: Served, tmp_path: Path) -> None:
-    """One client after the other: what one leaves behind, such as resource types, the next lists."""
+    """One client after the other: what the first leaves, the second lists."""
     file = tmp_path / "imported.json"
     file.write_text(json.dumps(IMPORTED))
     script = [[word.replace("{file}", str(file)) for word in line] for line in GLANCE]
