@@ -18,9 +18,6 @@ VISIBILITIES = (PUBLIC, PRIVATE)
 
 MAX_NAME = 80
 """Characters of a name, a display name, a prefix or a target, as the tables hold them."""
-MAX_DESCRIPTION = 500
-"""Characters of the description of a namespace."""
-MAX_OWNER = 255
 
 NAMESPACE_SORT_KEYS = frozenset(
     {

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import Any
+from urllib.parse import unquote
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
@@ -28,7 +29,8 @@ IDENTITY_PREFIXES = (
 
 def identity(token: str) -> dict[str, str]:
     """The environment entries that stand for ``token``."""
-    parts = token.split(":")
+    # python-glanceclient quotes the values of headers.
+    parts = unquote(token).split(":")
     if len(parts) != 3 or not parts[0]:
         return {"HTTP_X_IDENTITY_STATUS": "Invalid"}
     user, project, roles = parts
