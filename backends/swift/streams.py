@@ -130,12 +130,13 @@ async def in_streams(
     budget: Budget,
     executor: Executor,
     *,
-    pause: float = PAUSE,
+    pause: float,
 ) -> AsyncGenerator[Stream, None]:
     """``blocks`` in streams of at most ``size`` bytes each, the next when one is full.
 
     A stream is handed out with its first block, and filled when the next one is asked for.
-    With a ``size`` it ends early when the source pauses; without there is one stream.
+    With a ``size`` it ends early when the source pauses for that many seconds; without there is
+    one stream.
     """
     stream: Stream | None = None
     coming: asyncio.Task[memoryview | None] | None = None

@@ -23,7 +23,7 @@ from imagestore.backends.parts import send_parts
 from imagestore.backends.swift.container import Container, Entry
 from imagestore.backends.swift.names import MAX_SEGMENTS, Names, upload_of
 from imagestore.backends.swift.removal import remove_all
-from imagestore.backends.swift.streams import Budget, Stream, exactly, in_streams
+from imagestore.backends.swift.streams import PAUSE, Budget, Stream, exactly, in_streams
 
 T = TypeVar("T")
 
@@ -85,13 +85,25 @@ class Upload:
 
     async def _is_anothers(self) -> bool:
         try:
-            headers = await self._container.find(self._names.image_id)
+            return not await self._is_ours()
         except NotFound:
             return False
+
+    async def _is_ours(self) -> bool:
+        headers = await self._container.find(self._names.image_id, self._url)
         return (
-            headers.get(_UPLOAD_HEADER) != self._names.upload
-            and headers.get("X-Object-Manifest") != self._manifest
+            headers.get(_UPLOAD_HEADER) == self._names.upload
+            or headers.get("X-Object-Manifest") == self._manifest
         )
+
+    async def _confirm(self) -> None:
+        """See that the object is ours: a request that began before another's changed nothing."""
+        try:
+            ours = await self._is_ours()
+        except NotFound:
+            ours = False
+        if not ours:
+            raise Exists("was stored by another upload", store=self._store, url=self._url)
 
     @property
     def _manifest(self) -> str:
@@ -107,6 +119,7 @@ class Upload:
         self._finishing = True
         size = await put()
         await self._look(may_exist=True)
+        await self._confirm()
         await self._container.discard(claim)
         return size
 
@@ -135,9 +148,7 @@ class Upload:
         headers = {"X-Object-Manifest": self._manifest, SIZE_HEADER: str(size)}
         self._finishing = True
         await self._put(self._names.image_id, headers=headers, data=b"")
-        written = await self._container.find(self._names.image_id, self._url)
-        if written.get("X-Object-Manifest") != self._manifest:
-            raise Exists("was stored by another upload", store=self._store, url=self._url)
+        await self._confirm()
         return size
 
     async def _send_segment(self, number: int, stream: Stream) -> Entry:
@@ -178,7 +189,7 @@ class Upload:
                 stream.fail(error)  # or the source would wait for room for ever
                 raise
 
-        streams = in_streams(blocks, size, Budget(_IN_FLIGHT), self._executor)
+        streams = in_streams(blocks, size, Budget(_IN_FLIGHT), self._executor, pause=PAUSE)
         return await send_parts(streams, sending, parallel=_PARALLEL)
 
     async def _send(self, name: str, stream: Stream, headers: Mapping[str, str]) -> Entry:

@@ -97,6 +97,8 @@ def _single(source: Source, data_dir: Path, warnings: list[str]) -> Stores:
     source.register(_SINGLE, store_options.access())
     access = _access(source, (_SINGLE,))
     sections: dict[str, StoreSection] = {}
+    for name in drivers.names():  # files set options of stores that they do not use
+        source.register(_SINGLE, [option.opt for option in store_options.of(drivers.get(name))])
     for type_ in wanted:
         driver = _driver(type_)
         if driver is not None:

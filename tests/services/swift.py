@@ -28,6 +28,7 @@ USERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "test:tester": ("testing", (".admin",)),
     "test:reader": ("reading", ()),
     "test2:tester2": ("testing2", (".admin",)),
+    "small:user": ("smallpw", (".admin",)),
 }
 """``account:user`` → its key and groups, for tempauth; the S3 access key and secret as well.
 

@@ -189,3 +189,66 @@ async def test_containers_by_the_start_of_the_id(
         assert glance.get(stored.url) == b"ours"
     finally:
         await store.stop()
+
+
+async def test_with_an_application_credential(cloud: Cloud, container: str) -> None:
+    session = cloud.keystone.session("glance")
+    path = f"/users/{session.get_user_id()}/application_credentials"
+    body = {"application_credential": {"name": container}}
+    made = cloud.keystone.call("POST", path, body, user="glance")["application_credential"]
+    options = {
+        "swift_store_auth_address": cloud.keystone.url,
+        "swift_store_application_credential_id": made["id"],
+        "swift_store_application_credential_secret": made["secret"],
+        "swift_store_container": container,
+        "swift_store_create_container_on_put": "true",
+    }
+    store = SwiftStore("store1", settings(options))
+    await store.start()
+    try:
+        stored = await store.add(new_id(), cut(b"x"))
+        assert await read(store, stored.url) == b"x"
+    finally:
+        await store.stop()
+    wrong = SwiftStore(
+        "store1", settings({**options, "swift_store_application_credential_secret": "wrong"})
+    )
+    with pytest.raises(errors.Misconfigured, match="swift_store_application_credential_secret"):
+        await wrong.start()
+
+
+async def test_in_the_account_of_the_owner(cloud: Cloud, container: str) -> None:
+    """The service's role makes it an administrator of all accounts."""
+    options = {
+        "swift_store_auth_address": cloud.keystone.url,
+        "swift_store_user": "service:glance",
+        "swift_store_key": "glancepw",
+        "swift_store_container": container,
+        "swift_store_multi_tenant": "true",
+    }
+    demo, image_id = keystone.PROJECTS["demo"], new_id()
+    store = SwiftStore("store1", settings(options))
+    await store.start()
+    try:
+        stored = await store.add(image_id, cut(b"x"), owner=demo)
+        host = cloud.swift.removeprefix("http://")
+        own = f"{container}_{image_id}"
+        assert stored.url == f"swift+http://{host}/v1/KEY_{demo}/{own}/{image_id}"
+        member = cloud.keystone.session("member")
+        base = member.get_endpoint(service_type="object-store", interface="public")
+        assert swift.Account(str(base), str(member.get_token())).names(own) == [image_id]
+        assert await read(store, stored.url) == b"x"
+        await store.delete(stored.url)
+    finally:
+        await store.stop()
+
+
+async def test_an_endpoint_that_is_not_in_the_catalogue(cloud: Cloud, container: str) -> None:
+    options = {
+        "swift_store_auth_address": cloud.keystone.url,
+        "swift_store_user": "service:glance",
+        "swift_store_key": "glancepw",
+        "swift_store_region": "nowhere",
+    }
+    with pytest.raises(errors.Misconfigured, match="swift_store_region"):
+        await SwiftStore("store1", settings(options)).start()
