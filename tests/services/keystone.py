@@ -17,7 +17,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -72,11 +71,23 @@ password_hash_rounds = 4
 enabled = true
 backend = dogpile.cache.memory
 """
-# Keystone reads sys.argv when it is imported: the server's own options must not be there.
 APPLICATION = """\
-import sys
-sys.argv = ["keystone"]
-from keystone.wsgi.api import application
+import os, sys
+
+sys.argv = ["keystone"]  # it is read on import, and must not hold the server's own options
+from keystone.wsgi.api import application as keystone
+
+log = os.open("{directory}/requests.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+def application(environ, start_response):
+    def start(status, headers, exc_info=None):
+        # Here and not in the server's access log, which is written when the answer is out.
+        token = environ.get("HTTP_X_SUBJECT_TOKEN", "-")
+        facts = environ["REQUEST_METHOD"], environ["PATH_INFO"], status[:3], token
+        os.write(log, (" ".join(facts) + "\\n").encode())
+        return start_response(status, headers, exc_info)
+
+    return keystone(environ, start)
 """
 
 
@@ -129,24 +140,16 @@ class Keystone:
         return region
 
     def validations(self, token: str | None = None) -> int:
-        """How often Keystone was asked whether ``token`` (None: any) is valid, answers sent."""
-        # A line is written when its answer is out: those before this one are there with it.
-        mark = f"/v3/mark-{uuid.uuid4().hex}"
-        requests.get(self.url.removesuffix("/v3") + mark, timeout=30)
-        end = time.monotonic() + 30
-        while mark not in (text := (self.directory / "access.log").read_text()):
-            assert time.monotonic() < end, "Keystone writes no access log"
-            time.sleep(0.02)
-        asked = [line.split() for line in text.splitlines()]
+        """How often Keystone was asked whether ``token`` (None: any) is valid, and answered."""
         return sum(
             (method, path) == ("GET", "/v3/auth/tokens") and token in (None, subject)
-            for method, path, _, subject, *_ in asked
+            for method, path, _, subject in self._answered()
         )
 
     def attempts(self, status: int) -> int:
-        """How often somebody asked for a token and was answered with ``status``."""
-        text = (self.directory / "access.log").read_text()
-        return text.count(f"POST /v3/auth/tokens {status} ")
+        """How often somebody asked for a new token and was answered with ``status``."""
+        asked = ["POST", "/v3/auth/tokens", str(status)]
+        return sum(answered[:3] == asked for answered in self._answered())
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
@@ -160,6 +163,11 @@ class Keystone:
     def stop(self) -> None:
         """End it with its workers, and wait for that."""
         process.stop(self.pid)
+
+    def _answered(self) -> list[list[str]]:
+        """Method, path, status and the token in question of every request, in order."""
+        lines = (self.directory / "requests.log").read_text().splitlines()
+        return [line.split(" ") for line in lines]
 
     def _service(self, kind: str) -> str:
         found = self.call("GET", f"/services?type={kind}")["services"]
@@ -182,17 +190,13 @@ def start(directory: Path, *, token_life: int = 3600, port: int | None = None) -
         shutil.copytree(_template(), directory, dirs_exist_ok=True)
     _configure(directory, root, token_life)
     with contextlib.closing(sqlite3.connect(directory / "keystone.db")) as database, database:
-        database.execute(
-            "UPDATE endpoint SET url = ? WHERE url = ?", (f"{root}/v3", PLACEHOLDER)
-        )
+        database.execute("UPDATE endpoint SET url = ? WHERE url = ?", (f"{root}/v3", PLACEHOLDER))
     log = directory / "gunicorn.log"
     started = process.spawn(
         [
             _venv() / "bin" / "gunicorn",
             *("--bind", f"127.0.0.1:{port}", "--workers", "1", "--threads", "8"),
             *("--keep-alive", "30", "--no-control-socket", "--worker-tmp-dir", str(directory)),
-            *("--access-logfile", str(directory / "access.log")),
-            *("--access-logformat", "%(m)s %(U)s %(s)s %({x-subject-token}i)s %(q)s"),
             *("--pythonpath", str(directory), "application:application"),
         ],
         log,
@@ -249,10 +253,8 @@ def _template() -> Path:
 
 def _configure(directory: Path, root: str, token_life: int) -> Path:
     config = directory / "keystone.conf"
-    config.write_text(
-        CONFIGURATION.format(directory=directory, root=root, token_life=token_life)
-    )
-    (directory / "application.py").write_text(APPLICATION)
+    config.write_text(CONFIGURATION.format(directory=directory, root=root, token_life=token_life))
+    (directory / "application.py").write_text(APPLICATION.format(directory=directory))
     return config
 
 

@@ -59,9 +59,7 @@ def people(users: list[tuple[str, str, list[str]]]) -> None:
                     user["id"], projects[project], roles[role]
                 )
             else:
-                parts.assignment_api.create_grant(
-                    roles[role], user_id=user["id"], domain_id=DOMAIN
-                )
+                parts.assignment_api.create_grant(roles[role], user_id=user["id"], domain_id=DOMAIN)
 
 
 def main() -> None:
