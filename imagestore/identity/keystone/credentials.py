@@ -109,18 +109,20 @@ class Credentials:
                 region_name=settings.region_name,
                 version=(3, 0),
             )
+            if not headers or not endpoint:
+                raise exceptions.EndpointNotFound("there is no token, or no endpoint")
         except exceptions.Unauthorized as error:
             log.error("Keystone refuses the account of %s: %s", SECTION, error)
             raise Unavailable("The identity service does not let this service in.") from error
+        except exceptions.EndpointNotFound as error:
+            log.error(
+                "Keystone does not say where it is itself for %s interface = %s, region_name = %s: "
+                "%s", SECTION, settings.interface, settings.region_name, error,
+            )  # fmt: skip
+            raise Unavailable("The identity service cannot be found.") from error
         except exceptions.ClientException as error:
             log.error("Keystone does not give this service a token: %s", error)
             raise Unavailable("The identity service does not answer.") from error
-        if not headers or not endpoint:
-            log.error(
-                "Keystone's catalog has no endpoint of itself for %s interface = %s, "
-                "region_name = %s.", SECTION, settings.interface, settings.region_name,
-            )  # fmt: skip
-            raise Unavailable("The identity service cannot be found.")
         return Grant(headers, endpoint.rstrip("/"), _renew_at(plugin))
 
 

@@ -39,8 +39,11 @@ def own_keystone(tmp_path: Path) -> Iterator[service.Keystone]:
 
 
 def settings(keystone: service.Keystone, **changes: Any) -> Keystone:
-    """As a service is configured that validates tokens at ``keystone``."""
-    account = {
+    """As a service is configured that validates tokens at ``keystone``.
+
+    ``auth`` changes single options of the account; None takes one away.
+    """
+    account: dict[str, Any] = {
         "auth_url": keystone.url,
         "username": "glance",
         "password": "glancepw",
@@ -48,7 +51,11 @@ def settings(keystone: service.Keystone, **changes: Any) -> Keystone:
         "project_name": "service",
         "project_domain_id": "default",
     }
-    account |= changes.pop("auth", {})
+    account = {
+        name: value
+        for name, value in (account | changes.pop("auth", {})).items()
+        if value is not None
+    }
     return Keystone(**{"auth_type": "password", "auth": account} | changes)
 
 
