@@ -1,10 +1,8 @@
-"""A real Keystone, and callers that it knows."""
+"""Services that validate tokens at a real Keystone."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -15,27 +13,6 @@ from imagestore.identity.caller import Caller
 from imagestore.identity.keystone.source import KeystoneTokens
 from imagestore.identity.policy import Policy
 from tests.services import keystone as service
-
-
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory of the Keystone that all workers of a run share."""
-    base = tmp_path_factory.getbasetemp()
-    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "keystone"
-
-
-@pytest.fixture(scope="session")
-def keystone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[service.Keystone]:
-    """One for all; nothing may happen to it."""
-    with service.shared(place(tmp_path_factory)) as running:
-        yield running
-
-
-@pytest.fixture
-def own_keystone(tmp_path: Path) -> Iterator[service.Keystone]:
-    """One that a test may treat as it likes."""
-    running = service.start(tmp_path / "keystone")
-    yield running
-    running.stop()
 
 
 def settings(keystone: service.Keystone, **changes: Any) -> Keystone:

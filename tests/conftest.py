@@ -1,0 +1,28 @@
+"""Services that tests of several rooms need, one for all processes of a run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.services import keystone as keystone_service
+
+
+@pytest.fixture(scope="session")
+def keystone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[keystone_service.Keystone]:
+    """A Keystone to which nothing may happen."""
+    base = tmp_path_factory.getbasetemp()
+    place = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with keystone_service.shared(place / "keystone") as running:
+        yield running
+
+
+@pytest.fixture
+def own_keystone(tmp_path: Path) -> Iterator[keystone_service.Keystone]:
+    """A Keystone that the test may treat as it likes."""
+    running = keystone_service.start(tmp_path / "keystone")
+    yield running
+    running.stop()
