@@ -27,10 +27,11 @@ log = logging.getLogger(__name__)
 
 SECTION = "[keystone_authtoken]"
 PAUSE = 3.0
-"""Seconds for which a failure stands, so that a wrong password does not lock the account."""
+"""Seconds for which a refusal stands, so that a wrong password does not lock the account."""
 _RENEW_BEFORE = 120.0
 """Seconds before its expiry at which the own token is replaced, as keystoneauth has it."""
 
+_REFUSED = "The identity service does not let this service in."
 _ACCOUNTS = ("password", "v3password")
 _SCOPES = ("project_id", "project_name", "domain_id", "domain_name", "system_scope")
 
@@ -61,8 +62,7 @@ class Credentials:
         self._thread = ThreadPoolExecutor(1, "keystone")
         self._flight = SingleFlight[None, Grant]()
         self._grant: Grant | None = None
-        self._failure: Unavailable | None = None
-        self._failed_at = 0.0
+        self._refused_at: float | None = None
 
     @property
     def auth_url(self) -> str | None:
@@ -74,8 +74,8 @@ class Credentials:
         grant = self._grant
         if grant is not None and time.time() < grant.renew_at:
             return grant
-        if self._failure is not None and time.monotonic() < self._failed_at + PAUSE:
-            raise Unavailable(self._failure.message)
+        if self._refused_at is not None and time.monotonic() < self._refused_at + PAUSE:
+            raise Unavailable(_REFUSED)
         return await self._flight.run(None, self._renew)
 
     def refuse(self, grant: Grant) -> None:
@@ -89,12 +89,7 @@ class Credentials:
 
     async def _renew(self) -> Grant:
         loop = asyncio.get_running_loop()
-        try:
-            self._grant = await loop.run_in_executor(self._thread, self._authenticate)
-        except Unavailable as error:
-            self._failure, self._failed_at = error, time.monotonic()
-            raise
-        self._failure = None
+        self._grant = await loop.run_in_executor(self._thread, self._authenticate)
         return self._grant
 
     def _authenticate(self) -> Grant:
@@ -112,8 +107,9 @@ class Credentials:
             if not headers or not endpoint:
                 raise exceptions.EndpointNotFound("there is no token, or no endpoint")
         except exceptions.Unauthorized as error:
+            self._refused_at = time.monotonic()
             log.error("Keystone refuses the account of %s: %s", SECTION, error)
-            raise Unavailable("The identity service does not let this service in.") from error
+            raise Unavailable(_REFUSED) from error
         except exceptions.EndpointNotFound as error:
             log.error(
                 "Keystone does not say where it is itself for %s interface = %s, region_name = %s: "

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from imagestore.errors import ConfigurationError, Unavailable
-from imagestore.identity.keystone import credentials
 from tests.identity.keystone.conftest import Doors
 from tests.identity.keystone.test_credentials import ACCOUNT
 from tests.services import keystone as service
@@ -30,10 +29,7 @@ async def test_slow(own_keystone: Keystone, door_to: Doors) -> None:
     assert (await door(new)).roles == {"member", "reader"}
 
 
-async def test_gone_and_back(
-    own_keystone: Keystone, door_to: Doors, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(credentials, "PAUSE", 0.0)
+async def test_gone_and_back(own_keystone: Keystone, door_to: Doors) -> None:
     door = door_to(own_keystone)
     known, new = own_keystone.token("member"), own_keystone.token("member")
     await door(known)
