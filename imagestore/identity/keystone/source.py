@@ -54,7 +54,7 @@ class KeystoneTokens:
             token = await self._tokens.get(presented.strip(), allow_expired=is_trusted)
         if token is None or not (is_trusted or self._is_within_rules(token, method, path)):
             return self._stranger()
-        return _caller(token, service, self._policy)
+        return caller(token, service, self._policy)
 
     async def close(self) -> None:
         await self._tokens.close()
@@ -86,7 +86,8 @@ class KeystoneTokens:
         raise Unauthenticated("Authentication required.", self._challenge)
 
 
-def _caller(token: Token, service: Token | None, policy: Policy) -> Caller:
+def caller(token: Token, service: Token | None, policy: Policy) -> Caller:
+    """The caller who presents ``token``, through ``service`` if that is not None."""
     credentials: dict[str, Any] = {
         **token.names,
         "system_scope": token.system_scope,
