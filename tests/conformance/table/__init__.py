@@ -18,6 +18,7 @@ from tests.conformance.table import (
     members,
     paging,
     protocol,
+    rbac,
     tags,
     upload,
     versions,
@@ -40,6 +41,7 @@ GROUPS: Final[Mapping[str, Callable[[], Iterable[Scene]]]] = {
     "download": download.scenes,
     "discovery": discovery.scenes,
     "protocol": protocol.scenes,
+    "rbac": rbac.scenes,
 }
 
 
