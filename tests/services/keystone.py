@@ -167,7 +167,7 @@ class Keystone:
     def _answered(self) -> list[list[str]]:
         """Method, path, status and the token in question of every request, in order."""
         lines = (self.directory / "requests.log").read_text().splitlines()
-        return [line.split(" ") for line in lines]
+        return [line.split(" ", 3) for line in lines]  # a token that is none may hold spaces
 
     def _service(self, kind: str) -> str:
         found = self.call("GET", f"/services?type={kind}")["services"]
