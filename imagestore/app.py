@@ -16,7 +16,7 @@ from imagestore.catalog.parts import Parts
 from imagestore.config.settings import Settings
 from imagestore.database.engine import Database
 from imagestore.identity.policy import Policy
-from imagestore.identity.sources import source
+from imagestore.identity.sources import IdentitySource, source
 from imagestore.stores import Stores
 from imagestore.workers import recovery
 
@@ -33,12 +33,13 @@ def create(settings: Settings) -> web.Application:
     stores = Stores(settings.stores)
     parts = Parts(settings, Database(settings.database), policy, stores, process.identity())
     catalog = Catalog(parts)
-    app = application.build(settings, catalog, stores, source(settings.identity, policy))
-    app.cleanup_ctx.append(lambda _: _running(parts, catalog))
+    identity = source(settings.identity, policy)
+    app = application.build(settings, catalog, stores, identity)
+    app.cleanup_ctx.append(lambda _: _running(parts, catalog, identity))
     return app
 
 
-async def _running(parts: Parts, catalog: Catalog) -> AsyncIterator[None]:
+async def _running(parts: Parts, catalog: Catalog, identity: IdentitySource) -> AsyncIterator[None]:
     """Everything below the API, from its start to its stop."""
     await parts.database.open()
     await parts.stores.start()
@@ -49,5 +50,6 @@ async def _running(parts: Parts, catalog: Catalog) -> AsyncIterator[None]:
     with contextlib.suppress(asyncio.CancelledError):
         await watch
     await catalog.downloads.close()
+    await identity.close()
     await parts.stores.stop()
     await parts.database.close()

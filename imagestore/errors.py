@@ -21,7 +21,11 @@ class Invalid(ImagestoreError):
 
 
 class Unauthenticated(ImagestoreError):
-    """It is not known who is asking."""
+    """It is not known who is asking; ``challenge`` says how to prove it (``WWW-Authenticate``)."""
+
+    def __init__(self, message: str, challenge: str = "Keystone") -> None:
+        super().__init__(message)
+        self.challenge = challenge
 
 
 class Forbidden(ImagestoreError):

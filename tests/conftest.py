@@ -1,36 +1,31 @@
-"""The table that ends a run of the drivers' contract: what every driver has passed."""
+"""Services that tests of several rooms need, one for all processes of a run."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+import os
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-_MARKS = {"passed": "", "failed": "!", "error": "!", "skipped": "-"}
+from tests.backends.table import pytest_terminal_summary
+from tests.services import keystone as keystone_service
+
+__all__ = ["keystone", "own_keystone", "pytest_terminal_summary"]
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print a row for each test and a column for each driver: cases passed, ``!`` the others."""
-    table: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
-    for outcome in ("passed", "failed", "error", "skipped"):
-        for report in terminalreporter.getreports(outcome):
-            if (
-                isinstance(report, pytest.TestReport)
-                and ("contract", True) in report.user_properties
-            ):
-                path, _, rest = report.nodeid.partition("::")
-                test = rest.rpartition("::")[2].partition("[")[0]
-                table[test.removeprefix("test_")][path.split("/")[2]][outcome] += 1
-    if not table:
-        return
-    drivers = sorted({driver for cells in table.values() for driver in cells})
-    terminalreporter.section("the drivers' contract: cases passed (! failed, - skipped)")
-    wide = max(map(len, table))
-    terminalreporter.write_line(" " * wide + "".join(f"{driver:>10}" for driver in drivers))
-    for test, cells in table.items():
-        line = "".join(f"{_cell(cells[driver]):>10}" for driver in drivers)
-        terminalreporter.write_line(f"{test:<{wide}}{line}")
+@pytest.fixture(scope="session")
+def keystone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[keystone_service.Keystone]:
+    """A Keystone to which nothing may happen."""
+    base = tmp_path_factory.getbasetemp()
+    place = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with keystone_service.shared(place / "keystone") as running:
+        yield running
 
 
-def _cell(outcomes: Counter[str]) -> str:
-    return " ".join(f"{count}{_MARKS[outcome]}" for outcome, count in outcomes.items())
+@pytest.fixture
+def own_keystone(tmp_path: Path) -> Iterator[keystone_service.Keystone]:
+    """A Keystone that the test may treat as it likes."""
+    running = keystone_service.start(tmp_path / "keystone")
+    yield running
+    running.stop()

@@ -148,7 +148,7 @@ def _headers_of(error: ImagestoreError) -> dict[str, str]:
     elif isinstance(error, UnsatisfiableRange):
         headers["Content-Range"] = f"bytes */{error.size}"
     elif isinstance(error, Unauthenticated):
-        headers.setdefault("WWW-Authenticate", "Keystone")
+        headers["WWW-Authenticate"] = error.challenge
     return headers
 
 

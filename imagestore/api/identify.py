@@ -15,7 +15,9 @@ def middleware(identity: IdentitySource) -> Middleware:
     @web.middleware
     async def identify(request: web.Request, handler: Handler) -> web.StreamResponse:
         if not is_health(request.path):
-            caller = await identity.identify(request.headers)
+            caller = await identity.identify(
+                request.headers, request.method, request.rel_url.raw_path
+            )
             request[keys.caller] = caller
             request[project_id] = caller.project_id or "-"
         return await handler(request)

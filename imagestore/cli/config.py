@@ -65,10 +65,13 @@ def check(
     """Say what the service would say of the configuration at its start, and start nothing."""
     from imagestore.config.arguments import unparse
     from imagestore.config.load import load
+    from imagestore.identity.policy import Policy
+    from imagestore.identity.sources import source
     from imagestore.stores import Stores
 
     settings = load(unparse(config_file or (), config_dir or (), data_dir=data_dir))
     Stores(settings.stores)
+    source(settings.identity, Policy(settings.identity))
     for warning in settings.warnings:
         typer.echo(f"warning: {warning}")
     typer.echo("The configuration can be used.")

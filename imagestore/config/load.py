@@ -12,12 +12,13 @@ from typing import Any, TypeVar, get_type_hints
 
 from imagestore.backends.http.guard import Guard
 from imagestore.backends.http.rules import Rules
-from imagestore.config import arguments, data_directory, store_sections
+from imagestore.config import arguments, data_directory, keystone_authtoken, store_sections
 from imagestore.config.options import OPTIONS
 from imagestore.config.settings import (
     Database,
     Identity,
     Images,
+    Keystone,
     Limits,
     Logging,
     Server,
@@ -125,11 +126,23 @@ def _identity(source: Source, warnings: list[str]) -> Identity:
     return replace(
         identity,
         flavor=_flavor(source, warnings),
+        keystone=keystone_authtoken.read(source, _keystone(source), warnings),
         policy_file=policy_file,
         policy_dirs=tuple(_found(source, directory) for directory in directories)
         if source.files or source.is_set("oslo_policy", "policy_dirs")
         else (),
     )
+
+
+def _keystone(source: Source) -> Keystone:
+    keystone = _build(source, Keystone)
+    if keystone.keyfile and not keystone.certfile:
+        raise source.error(keystone_authtoken.SECTION, "keyfile", "is of no use without certfile")
+    for name in ("cafile", "certfile", "keyfile"):
+        path = getattr(keystone, name)
+        if path and not os.access(path, os.R_OK):
+            raise source.error(keystone_authtoken.SECTION, name, f"{path} cannot be read")
+    return keystone
 
 
 def _flavor(source: Source, warnings: list[str]) -> str:

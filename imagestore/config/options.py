@@ -8,14 +8,13 @@ and are taken from there. Options of stores come from the drivers, see
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import MISSING, dataclass, fields
-from pathlib import Path
-from typing import Any
-
-from oslo_config import cfg, types
+from oslo_config import cfg
 
 from imagestore.backends.http.rules import Rules
+from imagestore.config import keystone_authtoken
+from imagestore.config.option import Option
+from imagestore.config.option import also as _also
+from imagestore.config.option import fill as _fill
 from imagestore.config.settings import Database, Identity, Images, Limits, Logging, Server
 from imagestore.config.value_types import HashName, HostPort, Pairs, Ports, Size, Words
 
@@ -23,65 +22,6 @@ _FILTER = "import_filtering_opts"
 
 MAX_SIZE = (1 << 63) - 1
 """The largest size that the database can hold."""
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """An option in ``[group]``; ``into`` and ``attribute`` name its settings field, if any."""
-
-    group: str
-    opt: cfg.Opt
-    into: type[Any] | None = None
-    attribute: str = ""
-
-
-def _fill(
-    into: type[Any],
-    group: str,
-    name: str,
-    kind: Any,
-    help: str,
-    *,
-    attribute: str = "",
-    formerly: tuple[tuple[str, str], ...] = (),
-    **limits: Any,
-) -> Option:
-    attribute = attribute or name
-    return Option(
-        group, _opt(name, kind, help, _default(into, attribute), formerly, limits), into, attribute
-    )
-
-
-def _also(group: str, name: str, kind: Any, help: str, default: Any = None, **more: Any) -> Option:
-    """An option that :mod:`imagestore.config.load` works into the settings by itself."""
-    return Option(group, _opt(name, kind, help, default, (), more))
-
-
-def _opt(
-    name: str,
-    kind: Any,
-    help: str,
-    default: Any,
-    formerly: Iterable[tuple[str, str]],
-    more: dict[str, Any],
-) -> cfg.Opt:
-    old = [cfg.DeprecatedOpt(old_name, group=old_group) for old_group, old_name in formerly]
-    keywords = {"help": help, "default": default, "deprecated_opts": old, **more}
-    if isinstance(kind, types.ConfigType):
-        return cfg.Opt(name, type=kind, **keywords)
-    opt: cfg.Opt = kind(name, **keywords)
-    return opt
-
-
-def _default(into: type[Any], attribute: str) -> Any:
-    """The default of the settings field in the form in which a file has it."""
-    (spec,) = (spec for spec in fields(into) if spec.name == attribute)
-    value = spec.default
-    if value is MISSING:
-        raise TypeError(f"{into.__name__}.{attribute} has no plain default")
-    if isinstance(value, tuple):
-        return list(value)
-    return str(value) if isinstance(value, Path) else value
 
 
 OPTIONS: tuple[Option, ...] = (
@@ -277,6 +217,7 @@ OPTIONS: tuple[Option, ...] = (
         "oslo_policy", "policy_dirs", cfg.MultiStrOpt,
         "Directory with further policy files; may be given several times.", ["policy.d"],
     ),
+    *keystone_authtoken.OPTIONS,
     # The database.
     _fill(
         Database, "database", "connection", cfg.StrOpt,
@@ -363,6 +304,7 @@ SECTIONS = {
     "database": "Where the metadata of images is kept.",
     "glance_store": "Where the data of images is kept.",
     "paste_deploy": "Authentication.",
+    "keystone_authtoken": "Keystone, for the flavor keystone.",
     "oslo_policy": "Authorisation.",
     "image_format": "What may be uploaded.",
     "import_filtering_opts": "Which URLs users may have fetched: imports, and locations.",

@@ -82,6 +82,32 @@ class Images:
 
 
 @dataclass(frozen=True, slots=True)
+class Keystone:
+    """Where tokens are validated, and as whom (``[keystone_authtoken]``). Times in seconds."""
+
+    auth_type: str = ""
+    """Name of the keystoneauth plugin for the service's own account; empty: none is set."""
+    auth: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """The options of that plugin that are set, by name. Passwords are among them."""
+    www_authenticate_uri: str | None = None
+    interface: str = "internal"
+    region_name: str | None = None
+    cafile: Path | None = None
+    certfile: Path | None = None
+    keyfile: Path | None = None
+    insecure: bool = False
+    http_connect_timeout: int = 10
+    """How long Keystone may take for one answer, with all attempts."""
+    http_request_max_retries: int = 3
+    token_cache_time: int = 300
+    """How long what Keystone said of a token counts; 0 or less: for one request."""
+    service_token_roles: tuple[str, ...] = ("service",)
+    service_token_roles_required: bool = True
+    service_type: str = "image"
+    """The name by which access rules of application credentials mean this service."""
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """How callers are told apart (``[paste_deploy] flavor``)."""
 
@@ -92,6 +118,7 @@ class Identity:
     allow_anonymous_access: bool = False
     policy_file: Path | None = None
     policy_dirs: tuple[Path, ...] = ()
+    keystone: Keystone = field(default_factory=Keystone)
 
 
 @dataclass(frozen=True, slots=True)

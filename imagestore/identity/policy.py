@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,16 @@ LOOK_INTERVAL = 1.0
 
 _PROJECT_SCOPED = frozenset(rule.name for rule in RULES if rule.project_scoped)
 _DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """A rule as it is in force; ``origin`` is the file that sets it, None for a built-in one."""
+
+    name: str
+    check: str
+    origin: Path | None
+
 
 _Fingerprint = tuple[tuple[str, int, int, int], ...]
 
@@ -59,6 +70,11 @@ class Policy:
         """Raise :class:`Forbidden` unless ``caller`` passes ``rule`` on ``target``."""
         if not self.allows(rule, caller, target):
             raise Forbidden(f"The policy ({rule}) does not allow {what}.")
+
+    def in_force(self) -> list[InForce]:
+        """Every rule: the built-in ones in their order, then those that only files know."""
+        self._refresh()
+        return list(self._in_force)
 
     def is_admin(self, credentials: Mapping[str, Any]) -> bool:
         """Whether these credentials are an administrator's (rule ``context_is_admin``)."""
@@ -104,8 +120,11 @@ class Policy:
 
     def _load(self) -> dict[str, checks.Predicate]:
         overrides: dict[str, Any] = {}
+        origins: dict[str, Path] = {}
         for path in self._files():
-            overrides |= _read(path)
+            found = _read(path)
+            overrides |= found
+            origins |= dict.fromkeys(found, path)
         rules: dict[str, Any] = {
             rule.name: oslo.RuleDefault(rule.name, rule.check).check for rule in RULES
         }
@@ -113,11 +132,15 @@ class Policy:
         _warn_of_missing(rules)
         try:
             # Without an explicit default a mistyped name must not open a rule to everyone.
-            return checks.compile_all(rules, _DEFAULT if _DEFAULT in overrides else None)
+            compiled = checks.compile_all(rules, _DEFAULT if _DEFAULT in overrides else None)
         except checks.CycleError as error:
             raise ConfigurationError(
                 f"[oslo_policy] policy_file: rules refer to each other in a circle: {error}"
             ) from error
+        texts = {rule.name: rule.check for rule in RULES}
+        texts |= {name: str(check) for name, check in overrides.items()}
+        self._in_force = [InForce(name, text, origins.get(name)) for name, text in texts.items()]
+        return compiled
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -18,11 +18,16 @@ log = logging.getLogger(__name__)
 class IdentitySource(Protocol):
     """Tells who sends a request."""
 
-    async def identify(self, headers: Mapping[str, str]) -> Caller:
-        """The caller, from the headers of the request (names without regard to case).
+    async def identify(self, headers: Mapping[str, str], method: str, path: str) -> Caller:
+        """The caller of the request with these headers (names without regard to case).
 
-        Raises :class:`Unauthenticated` if it is nobody who may come in.
+        ``path`` as in the request line, without the query. Raises :class:`Unauthenticated`
+        if it is nobody who may come in, :class:`Unavailable` if that cannot be found out.
         """
+        ...
+
+    async def close(self) -> None:
+        """Let go of what was opened to find out."""
         ...
 
 
@@ -37,9 +42,14 @@ def source(settings: Identity, policy: Policy) -> IdentitySource:
             "Only a proxy that sets them itself may be able to reach this service."
         )
         return TrustedHeaders(policy, allow_anonymous_access=settings.allow_anonymous_access)
+    if settings.flavor == "keystone":
+        # Only here: a service without Keystone does without the library.
+        from imagestore.identity.keystone.source import KeystoneTokens
+
+        return KeystoneTokens(settings, policy)
     raise ConfigurationError(
         f"[paste_deploy] flavor: {settings.flavor!r} is not known; "
-        'use "trusted-headers", or leave it empty for a service without authentication.'
+        'use "keystone" or "trusted-headers", or leave it empty for one without authentication.'
     )
 
 
@@ -48,8 +58,10 @@ class Unauthenticating:
 
     _caller = Caller(roles=frozenset({"admin", "member", "reader"}), is_admin=True)
 
-    async def identify(self, headers: Mapping[str, str]) -> Caller:
+    async def identify(self, headers: Mapping[str, str], method: str, path: str) -> Caller:
         return self._caller
+
+    async def close(self) -> None: ...
 
 
 class TrustedHeaders:
@@ -65,12 +77,14 @@ class TrustedHeaders:
         self._policy = policy
         self._allow_anonymous_access = allow_anonymous_access
 
-    async def identify(self, headers: Mapping[str, str]) -> Caller:
+    async def identify(self, headers: Mapping[str, str], method: str, path: str) -> Caller:
         if headers.get("X-Identity-Status") == "Confirmed":
             return caller(headers, self._policy)
         if self._allow_anonymous_access:
             return self._ANONYMOUS
         raise Unauthenticated("Authentication required.")
+
+    async def close(self) -> None: ...
 
 
 _EXTRA = {

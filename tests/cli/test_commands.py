@@ -25,7 +25,7 @@ def run(*args: str, **environ: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        ([], ["serve", "db", "config", "store", "version", "127.0.0.1:9292"]),
+        ([], ["serve", "db", "config", "store", "policy", "version", "127.0.0.1:9292"]),
         (["serve", "-h"], ["--workers", "--config-file", "SIGHUP", "bind_port"]),
         (["db", "--help"], ["upgrade", "check", "version"]),
         (["config", "--help"], ["show", "sample", "check"]),
@@ -113,6 +113,29 @@ def test_config_check_tells_what_has_no_effect(tmp_path: Path) -> None:
     assert answer.returncode == 78
     assert answer.stderr.count("\n") == 1
     assert answer.stderr.startswith(f"imagestore: [DEFAULT] bind_port in {config}: ")
+
+
+def test_config_check_says_what_keystone_needs(tmp_path: Path) -> None:
+    config = tmp_path / "my.conf"
+    section = "[paste_deploy]\nflavor = keystone\n[keystone_authtoken]\n"
+    for text, missing in (("", "auth_type"), ("auth_type = password\nusername = x", "auth_url")):
+        config.write_text(section + text)
+        answer = run("config", "check", "--config-file", str(config), "--data-dir", str(tmp_path))
+        assert answer.returncode == 78
+        assert f"[keystone_authtoken] {missing}" in answer.stderr
+
+    account = (
+        "auth_type = password\nauth_url = http://127.0.0.1:1/v3\nusername = glance\n"
+        "password = hidden\nproject_name = service\nuser_domain_id = default\n"
+        "project_domain_id = default\n"
+    )
+    config.write_text(section + account)
+    arguments = ["--config-file", str(config), "--data-dir", str(tmp_path)]
+    assert run("config", "check", *arguments).returncode == 0
+    shown = run("config", "show", *arguments).stdout
+    assert "username = glance" in shown
+    assert "password = ***" in shown
+    assert "hidden" not in shown
 
 
 def test_config_sample_can_be_used(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from imagestore.config.settings import (
     Database,
     Identity,
     Images,
+    Keystone,
     Limits,
     Logging,
     Server,
@@ -65,10 +66,11 @@ def test_without_anything_it_serves_on_loopback_from_one_directory(tmp_path: Pat
 
 
 def test_every_setting_that_is_an_option_has_the_same_default() -> None:
-    for settings in (Server, Limits, Images, Identity, Database, Logging, Rules):
+    for settings in (Server, Limits, Images, Identity, Keystone, Database, Logging, Rules):
         names = {option.attribute for option in OPTIONS if option.into is settings}
         # Made of several options, or looked for beside the files.
         names |= {"flavor", "policy_dirs", "schema_file", "auto_upgrade"}
+        names |= {"keystone", "auth_type", "auth"}
         assert {spec.name for spec in fields(settings)} <= names
 
 

@@ -26,6 +26,7 @@ class Caller:
 CALLERS: Final[Mapping[str, Caller | None]] = {
     "owner": Caller("owner"),
     "colleague": Caller("owner"),
+    "manager": Caller("owner", "manager,member,reader"),
     "reader": Caller("owner", "reader"),
     "writer": Caller("owner", "member"),
     "roleless": Caller("owner", ""),

@@ -16,13 +16,15 @@ CONFIRMED = {"X-Identity-Status": "Confirmed"}
 
 async def identify(headers: dict[str, str], **settings: object) -> Caller:
     identity = Identity(flavor="trusted-headers", **settings)  # type: ignore[arg-type]
-    return await source(identity, Policy(identity)).identify(CIMultiDict(headers))
+    return await source(identity, Policy(identity)).identify(
+        CIMultiDict(headers), "GET", "/v2/images"
+    )
 
 
 async def test_without_authentication_every_caller_is_an_administrator() -> None:
     identity = Identity(flavor="")
     policy = Policy(identity)
-    caller = await source(identity, policy).identify({})
+    caller = await source(identity, policy).identify({}, "GET", "/")
 
     assert caller.is_admin
     assert caller.project_id is None

@@ -167,7 +167,7 @@ class Keystone:
     def _answered(self) -> list[list[str]]:
         """Method, path, status and the token in question of every request, in order."""
         lines = (self.directory / "requests.log").read_text().splitlines()
-        return [line.split(" ") for line in lines]
+        return [line.split(" ", 3) for line in lines]  # a token that is none may hold spaces
 
     def _service(self, kind: str) -> str:
         found = self.call("GET", f"/services?type={kind}")["services"]
@@ -195,7 +195,9 @@ def start(directory: Path, *, token_life: int = 3600, port: int | None = None) -
     started = process.spawn(
         [
             _venv() / "bin" / "gunicorn",
-            *("--bind", f"127.0.0.1:{port}", "--workers", "1", "--threads", "8"),
+            *("--bind", f"127.0.0.1:{port}", "--workers", "1"),
+            # One thread: Keystone answers 500 where two writers meet in SQLite.
+            *("--worker-class", "gthread", "--threads", "1"),
             *("--keep-alive", "30", "--no-control-socket", "--worker-tmp-dir", str(directory)),
             *("--pythonpath", str(directory), "application:application"),
         ],

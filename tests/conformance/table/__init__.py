@@ -25,6 +25,7 @@ from tests.conformance.table import (
     metadefs_tags,
     paging,
     protocol,
+    rbac,
     tags,
     upload,
     versions,
@@ -54,6 +55,7 @@ GROUPS: Final[Mapping[str, Callable[[], Iterable[Scene]]]] = {
     "metadefs-tags": metadefs_tags.scenes,
     "metadefs-access": metadefs_access.scenes,
     "metadefs-schemas": metadefs_schemas.scenes,
+    "rbac": rbac.scenes,
 }
 
 

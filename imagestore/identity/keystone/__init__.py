@@ -1,0 +1,1 @@
+"""Callers told apart by Keystone tokens (``[paste_deploy] flavor = keystone``)."""
