@@ -50,6 +50,14 @@ def remove(
             rbd.RBD().trash_move(pool, name)
         except rbd.ImageBusy as error:
             raise _watched(connection, location) from error
+        except rbd.ImageNotFound as error:
+            # Someone was faster, or librbd says so of another thing that it did not find.
+            with rbd.Image(pool, name, read_only=True):
+                raise Unavailable(
+                    "it is still there after it was removed",
+                    store=connection.store,
+                    url=location.url,
+                ) from error
 
 
 def _watched(connection: Connection, location: Location) -> Watched:
