@@ -42,6 +42,7 @@ class Connection:
         try:
             self._connect()
             self.fsid: str = self._cluster.get_fsid()
+            self.client = f"client.{self._cluster.get_instance_id()}"
         except BaseException:
             self._cluster.shutdown()
             raise
