@@ -8,7 +8,7 @@ run: .venv/run.stamp
 	$(BIN)/imagestore serve
 
 test: .venv/test.stamp lint
-	tests/packages.sh qemu-utils nginx-light grub-rescue-pc memtest86+ ipxe openssl
+	tests/packages.sh qemu-utils nginx-light grub-rescue-pc memtest86+ ipxe openssl memcached
 	tests/packages.sh ceph-mon ceph-osd ceph-common python3-rados python3-rbd
 	-$(BIN)/python tests/services/link_ceph.py
 	$(BIN)/pytest -n 2 --cov --cov-report=term --cov-fail-under=90 $(PYTEST)
@@ -38,7 +38,7 @@ services-stop:
 	touch $@
 
 .venv/test.stamp: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --editable '.[postgresql,mysql]' --group lint --group test
+	$(BIN)/python -m pip install --quiet --editable '.[postgresql,mysql,swift]' --group lint --group test
 	touch .venv/run.stamp $@
 
 .venv/bench.stamp: pyproject.toml | .venv/bin/python

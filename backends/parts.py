@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from imagestore.backends.base import Blocks, Buffer
 
+P = TypeVar("P")
 T = TypeVar("T")
 
 Part = list[Buffer]
@@ -36,8 +37,8 @@ async def in_parts(blocks: Blocks, size: int) -> AsyncGenerator[Part, None]:
 
 
 async def send_parts(
-    parts: AsyncGenerator[Part, None],
-    send: Callable[[int, Part], Coroutine[Any, Any, T]],
+    parts: AsyncGenerator[P, None],
+    send: Callable[[int, P], Coroutine[Any, Any, T]],
     *,
     parallel: int,
 ) -> list[T]:

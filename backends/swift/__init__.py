@@ -1,0 +1,24 @@
+"""The Swift driver: objects in a container of an OpenStack Object Storage account.
+
+The layout is Glance's, so that either service reads and deletes what the other wrote: an
+object named like the image; above ``swift_store_large_object_size`` a dynamic large object,
+whose manifest ``X-Object-Manifest: container/prefix`` names its segments. Locations are
+``swift+config://reference/container/id`` and never hold credentials.
+
+Needs the extra ``imagestore[swift]``.
+"""
+
+from __future__ import annotations
+
+from imagestore.backends.base import Driver
+from imagestore.backends.swift.settings import SwiftSettings
+from imagestore.backends.swift.store import SwiftStore
+
+__all__ = ["SwiftSettings", "SwiftStore", "driver"]
+
+driver = Driver(
+    name="swift",
+    schemes=("swift", "swift+http", "swift+https", "swift+config"),
+    settings=SwiftSettings,
+    create=SwiftStore,
+)
