@@ -31,6 +31,7 @@ class Connection:
         self._threads = threads
         self._settings = settings
         self._pools: dict[str, Any] = {}
+        self._removable: set[str] = set()
         self._lock = threading.Lock()
         self._holders = 0
         self._closing = False
@@ -41,6 +42,7 @@ class Connection:
         try:
             self._connect()
             self.fsid: str = self._cluster.get_fsid()
+            self.client = f"client.{self._cluster.get_instance_id()}"
         except BaseException:
             self._cluster.shutdown()
             raise
@@ -147,6 +149,18 @@ class Connection:
                 context.set_osdmap_full_try()
                 self._pools[name] = context
             return self._pools[name]
+
+    def make_removable(self, name: str) -> None:
+        """See that images of this pool can be removed when it is full.
+
+        librbd removes by way of the trash, and in a full pool the first removal of all would
+        fail to make the object that lists what is in there.
+        """
+        if name not in self._removable:
+            with self.errors(), self.rados.WriteOpCtx() as operation:
+                operation.new(self.rados.LIBRADOS_CREATE_IDEMPOTENT)
+                self.pool(name).operate_write_op(operation, "rbd_trash")
+            self._removable.add(name)
 
     def ask(self, command: str) -> bytes:
         """What the monitors answer to a command in JSON."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -43,6 +42,7 @@ def remove(
                 )
             if len(list(image.watchers_list())) > 1:  # we are one of them
                 raise _watched(connection, location)
+            _free(connection, pool, image)
             _drop_snapshot(connection, image, location)
         try:
             rbd.RBD().remove(pool, name, on_progress=report)
@@ -50,10 +50,31 @@ def remove(
             rbd.RBD().trash_move(pool, name)
         except rbd.ImageBusy as error:
             raise _watched(connection, location) from error
+        except rbd.ImageNotFound as error:
+            # Someone was faster, or librbd says so of another thing that it did not find.
+            with rbd.Image(pool, name, read_only=True):
+                raise Unavailable(
+                    "it is still there after it was removed",
+                    store=connection.store,
+                    url=location.url,
+                ) from error
 
 
 def _watched(connection: Connection, location: Location) -> Watched:
     return Watched("someone has it open", store=connection.store, url=location.url)
+
+
+def _free(connection: Connection, pool: Any, image: Any) -> None:
+    """Release the lock of a writer of ours that could not do so, as the cluster did not answer.
+
+    Nobody has the image open, but for RBD the owner is alive as long as our connection is, so
+    that it would ask him for the lock, and wait for an answer for ever.
+    """
+    if image.old_format():
+        return
+    for client, cookie, _ in dict(image.list_lockers()).get("lockers", []):
+        if client == connection.client:
+            pool.unlock(f"rbd_header.{image.id()}", "rbd_lock", cookie)
 
 
 def _drop_snapshot(connection: Connection, image: Any, location: Location) -> None:
@@ -88,16 +109,27 @@ def discard(
 
     ``Unavailable`` for as long as the cluster believes that it lives: half a minute.
     """
-    assert location.pool is not None
     try:
-        remove(connection, location, report=report)
+        try:
+            remove(connection, location, report=report)
+        except NotFound:
+            _forget(connection, location)
     except Watched as error:
         raise Unavailable(
             "someone has it open, or has died less than half a minute ago",
             store=connection.store,
             url=location.url,
         ) from error
-    except NotFound:
-        # What cannot be opened may still have a name, if it was never made to the end.
-        with contextlib.suppress(NotFound), connection.errors(location.url):
-            connection.rbd.RBD().remove(connection.pool(location.pool), location.image)
+
+
+def _forget(connection: Connection, location: Location) -> None:
+    """Remove what cannot be opened, but has a name, as it was not made to the end."""
+    assert location.pool is not None
+    rbd = connection.rbd
+    with connection.errors(location.url):
+        try:
+            rbd.RBD().remove(connection.pool(location.pool), location.image)
+        except rbd.ImageNotFound:
+            pass
+        except rbd.ImageBusy as error:
+            raise _watched(connection, location) from error

@@ -67,6 +67,7 @@ class Writer:
     def _create(self) -> None:
         connection, name = self._connection, self._location.image
         with connection.errors(self._location.url):
+            connection.make_removable(self._pool)
             pool, rbd = connection.pool(self._pool), connection.rbd.RBD()
             rbd.create(pool, name, self._size, self._order, False, self._features)
             try:

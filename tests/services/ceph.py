@@ -91,6 +91,7 @@ osd_memory_target = 939524096
 osd_op_num_shards = 2
 osd_op_num_threads_per_shard = 2
 osd_mclock_skip_benchmark = true
+osd_client_watch_timeout = 5
 osd_max_pg_log_entries = 100
 osd_min_pg_log_entries = 10
 """

@@ -1,0 +1,204 @@
+"""Removing: what is in use stays whole, and what is left of an upload goes."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from imagestore.backends import errors
+from imagestore.backends.rbd import RBDSettings, RBDStore
+from tests.services import process
+
+from ..contract import MIB, content, cut, new_id, read
+from .conftest import Pool
+
+DATA = content(5 * MIB)
+
+
+@pytest.fixture
+async def store(options: dict[str, Any]) -> AsyncIterator[RBDStore]:
+    made = RBDStore("ceph", RBDSettings(**options))
+    await made.start()
+    yield made
+    await made.stop()
+
+
+def clone(pool: Pool, name: str, child: str, *, kind: int) -> None:
+    """Clone the snapshot of an image in the first or second format, as Nova and Cinder do."""
+    cluster = pool.rados.Rados(
+        conffile=pool.conf, name="client.admin", conf={"rbd_default_clone_format": str(kind)}
+    )
+    cluster.connect()
+    context = cluster.open_ioctx(pool.name)
+    pool.rbd.RBD().clone(context, name, "snap", context, child)
+    context.close()
+    cluster.shutdown()
+
+
+async def test_a_clone_keeps_its_image(store: RBDStore, pool: Pool) -> None:
+    name = new_id()
+    stored = await store.add(name, cut(DATA))
+    clone(pool, name, "volume", kind=1)
+    with pool.image("volume") as volume:
+        assert volume.read(0, len(DATA)) == DATA
+        volume.write(b"changed", 0)
+    with pytest.raises(errors.Busy, match="clones"):
+        await store.delete(stored.url)
+    with pytest.raises(errors.Busy, match="clones"):
+        await store.discard(name)
+    assert await read(store, stored.url) == DATA
+    pool.rbd.RBD().remove(pool.context, "volume")
+    await store.delete(stored.url)
+    assert pool.objects() == set()
+
+
+async def test_a_clone_of_the_second_format_outlives_its_image(store: RBDStore, pool: Pool) -> None:
+    name = new_id()
+    stored = await store.add(name, cut(DATA))
+    clone(pool, name, "volume", kind=2)
+    await store.delete(stored.url)
+    assert not await store.exists(stored.url)
+    with pytest.raises(errors.NotFound):
+        await store.delete(stored.url)
+    with pool.image("volume") as volume:
+        assert volume.read(0, len(DATA)) == DATA
+    again = await store.add(name, cut(b"the name is free"))
+    assert await read(store, again.url) == b"the name is free"
+    await store.delete(again.url)
+    trash = list(pool.rbd.RBD().trash_list(pool.context))
+    assert [each["name"] for each in trash] == [name]
+    pool.rbd.RBD().remove(pool.context, "volume")
+    pool.rbd.RBD().trash_remove(pool.context, trash[0]["id"])
+    assert pool.objects() == set()
+
+
+async def test_other_snapshots_keep_their_image(store: RBDStore, pool: Pool) -> None:
+    name = new_id()
+    stored = await store.add(name, cut(DATA))
+    with pool.image(name) as image:
+        image.create_snap("mine")
+    for call in (store.delete(stored.url), store.discard(name)):
+        with pytest.raises(errors.Busy, match="mine"):
+            await call
+    assert await read(store, stored.url) == DATA
+
+
+async def test_an_open_image_stays_whole(store: RBDStore, pool: Pool) -> None:
+    name = new_id()
+    stored = await store.add(name, cut(DATA))
+    with pool.image(name):
+        with pytest.raises(errors.Busy, match="open"):
+            await store.delete(stored.url)
+        with pytest.raises(errors.Unavailable, match="open"):
+            await store.discard(name)
+        assert await read(store, stored.url) == DATA
+    await store.delete(stored.url)
+
+
+async def test_an_image_that_is_being_written_is_not_taken_away(
+    store: RBDStore, pool: Pool
+) -> None:
+    name = new_id()
+
+    async def source() -> AsyncIterator[bytes]:
+        yield DATA
+        with pytest.raises(errors.Busy):
+            await store.delete(f"rbd://{pool.fsid}/{pool.name}/{name}/snap")
+        with pytest.raises(errors.Exists):
+            await store.add(name, cut(b"another"))
+
+    stored = await store.add(name, source())
+    assert await read(store, stored.url) == DATA
+
+
+@pytest.mark.parametrize("state", ["protected", "unprotected", "no snapshot"])
+@pytest.mark.parametrize("how", ["delete", "discard"])
+async def test_what_was_half_removed(store: RBDStore, pool: Pool, state: str, how: str) -> None:
+    name = new_id()
+    stored = await store.add(name, cut(DATA))
+    with pool.image(name) as image:
+        if state != "protected":
+            image.unprotect_snap("snap")
+        if state == "no snapshot":
+            image.remove_snap("snap")
+    assert await store.exists(stored.url) is (state == "protected")
+    await (store.delete(stored.url) if how == "delete" else store.discard(name))
+    assert pool.objects() == set()
+
+
+@pytest.mark.parametrize("lost", ["header", "id", "directory"])
+async def test_what_was_half_made(store: RBDStore, pool: Pool, lost: str) -> None:
+    """States in which a creation can be interrupted: librbd makes one thing after another."""
+    name = new_id()
+    pool.rbd.RBD().create(pool.context, name, 8 * MIB, 22, False, 1)
+    with pool.image(name) as image:
+        identity = image.id()
+    if lost == "header":
+        pool.context.remove_object(f"rbd_header.{identity}")
+    elif lost == "id":
+        pool.context.remove_object(f"rbd_header.{identity}")
+        pool.context.remove_object(f"rbd_id.{name}")
+    else:
+        pool.context.remove_object(f"rbd_header.{identity}")
+        with pool.rados.WriteOpCtx() as operation:
+            pool.context.remove_omap_keys(operation, (f"name_{name}", f"id_{identity}"))
+            pool.context.operate_write_op(operation, "rbd_directory")
+    await store.discard(name)
+    assert pool.objects() == set()
+    stored = await store.add(name, cut(b"again"))
+    assert await read(store, stored.url) == b"again"
+
+
+WRITER = """
+import asyncio, sys
+from imagestore.backends.rbd import RBDSettings, RBDStore
+
+async def blocks():
+    yield bytes([1]) * (20 << 20)
+    print("written", flush=True)
+    await asyncio.Event().wait()
+
+async def main():
+    conf, pool, name = sys.argv[1:]
+    store = RBDStore("ceph", RBDSettings(
+        rbd_store_ceph_conf=conf, rbd_store_pool=pool, rbd_store_user=pool))
+    await store.start()
+    await store.add(name, blocks())
+
+asyncio.run(main())
+"""
+
+
+@contextmanager
+def writer(pool: Pool, name: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Another process that has written some, and goes on for ever."""
+    command = [sys.executable, "-c", WRITER, pool.conf, pool.name, name]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=process.CHECKOUT) as started:
+        assert started.stdout is not None
+        assert started.stdout.readline() == b"written\n"
+        yield started
+        started.kill()
+
+
+async def test_what_a_killed_process_left(store: RBDStore, pool: Pool) -> None:
+    name = new_id()
+    with writer(pool, name) as other:
+        with pytest.raises(errors.Exists):
+            await store.add(name, cut(DATA))
+        other.send_signal(signal.SIGKILL)
+        other.wait()
+    assert pool.objects()
+    for _ in range(300):
+        try:
+            await store.discard(name)
+            break
+        except errors.Unavailable:  # the cluster lets it go after a while
+            await asyncio.sleep(0.2)
+    assert pool.objects() == set()
