@@ -8,7 +8,7 @@ run: .venv/run.stamp
 	$(BIN)/imagestore serve
 
 test: .venv/test.stamp lint
-	tests/packages.sh qemu-utils nginx-light grub-rescue-pc memtest86+ ipxe openssl
+	tests/packages.sh qemu-utils nginx-light mariadb-server-core mariadb-client-core postgresql-15 grub-rescue-pc memtest86+ ipxe openssl
 	$(BIN)/pytest -n 2 --cov --cov-report=term --cov-fail-under=90 $(PYTEST)
 
 lint: .venv/test.stamp

@@ -260,6 +260,15 @@ OPTIONS: tuple[Option, ...] = (
         Database, "database", "max_retries", cfg.IntOpt,
         "Attempts to reach the database at start; -1: for ever.", min=-1,
     ),
+    _fill(
+        Database, "database", "pool_timeout", cfg.FloatOpt,
+        "Seconds to wait for a connection when all are in use.", min=0,
+    ),
+    _fill(
+        Database, "imagestore", "database_timeout", cfg.IntOpt,
+        "Seconds after which a request is answered that the database server did not answer it.",
+        attribute="timeout", min=1,
+    ),
     _also(
         "imagestore", "auto_upgrade", cfg.BoolOpt,
         "Bring the tables up to date at start. Unset: yes for SQLite, no for other databases, "

@@ -98,6 +98,10 @@ class Database:
     max_overflow: int = 50
     connection_recycle_time: int = 3600
     max_retries: int = 10
+    pool_timeout: float = 30.0
+    """Seconds to wait for a connection of the pool."""
+    timeout: int = 30
+    """Seconds after which an operation is given up; SQLite waits for its lock alone."""
     auto_upgrade: bool = False
     """Run migrations at start; on for the embedded default."""
 

@@ -31,7 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from imagestore.database import locations, properties, tags
-from imagestore.database.expressions import not_deleted
+from imagestore.database.expressions import exact, not_deleted
 from imagestore.database.pages import select_page
 from imagestore.database.rows import COLUMNS, load_children, to_image
 from imagestore.database.schema import (
@@ -70,7 +70,7 @@ class ImageRow:
 
 _INSERT = sql_insert(images)
 
-_GET = select(*COLUMNS).where(images.c.id == bindparam("id"), images.c.deleted == false())
+_GET = select(*COLUMNS).where(exact(images.c.id, bindparam("id")), images.c.deleted == false())
 
 _LOCK = select(images.c.id).where(images.c.id == bindparam("id")).with_for_update()
 
@@ -80,7 +80,7 @@ _USAGE = (
     select(func.sum(images.c.size))
     .join(image_locations, image_locations.c.image_id == images.c.id)
     .where(
-        images.c.owner == bindparam("owner"),
+        exact(images.c.owner, bindparam("owner")),
         images.c.deleted == false(),
         images.c.status.not_in([status.value for status in _NOT_USED]),
         image_locations.c.status != "deleted",
