@@ -16,6 +16,7 @@ from imagestore.config.settings import (
     Database,
     Identity,
     Images,
+    Jobs,
     Limits,
     Logging,
     Server,
@@ -58,6 +59,7 @@ def read(
             identity=_identity(source, warnings),
             database=_database(source, data_dir),
             stores=store_sections.read(source, data_dir, warnings),
+            jobs=_build(source, Jobs),
             logging=_logging(source),
         )
     return replace(settings, warnings=(*warnings, *source.unknown())), source

@@ -15,8 +15,8 @@ from typing import Any
 
 from oslo_config import cfg, types
 
-from imagestore.config.settings import Database, Identity, Images, Limits, Logging, Server
-from imagestore.config.value_types import HashName, HostPort, Pairs, Size, Words
+from imagestore.config.settings import Database, Identity, Images, Jobs, Limits, Logging, Server
+from imagestore.config.value_types import HashName, HostPort, Numbers, Pairs, Size, Words
 
 MAX_SIZE = (1 << 63) - 1
 """The largest size that the database can hold."""
@@ -74,6 +74,8 @@ def _default(into: type[Any], attribute: str) -> Any:
     """The default of the settings field in the form in which a file has it."""
     (spec,) = (spec for spec in fields(into) if spec.name == attribute)
     value = spec.default
+    if spec.default_factory is not MISSING:
+        value = spec.default_factory()
     if value is MISSING:
         raise TypeError(f"{into.__name__}.{attribute} has no plain default")
     if isinstance(value, tuple):
@@ -274,6 +276,32 @@ OPTIONS: tuple[Option, ...] = (
         "Bring the tables up to date at start. Unset: yes for SQLite, no for other databases, "
         "which several nodes may share: imagestore db upgrade does it there.",
     ),
+    # Background work.
+    _fill(
+        Jobs, "imagestore", "job_workers", cfg.IntOpt,
+        "Background jobs that each worker process works on at once; 0: none, other nodes do them.",
+        attribute="workers", min=0,
+    ),
+    _fill(
+        Jobs, "imagestore", "job_limits", Numbers(),
+        "Background jobs of a kind that all nodes together work on at once, as kind:number pairs.",
+        attribute="limits",
+    ),
+    _fill(
+        Jobs, "imagestore", "jobs_per_store", cfg.IntOpt,
+        "Background jobs that all nodes together direct at one store at once; 0: no limit.",
+        attribute="per_target", min=0,
+    ),
+    _fill(
+        Jobs, "imagestore", "purge_deleted_after", cfg.IntOpt,
+        "Days after which the rows of what was deleted are removed, those of images apart, as "
+        "imagestore db purge does. 0: never.", min=0,
+    ),
+    _fill(
+        Jobs, "task", "task_time_to_live", cfg.IntOpt,
+        "Hours for which a task or background job that has ended can be looked at.",
+        attribute="time_to_live", min=0,
+    ),
     # Stores.
     _also(
         "DEFAULT", "enabled_backends", Pairs(),
@@ -336,6 +364,7 @@ SECTIONS = {
     "image_format": "What may be uploaded.",
     "oslo_middleware": "Proxies in front of the service.",
     "healthcheck": "What load balancers ask.",
+    "task": "Work in the background.",
     "imagestore": "What only imagestore has.",
 }
 """Sections in the order in which they are shown, and what they are about."""

@@ -107,6 +107,22 @@ class Database:
 
 
 @dataclass(frozen=True, slots=True)
+class Jobs:
+    """Background work. Limits hold for all nodes together."""
+
+    workers: int = 4
+    """Jobs that a process works on at once; 0: none, other nodes do them."""
+    limits: Mapping[str, int] = field(default_factory=dict)
+    """By kind."""
+    per_target: int = 0
+    """Jobs at once that have the same target, for most kinds a store; 0: no limit."""
+    purge_deleted_after: int = 0
+    """Days after which rows of what was deleted are removed; 0: never."""
+    time_to_live: int = 48
+    """Hours for which a job that has ended can be looked at."""
+
+
+@dataclass(frozen=True, slots=True)
 class StoreSection:
     """One store as configured: ``enabled_backends = name:type`` and section ``[name]``."""
 
@@ -145,6 +161,7 @@ class Settings:
     identity: Identity = field(default_factory=Identity)
     database: Database = field(default_factory=Database)
     stores: Stores = field(default_factory=Stores)
+    jobs: Jobs = field(default_factory=Jobs)
     logging: Logging = field(default_factory=Logging)
     warnings: tuple[str, ...] = ()
     """What the configuration asks for in vain, one sentence each; to be logged once."""

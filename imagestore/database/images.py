@@ -40,6 +40,7 @@ from imagestore.database.schema import (
     image_properties,
     image_tags,
     images,
+    tombstones,
 )
 from imagestore.errors import Conflict
 from imagestore.image import DELETED_STATUSES, Image, ImageStatus, MemberStatus
@@ -72,6 +73,8 @@ _INSERT = sql_insert(images)
 
 _GET = select(*COLUMNS).where(exact(images.c.id, bindparam("id")), images.c.deleted == false())
 
+_PURGED = select(tombstones.c.image_id).where(tombstones.c.image_id == bindparam("id"))
+
 _LOCK = select(images.c.id).where(images.c.id == bindparam("id")).with_for_update()
 
 _NOT_USED = sorted(DELETED_STATUSES | {ImageStatus.KILLED})
@@ -88,11 +91,14 @@ _USAGE = (
 )
 
 
-def insert(conn: Connection, image: Image) -> None:
+def insert(conn: Connection, image: Image, *, id_is_given: bool = True) -> None:
     """Write a new image with properties, tags and locations.
 
+    ``id_is_given``: by somebody who may know it from elsewhere; not one made up now.
     Raises :class:`Conflict` if the id is or ever was in use.
     """
+    if id_is_given and conn.scalar(_PURGED, {"id": image.id}) is not None:
+        raise Conflict(f"Image ID {image.id} already exists!")
     row = {column.name: getattr(image, column.name) for column in COLUMNS}
     row |= {
         "status": image.status.value,

@@ -38,9 +38,9 @@ async def test_an_empty_database(tmp_path: Path) -> None:
         assert await database.version() is None
         await database.upgrade()
         assert await database.check() is State.OK
-        assert await database.version() == "0001"
+        assert await database.version() == "0002"
         await database.upgrade()
-        assert await database.version() == "0001"
+        assert await database.version() == "0002"
     finally:
         await database.close()
 
@@ -96,7 +96,7 @@ async def test_processes_that_start_together(tmp_path: Path) -> None:
     for process, (_, errors) in zip(processes, outputs, strict=True):
         assert process.returncode == 0, errors.decode()
     async with samples.opened(connection, upgrade=False) as database:
-        assert await database.version() == "0001"
+        assert await database.version() == "0002"
         await database.write(images.insert, samples.image())
 
 

@@ -14,6 +14,7 @@ from imagestore.database.schema.images import (
     image_tags,
     images,
 )
+from imagestore.database.schema.jobs import job_gates, jobs, tombstones
 from imagestore.database.schema.metadata import PEER_REVISION, metadata, peer_version
 from imagestore.database.schema.metadefs import (
     metadef_namespace_resource_types,
@@ -36,6 +37,8 @@ __all__ = [
     "image_tags",
     "images",
     "indexes_for",
+    "job_gates",
+    "jobs",
     "journal",
     "metadata",
     "metadef_namespace_resource_types",
@@ -48,4 +51,5 @@ __all__ = [
     "peer_version",
     "task_info",
     "tasks",
+    "tombstones",
 ]
