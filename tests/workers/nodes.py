@@ -1,8 +1,8 @@
 """A node that does nothing but work on jobs, in this process or in one of its own.
 
 ``python -m tests.workers.nodes URL HOST FILE`` works until SIGTERM; its kind of job,
-``append``, writes the job's id to FILE, takes its time, and then counts in the
-database, once, that it was done.
+``append``, writes the job's id to FILE, takes its time (``steps`` of 50 ms for the
+first claim, the second …), and then records in the database that it was done.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ def append(file: Path) -> Callable[[Work], object]:
     async def handler(work: Work) -> Completion:
         with file.open("a") as log:
             log.write(f"{work.job.id}\n")
-        for step in range(work.job.payload["steps"]):
+        steps = work.job.payload["steps"]
+        for step in range(steps[min(work.job.fence, len(steps)) - 1]):
             work.progress(step)
             await asyncio.sleep(0.05)
         return done(work.job.id)
