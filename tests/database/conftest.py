@@ -7,7 +7,7 @@ import pytest
 
 from imagestore.database.engine import Database
 from tests.database import samples
-from tests.services.databases import KINDS, mariadb, postgresql, url_of
+from tests.services.databases import KINDS, fresh_url_of, mariadb, postgresql, url_of
 
 __all__ = ["mariadb", "postgresql"]
 
@@ -16,6 +16,12 @@ __all__ = ["mariadb", "postgresql"]
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Of a database without rows; where it is on a server the tables are there."""
     return url_of(request, request.param, tmp_path)
+
+
+@pytest.fixture(params=KINDS)
+def fresh_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Of a database without tables."""
+    return fresh_url_of(request, request.param, tmp_path)
 
 
 @pytest.fixture

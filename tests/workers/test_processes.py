@@ -64,7 +64,9 @@ async def nodes_on(url: str, file: Path) -> AsyncIterator[Nodes]:
 
 async def submit(jobs: Jobs, number: int, *steps: int) -> list[str]:
     drafts = [
-        JobDraft("append", {"steps": list(steps)}, project=f"p{n % 3}", unique=False, max_attempts=50)
+        JobDraft(
+            "append", {"steps": list(steps)}, project=f"p{n % 3}", unique=False, max_attempts=50
+        )
         for n in range(number)
     ]
     return [(await jobs.submit(draft)).id for draft in drafts]

@@ -15,7 +15,12 @@ from imagestore.database.schema.images import (
     images,
 )
 from imagestore.database.schema.jobs import job_gates, jobs, tombstones
-from imagestore.database.schema.metadata import PEER_REVISION, metadata, peer_version
+from imagestore.database.schema.metadata import (
+    PEER_EXPANDED,
+    PEER_REVISION,
+    metadata,
+    peer_version,
+)
 from imagestore.database.schema.metadefs import (
     metadef_namespace_resource_types,
     metadef_namespaces,
@@ -28,6 +33,7 @@ from imagestore.database.schema.own import VERSION_TABLE, indexes_for, journal
 from imagestore.database.schema.tasks import task_info, tasks
 
 __all__ = [
+    "PEER_EXPANDED",
     "PEER_REVISION",
     "VERSION_TABLE",
     "cached_images",

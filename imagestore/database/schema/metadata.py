@@ -29,6 +29,9 @@ every other database. All have the same, because a foreign key needs that on bot
 PEER_REVISION = "2024_1_contract01"
 """The migration that Glance 33 stands at; its ``db sync`` has nothing to do beyond."""
 
+PEER_EXPANDED = "2024_1_expand01"
+"""What Glance stands at between the first and the last step of an upgrade to there."""
+
 peer_version = Table(
     "alembic_version",
     metadata,
