@@ -11,7 +11,7 @@ import sys
 import typer
 
 from imagestore import __version__
-from imagestore.cli import config, db, serve, store, worker
+from imagestore.cli import config, db, job, serve, store, worker
 from imagestore.cli.exits import exit_code
 from imagestore.errors import ImagestoreError
 
@@ -32,6 +32,7 @@ app.command(name="worker", hidden=True)(worker.worker)
 app.add_typer(db.app, name="db")
 app.add_typer(config.app, name="config")
 app.add_typer(store.app, name="store")
+app.add_typer(job.app, name="job")
 
 
 @app.command()

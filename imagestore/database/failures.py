@@ -64,6 +64,13 @@ def is_definite(error: exc.DBAPIError) -> bool:
     )
 
 
+def is_of_connection(cause: BaseException | None) -> bool:
+    """Whether the connection is of no use any more: out of step, or to a server that is read-only."""
+    if type(cause).__name__ in ("InternalClientError", "InterfaceError"):
+        return True
+    return _code(cause) in (1290, 1836, "25006", "25P03")
+
+
 def pause(attempt: int) -> float:
     """Seconds to wait after a failed attempt, 0 the first: longer each time, never in step."""
     return 0.02 * float(2**attempt) * (0.5 + random.random())  # noqa: S311 (no secret)

@@ -8,7 +8,7 @@ command of their own, and even then the ids stay taken.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Table, delete, insert, select
@@ -24,13 +24,10 @@ from imagestore.database.schema import (
     tombstones,
 )
 
-ALL = -1
-"""As a limit: no limit."""
-
 _CHILDREN = (image_members, image_properties, image_tags, image_locations)
 
 
-def purge(conn: Connection, before: datetime, limit: int = ALL) -> Mapping[str, int]:
+def purge(conn: Connection, before: datetime, limit: int) -> Mapping[str, int]:
     """Remove rows, images apart, that were deleted before a moment.
 
     ``limit``: rows of each table at the most, the longest deleted first. How many it
@@ -44,8 +41,8 @@ def purge(conn: Connection, before: datetime, limit: int = ALL) -> Mapping[str, 
     return removed | {tasks.name: len(old_tasks)}
 
 
-def purge_images(conn: Connection, before: datetime, limit: int, moment: datetime) -> int:
-    """Remove images that were deleted before a moment, with all their rows; how many.
+def purge_images(conn: Connection, before: datetime, limit: int) -> int:
+    """Remove images that were deleted before a moment, with all rows, ``limit`` at most; how many.
 
     Their ids are kept, so that no new image can have one.
     """
@@ -55,6 +52,7 @@ def purge_images(conn: Connection, before: datetime, limit: int, moment: datetim
     for table in _CHILDREN:
         conn.execute(delete(table).where(table.c.image_id.in_(old)))
     known = set(conn.scalars(select(tombstones.c.image_id).where(tombstones.c.image_id.in_(old))))
+    moment = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     new = [{"image_id": one, "purged_at": moment} for one in old if one not in known]
     if new:
         conn.execute(insert(tombstones), new)
@@ -71,6 +69,4 @@ def _remove(conn: Connection, table: Table, before: datetime, limit: int) -> int
 
 def _old(conn: Connection, table: Table, before: datetime, limit: int) -> list[Any]:
     statement = select(table.c.id).where(table.c.deleted_at < before).order_by(table.c.deleted_at)
-    if limit != ALL:
-        statement = statement.limit(limit)
-    return list(conn.scalars(statement))
+    return list(conn.scalars(statement.limit(limit)))

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import URL, Engine, event
+from sqlalchemy import URL, Engine, ExceptionContext, event
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from imagestore.database import failures
 
 CONNECT_SECONDS = 10
 """How long a server may take to answer a new connection."""
@@ -42,6 +44,7 @@ def set_up(engine: Engine, seconds: int | None) -> None:
         connection.commit()
 
     event.listen(engine, "connect", configure)
+    event.listen(engine, "handle_error", _give_up_connection)
 
 
 async def for_reading(conn: AsyncConnection) -> None:
@@ -57,6 +60,12 @@ async def for_writing(conn: AsyncConnection) -> None:
     """
     if conn.dialect.name != "postgresql":
         await conn.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+
+
+def _give_up_connection(context: ExceptionContext) -> None:
+    """Have a connection that cannot be used any more replaced, also where the library keeps it."""
+    if failures.is_of_connection(context.original_exception):
+        context.is_disconnect = True
 
 
 def _settings(dialect: str, connection: Any, seconds: int | None) -> list[str]:

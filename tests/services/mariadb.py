@@ -12,7 +12,7 @@ from tests.services import process
 
 USER = PASSWORD = DATABASE = "glance"
 _NOT_DURABLE = (
-    *("--innodb-flush-log-at-trx-commit=0", "--innodb-flush-method=nosync"),
+    *("--innodb-flush-log-at-trx-commit=2", "--innodb-flush-method=nosync"),
     *("--innodb-doublewrite=0", "--innodb-log-file-size=32M"),
 )
 

@@ -71,7 +71,7 @@ def start(directory: Path, *, port: int | None = None, max_connections: int = 20
         *(*_account(), str(programs / "postgres"), "-D", str(data), "-p", str(port)),
         *("-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="),
         *("-c", f"max_connections={max_connections}", "-c", "shared_buffers=64MB"),
-        *("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"),
+        *("-c", "fsync=off", "-c", "full_page_writes=off"),
     ]
     started = process.spawn(command, log)
     process.wait_until(lambda: _psql(programs, port, "SELECT 1").returncode == 0, started, log)
