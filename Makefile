@@ -27,7 +27,7 @@ packages: .venv/bin/python
 	tests/packages.sh nginx-light libnginx-mod-http-dav-ext openssl
 	tests/packages.sh qemu-utils grub-rescue-pc memtest86+ ipxe
 	tests/packages.sh ceph-mon ceph-osd ceph-common radosgw python3-rados python3-rbd
-	tests/packages.sh memcached mariadb-server-core mariadb-client-core
+	tests/packages.sh memcached mariadb-server-core mariadb-client-core postgresql-15
 	-$(BIN)/python tests/services/link_ceph.py
 
 services: .venv/test.stamp

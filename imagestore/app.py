@@ -19,6 +19,7 @@ from imagestore.identity.policy import Policy
 from imagestore.identity.sources import IdentitySource, source
 from imagestore.stores import Stores
 from imagestore.workers import recovery
+from imagestore.workers.runner import Runner
 
 log = logging.getLogger(__name__)
 
@@ -44,11 +45,18 @@ async def _running(parts: Parts, catalog: Catalog, identity: IdentitySource) -> 
     await parts.database.open()
     await parts.stores.start()
     await catalog.recovery.run()
-    watch = asyncio.create_task(recovery.watch(catalog.recovery))
+    runner = Runner(catalog.jobs, parts.settings.jobs.workers)
+    await catalog.housekeeping.ensure()
+    background = [
+        asyncio.create_task(recovery.watch(catalog.recovery)),
+        asyncio.create_task(runner.run()),
+    ]
     yield
-    watch.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await watch
+    for task in background:
+        task.cancel()
+    for task in background:
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
     await catalog.downloads.close()
     await identity.close()
     await parts.stores.stop()

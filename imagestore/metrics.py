@@ -12,12 +12,14 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from collections.abc import Iterable, Mapping
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from imagestore.job import JobState
 from imagestore.metrics_directory import VARIABLE
 
 _own = CollectorRegistry()
@@ -77,6 +79,26 @@ STORE_FAILOVERS = Counter(
     ["store"],
     registry=_own,
 )
+JOBS = Gauge(
+    "imagestore_jobs",
+    "Background jobs of all nodes, by kind and state.",
+    ["kind", "state"],
+    multiprocess_mode="livemostrecent",
+    registry=_own,
+)
+JOBS_ENDED = Counter(
+    "imagestore_jobs_ended",
+    "Background jobs that this node brought to an end.",
+    ["kind", "state"],
+    registry=_own,
+)
+
+
+def set_jobs(counts: Mapping[tuple[str, JobState], int], kinds: Iterable[str]) -> None:
+    """What the database holds; a kind without jobs in a state has none, not no value."""
+    for kind in {*kinds, *(kind for kind, _ in counts)}:
+        for state in JobState:
+            JOBS.labels(kind, state.value).set(counts.get((kind, state), 0))
 
 
 def render() -> bytes:

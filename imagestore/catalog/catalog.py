@@ -5,7 +5,9 @@ from __future__ import annotations
 from imagestore.catalog.deletions import Deletions
 from imagestore.catalog.downloads import Downloads
 from imagestore.catalog.health import Health
+from imagestore.catalog.housekeeping import Housekeeping
 from imagestore.catalog.images import Images
+from imagestore.catalog.jobs import Jobs
 from imagestore.catalog.members import Members
 from imagestore.catalog.metadefs.metadefs import Metadefs
 from imagestore.catalog.parts import Parts
@@ -27,3 +29,5 @@ class Catalog:
         self.recovery = Recovery(parts, self.uploads, self.deletions)
         self.metadefs = Metadefs(parts)
         self.health = Health(parts)
+        self.jobs = Jobs(parts.database, parts.settings.jobs, parts.owner)
+        self.housekeeping = Housekeeping(self.jobs, parts.settings.jobs)

@@ -49,7 +49,8 @@ class Images:
         image.visibility = Visibility(image.visibility)
         self._authorise_creation(caller, image)
         self._require_within_quotas(image)
-        await self._database.write(images.insert, image)
+        given = "id" in attributes
+        await self._database.write(images.insert, image, id_is_given=given)
         return image
 
     async def show(self, caller: Caller, image_id: str) -> Image:

@@ -2,21 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from imagestore.cli.options import ConfigDirs, ConfigFiles, DataDir
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from imagestore.database.engine import Database
     from imagestore.database.migrations import State
 
 T = TypeVar("T")
 
+AgeInDays = Annotated[
+    int,
+    typer.Option(
+        "--age-in-days",
+        "--age_in_days",
+        min=0,
+        max=36500,
+        metavar="DAYS",
+        help="Only what was deleted more days ago.",
+    ),
+]
+MaxRows = Annotated[
+    int,
+    typer.Option(
+        "--max-rows",
+        "--max_rows",
+        min=-1,
+        max=2**31 - 1,
+        metavar="N",
+        help="At most so many rows; -1: all.",
+    ),
+]
+_AT_ONCE = 1000
+
 app = typer.Typer(
-    help="Create, upgrade and check the tables (SQLite does without: that is done at the start).",
+    help="Create, upgrade, check and purge the tables "
+    "(SQLite is upgraded at the start of the service).",
     no_args_is_help=True,
 )
 
@@ -43,7 +70,11 @@ def check(
     config_dir: ConfigDirs = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Say whether the tables are what this version needs. Exit code 0 if so, else 3."""
+    """Say whether the tables are what this version needs.
+
+    Exit code 0 if so; 3 if they have to be made or upgraded, 5 if Glance is in the middle of
+    doing so, as from [bold]glance-manage db check[/bold]; 1 if they are of a newer version.
+    """
     from imagestore.database.migrations import State
 
     async def run(database: Database) -> State:
@@ -52,7 +83,7 @@ def check(
     state = with_database(run, config_file, config_dir, data_dir)
     if state is not State.OK:
         typer.echo(state.advice)
-        raise typer.Exit(3)
+        raise typer.Exit(state.exit_code)
     typer.echo("The tables are up to date.")
 
 
@@ -70,36 +101,85 @@ def version(
     typer.echo(with_database(run, config_file, config_dir, data_dir) or "none")
 
 
+@app.command()
+def purge(
+    age_in_days: AgeInDays = 30,
+    max_rows: MaxRows = 100,
+    config_file: ConfigFiles = None,
+    config_dir: ConfigDirs = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Remove the rows of what was deleted some time ago, those of images apart.
+
+    Of each table at most --max-rows, the longest deleted first.
+    """
+    from imagestore.database import purge
+
+    async def run(database: Database) -> dict[str, int]:
+        before = _days_ago(age_in_days)
+        removed: dict[str, int] = {}
+        for number in _batches(max_rows):
+            now = await database.write(purge.purge, before, number)
+            removed = {table: removed.get(table, 0) + count for table, count in now.items()}
+            if max(now.values()) < number:
+                break
+        return removed
+
+    for table, count in with_database(run, config_file, config_dir, data_dir, tables=True).items():
+        typer.echo(f"{table}: {count} rows removed.")
+
+
+@app.command("purge-images-table")
+def purge_images_table(
+    age_in_days: AgeInDays = 180,
+    max_rows: MaxRows = 100,
+    config_file: ConfigFiles = None,
+    config_dir: ConfigDirs = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Remove the rows of images that were deleted some time ago. Their ids stay taken."""
+    from imagestore.database import purge
+
+    async def run(database: Database) -> int:
+        before = _days_ago(age_in_days)
+        removed = 0
+        for number in _batches(max_rows):
+            now = await database.write(purge.purge_images, before, number)
+            removed += now
+            if now < number:
+                break
+        return removed
+
+    count = with_database(run, config_file, config_dir, data_dir, tables=True)
+    typer.echo(f"images: {count} rows removed.")
+
+
+def _days_ago(days: int) -> datetime:
+    from datetime import UTC, datetime, timedelta
+
+    return datetime.now(UTC).replace(tzinfo=None) - timedelta(days=days)
+
+
+def _batches(rows: int) -> Iterator[int]:
+    """That many rows in small transactions, between which others can write; -1: without end."""
+    while rows:
+        number = _AT_ONCE if rows < 0 else min(rows, _AT_ONCE)
+        yield number
+        if rows > 0:
+            rows -= number
+
+
 def with_database(
     function: Callable[[Database], Awaitable[T]],
     config_file: ConfigFiles,
     config_dir: ConfigDirs,
     data_dir: DataDir,
     *,
-    ready: bool = False,
+    tables: bool = False,
 ) -> T:
-    """What ``function`` makes of the connected database.
+    """What ``function`` makes of the connected database; ``tables`` as there."""
+    from imagestore.cli import connected
 
-    ``ready``: its tables have to be what this release needs; those of SQLite are made so.
-    """
-    import asyncio
-
-    from imagestore import logs
-    from imagestore.config import data_directory
-    from imagestore.config.arguments import unparse
-    from imagestore.config.load import load
-    from imagestore.database.engine import Database
-
-    settings = load(unparse(config_file or (), config_dir or (), data_dir=data_dir))
-    logs.setup(settings.logging)
-    data_directory.make(settings)
-
-    async def run() -> T:
-        database = Database(settings.database)
-        await (database.open() if ready else database.connect())
-        try:
-            return await function(database)
-        finally:
-            await database.close()
-
-    return asyncio.run(run())
+    return connected.with_database(
+        lambda database, _: function(database), config_file, config_dir, data_dir, tables=tables
+    )

@@ -11,7 +11,7 @@ import sys
 import typer
 
 from imagestore import __version__
-from imagestore.cli import config, db, metadefs, policy, serve, store, worker
+from imagestore.cli import config, db, job, metadefs, policy, serve, store, worker
 from imagestore.cli.exits import exit_code
 from imagestore.errors import ImagestoreError
 
@@ -34,6 +34,7 @@ app.add_typer(db.app, name="db")
 app.add_typer(config.app, name="config")
 app.add_typer(store.app, name="store")
 app.add_typer(policy.app, name="policy")
+app.add_typer(job.app, name="job")
 
 
 @app.command()

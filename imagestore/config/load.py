@@ -18,6 +18,7 @@ from imagestore.config.settings import (
     Database,
     Identity,
     Images,
+    Jobs,
     Keystone,
     Limits,
     Logging,
@@ -61,6 +62,7 @@ def read(
             identity=_identity(source, warnings),
             database=_database(source, data_dir),
             stores=store_sections.read(source, data_dir, warnings),
+            jobs=_build(source, Jobs),
             logging=_logging(source),
             import_filter=_import_filter(source),
         )

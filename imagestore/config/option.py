@@ -72,6 +72,8 @@ def _default(into: type[Any], attribute: str) -> Any:
     """The default of the settings field in the form in which a file has it."""
     (spec,) = (spec for spec in fields(into) if spec.name == attribute)
     value = spec.default
+    if spec.default_factory is not MISSING:
+        value = spec.default_factory()
     if value is MISSING:
         raise TypeError(f"{into.__name__}.{attribute} has no plain default")
     if isinstance(value, tuple):

@@ -15,8 +15,8 @@ from imagestore.config import keystone_authtoken
 from imagestore.config.option import Option
 from imagestore.config.option import also as _also
 from imagestore.config.option import fill as _fill
-from imagestore.config.settings import Database, Identity, Images, Limits, Logging, Server
-from imagestore.config.value_types import HashName, HostPort, Pairs, Ports, Size, Words
+from imagestore.config.settings import Database, Identity, Images, Jobs, Limits, Logging, Server
+from imagestore.config.value_types import HashName, HostPort, Numbers, Pairs, Ports, Size, Words
 
 _FILTER = "import_filtering_opts"
 
@@ -241,10 +241,45 @@ OPTIONS: tuple[Option, ...] = (
         Database, "database", "max_retries", cfg.IntOpt,
         "Attempts to reach the database at start; -1: for ever.", min=-1,
     ),
+    _fill(
+        Database, "database", "pool_timeout", cfg.FloatOpt,
+        "Seconds to wait for a connection when all are in use.", min=0,
+    ),
+    _fill(
+        Database, "imagestore", "database_timeout", cfg.IntOpt,
+        "Seconds after which a request is answered that the database server did not answer it.",
+        attribute="timeout", min=1,
+    ),
     _also(
         "imagestore", "auto_upgrade", cfg.BoolOpt,
         "Bring the tables up to date at start. Unset: yes for SQLite, no for other databases, "
         "which several nodes may share: imagestore db upgrade does it there.",
+    ),
+    # Background work.
+    _fill(
+        Jobs, "imagestore", "job_workers", cfg.IntOpt,
+        "Background jobs that each worker process works on at once; 0: none, other nodes do them.",
+        attribute="workers", min=0,
+    ),
+    _fill(
+        Jobs, "imagestore", "job_limits", Numbers(),
+        "Background jobs of a kind that all nodes together work on at once, as kind:number pairs.",
+        attribute="limits",
+    ),
+    _fill(
+        Jobs, "imagestore", "jobs_per_store", cfg.IntOpt,
+        "Background jobs that all nodes together direct at one store at once; 0: no limit.",
+        attribute="per_target", min=0,
+    ),
+    _fill(
+        Jobs, "imagestore", "purge_deleted_after", cfg.IntOpt,
+        "Days after which the rows of what was deleted are removed, those of images apart, as "
+        "imagestore db purge does. 0: never.", min=0,
+    ),
+    _fill(
+        Jobs, "task", "task_time_to_live", cfg.IntOpt,
+        "Hours for which a task or background job that has ended can be looked at.",
+        attribute="time_to_live", min=0,
     ),
     # Stores.
     _also(
@@ -310,6 +345,7 @@ SECTIONS = {
     "import_filtering_opts": "Which URLs users may have fetched: imports, and locations.",
     "oslo_middleware": "Proxies in front of the service.",
     "healthcheck": "What load balancers ask.",
+    "task": "Work in the background.",
     "imagestore": "What only imagestore has.",
 }
 """Sections in the order in which they are shown, and what they are about."""

@@ -10,7 +10,7 @@ from oslo_config import cfg, types
 
 from imagestore.config import drivers, store_options
 from imagestore.config.options import OPTIONS, SECTIONS
-from imagestore.config.value_types import HostPort, Pairs
+from imagestore.config.value_types import HostPort, Numbers, Pairs
 
 _WIDTH = 96
 _HEAD = """\
@@ -82,6 +82,8 @@ def _kind(opt: cfg.Opt) -> str:
         return "may be given several times"
     if isinstance(type_, types.Boolean):
         return "true or false"
+    if isinstance(type_, Numbers):
+        return "name:number, …"
     if isinstance(type_, Pairs):
         return "id:type, …"
     return "list" if isinstance(type_, types.List) else str(type_.type_name.removesuffix(" value"))

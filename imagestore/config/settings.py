@@ -129,6 +129,10 @@ class Database:
     max_overflow: int = 50
     connection_recycle_time: int = 3600
     max_retries: int = 10
+    pool_timeout: float = 30.0
+    """Seconds to wait for a connection of the pool."""
+    timeout: int = 30
+    """Seconds after which an operation is given up; SQLite waits for its lock alone."""
     auto_upgrade: bool = False
     """Run migrations at start; on for the embedded default."""
 
@@ -151,6 +155,22 @@ class StoreAccess:
     failures: int = 3
     """In a row, after which a store counts as away."""
     probe_interval: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """Background work. Limits hold for all nodes together."""
+
+    workers: int = 4
+    """Jobs that a process works on at once; 0: none, other nodes do them."""
+    limits: Mapping[str, int] = field(default_factory=dict)
+    """By kind."""
+    per_target: int = 0
+    """Jobs at once that have the same target, for most kinds a store; 0: no limit."""
+    purge_deleted_after: int = 0
+    """Days after which rows of what was deleted are removed; 0: never."""
+    time_to_live: int = 48
+    """Hours for which a job that has ended can be looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +213,7 @@ class Settings:
     identity: Identity = field(default_factory=Identity)
     database: Database = field(default_factory=Database)
     stores: Stores = field(default_factory=Stores)
+    jobs: Jobs = field(default_factory=Jobs)
     logging: Logging = field(default_factory=Logging)
     import_filter: Rules = field(default_factory=Rules)
     """Which URLs users may have fetched: imports, and locations that they add."""

@@ -48,6 +48,17 @@ class Pairs(types.Dict):
         return dict(super().__call__(value))
 
 
+class Numbers(Pairs):
+    """``name:number`` pairs; numbers from 0."""
+
+    def __call__(self, value: Any) -> dict[str, int]:  # type: ignore[override]
+        numbers = super().__call__(value)
+        for name, text in numbers.items():
+            if not str(text).isdecimal():
+                raise ValueError(f"{name}:{text} is not a name with a number")
+        return {name: int(text) for name, text in numbers.items()}
+
+
 class Size(types.ConfigType):
     """Bytes, or a number with one of the units B KB MB GB TB (powers of 1024)."""
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, not_, or_, select
 
-from imagestore.database.expressions import not_deleted, residual
+from imagestore.database.expressions import exact, not_deleted, residual
 from imagestore.database.schema import image_members, images
 from imagestore.image import Visibility
 from imagestore.query import ImageQuery, Op, Scope
@@ -91,23 +91,23 @@ def condition_of(branch: Branch) -> ColumnElement[bool]:
         case By.VISIBILITY:
             return visibility
         case By.OWNER:
-            return and_(images.c.owner == bindparam(branch.owner), visibility)
+            return and_(exact(images.c.owner, bindparam(branch.owner)), visibility)
         case By.MEMBER:
             return _shared_with_project(branch, visibility)
 
 
 def _shared_with_project(branch: Branch, visibility: ColumnElement[bool]) -> ColumnElement[bool]:
     memberships = select(image_members.c.image_id).where(
-        image_members.c.member == bindparam("project"), not_deleted(image_members)
+        exact(image_members.c.member, bindparam("project")), not_deleted(image_members)
     )
     if branch.of_status:
         status = image_members.c.status == bindparam("member_status")
         memberships = memberships.where(residual(status))
     tests = [visibility]
     if branch.owner is not None:
-        tests.append(images.c.owner == bindparam(branch.owner))
+        tests.append(exact(images.c.owner, bindparam(branch.owner)))
     if branch.not_owner is not None:
-        foreign = images.c.owner != bindparam(branch.not_owner)
+        foreign = not_(exact(images.c.owner, bindparam(branch.not_owner)))
         tests.append(or_(images.c.owner.is_(None), foreign))
     return and_(images.c.id.in_(memberships), residual(and_(*tests)))
 

@@ -81,6 +81,9 @@ class EmbeddedRunner:
             raise Unavailable("The database is closed.")
         return await self._writes.submit(operation)
 
+    async def write_without_limit(self, operation: Operation[T]) -> T:
+        return await self.write(operation)
+
     def _open_turns(self) -> Turns:
         path = self._path.with_name(self._path.name + "-turn")
         try:

@@ -15,7 +15,7 @@ from imagestore.database.embedded import EmbeddedRunner
 from imagestore.database.migrations import State
 from imagestore.database.pooled import PooledRunner
 from imagestore.database.runner import Operation, Runner
-from imagestore.errors import ConfigurationError
+from imagestore.errors import ConfigurationError, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -39,10 +39,13 @@ class Database:
         self._config = config
         self._url = urls.parse(config.connection)
         self._runner: Runner
+        self._seconds: int | None = None
+        """The longest that an operation may take; SQLite has limits of its own."""
         if urls.is_embedded(self._url):
             self._runner = EmbeddedRunner(self._url)
         else:
             self._runner = PooledRunner(self._url, config)
+            self._seconds = config.timeout
 
     async def open(self) -> None:
         """Connect, and upgrade the tables if ``auto_upgrade`` is set.
@@ -93,7 +96,7 @@ class Database:
 
     async def upgrade(self) -> None:
         """Create or upgrade the tables. Of several processes that start together one does it."""
-        await self.write(migrations.upgrade)
+        await self._repeat(self._runner.write_without_limit, migrations.upgrade)
 
     async def version(self) -> str | None:
         """The revision that the tables stand at; None if they are not ours."""
@@ -104,6 +107,18 @@ class Database:
         return await self.read(migrations.check)
 
     async def _persist(
+        self, run: Callable[[Operation[T]], Awaitable[T]], operation: Operation[T]
+    ) -> T:
+        if self._seconds is None:
+            return await self._repeat(run, operation)
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await self._repeat(run, operation)
+        except TimeoutError as error:
+            log.error("the database did not answer within %d seconds", self._seconds)
+            raise Unavailable("The database does not answer.") from error
+
+    async def _repeat(
         self, run: Callable[[Operation[T]], Awaitable[T]], operation: Operation[T]
     ) -> T:
         for attempt in range(failures.ATTEMPTS):

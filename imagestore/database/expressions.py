@@ -8,10 +8,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, FromClause, Integer, false, func, literal_column
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Integer,
+    String,
+    false,
+    func,
+    literal_column,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import NullType
 
 PREFIX_LENGTH = 255
 """Characters of a long text that are indexed: 1,020 bytes at most, below every limit."""
@@ -24,20 +33,49 @@ def prefix(column: ColumnElement[Any]) -> ColumnElement[str]:
     )
 
 
+class exact(FunctionElement[Any]):  # noqa: N801 (named as SQL functions are)
+    """``exact(column, value)``: the text is this one, to the letter.
+
+    MySQL compares as the collation of a column says, which takes ``a`` for ``A`` and
+    for ``ä`` where Glance made the tables. So it finds by index what is alike, and
+    then compares the bytes.
+    """
+
+    type = NullType()
+    inherit_cache = True
+
+
+class binary(FunctionElement[str]):  # noqa: N801 (named as SQL functions are)
+    """The text as a sort key: in the order of its code points, in every database."""
+
+    type = String()
+    inherit_cache = True
+
+
+class exactly_one_of(FunctionElement[Any]):  # noqa: N801 (named as SQL functions are)
+    """``exactly_one_of(column.in_(values), column)``: the same for several texts."""
+
+    type = NullType()
+    inherit_cache = True
+
+
 def sortable(column: ColumnElement[Any]) -> ColumnElement[Any]:
     """The column as a sort key: null is smaller than every value, in every database."""
     least = literal_column("-1" if isinstance(column.type, Integer) else "''", column.type)
     return func.coalesce(column, least)
 
 
-class residual(FunctionElement[bool]):  # noqa: N801 (named as SQL functions are)
+# Not of the type Boolean: the library would write "= 1" behind, and no index be used.
+
+
+class residual(FunctionElement[Any]):  # noqa: N801 (named as SQL functions are)
     """A condition that rows are tested with but that no index is chosen for.
 
     Without statistics SQLite takes every equality for a sharp one and leaves the
     index that a statement was written for. Other databases keep statistics.
     """
 
-    type = Boolean()
+    type = NullType()
     inherit_cache = True
 
 
@@ -54,3 +92,43 @@ def _plain(element: residual, compiler: SQLCompiler, **kw: Any) -> str:
 @compiles(residual, "sqlite")
 def _without_index(element: residual, compiler: SQLCompiler, **kw: Any) -> str:
     return f"+({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(exact)
+def _equal(element: exact, compiler: SQLCompiler, **kw: Any) -> str:
+    column, value = (compiler.process(one, **kw) for one in element.clauses)
+    return f"{column} = {value}"
+
+
+@compiles(exact, "mysql", "mariadb")
+def _equal_to_the_byte(element: exact, compiler: SQLCompiler, **kw: Any) -> str:
+    column, value = (compiler.process(one, **kw) for one in element.clauses)
+    return f"({column} = {value} AND CAST({column} AS BINARY) = {value})"
+
+
+@compiles(exactly_one_of)
+def _in(element: exactly_one_of, compiler: SQLCompiler, **kw: Any) -> str:
+    among, _ = element.clauses
+    return compiler.process(among, **kw)
+
+
+@compiles(exactly_one_of, "mysql", "mariadb")
+def _in_to_the_byte(element: exactly_one_of, compiler: SQLCompiler, **kw: Any) -> str:
+    alike, column = (compiler.process(one, **kw) for one in element.clauses)
+    values = alike.removeprefix(column)
+    return f"({alike} AND CAST({column} AS BINARY){values})"
+
+
+@compiles(binary, "sqlite")
+def _as_it_is(element: binary, compiler: SQLCompiler, **kw: Any) -> str:
+    return compiler.process(element.clauses, **kw)
+
+
+@compiles(binary, "postgresql")
+def _in_order_of_code_points(element: binary, compiler: SQLCompiler, **kw: Any) -> str:
+    return f'({compiler.process(element.clauses, **kw)} COLLATE "C")'
+
+
+@compiles(binary, "mysql", "mariadb")
+def _as_bytes(element: binary, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"CAST({compiler.process(element.clauses, **kw)} AS BINARY)"

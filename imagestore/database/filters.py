@@ -7,11 +7,22 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, DateTime, FromClause, bindparam, false, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    FromClause,
+    String,
+    bindparam,
+    false,
+    not_,
+    or_,
+    select,
+)
 from sqlalchemy.sql import operators
 
-from imagestore.database.expressions import not_deleted
+from imagestore.database.expressions import binary, exact, exactly_one_of, not_deleted
 from imagestore.database.schema import image_properties, image_tags, images
+from imagestore.errors import Invalid
 from imagestore.query import Condition, ImageQuery, Op
 
 ConditionShape = tuple[str, Op]
@@ -33,15 +44,23 @@ def simplify(conditions: Sequence[Condition]) -> list[Condition]:
     """The same conditions with times compared as they are shown: in whole seconds.
 
     A client that has read ``12:00:01Z`` and asks for what is newer does not want
-    to see the image of 12:00:01.25 again; one that asks for equality does.
+    to see the image of 12:00:01.25 again; one that asks for equality does. Raises
+    :class:`Invalid` for a number of more than 64 bits.
     """
     simple: list[Condition] = []
     for condition in conditions:
         if isinstance(images.c[condition.column].type, DateTime):
             simple += _whole_seconds(condition)
         else:
+            _require_fitting(condition)
             simple.append(condition)
     return simple
+
+
+def _require_fitting(condition: Condition) -> None:
+    # Some databases compare with any number, others refuse what no column can hold.
+    if isinstance(condition.value, int) and not -(2**63) <= condition.value < 2**63:
+        raise Invalid(f"{condition.value} is larger than any {condition.column} can be.")
 
 
 def _whole_seconds(condition: Condition) -> list[Condition]:
@@ -73,7 +92,21 @@ def compare(shape: ConditionShape, number: int, table: FromClause = images) -> C
     if op is Op.NEQ and isinstance(column.type, DateTime):
         end: Any = bindparam(f"c{number}_end", type_=column.type)
         return or_(column.__lt__(value), column.__ge__(end))
+    if isinstance(column.type, String):
+        return _compare_texts(column, op, value)
     compared: ColumnElement[bool] = _OPERATORS[op](column, value)
+    return compared
+
+
+def _compare_texts(column: ColumnElement[Any], op: Op, value: Any) -> ColumnElement[bool]:
+    match op:
+        case Op.EQ:
+            return exact(column, value)
+        case Op.NEQ:
+            return not_(exact(column, value))
+        case Op.IN:
+            return exactly_one_of(column.in_(value), column)
+    compared: ColumnElement[bool] = _OPERATORS[op](binary(column), value)
     return compared
 
 
@@ -97,8 +130,8 @@ def has_property(number: int) -> ColumnElement[bool]:
         select(table.c.id)
         .where(
             table.c.image_id == images.c.id,
-            table.c.name == bindparam(f"p{number}_name"),
-            table.c.value == bindparam(f"p{number}_value"),
+            exact(table.c.name, bindparam(f"p{number}_name")),
+            exact(table.c.value, bindparam(f"p{number}_value")),
             not_deleted(table),
         )
         .exists()
@@ -112,7 +145,7 @@ def has_tag(number: int) -> ColumnElement[bool]:
         select(table.c.id)
         .where(
             table.c.image_id == images.c.id,
-            table.c.value == bindparam(f"t{number}"),
+            exact(table.c.value, bindparam(f"t{number}")),
             # Part of the index that this is for, and of no better one.
             table.c.deleted == false(),
         )

@@ -31,7 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from imagestore.database import locations, properties, tags
-from imagestore.database.expressions import not_deleted
+from imagestore.database.expressions import exact, not_deleted
 from imagestore.database.pages import select_page
 from imagestore.database.rows import COLUMNS, load_children, to_image
 from imagestore.database.schema import (
@@ -40,6 +40,7 @@ from imagestore.database.schema import (
     image_properties,
     image_tags,
     images,
+    tombstones,
 )
 from imagestore.errors import Conflict
 from imagestore.image import DELETED_STATUSES, Image, ImageStatus, MemberStatus
@@ -70,7 +71,9 @@ class ImageRow:
 
 _INSERT = sql_insert(images)
 
-_GET = select(*COLUMNS).where(images.c.id == bindparam("id"), images.c.deleted == false())
+_GET = select(*COLUMNS).where(exact(images.c.id, bindparam("id")), images.c.deleted == false())
+
+_PURGED = select(tombstones.c.image_id).where(tombstones.c.image_id == bindparam("id"))
 
 _LOCK = select(images.c.id).where(images.c.id == bindparam("id")).with_for_update()
 
@@ -80,7 +83,7 @@ _USAGE = (
     select(func.sum(images.c.size))
     .join(image_locations, image_locations.c.image_id == images.c.id)
     .where(
-        images.c.owner == bindparam("owner"),
+        exact(images.c.owner, bindparam("owner")),
         images.c.deleted == false(),
         images.c.status.not_in([status.value for status in _NOT_USED]),
         image_locations.c.status != "deleted",
@@ -88,11 +91,14 @@ _USAGE = (
 )
 
 
-def insert(conn: Connection, image: Image) -> None:
+def insert(conn: Connection, image: Image, *, id_is_given: bool = True) -> None:
     """Write a new image with properties, tags and locations.
 
+    ``id_is_given``: by somebody who may know it from elsewhere; not one made up now.
     Raises :class:`Conflict` if the id is or ever was in use.
     """
+    if id_is_given and conn.scalar(_PURGED, {"id": image.id}) is not None:
+        raise Conflict(f"Image ID {image.id} already exists!")
     row = {column.name: getattr(image, column.name) for column in COLUMNS}
     row |= {
         "status": image.status.value,

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 from imagestore.database import images
-from imagestore.database.expressions import not_deleted
+from imagestore.database.expressions import exact, not_deleted
 from imagestore.database.schema import image_members
 from imagestore.errors import Conflict
 from imagestore.image import Member, MemberStatus
@@ -28,7 +28,7 @@ _OF_IMAGE = (
     image_members.c.image_id == bindparam("of_image"),
     not_deleted(image_members),
 )
-_ONE = (*_OF_IMAGE, image_members.c.member == bindparam("of_member"))
+_ONE = (*_OF_IMAGE, exact(image_members.c.member, bindparam("of_member")))
 
 _COLUMNS = (
     image_members.c.image_id,

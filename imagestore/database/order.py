@@ -7,12 +7,14 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, UnaryExpression, and_, bindparam, func, or_
 
-from imagestore.database.expressions import sortable
+from imagestore.database.expressions import binary, sortable
 from imagestore.database.schema import images
 from imagestore.image import Image
 from imagestore.query import Direction, Sort
 
 _NULLABLE = frozenset({"name", "size", "container_format", "disk_format"})
+_TEXTS = frozenset({"name", "status", "container_format", "disk_format"})
+"""Texts of any kind. An id is only hexadecimal digits, which every collation sorts alike."""
 
 
 def complete(sort: Sequence[Sort]) -> tuple[Sort, ...]:
@@ -28,9 +30,11 @@ def complete(sort: Sequence[Sort]) -> tuple[Sort, ...]:
 
 def expression(key: str) -> ColumnElement[Any]:
     """What is sorted by, for a sort key: never null."""
-    column = images.c[key]
+    column: ColumnElement[Any] = images.c[key]
     if key == "updated_at":
         return func.coalesce(column, images.c.created_at)
+    if key in _TEXTS:
+        column = binary(column)
     return sortable(column) if key in _NULLABLE else column
 
 

@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from imagestore.database import filters, lookups, order
 from imagestore.database.branches import Branch, By, branches_of, condition_of
-from imagestore.database.expressions import residual
+from imagestore.database.expressions import exact, residual
 from imagestore.database.filters import ConditionShape
 from imagestore.database.lookups import Lookup
 from imagestore.database.rows import COLUMNS, load_children, to_image
@@ -32,7 +32,7 @@ from imagestore.query import ImageQuery, Op, Scope, Sort
 
 _NEVER_LISTED = sorted({status.value for status in (*DELETED_STATUSES, ImageStatus.KILLED)})
 
-_MARKER = select(*COLUMNS).where(images.c.id == bindparam("id"), images.c.deleted == false())
+_MARKER = select(*COLUMNS).where(exact(images.c.id, bindparam("id")), images.c.deleted == false())
 
 
 @dataclass(frozen=True, slots=True)

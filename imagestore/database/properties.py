@@ -17,6 +17,7 @@ from sqlalchemy import (
     insert as sql_insert,
 )
 
+from imagestore.database.expressions import exact, exactly_one_of
 from imagestore.database.schema import image_properties
 
 _INSERT = sql_insert(image_properties)
@@ -25,7 +26,7 @@ _SET = (
     update(image_properties)
     .where(
         image_properties.c.image_id == bindparam("of_image"),
-        image_properties.c.name == bindparam("of_name"),
+        exact(image_properties.c.name, bindparam("of_name")),
     )
     .values(
         value=bindparam("new_value"),
@@ -37,7 +38,10 @@ _SET = (
 
 _DELETE = delete(image_properties).where(
     image_properties.c.image_id == bindparam("image_id"),
-    image_properties.c.name.in_(bindparam("names", expanding=True, type_=String)),
+    exactly_one_of(
+        image_properties.c.name.in_(bindparam("names", expanding=True, type_=String)),
+        image_properties.c.name,
+    ),
 )
 
 

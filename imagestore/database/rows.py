@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.selectable import CompoundSelect
 
-from imagestore.database.expressions import not_deleted
+from imagestore.database.expressions import exact, not_deleted
 from imagestore.database.schema import (
     image_locations,
     image_members,
@@ -127,5 +127,5 @@ def _children(with_membership: bool) -> CompoundSelect[Any]:
         memberships = branch(
             _MEMBERSHIP, image_members, image_members.c.member, nothing, image_members.c.status
         )
-        branches.append(memberships.where(image_members.c.member == bindparam("member")))
+        branches.append(memberships.where(exact(image_members.c.member, bindparam("member"))))
     return union_all(*branches)

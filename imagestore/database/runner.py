@@ -26,3 +26,6 @@ class Runner(Protocol):
 
     async def write(self, operation: Operation[T]) -> T:
         """Run it and commit: durable when this returns, undone when it raises."""
+
+    async def write_without_limit(self, operation: Operation[T]) -> T:
+        """The same for as long as it takes: an upgrade of large tables."""

@@ -17,20 +17,23 @@ from sqlalchemy import (
     insert as sql_insert,
 )
 
-from imagestore.database.expressions import not_deleted
+from imagestore.database.expressions import exact, exactly_one_of, not_deleted
 from imagestore.database.schema import image_tags
 
 _INSERT = sql_insert(image_tags)
 
 _EXISTS = select(image_tags.c.id).where(
     image_tags.c.image_id == bindparam("image_id"),
-    image_tags.c.value == bindparam("value"),
+    exact(image_tags.c.value, bindparam("value")),
     not_deleted(image_tags),
 )
 
 _DELETE = delete(image_tags).where(
     image_tags.c.image_id == bindparam("image_id"),
-    image_tags.c.value.in_(bindparam("tags", expanding=True, type_=String)),
+    exactly_one_of(
+        image_tags.c.value.in_(bindparam("tags", expanding=True, type_=String)),
+        image_tags.c.value,
+    ),
     not_deleted(image_tags),
 )
 

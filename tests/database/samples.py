@@ -13,7 +13,7 @@ from imagestore.config import settings
 from imagestore.database.engine import Database
 from imagestore.image import Image, Member, MemberStatus
 
-MOMENT = datetime(2026, 1, 31, 12, 0, 0, 250_000)
+MOMENT = datetime(2026, 1, 31, 12, 0, 0)
 LATER = datetime(2026, 1, 31, 13, 0, 0)
 
 

@@ -10,9 +10,12 @@ from sqlalchemy import Connection, text
 
 from imagestore.config import settings
 from imagestore.database import images
+from imagestore.database import jobs as rows
 from imagestore.database.engine import Database
 from imagestore.database.migrations import State
-from imagestore.errors import ConfigurationError
+from imagestore.database.schema import job_gates, jobs, tombstones
+from imagestore.errors import ConfigurationError, Conflict
+from imagestore.image import Image
 from tests.database import samples
 
 OPEN = """\
@@ -30,37 +33,74 @@ asyncio.run(main())
 """
 
 
-async def test_an_empty_database(tmp_path: Path) -> None:
-    database = Database(settings.Database(samples.url(tmp_path)))
+async def test_an_empty_database(fresh_url: str) -> None:
+    database = Database(settings.Database(fresh_url))
     await database.connect()
     try:
         assert await database.check() is State.EMPTY
         assert await database.version() is None
         await database.upgrade()
         assert await database.check() is State.OK
-        assert await database.version() == "0001"
+        assert await database.version() == "0002"
         await database.upgrade()
-        assert await database.version() == "0001"
+        assert await database.version() == "0002"
     finally:
         await database.close()
 
 
-async def test_tables_are_made_only_when_asked(tmp_path: Path) -> None:
+async def test_tables_are_made_only_when_asked(fresh_url: str) -> None:
     with pytest.raises(ConfigurationError, match="imagestore db upgrade"):
-        async with samples.opened(samples.url(tmp_path), upgrade=False):
+        async with samples.opened(fresh_url, upgrade=False):
             pass
-    async with samples.opened(samples.url(tmp_path)):
+    async with samples.opened(fresh_url):
         pass
-    async with samples.opened(samples.url(tmp_path), upgrade=False) as database:
+    async with samples.opened(fresh_url, upgrade=False) as database:
         assert await database.check() is State.OK
 
 
-async def test_tables_of_a_newer_release(tmp_path: Path) -> None:
-    async with samples.opened(samples.url(tmp_path)) as database:
+async def test_tables_of_a_newer_release(fresh_url: str) -> None:
+    async with samples.opened(fresh_url) as database:
         await database.write(set_version, "9999")
         assert await database.check() is State.AHEAD
         with pytest.raises(ConfigurationError, match="newer"):
             await database.upgrade()
+
+
+async def test_tables_of_the_first_release(fresh_url: str) -> None:
+    mine = samples.image()
+
+    def undo(conn: Connection) -> None:
+        for table in (jobs, job_gates, tombstones):
+            table.drop(conn)
+        set_version(conn, "0001")
+
+    async with samples.opened(fresh_url) as database:
+        await database.write(images.insert, mine)
+        await database.write(undo)
+        assert await database.check() is State.BEHIND
+        await database.upgrade()
+        assert await database.check() is State.OK
+        assert await database.read(rows.counts) == {}
+        assert await database.read(images.get, mine.id) is not None
+
+
+async def test_an_upgrade_that_was_cut_off_goes_on(fresh_url: str) -> None:
+    """Where tables are not made in a transaction, some may be there without the rest."""
+    async with samples.opened(fresh_url) as database:
+        await database.write(lambda conn: tombstones.drop(conn))
+        await database.write(
+            lambda conn: conn.execute(text("DELETE FROM imagestore_alembic_version"))
+        )
+        assert await database.check() is State.BEHIND
+        await database.upgrade()
+        assert await database.check() is State.OK
+        with pytest.raises(Conflict):
+            await database.write(bury_and_insert, samples.image())
+
+
+def bury_and_insert(conn: Connection, image: Image) -> None:
+    conn.execute(tombstones.insert().values(image_id=image.id, purged_at=samples.MOMENT))
+    images.insert(conn, image)
 
 
 async def test_an_upgrade_that_fails_leaves_nothing(tmp_path: Path) -> None:
@@ -82,8 +122,8 @@ async def test_an_upgrade_that_fails_leaves_nothing(tmp_path: Path) -> None:
     assert tables == [("imagestore_tags_value",)]
 
 
-async def test_processes_that_start_together(tmp_path: Path) -> None:
-    connection = samples.url(tmp_path)
+async def test_processes_that_start_together(fresh_url: str) -> None:
+    connection = fresh_url
     processes = [
         await asyncio.create_subprocess_exec(
             *(sys.executable, "-c", OPEN, connection),
@@ -96,7 +136,7 @@ async def test_processes_that_start_together(tmp_path: Path) -> None:
     for process, (_, errors) in zip(processes, outputs, strict=True):
         assert process.returncode == 0, errors.decode()
     async with samples.opened(connection, upgrade=False) as database:
-        assert await database.version() == "0001"
+        assert await database.version() == "0002"
         await database.write(images.insert, samples.image())
 
 

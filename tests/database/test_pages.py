@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import random
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -18,11 +19,13 @@ from imagestore.image import Image, ImageStatus, Location, MemberStatus, Visibil
 from imagestore.query import SORT_KEYS, Condition, Direction, ImageQuery, Op, Scope, Sort
 from tests.database import samples
 from tests.database.oracle import World
-from tests.database.samples import MOMENT, image, member
+from tests.database.samples import image, member
+from tests.services.databases import execute, fresh_url_of
 
+MOMENT = samples.MOMENT.replace(microsecond=250_000)
 PROJECTS = ("one", "two", "three")
 SCOPES = (
-    *(Scope(project) for project in PROJECTS),
+    *(Scope(project) for project in (*PROJECTS, "One")),
     Scope("a project with nothing"),
     Scope(None),
     Scope("one", is_admin=True),
@@ -43,7 +46,7 @@ def population(seed: int, number: int) -> World:
             id=str(uuid.UUID(int=chance.getrandbits(128))),
             created_at=created,
             updated_at=created + timedelta(seconds=chance.randrange(3)),
-            owner=chance.choice((*PROJECTS, None)),
+            owner=chance.choice((*PROJECTS, "One", None)),
             visibility=chance.choice(list(Visibility)),
             status=chance.choice([*ImageStatus, ImageStatus.ACTIVE, ImageStatus.ACTIVE]),
             name=chance.choice((None, "", "a", "A", "b", "ä")),
@@ -59,7 +62,7 @@ def population(seed: int, number: int) -> World:
                 for name in ("first", "second")
                 if chance.random() < 0.6
             },
-            tags=tuple(tag for tag in ("odd", "even", "ü") if chance.random() < 0.5),
+            tags=tuple(tag for tag in ("odd", "Odd", "even", "ü") if chance.random() < 0.5),
             locations=(Location("file:///x"),) if chance.random() < 0.5 else (),
         )
         found.append(made)
@@ -81,12 +84,53 @@ def fill(conn: Connection, world: World) -> None:
 WORLD = population(7, 150)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def filled(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Database]:
-    path = tmp_path_factory.mktemp("pages")
-    async with samples.opened(samples.url(path)) as database:
+OF_GLANCE = "mariadb as Glance makes it"
+AS_GLANCE = tuple(
+    f"ALTER TABLE {table} MODIFY {column} {kind} COLLATE utf8_general_ci"
+    for table, column, kind in (
+        ("images", "name", "VARCHAR(255)"),
+        ("images", "owner", "VARCHAR(255)"),
+        ("images", "disk_format", "VARCHAR(20)"),
+        ("image_properties", "name", "VARCHAR(255) NOT NULL"),
+        ("image_properties", "value", "TEXT"),
+        ("image_tags", "value", "VARCHAR(255) NOT NULL"),
+        ("image_members", "member", "VARCHAR(255) NOT NULL"),
+    )
+)
+"""Compared without regard to case and accents."""
+WHOLE = World(
+    [
+        replace(
+            one,
+            created_at=one.created_at.replace(microsecond=0),
+            updated_at=one.updated_at.replace(microsecond=0),
+        )
+        for one in WORLD.images
+    ],
+    WORLD.memberships,
+)
+"""The same where the columns keep no fractions of a second."""
+
+
+@pytest_asyncio.fixture(
+    scope="module", loop_scope="module", params=["embedded", "mariadb", OF_GLANCE, "postgresql"]
+)
+async def filled(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Database]:
+    kind = request.param.split()[0]
+    url = await asyncio.to_thread(fresh_url_of, request, kind, tmp_path_factory.mktemp("pages"))
+    async with samples.opened(url) as database:
+        if request.param == OF_GLANCE:
+            await execute(url, *AS_GLANCE)
         await database.write(fill, WORLD)
         yield database
+
+
+@pytest.fixture
+def world(request: pytest.FixtureRequest) -> World:
+    """What is in the database."""
+    return WHOLE if "mariadb" in request.node.callspec.id else WORLD
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -153,29 +197,31 @@ def filtered() -> Iterator[ImageQuery]:
 
 
 @pytest.mark.parametrize("scope", SCOPES, ids=str)
-async def test_who_sees_what(filled: Database, scope: Scope) -> None:
+async def test_who_sees_what(filled: Database, world: World, scope: Scope) -> None:
     for query in visible_sets():
-        assert await listed(filled, scope, query) == WORLD.ids(scope, query), query
+        assert await listed(filled, scope, query) == world.ids(scope, query), query
 
 
 @pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("scope", SCOPES, ids=str)
-async def test_filters(filled: Database, scope: Scope) -> None:
+async def test_filters(filled: Database, world: World, scope: Scope) -> None:
     for query in filtered():
-        assert await listed(filled, scope, query) == WORLD.ids(scope, query), query
+        assert await listed(filled, scope, query) == world.ids(scope, query), query
 
 
 @pytest.mark.parametrize("direction", Direction)
 @pytest.mark.parametrize("key", sorted(SORT_KEYS))
-async def test_all_pages_of_a_sort_key(filled: Database, key: str, direction: Direction) -> None:
+async def test_all_pages_of_a_sort_key(
+    filled: Database, world: World, key: str, direction: Direction
+) -> None:
     for scope in (Scope("one"), Scope("two", is_admin=True), Scope(None)):
         query = replace(ALL, limit=7, sort=(Sort(key, direction),), all_visibilities=True)
-        await assert_pages(filled, scope, query)
+        await assert_pages(filled, world, scope, query)
 
 
 @pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("seed", range(12))
-async def test_all_pages_of_any_list(filled: Database, seed: int) -> None:
+async def test_all_pages_of_any_list(filled: Database, world: World, seed: int) -> None:
     chance = random.Random(seed)
     shown = chance.choice(list(visible_sets()))
     narrowed = chance.choice([ALL, *filtered()])
@@ -190,11 +236,11 @@ async def test_all_pages_of_any_list(filled: Database, seed: int) -> None:
             for key in chance.sample(sorted(SORT_KEYS), chance.randrange(1, 4))
         ),
     )
-    await assert_pages(filled, chance.choice(SCOPES), query)
+    await assert_pages(filled, world, chance.choice(SCOPES), query)
 
 
-async def assert_pages(database: Database, scope: Scope, query: ImageQuery) -> None:
-    expected = WORLD.ids(scope, query)
+async def assert_pages(database: Database, world: World, scope: Scope, query: ImageQuery) -> None:
+    expected = world.ids(scope, query)
     for number in range(0, len(expected) + 1, query.limit):
         page = await listed(database, scope, query)
         assert page == expected[number : number + query.limit], query
@@ -202,8 +248,8 @@ async def assert_pages(database: Database, scope: Scope, query: ImageQuery) -> N
             query = replace(query, marker=page[-1])
 
 
-async def test_images_come_with_their_children(filled: Database) -> None:
-    by_id = {one.id: one for one in WORLD.images}
+async def test_images_come_with_their_children(filled: Database, world: World) -> None:
+    by_id = {one.id: one for one in world.images}
     page = await filled.read(images.select_page, Scope(None, is_admin=True), ALL)
     assert len(page) > 50
     for found in page:
@@ -212,24 +258,24 @@ async def test_images_come_with_their_children(filled: Database) -> None:
         assert replace(found, locations=locations) == written
 
 
-async def test_a_marker_need_not_be_in_the_list(filled: Database) -> None:
+async def test_a_marker_need_not_be_in_the_list(filled: Database, world: World) -> None:
     sizes = replace(ALL, sort=(Sort("size"),), tags=("odd",), all_visibilities=True)
     scope = Scope("one")
     anything = replace(ALL, sort=(Sort("size"),), all_visibilities=True)
-    everything = WORLD.ids(scope, anything)
-    marker = next(one for one in everything if one not in WORLD.ids(scope, sizes))
+    everything = world.ids(scope, anything)
+    marker = next(one for one in everything if one not in world.ids(scope, sizes))
     after = everything[everything.index(marker) + 1 :]
-    expected = [one for one in WORLD.ids(scope, sizes) if one in after]
+    expected = [one for one in world.ids(scope, sizes) if one in after]
     assert await listed(filled, scope, replace(sizes, marker=marker)) == expected
 
 
-async def test_markers_that_are_refused(filled: Database) -> None:
+async def test_markers_that_are_refused(filled: Database, world: World) -> None:
     private = next(
         one
-        for one in WORLD.images
+        for one in world.images
         if one.visibility is Visibility.PRIVATE and one.owner and one.status is ImageStatus.ACTIVE
     )
-    deleted = next(one for one in WORLD.images if one.status is ImageStatus.DELETED)
+    deleted = next(one for one in world.images if one.status is ImageStatus.DELETED)
     for marker in ("unknown", private.id, deleted.id, ""):
         with pytest.raises(Invalid, match="marker"):
             await listed(filled, Scope("stranger"), replace(ALL, marker=marker))
@@ -238,15 +284,17 @@ async def test_markers_that_are_refused(filled: Database) -> None:
     )
 
 
-async def test_members_may_use_any_image_shared_with_them_as_marker(filled: Database) -> None:
+async def test_members_may_use_any_image_shared_with_them_as_marker(
+    filled: Database, world: World
+) -> None:
     shared = next(
         image_id
-        for (image_id, project), status in WORLD.memberships.items()
+        for (image_id, project), status in world.memberships.items()
         if project == "two"
         and status is MemberStatus.REJECTED
         and any(
             one.id == image_id and one.visibility is Visibility.SHARED and one.status == "active"
-            for one in WORLD.images
+            for one in world.images
         )
     )
     assert isinstance(await listed(filled, Scope("two"), replace(ALL, marker=shared)), list)

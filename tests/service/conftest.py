@@ -20,6 +20,9 @@ from imagestore.config.settings import (
     Stores,
     StoreSection,
 )
+from tests.services.databases import mariadb, postgresql, url_of
+
+__all__ = ["mariadb", "postgresql"]
 
 OCTETS = {"Content-Type": "application/octet-stream"}
 PATCH = {"Content-Type": "application/openstack-images-v2.1-json-patch"}
@@ -100,13 +103,20 @@ class Service:
 Start = Callable[..., Awaitable[Service]]
 
 
+@pytest.fixture(params=["embedded", "mariadb", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Of a database without rows."""
+    return url_of(request, request.param, tmp_path)
+
+
 @pytest.fixture
-async def start(tmp_path: Path) -> AsyncIterator[Start]:
+async def start(tmp_path: Path, url: str) -> AsyncIterator[Start]:
     """Start a service with some settings changed."""
     clients: list[TestClient[Any, Any]] = []
 
     async def starter(**changes: Any) -> Service:
-        settings = settings_in(tmp_path, **changes)
+        database = Database(url, auto_upgrade=True)
+        settings = settings_in(tmp_path, **{"database": database, **changes})
         client: TestClient[Any, Any] = TestClient(TestServer(app.create(settings)))
         await client.start_server()
         clients.append(client)

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import os
+from pathlib import Path
 
 import pytest
 
 from imagestore.api import sendfile
 from imagestore.config.settings import Server
 from tests.service.conftest import Person, Service, Start
+from tests.services.databases import url_of
 
 DATA = os.urandom(3_000_000)
+
+
+@pytest.fixture(params=["embedded"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Downloads ask the database for an image and no more: one kind is enough."""
+    return url_of(request, request.param, tmp_path)
 
 
 @pytest.fixture

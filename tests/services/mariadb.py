@@ -11,6 +11,10 @@ from pathlib import Path
 from tests.services import process
 
 USER = PASSWORD = DATABASE = "glance"
+_NOT_DURABLE = (
+    *("--innodb-flush-log-at-trx-commit=2", "--innodb-flush-method=nosync"),
+    *("--innodb-doublewrite=0", "--innodb-log-file-size=32M"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +48,20 @@ def available() -> bool:
     return all(shutil.which(name) for name in ("mariadbd", "mariadb-install-db", "mariadb"))
 
 
-def start(directory: Path, *, buffer_pool: str = "1G", max_connections: int = 500) -> MariaDB:
-    """Serve an empty database ``glance`` on a free port, all files below ``directory``.
+def start(
+    directory: Path,
+    *,
+    port: int | None = None,
+    buffer_pool: str = "1G",
+    max_connections: int = 500,
+    durable: bool = True,
+) -> MariaDB:
+    """Serve an empty database ``glance`` on loopback, all files below ``directory``.
 
-    Durability is MariaDB's default (the log is flushed at each commit), without a
-    binary log. Raises :class:`tests.services.process.StartError`.
+    ``port``: a free one by default. What was served from the directory before is
+    served again. Durability is MariaDB's default (the log is flushed at each commit),
+    without a binary log; not ``durable``: nothing is flushed, so that only a machine
+    that is killed loses anything. Raises :class:`tests.services.process.StartError`.
     """
     directory = directory.resolve()
     data, temporary, log = directory / "data", directory / "tmp", directory / "mariadb.log"
@@ -67,7 +80,7 @@ def start(directory: Path, *, buffer_pool: str = "1G", max_connections: int = 50
         if made.returncode:
             raise process.StartError(f"mariadb-install-db failed: {made.stderr[-2000:]}")
     # The path of a socket is at most 107 bytes, less than a test's directory may take.
-    port = process.free_port()
+    port = port or process.free_port()
     socket = Path(f"/tmp/mariadb-{port}.sock")
     command = [
         *("mariadbd", "--no-defaults", account, f"--datadir={data}", f"--tmpdir={temporary}"),
@@ -75,6 +88,7 @@ def start(directory: Path, *, buffer_pool: str = "1G", max_connections: int = 50
         *(f"--pid-file={directory}/mariadb.pid", f"--innodb-buffer-pool-size={buffer_pool}"),
         *(f"--max-connections={max_connections}", "--character-set-server=utf8mb3"),
         *("--skip-log-bin", "--skip-name-resolve"),
+        *(() if durable else _NOT_DURABLE),
     ]
     started = process.spawn(command, log)
     process.wait_until(lambda: _client(socket, "SELECT 1").returncode == 0, started, log)

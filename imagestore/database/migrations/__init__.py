@@ -6,6 +6,7 @@ written only where we make the peer's tables, so that the peer finds them comple
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 
@@ -16,32 +17,49 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, select
 
 from imagestore.database.migrations.lock import hold
-from imagestore.database.schema import PEER_REVISION, VERSION_TABLE, images, peer_version
+from imagestore.database.schema import (
+    PEER_EXPANDED,
+    PEER_REVISION,
+    VERSION_TABLE,
+    images,
+    peer_version,
+)
 from imagestore.errors import ConfigurationError
 
 
 class State(Enum):
-    """What is found in a database, and what to do about it."""
+    """What is found in a database, what to do about it, and the exit code that tells so.
 
-    OK = ("ok", "the tables are what this release needs.")
-    EMPTY = ("empty", "the database has no tables yet: run 'imagestore db upgrade'.")
-    BEHIND = ("behind", "the tables are of an older release: run 'imagestore db upgrade'.")
-    AHEAD = ("ahead", "the tables are of a newer release than this one.")
+    The codes are those of ``glance-manage db check``: 3 is the first step of an upgrade,
+    5 the last.
+    """
+
+    OK = ("ok", "the tables are what this release needs.", 0)
+    EMPTY = ("empty", "the database has no tables yet: run 'imagestore db upgrade'.", 3)
+    BEHIND = ("behind", "the tables are of an older release: run 'imagestore db upgrade'.", 3)
+    AHEAD = ("ahead", "the tables are of a newer release than this one.", 1)
     FOREIGN = (
         "foreign",
         "the tables are not those of Glance 33: run its 'glance-manage db sync' first.",
+        3,
+    )
+    HALF_WAY = (
+        "half-way",
+        "the tables are in between two releases of Glance: run 'glance-manage db contract' first.",
+        5,
     )
 
-    def __init__(self, word: str, advice: str) -> None:
+    def __init__(self, word: str, advice: str, exit_code: int) -> None:
         self.word = word
         self.advice = advice
+        self.exit_code = exit_code
 
 
 def upgrade(conn: Connection) -> None:
     """Bring the tables to this release, inside the transaction of the connection."""
     with hold(conn):
         state = check(conn)
-        if state in (State.FOREIGN, State.AHEAD):
+        if state in (State.FOREIGN, State.HALF_WAY, State.AHEAD):
             raise ConfigurationError(f"[database] connection: {state.advice}")
         if state is State.OK:
             return
@@ -60,8 +78,9 @@ def check(conn: Connection) -> State:
     """What is in the database. Reads only."""
     tables = set(inspect(conn).get_table_names())
     if images.name in tables:
-        if peer_version.name not in tables or not _peer_is_known(conn):
-            return State.FOREIGN
+        peer = _versions_of_peer(conn) if peer_version.name in tables else ()
+        if PEER_REVISION not in peer:
+            return State.HALF_WAY if PEER_EXPANDED in peer else State.FOREIGN
     elif VERSION_TABLE not in tables:
         return State.EMPTY
     at = version(conn) if VERSION_TABLE in tables else None
@@ -71,8 +90,8 @@ def check(conn: Connection) -> State:
     return State.BEHIND if at is None or at in known else State.AHEAD
 
 
-def _peer_is_known(conn: Connection) -> bool:
-    return PEER_REVISION in conn.execute(select(peer_version.c.version_num)).scalars().all()
+def _versions_of_peer(conn: Connection) -> Sequence[str]:
+    return conn.execute(select(peer_version.c.version_num)).scalars().all()
 
 
 def _config() -> Config:

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, func, select
 
+from imagestore.errors import Unavailable
+
 _NAME = "imagestore_upgrade"
 _NUMBER = 0x696D6773746F7265
 """The same for servers that name locks by a number."""
@@ -24,10 +26,15 @@ def hold(conn: Connection) -> Iterator[None]:
             yield
         case "mysql" | "mariadb":
             # Its DDL commits, so the lock has to be one of the connection.
-            conn.execute(select(func.get_lock(_NAME, _PATIENCE)))
+            # Its name holds for the whole server, where other services may have databases.
+            name = func.concat(_NAME, "/", func.sha1(func.database()))
+            if conn.scalar(select(func.get_lock(name, _PATIENCE))) != 1:
+                raise Unavailable("Another process has been upgrading the tables for too long.")
             try:
                 yield
+                # Its tables are there already; the next process must not see them without the rows.
+                conn.exec_driver_sql("COMMIT")
             finally:
-                conn.execute(select(func.release_lock(_NAME)))
+                conn.execute(select(func.release_lock(name)))
         case _:
             yield

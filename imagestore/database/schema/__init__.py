@@ -14,7 +14,13 @@ from imagestore.database.schema.images import (
     image_tags,
     images,
 )
-from imagestore.database.schema.metadata import PEER_REVISION, metadata, peer_version
+from imagestore.database.schema.jobs import job_gates, jobs, tombstones
+from imagestore.database.schema.metadata import (
+    PEER_EXPANDED,
+    PEER_REVISION,
+    metadata,
+    peer_version,
+)
 from imagestore.database.schema.metadefs import (
     metadef_namespace_resource_types,
     metadef_namespaces,
@@ -27,6 +33,7 @@ from imagestore.database.schema.own import VERSION_TABLE, indexes_for, journal
 from imagestore.database.schema.tasks import task_info, tasks
 
 __all__ = [
+    "PEER_EXPANDED",
     "PEER_REVISION",
     "VERSION_TABLE",
     "cached_images",
@@ -36,6 +43,8 @@ __all__ = [
     "image_tags",
     "images",
     "indexes_for",
+    "job_gates",
+    "jobs",
     "journal",
     "metadata",
     "metadef_namespace_resource_types",
@@ -48,4 +57,5 @@ __all__ = [
     "peer_version",
     "task_info",
     "tasks",
+    "tombstones",
 ]

@@ -18,11 +18,19 @@ from sqlalchemy import (
 
 metadata = MetaData()
 
-TABLE_OPTIONS: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8"}
-"""As the peer's tables; a foreign key needs the same character set on both sides."""
+TABLE_OPTIONS: dict[str, Any] = {
+    "mysql_engine": "InnoDB",
+    "mysql_charset": "utf8",
+    "mysql_collate": "utf8_bin",
+}
+"""As the peer's tables, but for the collation: two properties may differ in case alone, as in
+every other database. All have the same, because a foreign key needs that on both sides."""
 
 PEER_REVISION = "2024_1_contract01"
 """The migration that Glance 33 stands at; its ``db sync`` has nothing to do beyond."""
+
+PEER_EXPANDED = "2024_1_expand01"
+"""What Glance stands at between the first and the last step of an upgrade to there."""
 
 peer_version = Table(
     "alembic_version",

@@ -1,0 +1,51 @@
+"""Housekeeping: rows that nobody needs any more, removed once an hour by one of all nodes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from sqlalchemy import Connection
+
+from imagestore.catalog.jobs import Completion, Jobs, Kind, Work
+from imagestore.catalog.parts import now
+from imagestore.config import settings
+from imagestore.database import jobs, purge
+from imagestore.job import JobDraft
+
+KIND = "housekeeping"
+EVERY = timedelta(hours=1)
+_AT_ONCE = 500
+"""Rows that are removed in one transaction, so that others can write in between."""
+
+
+class Housekeeping:
+    """A job that queues its successor as it ends: there is one at any time."""
+
+    def __init__(self, jobs_: Jobs, config: settings.Jobs) -> None:
+        self._jobs = jobs_
+        self._kept = timedelta(hours=config.time_to_live)
+        self._purged_after = config.purge_deleted_after
+        jobs_.register(Kind(KIND, self._run))
+
+    async def ensure(self) -> None:
+        """Queue it, unless it is queued or running."""
+        await self._jobs.submit(_draft())
+
+    async def _run(self, work: Work) -> Completion:
+        while await work.write(jobs.remove_ended, now() - self._kept, _AT_ONCE) == _AT_ONCE:
+            pass
+        if self._purged_after > 0:
+            before = now() - timedelta(days=self._purged_after)
+            while sum((await work.write(purge.purge, before, _AT_ONCE)).values()) >= _AT_ONCE:
+                pass
+        return _again
+
+
+def _again(conn: Connection) -> None:
+    moment = now()
+    jobs.enqueue(conn, replace(_draft(), not_before=moment + EVERY), moment)
+
+
+def _draft() -> JobDraft:
+    return JobDraft(KIND, max_attempts=1000)

@@ -1,0 +1,45 @@
+"""Commands that work on the configured database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from imagestore import logs
+from imagestore.config import data_directory
+from imagestore.config.arguments import unparse
+from imagestore.config.load import load
+from imagestore.config.settings import Settings
+from imagestore.database.engine import Database
+
+T = TypeVar("T")
+
+
+def with_database(
+    function: Callable[[Database, Settings], Awaitable[T]],
+    config_file: Sequence[Path] | None,
+    config_dir: Sequence[Path] | None,
+    data_dir: Path | None,
+    *,
+    tables: bool = False,
+) -> T:
+    """What ``function`` makes of the connected database, whatever state its tables are in.
+
+    ``tables``: they have to be what this release needs, and are made so where that is done
+    at a start; else :class:`imagestore.errors.ConfigurationError`.
+    """
+    settings = load(unparse(config_file or (), config_dir or (), data_dir=data_dir))
+    logs.setup(settings.logging)
+    data_directory.make(settings)
+
+    async def run() -> T:
+        database = Database(settings.database)
+        await (database.open() if tables else database.connect())
+        try:
+            return await function(database, settings)
+        finally:
+            await database.close()
+
+    return asyncio.run(run())

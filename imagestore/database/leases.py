@@ -1,0 +1,256 @@
+"""Jobs being worked on: claimed, renewed, taken over, ended.
+
+A worker holds a job for as long as its lease lasts and its ``fence`` is the one in
+the row. Every statement that ends or changes a held job compares the fence, so a
+worker that was believed dead, and comes back, changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    Select,
+    Update,
+    bindparam,
+    exists,
+    func,
+    insert,
+    null,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+
+from imagestore.database.jobs import COLUMNS, to_job
+from imagestore.database.schema import job_gates, jobs
+from imagestore.job import Job, JobState
+
+_QUEUED, _RUNNING = JobState.QUEUED.value, JobState.RUNNING.value
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many jobs may run at once on all nodes together; what is not named has no limit."""
+
+    by_kind: Mapping[str, int] = field(default_factory=dict)
+    per_target: int = 0
+    """For each target, and all kinds together; 0: no limit. Jobs without a target do not count."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a look at the queue finds: is something due, what runs, what is to be cancelled."""
+
+    due: bool
+    running: Sequence[Job]
+    to_cancel: Sequence[Job]
+    """Jobs that wait and are to end."""
+
+
+_RUNNING_JOBS = select(*COLUMNS).where(jobs.c.state == _RUNNING)
+_HELD = (
+    jobs.c.id == bindparam("of_id"),
+    jobs.c.fence == bindparam("of_fence"),
+    jobs.c.state == _RUNNING,
+)
+_HOLDS = select(jobs.c.id).where(*_HELD).with_for_update()
+_FREE = {"lease_owner": null(), "lease_until": null()}
+
+
+def look(conn: Connection, kinds: Sequence[str], moment: datetime) -> View:
+    """The state of the queue, for a worker of these kinds. Reads only."""
+    waiting = (jobs.c.state == _QUEUED, jobs.c.kind.in_(kinds))
+    due = conn.scalar(select(exists().where(*waiting, jobs.c.not_before <= moment)))
+    cancelled = select(*COLUMNS).where(*waiting, jobs.c.cancel_requested == true())
+    return View(
+        bool(due),
+        [to_job(row) for row in conn.execute(_RUNNING_JOBS)],
+        [to_job(row) for row in conn.execute(cancelled)],
+    )
+
+
+def claim(
+    conn: Connection,
+    owner: str,
+    kinds: Sequence[str],
+    number: int,
+    limits: Limits,
+    moment: datetime,
+    until: datetime,
+) -> list[Job]:
+    """Up to ``number`` jobs that are due, now held by ``owner`` until then."""
+    _enter_gates(conn, kinds, limits)
+    claimed: list[Job] = []
+    while len(claimed) < number:
+        # One at a time where limits count: each that is claimed may be the last allowed.
+        at_once = 1 if limits.by_kind or limits.per_target else number - len(claimed)
+        found = conn.scalars(_next(conn, kinds, at_once, limits, moment)).all()
+        won = [job_id for job_id in found if _take(conn, job_id, owner, moment, until)]
+        if not won:
+            break
+        rows = conn.execute(select(*COLUMNS).where(jobs.c.id.in_(won)).order_by(jobs.c.turn))
+        claimed += [to_job(row) for row in rows]
+    return claimed
+
+
+def renew(
+    conn: Connection,
+    progress: Mapping[tuple[str, int], tuple[int, int | None]],
+    moment: datetime,
+    until: datetime,
+) -> None:
+    """Hold jobs for longer; by id and fence: the bytes done and, if known, in total."""
+    for (job_id, fence), (done, total) in progress.items():
+        statement = _change(
+            lease_until=until,
+            updated_at=moment,
+            bytes_done=done,
+            bytes_total=total,
+        )
+        conn.execute(statement, {"of_id": job_id, "of_fence": fence})
+
+
+def holds(conn: Connection, job: Job) -> bool:
+    """Whether the job is still held by this claim; if so, until this transaction ends."""
+    return conn.execute(_HOLDS, {"of_id": job.id, "of_fence": job.fence}).first() is not None
+
+
+def end(conn: Connection, job: Job, state: JobState, message: str | None, moment: datetime) -> bool:
+    """The job has come to an end; whether it was still held by this claim."""
+    statement = _change(
+        state=state.value, active_key=null(), message=message, updated_at=moment, **_FREE
+    )
+    if job.state is JobState.QUEUED:
+        statement = (
+            update(jobs)
+            .where(
+                jobs.c.id == bindparam("of_id"),
+                jobs.c.fence == bindparam("of_fence"),
+                jobs.c.state == _QUEUED,
+            )
+            .values(state=state.value, active_key=null(), message=message, updated_at=moment)
+        )
+    return _run(conn, statement, job)
+
+
+def give_back(
+    conn: Connection,
+    job: Job,
+    message: str | None,
+    moment: datetime,
+    not_before: datetime,
+    *,
+    counts: bool = True,
+) -> bool:
+    """Queue a held job again; whether it was held. ``counts``: whether that was an attempt."""
+    statement = _change(
+        state=_QUEUED,
+        message=message,
+        not_before=not_before,
+        updated_at=moment,
+        attempts=jobs.c.attempts - (0 if counts else 1),
+        **_FREE,
+    )
+    return _run(conn, statement, job)
+
+
+def make_gates(conn: Connection, kinds: Sequence[str]) -> None:
+    """See to it that the kinds, which have a limit, can be counted."""
+    for kind in kinds:
+        if conn.scalar(select(job_gates.c.kind).where(job_gates.c.kind == kind)) is None:
+            try:
+                with conn.begin_nested():
+                    conn.execute(insert(job_gates).values(kind=kind))
+            except IntegrityError:
+                pass  # another process made it
+
+
+TARGETS = "*"
+"""The gate of the limit for targets."""
+
+
+def _enter_gates(conn: Connection, kinds: Sequence[str], limits: Limits) -> None:
+    """Of those who claim what is limited, one counts at a time. SQLite has one writer anyway."""
+    gates = sorted({*limits.by_kind} & {*kinds}) + ([TARGETS] if limits.per_target else [])
+    if gates and conn.dialect.name != "sqlite":
+        make_gates(conn, gates)
+        ordered = select(job_gates.c.kind).where(job_gates.c.kind.in_(gates))
+        conn.execute(ordered.order_by(job_gates.c.kind).with_for_update()).all()
+
+
+def _next(
+    conn: Connection, kinds: Sequence[str], number: int, limits: Limits, moment: datetime
+) -> Select[Any]:
+    full_kinds, full_targets = _full(conn, limits)
+    statement = (
+        select(jobs.c.id)
+        .where(
+            jobs.c.state == _QUEUED,
+            jobs.c.kind.in_([kind for kind in kinds if kind not in full_kinds]),
+            jobs.c.not_before <= moment,
+            jobs.c.cancel_requested != true(),
+            jobs.c.target.not_in(full_targets),
+        )
+        .order_by(jobs.c.turn, jobs.c.created_at, jobs.c.id)
+        .limit(number)
+    )
+    if _skips_locked(conn):
+        # What another worker is claiming at this moment is not waited for.
+        statement = statement.with_for_update(skip_locked=True)
+    return statement
+
+
+def _full(conn: Connection, limits: Limits) -> tuple[set[str], list[str]]:
+    """Kinds and targets that may have no further job."""
+    kinds: set[str] = set()
+    targets: list[str] = []
+    running = jobs.c.state == _RUNNING
+    if limits.by_kind:
+        counted = select(jobs.c.kind, func.count()).where(running).group_by(jobs.c.kind)
+        number: dict[str, int] = {kind: count for kind, count in conn.execute(counted)}  # noqa: C416
+        kinds = {kind for kind, most in limits.by_kind.items() if number.get(kind, 0) >= most}
+    if limits.per_target:
+        named = (running, jobs.c.target != "")
+        by_target = select(jobs.c.target, func.count()).where(*named).group_by(jobs.c.target)
+        targets = [t for t, count in conn.execute(by_target) if count >= limits.per_target]
+    return kinds, targets
+
+
+def _take(conn: Connection, job_id: str, owner: str, moment: datetime, until: datetime) -> bool:
+    statement = (
+        update(jobs)
+        .where(jobs.c.id == job_id, jobs.c.state == _QUEUED)
+        .values(
+            state=_RUNNING,
+            lease_owner=owner,
+            lease_until=until,
+            fence=jobs.c.fence + 1,
+            attempts=jobs.c.attempts + 1,
+            updated_at=moment,
+        )
+    )
+    return conn.execute(statement).rowcount == 1
+
+
+def _change(**values: Any) -> Update:
+    return update(jobs).where(*_HELD).values(**values)
+
+
+def _run(conn: Connection, statement: Update, job: Job) -> bool:
+    return conn.execute(statement, {"of_id": job.id, "of_fence": job.fence}).rowcount == 1
+
+
+def _skips_locked(conn: Connection) -> bool:
+    dialect = conn.dialect
+    if dialect.name == "postgresql":
+        return True
+    if dialect.name not in ("mysql", "mariadb"):
+        return False
+    least = (10, 6) if getattr(dialect, "is_mariadb", False) else (8, 0, 1)
+    return tuple(dialect.server_version_info or ()) >= least

@@ -1,0 +1,14 @@
+"""Jobs, and the ids of purged images."""
+
+from __future__ import annotations
+
+from alembic import op
+
+from imagestore.database.migrations.creation import create_tables
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    create_tables(op.get_bind())

@@ -1,0 +1,78 @@
+"""Background work, and the ids of images that are purged: tables of our own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Boolean, Column, DateTime, Index, Integer, String, Table, Text
+from sqlalchemy.dialects import mysql
+
+from imagestore.database.schema.metadata import TABLE_OPTIONS, big_integer, metadata
+
+_OPTIONS: dict[str, Any] = {
+    "mysql_engine": "InnoDB",
+    "mysql_charset": "utf8mb4",
+    "mysql_collate": "utf8mb4_bin",
+}
+
+
+def _moment() -> DateTime:
+    """To the microsecond everywhere; MySQL's keeps whole seconds unless told."""
+    return DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+
+
+def _long_text() -> Text:
+    """MySQL's TEXT ends at 64 KiB."""
+    return Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
+
+
+jobs = Table(
+    "imagestore_jobs",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("kind", String(40), nullable=False),
+    Column("image_id", String(36)),
+    Column("target", String(255), nullable=False),
+    Column("project", String(255)),
+    Column("payload", _long_text(), nullable=False),
+    Column("state", String(20), nullable=False),
+    # Of active jobs only, so that it is free again when one has ended.
+    Column("active_key", String(64), unique=True),
+    # Kept to give a parked job its key back.
+    Column("own_key", String(64)),
+    Column("turn", big_integer(), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("max_attempts", Integer, nullable=False),
+    Column("bytes_done", big_integer(), nullable=False),
+    Column("bytes_total", big_integer()),
+    Column("message", _long_text()),
+    Column("not_before", _moment(), nullable=False),
+    Column("cancel_requested", Boolean, nullable=False),
+    Column("lease_owner", String(255)),
+    Column("lease_until", _moment()),
+    Column("fence", Integer, nullable=False),
+    Column("created_at", _moment(), nullable=False),
+    Column("updated_at", _moment(), nullable=False),
+    Index("imagestore_jobs_queue", "state", "turn", "created_at", "id"),
+    Index("imagestore_jobs_project", "project", "state", "turn"),
+    Index("imagestore_jobs_image", "image_id", "created_at"),
+    Index("imagestore_jobs_ended", "state", "updated_at"),
+    **_OPTIONS,
+)
+
+job_gates = Table(
+    "imagestore_job_gates",
+    metadata,
+    Column("kind", String(40), primary_key=True),
+    **_OPTIONS,
+)
+"""A row for each kind that has a limit: locked while its running jobs are counted."""
+
+tombstones = Table(
+    "imagestore_tombstones",
+    metadata,
+    Column("image_id", String(36), primary_key=True),
+    Column("purged_at", DateTime, nullable=False),
+    **TABLE_OPTIONS,
+)
+"""Ids of images whose rows are gone: still taken, as somebody may trust what they stood for."""

@@ -1,0 +1,324 @@
+"""What becomes of a job in the hands of one runner, or of two in one process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection
+
+from imagestore import metrics, process
+from imagestore.backends import errors as store_errors
+from imagestore.catalog.jobs import Completion, GiveUp, Jobs, Kind, LeaseLost, Work
+from imagestore.database import images
+from imagestore.database import jobs as rows
+from imagestore.database.engine import Database
+from imagestore.errors import Conflict, Invalid, NotFound, Unavailable
+from imagestore.job import Job, JobDraft, JobState
+from imagestore.workers import runner
+from tests.database.samples import image
+from tests.workers.nodes import jobs_of, working
+
+FAR = "elsewhere/boot/1/1/1"
+"""A process of another machine."""
+
+
+@pytest.fixture
+def jobs(database: Database) -> Jobs:
+    return jobs_of(database, process.identity())
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next attempt need not be waited for."""
+    monkeypatch.setattr(runner, "FIRST_PAUSE", 0.0)
+
+
+async def until(jobs: Jobs, job: Job, holds: Callable[[Job], Any]) -> Job:
+    async with asyncio.timeout(30):
+        while not holds(found := await jobs.show(job.id)):
+            await asyncio.sleep(0.02)
+    return found
+
+
+async def ended(jobs: Jobs, job: Job) -> Job:
+    return await until(jobs, job, lambda found: found.state not in ("queued", "running"))
+
+
+async def test_a_job_is_done_with_what_it_records(jobs: Jobs, database: Database) -> None:
+    made = image()
+
+    async def make(work: Work) -> Completion:
+        assert work.job.payload == {"a": 1}
+        work.progress(7, 10)
+        return lambda conn: images.insert(conn, made)
+
+    jobs.register(Kind("make", make))
+    async with working(jobs):
+        job = await ended(jobs, await jobs.submit(JobDraft("make", {"a": 1})))
+    assert (job.state, job.message) == (JobState.DONE, None)
+    assert await database.read(images.get, made.id) is not None
+
+
+async def test_progress_is_seen_and_the_lease_renewed(jobs: Jobs) -> None:
+    go_on = asyncio.Event()
+
+    async def slow(work: Work) -> None:
+        work.progress(3, 9)
+        await go_on.wait()
+
+    jobs.register(Kind("slow", slow))
+    async with working(jobs, lease=0.6):
+        job = await jobs.submit(JobDraft("slow"))
+        first = await until(jobs, job, lambda found: found.bytes_done == 3)
+        assert first.bytes_total == 9
+        assert first.lease_until is not None
+        second = await until(jobs, job, lambda found: found.lease_until > first.lease_until)
+        assert second.fence == 1
+        go_on.set()
+        await ended(jobs, job)
+
+
+@pytest.mark.parametrize(
+    ("error", "attempts", "reason"),
+    [
+        (Unavailable("no answer"), 3, "no answer"),
+        (store_errors.Unavailable("/secret/path"), 3, "A store failed: Unavailable."),
+        (RuntimeError("secret"), 3, "An unexpected error: RuntimeError."),
+        (GiveUp("hopeless"), 1, "hopeless"),
+        (Invalid("wrong"), 1, "wrong"),
+    ],
+    ids=repr,
+)
+async def test_a_job_that_fails_is_parked(
+    jobs: Jobs, error: Exception, attempts: int, reason: str
+) -> None:
+    abandoned: list[Job] = []
+
+    async def fail(work: Work) -> None:
+        raise error
+
+    def clean_up(conn: Connection, job: Job) -> None:
+        assert rows.get(conn, job.id).state is JobState.FAILED  # type: ignore[union-attr]
+        abandoned.append(job)
+
+    jobs.register(Kind("fail", fail, clean_up))
+    async with working(jobs):
+        job = await ended(jobs, await jobs.submit(JobDraft("fail", max_attempts=3)))
+        assert (job.state, job.attempts, job.message) == (JobState.FAILED, attempts, reason)
+        assert {one.id for one in abandoned} == {job.id}
+        again = await ended(jobs, await jobs.retry(job.id))
+        assert (again.state, again.attempts) == (JobState.FAILED, attempts)
+    with pytest.raises(Conflict, match="ended already"):
+        await jobs.cancel(job.id)
+
+
+async def test_a_job_that_fails_at_first(jobs: Jobs) -> None:
+    async def at_last(work: Work) -> None:
+        if work.job.attempts < 3:
+            raise Unavailable("not yet")
+
+    jobs.register(Kind("at_last", at_last))
+    async with working(jobs):
+        job = await ended(jobs, await jobs.submit(JobDraft("at_last")))
+    assert (job.state, job.attempts) == (JobState.DONE, 3)
+
+
+async def test_a_running_job_is_cancelled(jobs: Jobs) -> None:
+    begun, cleaned = asyncio.Event(), asyncio.Event()
+    abandoned: list[str] = []
+
+    async def slow(work: Work) -> None:
+        begun.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            cleaned.set()
+
+    jobs.register(Kind("slow", slow, lambda _, job: abandoned.append(job.id)))
+    async with working(jobs):
+        job = await jobs.submit(JobDraft("slow"))
+        await begun.wait()
+        await jobs.cancel(job.id)
+        assert (await ended(jobs, job)).state is JobState.CANCELLED
+    assert cleaned.is_set()
+    assert set(abandoned) == {job.id}
+
+
+async def test_a_waiting_job_is_cancelled(jobs: Jobs) -> None:
+    async def never(work: Work) -> None:
+        raise AssertionError("was begun")
+
+    jobs.register(Kind("never", never))
+    job = await jobs.submit(JobDraft("never"))
+    await jobs.cancel(job.id)
+    async with working(jobs):
+        assert (await ended(jobs, job)).state is JobState.CANCELLED
+
+
+async def test_a_job_that_is_taken_away_has_no_effect(jobs: Jobs, database: Database) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    outcomes: list[object] = []
+    written, returned = image(), image()
+
+    async def stubborn(work: Work) -> Completion | None:
+        if work.job.fence > 1:
+            return None
+        begun.set()
+        while not go_on.is_set():
+            try:
+                await go_on.wait()
+            except asyncio.CancelledError:
+                outcomes.append("cancelled")
+        try:
+            await work.write(images.insert, written)
+        except LeaseLost:
+            outcomes.append("lost")
+        return lambda conn: images.insert(conn, returned)
+
+    jobs.register(Kind("stubborn", stubborn))
+    async with working(jobs):
+        job = await jobs.submit(JobDraft("stubborn"))
+        await begun.wait()
+        # As another node does that believes this one dead.
+        mine = await jobs.show(job.id)
+        assert await jobs.give_back(mine, "taken")
+        await until(jobs, job, lambda found: "cancelled" in outcomes)
+        go_on.set()
+        found = await ended(jobs, job)
+    assert outcomes == ["cancelled", "lost"]
+    assert (found.state, found.fence) == (JobState.DONE, 2)
+    for made in (written, returned):
+        assert await database.read(images.get, made.id) is None
+
+
+async def test_what_is_held_is_given_back_at_the_end(jobs: Jobs) -> None:
+    begun = asyncio.Event()
+
+    async def slow(work: Work) -> None:
+        begun.set()
+        await asyncio.sleep(60)
+
+    jobs.register(Kind("slow", slow))
+    async with working(jobs):
+        job = await jobs.submit(JobDraft("slow"))
+        await begun.wait()
+    job = await jobs.show(job.id)
+    assert (job.state, job.attempts, job.lease_owner) == (JobState.QUEUED, 0, None)
+
+
+@pytest.mark.parametrize(("attempts", "state"), [(5, JobState.DONE), (1, JobState.FAILED)])
+async def test_a_job_of_a_silent_machine(
+    jobs: Jobs, database: Database, attempts: int, state: JobState
+) -> None:
+    async def quick(work: Work) -> None:
+        pass
+
+    jobs.register(Kind("quick", quick))
+    far = jobs_of(database, FAR)
+    far.register(Kind("quick", quick))
+    job = await jobs.submit(JobDraft("quick", max_attempts=attempts))
+    await far.claim(1, runner.timedelta(seconds=0.5))
+    async with working(jobs):
+        job = await ended(jobs, job)
+    assert job.state is state
+    assert "died" in (job.message or "") or state is JobState.DONE
+
+
+async def test_limits_of_the_configuration(database: Database) -> None:
+    at_once = most = 0
+
+    async def count(work: Work) -> None:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        await asyncio.sleep(0.05)
+        at_once -= 1
+
+    both = [jobs_of(database, owner, per_target=1) for owner in (process.identity(), FAR)]
+    for one in both:
+        one.register(Kind("count", count))
+    async with working(both[0]), working(both[1]):
+        submitted = [
+            await both[0].submit(JobDraft("count", target="store", unique=False)) for _ in range(6)
+        ]
+        for job in submitted:
+            assert (await ended(both[0], job)).state is JobState.DONE
+    assert most == 1
+
+
+async def test_a_database_that_goes_away_meanwhile(
+    jobs: Jobs, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    failures = 0
+
+    async def slow(work: Work) -> None:
+        begun.set()
+        await go_on.wait()
+
+    async def refuse(*_: object) -> None:
+        nonlocal failures
+        failures += 1
+        raise Unavailable("away")
+
+    jobs.register(Kind("slow", slow))
+    async with working(jobs, lease=5):
+        job = await jobs.submit(JobDraft("slow"))
+        await begun.wait()
+        with monkeypatch.context() as patched:
+            patched.setattr(database, "write", refuse)
+            patched.setattr(database, "read", refuse)
+            go_on.set()
+            while failures < 6:
+                await asyncio.sleep(0.01)
+        job = await ended(jobs, job)
+    assert (job.state, job.attempts) == (JobState.DONE, 1)
+
+
+async def test_a_runner_that_fails_is_started_again(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def quick(work: Work) -> None:
+        pass
+
+    async def fail() -> None:
+        monkeypatch.undo()
+        raise RuntimeError("a mistake")
+
+    jobs.register(Kind("quick", quick))
+    monkeypatch.setattr(jobs, "look", fail)
+    async with working(jobs):
+        assert (await ended(jobs, await jobs.submit(JobDraft("quick")))).state is JobState.DONE
+
+
+async def test_metrics(jobs: Jobs) -> None:
+    async def quick(work: Work) -> None:
+        pass
+
+    jobs.register(Kind("counted", quick))
+    async with working(jobs):
+        await ended(jobs, await jobs.submit(JobDraft("counted")))
+        async with asyncio.timeout(10):
+            while 'imagestore_jobs{kind="counted",state="done"} 1.0' not in told():
+                await asyncio.sleep(0.05)
+    assert 'imagestore_jobs{kind="counted",state="queued"} 0.0' in told()
+    assert 'imagestore_jobs_ended_total{kind="counted",state="done"}' in told()
+
+
+def told() -> str:
+    return metrics.render().decode()
+
+
+async def test_what_is_not_there(jobs: Jobs) -> None:
+    for operation in (jobs.show, jobs.cancel, jobs.retry):
+        with pytest.raises(NotFound):
+            await operation("unknown")
+
+
+def test_pauses_grow_and_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "FIRST_PAUSE", 2.0)
+    monkeypatch.setattr(runner.random, "uniform", lambda _, longest: longest)
+    assert [runner.pause_after(n) for n in (1, 2, 3, 100)] == [2, 4, 8, runner.LONGEST_PAUSE]
