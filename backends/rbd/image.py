@@ -66,11 +66,13 @@ class OpenImage:
     async def write(self, part: list[Buffer], offset: int, *, thin: bool) -> None:
         """Write the buffers one after the other; with ``thin`` not where they are all zeros.
 
-        The image must be so large already, and such a hole never written to.
+        ``part`` is ours from now on. The image must be so large already, and never have been
+        written to where there is such a hole.
         """
 
         def begin(completed: Callable[..., None]) -> None:
             data = b"".join(part)
+            part.clear()  # once in memory is enough
             if thin and data == bytes(len(data)):
                 completed(_Nothing())
             else:

@@ -118,6 +118,23 @@ async def test_an_image_that_is_being_written_is_not_taken_away(
     assert await read(store, stored.url) == DATA
 
 
+async def test_a_writer_that_fails_takes_only_its_own_image_away(
+    store: RBDStore, pool: Pool
+) -> None:
+    name, other = new_id(), new_id()
+    stored = await store.add(other, cut(DATA))
+
+    async def source() -> AsyncIterator[bytes]:
+        yield DATA
+        pool.rbd.RBD().rename(pool.context, name, "moved")
+        pool.rbd.RBD().rename(pool.context, other, name)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await store.add(name, source())
+    assert await read(store, stored.url.replace(other, name)) == DATA
+
+
 @pytest.mark.parametrize("state", ["protected", "unprotected", "no snapshot"])
 @pytest.mark.parametrize("how", ["delete", "discard"])
 async def test_what_was_half_removed(store: RBDStore, pool: Pool, state: str, how: str) -> None:
@@ -154,6 +171,19 @@ async def test_what_was_half_made(store: RBDStore, pool: Pool, lost: str) -> Non
     assert pool.objects() == set()
     stored = await store.add(name, cut(b"again"))
     assert await read(store, stored.url) == b"again"
+
+
+async def test_a_lock_that_a_writer_of_ours_left(store: RBDStore, pool: Pool) -> None:
+    """What remains when the cluster stops answering while the writer takes or releases it."""
+    name = new_id()
+    stored = await store.add(name, cut(DATA))
+    with pool.image(name) as image:
+        identity = image.id()
+    connection = store._connection
+    assert connection is not None
+    connection.pool(pool.name).lock_exclusive(f"rbd_header.{identity}", "rbd_lock", "auto 4711")
+    await store.delete(stored.url)
+    assert pool.objects() == set()
 
 
 WRITER = """

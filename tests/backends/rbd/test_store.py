@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import uuid
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from imagestore.backends import errors
+from imagestore.backends.base import Capacity
 from imagestore.backends.rbd import RBDSettings, RBDStore
 
-from ..contract import MIB, StoreContract
+from ..contract import MIB, StoreContract, content, cut, new_id, read
 from .conftest import Pool
 
 
@@ -67,3 +72,62 @@ class TestThinRBDStore(TestRBDStore):
             "rbd_store_chunk_size": 1,
             "rbd_store_features": ("layering",),
         }
+
+
+async def test_what_is_told_of_it(options: dict[str, Any], pool: Pool) -> None:
+    store = RBDStore("ceph", RBDSettings(**options))
+    other = f"rbd://{uuid.uuid4()}/{pool.name}/x/snap"
+    ours = f"rbd://{pool.fsid}/{pool.name}/x/snap"
+    assert store.owns(ours)
+    assert not store.owns(f"rbd://{pool.fsid}/volumes/x/snap")
+    assert not store.owns("file:///x")
+    assert store.details()["fsid"] is None
+    await store.start()
+    assert store.owns(ours)
+    assert not store.owns(other)
+    assert store.details() == {
+        "chunk_size": 8 * MIB,
+        "pool": pool.name,
+        "thin_provisioning": False,
+        "fsid": pool.fsid,
+    }
+    assert store.local_path(ours) is None
+    # Only a manager knows how full a pool is, and this cluster has none.
+    assert await store.capacity() == Capacity(None, None)
+    await store.stop()
+    with pytest.raises(errors.Unavailable):
+        await store.size(ours)
+
+
+def test_places(tmp_path: Path) -> None:
+    conf = tmp_path / "ceph.conf"
+    (tmp_path / "link.conf").symlink_to(conf)
+
+    def places(**options: Any) -> frozenset[str]:
+        return RBDStore("ceph", RBDSettings(**options)).places()
+
+    one = places(rbd_store_ceph_conf=str(conf))
+    assert one == places(rbd_store_ceph_conf=str(tmp_path / "link.conf"), rbd_store_pool="images")
+    assert one != places(rbd_store_ceph_conf=str(conf), rbd_store_pool="volumes")
+    assert places() == places(rbd_store_ceph_conf="/etc/ceph/ceph.conf")
+
+
+async def test_the_loop_is_not_held(options: dict[str, Any], pool: Pool) -> None:
+    """Another task goes on while librbd copies, waits, opens and removes."""
+    store = RBDStore("ceph", RBDSettings(**options))
+    await store.start()
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    counting = asyncio.create_task(count())
+    stored = await store.add(new_id(), cut(content(32 * MIB)))
+    await read(store, stored.url)
+    await store.delete(stored.url)
+    counting.cancel()
+    assert turns > 1000
+    await store.stop()
