@@ -43,7 +43,7 @@ async def send_parts(
     parts: AsyncGenerator[P, None],
     send: Callable[[int, P], Coroutine[Any, Any, T]],
     *,
-    parallel: int | Callable[[Part], int],
+    parallel: int | Callable[[P], int],
 ) -> list[T]:
     """Call ``send(number, part)`` for each part, numbered from 1; the results in order.
 

@@ -85,6 +85,8 @@ def _single(source: Source, data_dir: Path, warnings: list[str]) -> Stores:
     wanted = source.value(_SINGLE, "stores")
     default = source.value(_SINGLE, "default_store")
     sections: dict[str, StoreSection] = {}
+    for name in drivers.names():  # files set options of stores that they do not use
+        source.register(_SINGLE, [option.opt for option in store_options.of(drivers.get(name))])
     for type_ in wanted:
         driver = _driver(type_)
         if driver is not None:
