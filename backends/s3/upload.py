@@ -32,6 +32,8 @@ _GROWTH = 2000
 of 10 MiB or more then hold 1 TiB."""
 _SETTLING = 10.0
 """Seconds that a request which the server may be acting upon has to end when it is cancelled."""
+_LOOKS = (0.0, 0.2, 0.8, 2.0)
+"""Seconds before each look for an object of which it is not known whether it will come."""
 _CLEANING = 10.0
 """Seconds that cleaning up may take."""
 
@@ -55,6 +57,8 @@ class Upload:
         self._large = settings.s3_store_large_object_size * MIB
         self._parallel = settings.s3_store_thread_pools
         self._writer = uuid.uuid4().hex
+        self._may_come = False
+        """Whether the server may still be making the object, having all that it needs."""
 
     async def add(self, blocks: Blocks, size: int | None) -> int:
         """Store the concatenated ``blocks``; how many bytes that were."""
@@ -93,16 +97,30 @@ class Upload:
     async def _whole(self, upload: str, part: Part) -> int:
         check = await self._bucket.digest(part)
         body = self._bucket.body(part)
-        await _settled(
-            self._bucket.put(self._key, body, check, self._writer), acting=lambda: body.complete
-        )
+        try:
+            await _settled(
+                self._bucket.put(self._key, body, check, self._writer),
+                acting=lambda: body.complete,
+            )
+        except Exists:
+            # aiohttp sends a PUT again whose kept connection was lost: this may be its first.
+            head = await self._bucket.find(self._key)
+            if head is None or head.writer != self._writer:
+                raise
+        except Unavailable:
+            self._may_come = body.complete
+            raise
         await _settled(self._bucket.abort(self._key, upload))
         return len(body)
 
     async def _in_parts(self, upload: str, parts: AsyncGenerator[Part, None]) -> int:
         sent = await send_parts(parts, partial(self._send, upload), parallel=self._at_once)
         await self._check_alone(upload)
-        await _settled(self._bucket.complete(self._key, upload, sent))
+        try:
+            await _settled(self._bucket.complete(self._key, upload, sent))
+        except Unavailable:
+            self._may_come = True
+            raise
         await self._check_made(sent)
         return sum(part.size for part in sent)
 
@@ -159,10 +177,17 @@ class Upload:
             await self._remove_own()
 
     async def _remove_own(self) -> None:
-        """Remove the object if this writer made it; nobody else may replace it meanwhile."""
-        head = await self._bucket.find(self._key)
-        if head is not None and head.writer == self._writer:
-            await self._bucket.delete(self._key)
+        """Remove the object if this writer made it; nobody else may replace it meanwhile.
+
+        When an answer was lost, the object may come a moment later.
+        """
+        for pause in _LOOKS if self._may_come else _LOOKS[:1]:
+            await asyncio.sleep(pause)
+            head = await self._bucket.find(self._key)
+            if head is not None:
+                if head.writer == self._writer:
+                    await self._bucket.delete(self._key)
+                return
 
     async def _clean(self, work: Coroutine[Any, Any, None]) -> None:
         """Do it to its end even if cancelled, but not for ever, and whatever comes of it."""

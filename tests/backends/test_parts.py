@@ -95,3 +95,26 @@ async def test_an_error_of_the_source_passes_through() -> None:
     with pytest.raises(KeyError):
         await send_parts(source(), send, parallel=3)
     assert cancelled == [1]
+
+
+async def test_parts_may_grow() -> None:
+    sizes = iter([2, 4, 8])
+    parts = [joined(part) async for part in in_parts(blocks(5, 5), sizes)]
+    assert [len(part) for part in parts] == [2, 4, 4]
+    assert b"".join(parts) == b"".join([bytes(block) async for block in blocks(5, 5)])
+
+
+async def test_of_larger_parts_fewer_are_under_way() -> None:
+    running = 0
+
+    async def send(number: int, part: Part) -> None:
+        nonlocal running
+        running += len(joined(part))
+        assert running <= 12
+        await asyncio.sleep(0.001)
+        running -= len(joined(part))
+
+    sizes = iter([2, 2, 2, 4, 4, 6, 6, 12, 12])
+    await send_parts(
+        in_parts(blocks(38), sizes), send, parallel=lambda part: max(1, 12 // len(joined(part)))
+    )

@@ -68,11 +68,11 @@ def available() -> bool:
     return all(shutil.which(name) for name in ("radosgw", "radosgw-admin", "openssl"))
 
 
-def start(directory: Path, cluster: Ceph, *, options: tuple[str, ...] = ()) -> RadosGW:
+def start(directory: Path, cluster: Ceph, *, user: bool = True) -> RadosGW:
     """Serve the cluster's objects on two free ports, all files below ``directory``.
 
     The user with :data:`ACCESS` and :data:`SECRET` may do everything with its buckets.
-    ``options`` are more arguments of radosgw. Raises
+    A cluster has users only once: ``user`` is False for a second gateway. Raises
     :class:`tests.services.process.StartError`.
     """
     directory = directory.resolve()
@@ -89,7 +89,7 @@ def start(directory: Path, cluster: Ceph, *, options: tuple[str, ...] = ()) -> R
             *(f"--rgw-frontends={frontend}", f"--rgw-data={directory}"),
             *(f"--log-file={directory}/radosgw.log", "--rgw-thread-pool-size=64"),
             *("--rgw-enable-quota-threads=false", "--rgw-enable-lc-threads=false"),
-            *("--rgw-run-sync-thread=false", *ONE_SHARD, *COLLECTION, *options),
+            *("--rgw-run-sync-thread=false", *ONE_SHARD, *COLLECTION),
         ],
         log,
     )
@@ -101,7 +101,8 @@ def start(directory: Path, cluster: Ceph, *, options: tuple[str, ...] = ()) -> R
         str(certificate),
     )
     process.wait_until(lambda: process.answers(gateway.url), started, log, seconds=120)
-    gateway.make_user(ACCESS, SECRET)
+    if user:
+        gateway.make_user(ACCESS, SECRET)
     (directory / "gateway.json").write_text(json.dumps(asdict(gateway)))
     return gateway
 

@@ -61,7 +61,11 @@ class Server:
             aws_access_key_id=self.access,
             aws_secret_access_key=self.secret,
             verify=self.authority or None,
-            config=AioConfig(s3={"addressing_style": "path"}),
+            config=AioConfig(
+                s3={"addressing_style": "path"},
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+            ),
         ) as client:
             yield client
 
@@ -99,7 +103,7 @@ async def keys(client: Any, bucket: str) -> set[str]:
 
 
 @contextlib.asynccontextmanager
-async def service(server: Server, **options: Any) -> AsyncIterator[S3Service]:
+async def service(server: Server, *, tidy: bool = True, **options: Any) -> AsyncIterator[S3Service]:
     """A started store on ``server``; everything in its bucket is removed at the end."""
     settings = server.settings(**options)
     made = S3Service(server, settings, S3Store("s3", settings))
@@ -109,14 +113,19 @@ async def service(server: Server, **options: Any) -> AsyncIterator[S3Service]:
         yield made
     finally:
         await made.store.stop()
-        async with server.client() as client:
-            for key in await keys(client, made.bucket):
-                await client.delete_object(Bucket=made.bucket, Key=key)
-            uploads = await client.list_multipart_uploads(Bucket=made.bucket)
-            for each in uploads.get("Uploads", ()):
-                await client.abort_multipart_upload(
-                    Bucket=made.bucket, Key=each["Key"], UploadId=each["UploadId"]
-                )
+        if tidy:
+            await _tidy(made)
+
+
+async def _tidy(made: S3Service) -> None:
+    async with made.server.client() as client:
+        for key in await keys(client, made.bucket):
+            await client.delete_object(Bucket=made.bucket, Key=key)
+        uploads = await client.list_multipart_uploads(Bucket=made.bucket)
+        for each in uploads.get("Uploads", ()):
+            await client.abort_multipart_upload(
+                Bucket=made.bucket, Key=each["Key"], UploadId=each["UploadId"]
+            )
 
 
 def _invalid(made: S3Service) -> list[str]:

@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from ..contract import MIB, StoreContract
+from imagestore.backends import errors
+
+from ..contract import MIB, StoreContract, content, cut, new_id
 from .servers import SMALLEST, S3Service, Server, service
 
 
@@ -18,3 +20,17 @@ class TestContract(StoreContract):
     async def service(self, server: Server) -> AsyncIterator[S3Service]:
         async with service(server) as made:
             yield made
+
+
+async def test_an_object_that_becomes_another_one_while_it_is_read(server: Server) -> None:
+    async with service(server) as made, server.client() as client:
+        image_id = new_id()
+        stored = await made.store.add(image_id, cut(content(48 * MIB)))
+        got = b""
+        with pytest.raises(errors.Unavailable):
+            async with made.store.open(stored.url) as blocks:
+                async for block in blocks:
+                    if not got:
+                        await client.put_object(Bucket=made.bucket, Key=image_id, Body=b"other")
+                    got += block
+        assert content(48 * MIB).startswith(got)
