@@ -65,7 +65,7 @@ def is_definite(error: exc.DBAPIError) -> bool:
 
 
 def is_of_connection(cause: BaseException | None) -> bool:
-    """Whether the connection is of no use any more: out of step, or to a server that is read-only."""
+    """Whether the connection is of no use any more: out of step, or to a read-only server."""
     if type(cause).__name__ in ("InternalClientError", "InterfaceError"):
         return True
     return _code(cause) in (1290, 1836, "25006", "25P03")

@@ -31,6 +31,8 @@ REQUIREMENTS: dict[Server, tuple[str, ...]] = {
     "threaded": ("glance==33.0.0", "gunicorn>=27"),
     "uwsgi": ("glance==33.0.0", "uwsgi", "pymysql", "cryptography"),
 }
+DRIVERS = ("pymysql", "psycopg2-binary")
+"""For its database on a server."""
 PROGRAM: dict[Server, str] = {"threaded": "gunicorn", "uwsgi": "uwsgi"}
 APPLICATION = "glance.wsgi.api:application"
 UUID_PATTERN = (
@@ -133,6 +135,17 @@ def venv(server: Server = "threaded") -> Path:
                 subprocess.run([sys.executable, "-m", "venv", path], check=True)
             pip: list[str | Path] = [path / "bin" / "python", "-m", "pip", "install", "-qq"]
             subprocess.run([*pip, *REQUIREMENTS[server]], check=True)
+    return path
+
+
+def venv_with_drivers() -> Path:
+    """:func:`venv` with what Glance needs for MariaDB and PostgreSQL."""
+    path = venv()
+    with process.locked(path.parent / f"{path.name}.lock"):
+        packages = next((path / "lib").glob("python*/site-packages"))
+        if not all((packages / name).is_dir() for name in ("pymysql", "psycopg2")):
+            pip = [path / "bin" / "python", "-m", "pip", "install", "-qq"]
+            subprocess.run([*pip, *DRIVERS], check=True)
     return path
 
 
