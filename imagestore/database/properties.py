@@ -16,9 +16,11 @@ from sqlalchemy import (
 from sqlalchemy import (
     insert as sql_insert,
 )
+from sqlalchemy.exc import IntegrityError
 
 from imagestore.database.expressions import exact, exactly_one_of
 from imagestore.database.schema import image_properties
+from imagestore.errors import Conflict
 
 _INSERT = sql_insert(image_properties)
 
@@ -48,21 +50,26 @@ _DELETE = delete(image_properties).where(
 def insert(
     conn: Connection, image_id: str, properties: Mapping[str, str], moment: datetime
 ) -> None:
-    """Write properties of which the image has no row yet."""
-    conn.execute(
-        _INSERT,
-        [
-            {
-                "image_id": image_id,
-                "name": name,
-                "value": value,
-                "created_at": moment,
-                "updated_at": moment,
-                "deleted": False,
-            }
-            for name, value in properties.items()
-        ],
-    )
+    """Write properties of which the image has no row yet.
+
+    Raises :class:`Conflict` for names that the database takes for the same.
+    """
+    rows = [
+        {
+            "image_id": image_id,
+            "name": name,
+            "value": value,
+            "created_at": moment,
+            "updated_at": moment,
+            "deleted": False,
+        }
+        for name, value in properties.items()
+    ]
+    try:
+        conn.execute(_INSERT, rows)
+    except IntegrityError as error:
+        # In tables that Glance made in MySQL: the constraint is blind to case and accents.
+        raise Conflict("Two properties of an image may not differ in case alone here.") from error
 
 
 def replace(

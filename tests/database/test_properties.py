@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from sqlalchemy import Connection, select, update
 
 from imagestore.database import images, properties
 from imagestore.database.engine import Database
 from imagestore.database.schema import image_properties
+from imagestore.errors import Conflict
+from tests.database import samples
 from tests.database.samples import MOMENT, image
+from tests.services.databases import Server, execute
 
 
 async def read(database: Database, image_id: str) -> dict[str, str]:
@@ -67,3 +72,17 @@ async def test_a_name_that_the_peer_deleted_is_revived(database: Database) -> No
     assert await read(database, mine.id) == {}
     await database.write(properties.replace, mine.id, {}, {"name": "new"})
     assert await read(database, mine.id) == {"name": "new"}
+
+
+async def test_names_that_differ_in_case_where_glance_made_the_table(mariadb: Server) -> None:
+    url = await asyncio.to_thread(mariadb.fresh)
+    async with samples.opened(url) as database:
+        blind = "ALTER TABLE image_properties MODIFY name VARCHAR(255) COLLATE utf8_general_ci"
+        await execute(url, blind)
+        mine = image(properties={"a": "1"})
+        await database.write(images.insert, mine)
+        with pytest.raises(Conflict, match="case"):
+            await database.write(properties.replace, mine.id, {"a": "1"}, {"a": "1", "A": "2"})
+        assert await read(database, mine.id) == {"a": "1"}
+        await database.write(properties.replace, mine.id, {"a": "1"}, {"A": "2"})
+        assert await read(database, mine.id) == {"A": "2"}

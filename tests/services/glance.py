@@ -142,6 +142,17 @@ def venv(server: Server = "threaded") -> Path:
     return path
 
 
+def venv_with_drivers() -> Path:
+    """:func:`venv` with what Glance needs for MariaDB and PostgreSQL."""
+    path = venv()
+    with process.locked(path.parent / f"{path.name}.lock"):
+        packages = next((path / "lib").glob("python*/site-packages"))
+        if not all((packages / name).is_dir() for name in ("pymysql", "psycopg2")):
+            pip = [path / "bin" / "python", "-m", "pip", "install", "-qq"]
+            subprocess.run([*pip, *DRIVERS], check=True)
+    return path
+
+
 def start(
     directory: Path,
     *,
