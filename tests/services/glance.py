@@ -38,6 +38,8 @@ PROGRAMS: dict[Server, tuple[str, ...]] = {
     "threaded": ("glance-manage", "gunicorn"),
     "uwsgi": ("glance-manage", "uwsgi", "swift"),
 }
+DRIVERS = ("pymysql", "psycopg2-binary")
+"""For its database on a server."""
 APPLICATION = "glance.wsgi.api:application"
 UUID_PATTERN = (
     "^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$"
