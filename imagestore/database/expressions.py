@@ -33,6 +33,17 @@ def prefix(column: ColumnElement[Any]) -> ColumnElement[str]:
     )
 
 
+class begins_alike(FunctionElement[Any]):  # noqa: N801 (named as SQL functions are)
+    """``begins_alike(column, prefix, value)``: what the index on the beginning of a text finds.
+
+    At least all texts that are ``value``; ``prefix`` is its beginning. MySQL's index is on
+    the column, cut short by the server itself.
+    """
+
+    type = NullType()
+    inherit_cache = True
+
+
 class exact(FunctionElement[Any]):  # noqa: N801 (named as SQL functions are)
     """``exact(column, value)``: the text is this one, to the letter.
 
@@ -92,6 +103,18 @@ def _plain(element: residual, compiler: SQLCompiler, **kw: Any) -> str:
 @compiles(residual, "sqlite")
 def _without_index(element: residual, compiler: SQLCompiler, **kw: Any) -> str:
     return f"+({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(begins_alike)
+def _by_beginning(element: begins_alike, compiler: SQLCompiler, **kw: Any) -> str:
+    column, beginning, _ = element.clauses
+    return compiler.process(prefix(column) == beginning, **kw)
+
+
+@compiles(begins_alike, "mysql", "mariadb")
+def _by_column(element: begins_alike, compiler: SQLCompiler, **kw: Any) -> str:
+    column, _, value = element.clauses
+    return compiler.process(column == value, **kw)
 
 
 @compiles(exact)

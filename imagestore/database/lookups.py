@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, false, func, select
 
-from imagestore.database.expressions import PREFIX_LENGTH, prefix, residual
+from imagestore.database.expressions import PREFIX_LENGTH, begins_alike, residual
 from imagestore.database.filters import ConditionShape, compare
 from imagestore.database.schema import image_properties, image_tags, images
 from imagestore.query import Condition, ImageQuery, Op
@@ -112,7 +112,9 @@ def _ids(lookup: Lookup) -> Select[Any]:
         return select(table.c.image_id).where(
             table.c.name == bindparam(f"p{number}_name"),
             # Not the whole value: SQLite would put it in here and lose the index.
-            prefix(table.c.value) == bindparam(f"p{number}_prefix"),
+            begins_alike(
+                table.c.value, bindparam(f"p{number}_prefix"), bindparam(f"p{number}_value")
+            ),
             table.c.deleted == false(),
         )
     if lookup.kind is Kind.TAG:
