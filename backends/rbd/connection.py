@@ -32,6 +32,7 @@ class Connection:
         self._settings = settings
         self._pools: dict[str, Any] = {}
         self._removable: set[str] = set()
+        self._opening = threading.Lock()  # may be held for as long as the cluster takes
         self._lock = threading.Lock()
         self._holders = 0
         self._closing = False
@@ -141,7 +142,7 @@ class Connection:
 
     def pool(self, name: str) -> Any:
         """The I/O context of a pool. ``NotFound`` if there is no such pool."""
-        with self._lock:
+        with self._opening:
             if name not in self._pools:
                 with self.errors():
                     context = self._cluster.open_ioctx(name)

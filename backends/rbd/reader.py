@@ -120,6 +120,8 @@ class Reader:
         """Return if the image is there; ``NotFound`` if it is not any more."""
         if self._next_check is None:
             self._next_check = asyncio.create_task(self._check_after(self._checking))
+            # Whoever asked may be gone by then.
+            self._next_check.add_done_callback(lambda done: done.cancelled() or done.exception())
         await asyncio.shield(self._next_check)
 
     async def _check_after(self, former: asyncio.Task[None] | None) -> None:

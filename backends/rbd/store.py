@@ -91,7 +91,9 @@ class RBDStore:
             ) from error
         try:
             with connection.errors():
-                connection.rbd.RBD().list(pool)
+                pool.stat("rbd_directory")
+        except NotFound:
+            pass  # no image was ever there
         except ReadOnly as error:
             raise Misconfigured(
                 f"rbd_store_user: client.{self._settings.rbd_store_user or 'admin'} has no "
@@ -252,8 +254,10 @@ class RBDStore:
             return calls, connection
         async with self._connecting:
             if self._connection is connection:
-                self._connection = await self._connect(calls)
-                calls.threads.submit(connection.close)
+                fresh = await self._connect(calls)
+                stopped = self._connection is None
+                calls.threads.submit((fresh if stopped else connection).close)
+                self._connection = None if stopped else fresh
             if self._connection is None:
                 raise Unavailable("the store was stopped", store=self.name)
             return calls, self._connection

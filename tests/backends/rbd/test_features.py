@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-import rbd
 
 from imagestore.backends.errors import Misconfigured
 from imagestore.backends.rbd import features
+
+rbd = pytest.importorskip("rbd")
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,14 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-import rbd
 
 from imagestore.backends.rbd import RBDSettings, RBDStore
 from tests.services import process
 
 from ..contract import MIB, content, cut, new_id, read
 from .conftest import Pool
+
+rbd = pytest.importorskip("rbd")
 
 
 @asynccontextmanager
