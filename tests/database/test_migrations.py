@@ -5,18 +5,21 @@ import sqlite3
 import sys
 from pathlib import Path
 
+import pymysql
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, make_url, text
 
 from imagestore.config import settings
 from imagestore.database import images
 from imagestore.database import jobs as rows
 from imagestore.database.engine import Database
 from imagestore.database.migrations import State
+from imagestore.database.migrations.lock import hold
 from imagestore.database.schema import job_gates, jobs, tombstones
 from imagestore.errors import ConfigurationError, Conflict
 from imagestore.image import Image
 from tests.database import samples
+from tests.services.databases import Server
 
 OPEN = """\
 import asyncio, sys
@@ -98,6 +101,11 @@ async def test_an_upgrade_that_was_cut_off_goes_on(fresh_url: str) -> None:
             await database.write(bury_and_insert, samples.image())
 
 
+@pytest.fixture
+def mariadb_url(mariadb: Server) -> str:
+    return mariadb.emptied()
+
+
 def bury_and_insert(conn: Connection, image: Image) -> None:
     conn.execute(tombstones.insert().values(image_id=image.id, purged_at=samples.MOMENT))
     images.insert(conn, image)
@@ -120,6 +128,26 @@ async def test_an_upgrade_that_fails_leaves_nothing(tmp_path: Path) -> None:
     tables = connection.execute("SELECT name FROM sqlite_master").fetchall()
     connection.close()
     assert tables == [("imagestore_tags_value",)]
+
+
+async def test_what_was_done_is_seen_when_the_lock_is_let_go(
+    mariadb_url: str,
+) -> None:
+    """Its tables are seen before the transaction ends, so its rows have to be as well."""
+    at = make_url(mariadb_url)
+
+    def change_and_look(conn: Connection) -> str:
+        with hold(conn):
+            conn.exec_driver_sql("INSERT INTO imagestore_job_gates VALUES ('seen')")
+        other = pymysql.connect(
+            host=at.host, port=at.port, user=at.username, password=at.password, database=at.database
+        )
+        with other, other.cursor() as cursor:
+            cursor.execute("SELECT kind FROM imagestore_job_gates")
+            return str(cursor.fetchone()[0])
+
+    async with samples.opened(mariadb_url, upgrade=False) as database:
+        assert await database.write(change_and_look) == "seen"
 
 
 async def test_processes_that_start_together(fresh_url: str) -> None:
