@@ -128,7 +128,9 @@ class Store(Protocol):
         """
 
     async def capacity(self) -> Capacity:
-        """Room in the store now."""
+        """Room in the store now. Asks the service that keeps the bytes, also where it does not
+        tell: this is how a store is found to be away (``Unavailable``), and to be back.
+        """
 
     def local_path(self, url: str) -> Path | None:
         """The local file that holds exactly the object, else ``None``. Does no I/O."""

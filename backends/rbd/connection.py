@@ -171,6 +171,11 @@ class Connection:
                 raise OSError(-status, "refused")
             return bytes(answer)
 
+    def ask_pool(self, name: str) -> None:
+        """Have an OSD of the pool answer; ``Unavailable`` if it does not."""
+        with self.errors(), contextlib.suppress(self.rados.ObjectNotFound):
+            self.pool(name).stat("rbd_info")
+
     def features(self) -> int:
         """What ceph.conf wants of new images; layering alone where it does not say."""
         default = self._cluster.conf_get("rbd_default_features")

@@ -204,6 +204,7 @@ class RBDStore:
     async def capacity(self) -> Capacity:
         """What the monitors say of the pool. Without a manager they know nothing."""
         calls, connection = await self._connected()
+        await calls.call(connection.ask_pool, self._pool)
         try:
             answer = await calls.call(connection.ask, '{"prefix": "df", "format": "json"}')
         except ReadOnly:  # the user may not ask

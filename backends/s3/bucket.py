@@ -67,6 +67,10 @@ class Bucket:
         with while_starting(self.place.store):
             await self._client.list_objects_v2(Bucket=self.place.bucket, MaxKeys=1)
 
+    async def ask(self) -> None:
+        """Whether the server answers for it: ``Unavailable`` if not."""
+        await self._ask("list_objects_v2", None, MaxKeys=1)
+
     async def is_missing(self) -> bool:
         """Whether the server knows no bucket of that name."""
         with while_starting(self.place.store):

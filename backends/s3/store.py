@@ -122,7 +122,7 @@ class S3Store:
         await bucket.delete(key)
 
     async def capacity(self) -> Capacity:
-        self._bucket()
+        await self._bucket().ask()
         return Capacity(total=None, free=None)
 
     def local_path(self, url: str) -> Path | None:
