@@ -71,10 +71,13 @@ def swift(options: dict[str, str], job: Job) -> Work:
 
     service = SwiftService(
         options={
-            "auth_version": "1.0",
-            "auth": options["auth"],
-            "user": options["user"],
-            "key": options["key"],
+            "auth_version": "3",
+            "os_auth_url": options["auth"],
+            "os_username": options["user"],
+            "os_password": options["key"],
+            "os_project_name": options["project"],
+            "os_user_domain_id": "default",
+            "os_project_domain_id": "default",
         }
     )
     container, name = options["container"], job["name"]

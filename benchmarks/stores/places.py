@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.processes import ProcessTree
-from tests.services import ceph, radosgw, swift
+from tests.services import ceph, keystone, radosgw, swift
 
 SEGMENT_MIB = 200
 """Glance's default of ``swift_store_large_object_chunk_size``."""
@@ -94,15 +94,19 @@ class Places:
         )
 
     def swift(self) -> Place:
-        server = swift.start(self.directory / "swift", devices=self.memory / "swift")
+        # Glance's driver speaks to Swift with tokens of Keystone only.
+        identity = keystone.start(self.directory / "keystone")
+        self.running.callback(identity.stop)
+        server = swift.start(
+            self.directory / "swift", devices=self.memory / "swift", keystone=identity.url
+        )
         self.running.callback(server.stop)
-        user = "service:glance"
-        key = swift.USERS[user][0]
-        swift.account_of(server.url, user).request("PUT", "/images").close()
+        swift.publish(identity, server.url)
         references = self.directory / "swift-references.conf"
         references.write_text(
-            f"[ref1]\nauth_address = {server.auth_url}\nauth_version = 1\n"
-            f"user = {user}\nkey = {key}\n"
+            f"[ref1]\nauth_address = {identity.url}\nauth_version = 3\n"
+            "user = service:glance\nkey = glancepw\n"
+            "user_domain_id = default\nproject_domain_id = default\n"
         )
         return Place(
             "swift",
@@ -111,12 +115,14 @@ class Places:
                 "swift_store_config_file": str(references),
                 "default_swift_reference": "ref1",
                 "swift_store_container": "images",
+                "swift_store_create_container_on_put": "true",
             },
             "SwiftService",
             {
-                "auth": server.auth_url,
-                "user": user,
-                "key": key,
+                "auth": identity.url,
+                "user": "glance",
+                "key": "glancepw",
+                "project": "service",
                 "container": "images",
                 "segment": str(SEGMENT_MIB << 20),
             },

@@ -13,6 +13,8 @@ from imagestore.config.arguments import unparse
 from imagestore.config.load import load
 from imagestore.config.settings import Settings
 from imagestore.database.engine import Database
+from imagestore.database.migrations import State
+from imagestore.errors import ConfigurationError
 
 T = TypeVar("T")
 
@@ -24,11 +26,12 @@ def with_database(
     data_dir: Path | None,
     *,
     tables: bool = False,
+    ready: bool = False,
 ) -> T:
     """What ``function`` makes of the connected database, whatever state its tables are in.
 
-    ``tables``: they have to be what this release needs, and are made so where that is done
-    at a start; else :class:`imagestore.errors.ConfigurationError`.
+    ``tables``: they have to be what this release needs, else :class:`ConfigurationError`.
+    ``ready``: they are made so first, where that is done at a start.
     """
     settings = load(unparse(config_file or (), config_dir or (), data_dir=data_dir))
     logs.setup(settings.logging)
@@ -36,8 +39,10 @@ def with_database(
 
     async def run() -> T:
         database = Database(settings.database)
-        await (database.open() if tables else database.connect())
+        await (database.open() if ready else database.connect())
         try:
+            if tables and (state := await database.check()) is not State.OK:
+                raise ConfigurationError(f"[database] connection: {state.advice}")
             return await function(database, settings)
         finally:
             await database.close()

@@ -176,10 +176,16 @@ def with_database(
     data_dir: DataDir,
     *,
     tables: bool = False,
+    ready: bool = False,
 ) -> T:
-    """What ``function`` makes of the connected database; ``tables`` as there."""
+    """As :func:`imagestore.cli.connected.with_database`, for who needs no settings."""
     from imagestore.cli import connected
 
     return connected.with_database(
-        lambda database, _: function(database), config_file, config_dir, data_dir, tables=tables
+        lambda database, _: function(database),
+        config_file,
+        config_dir,
+        data_dir,
+        tables=tables,
+        ready=ready,
     )

@@ -92,7 +92,7 @@ def load(
                 typer.echo(f"{draft.namespace}: {outcome}")
         return complete
 
-    if not with_database(run, config_file, config_dir, data_dir, tables=True):
+    if not with_database(run, config_file, config_dir, data_dir, ready=True):
         raise typer.Exit(1)
 
 
@@ -107,7 +107,7 @@ def unload(
     async def run(database: Database) -> int:
         return await database.write(namespaces.remove_all)
 
-    gone = with_database(run, config_file, config_dir, data_dir, tables=True)
+    gone = with_database(run, config_file, config_dir, data_dir, ready=True)
     typer.echo(f"{gone} namespaces are gone, with all that was in them.")
 
 
@@ -126,7 +126,7 @@ def export(
         return metadef_files.write(target, everything)
 
     target = path or _configured(config_file, config_dir, data_dir) or EXPORTED
-    for file in with_database(run, config_file, config_dir, data_dir, tables=True):
+    for file in with_database(run, config_file, config_dir, data_dir, ready=True):
         typer.echo(file)
 
 

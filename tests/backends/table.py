@@ -24,7 +24,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if not table:
         return
     drivers = sorted({driver for cells in table.values() for driver in cells})
-    terminalreporter.section("the drivers' contract: cases passed (! failed, - skipped)")
+    terminalreporter.section("the drivers' contract: cases that hold (! that do not, - left out)")
     wide = max(map(len, table))
     terminalreporter.write_line(" " * wide + "".join(f"{driver:>10}" for driver in drivers))
     for test, cells in table.items():

@@ -142,10 +142,11 @@ from pathlib import Path
 from imagestore import app
 from imagestore.api import keys
 from imagestore.backends.file import FileStore
+from imagestore.config.settings import Database
 from imagestore.identity.caller import Caller
 from tests.service.conftest import settings_in
 
-moment, directory, image = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
+moment, directory, image, url = sys.argv[1], Path(sys.argv[2]), *sys.argv[3:]
 delete = FileStore.delete
 
 async def killed(self, url):
@@ -156,7 +157,7 @@ async def killed(self, url):
 FileStore.delete = killed
 
 async def main():
-    application = app.create(settings_in(directory))
+    application = app.create(settings_in(directory, database=Database(url)))
     application.freeze()
     await application.startup()
     admin = Caller(project_id="ops", roles=frozenset({"admin"}), is_admin=True)
@@ -172,7 +173,10 @@ async def test_killed_while_a_copy_is_removed(
 ) -> None:
     done = await asyncio.to_thread(
         subprocess.run,
-        [sys.executable, "-c", KILLED, moment, str(service.settings.data_dir), image],
+        [
+            *(sys.executable, "-c", KILLED, moment, str(service.settings.data_dir), image),
+            service.settings.database.connection,
+        ],
         capture_output=True,
         check=False,
     )
