@@ -12,6 +12,7 @@ from imagestore.backends.base import Buffer
 from imagestore.backends.errors import Unavailable
 from imagestore.backends.rbd.calls import Calls
 from imagestore.backends.rbd.connection import Connection
+from imagestore.backends.rbd.zeros import are_zeros
 
 
 class OpenImage:
@@ -73,7 +74,7 @@ class OpenImage:
         def begin(completed: Callable[..., None]) -> None:
             data = b"".join(part)
             part.clear()  # once in memory is enough
-            if thin and data == bytes(len(data)):
+            if thin and are_zeros(data, 0, len(data)):
                 completed(_Nothing())
             else:
                 # librbd does not copy what it writes: the callback keeps it until it has.

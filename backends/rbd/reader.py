@@ -11,10 +11,11 @@ from imagestore.backends.rbd.calls import Calls
 from imagestore.backends.rbd.connection import Connection
 from imagestore.backends.rbd.image import OpenImage
 from imagestore.backends.rbd.location import SNAPSHOT, Location
+from imagestore.backends.rbd.zeros import are_zeros
 from imagestore.backends.read_ahead import read_ahead
 
-UNIT = 4 << 20
-"""Bytes of one read."""
+UNIT = 2 << 20
+"""Bytes of one read. With 4 MiB a transfer is no faster, and malloc keeps half as much again."""
 DEPTH = 4
 """Reads under way."""
 
@@ -104,12 +105,10 @@ class Reader:
 
     def _may_be_missing(self, data: bytes, offset: int) -> bool:
         """Whether all that was read of some object is zeros."""
-        view = memoryview(data)
-        zeros = bytes(min(self._object_size, len(data)))
         start = 0
         while start < len(data):
             stop = min(len(data), start + self._object_size - (offset + start) % self._object_size)
-            if view[start:stop] == zeros[: stop - start]:
+            if are_zeros(data, start, stop):
                 return True
             start = stop
         return False

@@ -18,9 +18,11 @@ from imagestore.backends.s3.settings import S3Settings
 if TYPE_CHECKING:
     from imagestore.backends.s3.bucket import Bucket
 
-_STEP = 8 << 20
-"""Bytes asked for in one request of a download."""
-_DEPTH = 4
+_STEP = 16 << 20
+"""Bytes asked for in one request of a download: the larger, the less it costs the server."""
+_FIRST = 2 << 20
+"""Bytes of the first request, which has them all before any is handed on."""
+_DEPTH = 2
 """Requests of a download under way."""
 
 
@@ -96,7 +98,7 @@ class S3Store:
         reader = Reader(bucket, key, head, self._pool)
         end = head.size if length is None else min(head.size, offset + length)
         async with contextlib.aclosing(
-            read_ahead(reader.read, offset, end, step=_STEP, depth=_DEPTH)
+            read_ahead(reader.read, offset, end, step=_STEP, depth=_DEPTH, first=_FIRST)
         ) as blocks:
             yield blocks
 

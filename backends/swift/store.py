@@ -34,9 +34,11 @@ from imagestore.backends.swift.placement import Placement
 from imagestore.backends.swift.settings import MEGABYTE, SwiftSettings
 from imagestore.backends.swift.upload import Rules, Upload
 
-_STEP = 4 << 20
-"""Bytes of one request of a download."""
-_DEPTH = 3
+_STEP = 16 << 20
+"""Bytes of one request of a download: the larger, the less it costs the servers."""
+_FIRST = 2 << 20
+"""Bytes of the first request, which has them all before any is handed on."""
+_DEPTH = 2
 """Requests that a download has under way."""
 _THREADS = 4
 """For digests, and for tokens."""
@@ -159,7 +161,7 @@ class SwiftStore:
         found = await stored.find(self._container(place), place.name, url)
         end = found.size if length is None else min(found.size, offset + length)
         async with contextlib.aclosing(
-            read_ahead(found.read, offset, end, step=_STEP, depth=_DEPTH)
+            read_ahead(found.read, offset, end, step=_STEP, depth=_DEPTH, first=_FIRST)
         ) as blocks:
             yield blocks
 

@@ -55,3 +55,15 @@ async def test_an_error_is_raised_in_its_place() -> None:
         async for piece in read_ahead(fetch, 0, 1024, step=100, depth=4):
             got += piece
     assert got == DATA[:200]
+
+
+async def test_the_first_pieces_may_be_small() -> None:
+    asked: list[int] = []
+
+    async def fetch(at: int, length: int) -> bytes:
+        asked.append(length)
+        return DATA[at : at + length]
+
+    pieces = [piece async for piece in read_ahead(fetch, 0, 1024, step=300, depth=2, first=50)]
+    assert b"".join(pieces) == DATA
+    assert asked == [50, 100, 200, 300, 300, 74]
