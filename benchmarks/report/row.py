@@ -82,11 +82,11 @@ def digests_cpu(results: Results) -> float | None:
     return None if md5 is None or sha512 is None else md5 + sha512
 
 
-def upload_limit(streams: int) -> Callable[[Results], float | None]:
+def upload_limit(streams: int, *, besides: float | None = 0.0) -> Callable[[Results], float | None]:
     """MiB/s: the lower of the slower digest alone, and what the cores can pay for.
 
     The latter is the CPU per GiB of both digests, of nginx's PUT and of the client, on
-    two cores.
+    two cores; and ``besides``, of what else an upload costs.
     """
 
     def limit(results: Results) -> float | None:
@@ -96,6 +96,7 @@ def upload_limit(streams: int) -> Callable[[Results], float | None]:
             digests_cpu(results),
             results.get(row, "nginx", "cpu"),
             results.get(row, "nginx", "client_cpu"),
+            besides,
         ]
         known = [part for part in parts if part is not None]
         rates = [rate for rate in alone if rate is not None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks.report.row import CORES, MIB_PER_GIB, Row, Target, digests_cpu
+from benchmarks.report.row import Row, Target, upload_limit
 from benchmarks.report.table import Layout
 from benchmarks.results import Results
 from benchmarks.stores.measure import STREAMS
@@ -24,7 +24,7 @@ def rows(store: str) -> list[Row]:
             targets = [Target("limit", "≥", 0.8)]
             if action == "get" or streams == 1:
                 targets.insert(0, Target("glance", "≥", 1.5))
-            limit = _put_limit(key) if action == "put" else _tool(key)
+            limit = _put_limit(key, streams) if action == "put" else _tool(key)
             found += [
                 Row(store, name, key, "rate", "MiB/s", targets=targets, limit=limit),
                 Row(store, f"{name}, CPU", key, "cpu", "s/GiB", less_is_better=True),
@@ -53,21 +53,18 @@ def _tool(key: str) -> Callable[[Results], float | None]:
     return lambda results: results.get(key, "tool")
 
 
-def _put_limit(key: str) -> Callable[[Results], float | None]:
-    """MiB/s: the lowest of the own tool, the slower digest alone, and what the cores can pay for.
+def _put_limit(key: str, streams: int) -> Callable[[Results], float | None]:
+    """MiB/s: the lower of the own tool and of what an upload of any kind can reach.
 
-    The latter is the CPU per GiB of both digests and of all that the own tool's put costs,
-    the store included, on two cores.
+    The latter is the slower digest alone, or what the cores can pay for: the CPU per GiB of both
+    digests, of all that the own tool's put costs, the store included, and of what a service
+    has to do besides, which is nginx's PUT and its client.
     """
 
     def limit(results: Results) -> float | None:
         tool, cpu = results.get(key, "tool"), results.get(key, "tool", "cpu")
-        digests = digests_cpu(results)
-        alone = [results.get(digest, "machine") for digest in ("md5", "sha512")]
-        rates = [rate for rate in (tool, *alone) if rate is not None]
-        if cpu is None or digests is None or len(rates) < 3:
-            return None
-        return min(*rates, CORES / (cpu + digests) * MIB_PER_GIB)
+        upload = upload_limit(streams, besides=cpu)(results)
+        return None if tool is None or cpu is None or upload is None else min(tool, upload)
 
     return limit
 
@@ -79,8 +76,9 @@ TABLE = Layout(
     (
         "× is imagestore ÷ the other: above 1 is better for rates, below 1 for CPU and memory.",
         "The limit of a PUT is the lowest of the own tool, the slower digest alone, and two cores "
-        "÷ the CPU per GiB of both digests and of all that the own tool's PUT costs, the store "
-        "included. The limit of a GET is the own tool, which computes no digest.",
+        "÷ the CPU per GiB of both digests, of nginx's PUT with its client, and of all that the "
+        "own tool's PUT costs, the store included. The limit of a GET is the own tool, which "
+        "computes no digest.",
         "The stores run on the same two cores and keep everything in memory. The own tools are rbd "
         "import and export, boto3's managed transfers, and SwiftService of python-swiftclient.",
         "The CPU of the own tool is that of the tool and the store together.",

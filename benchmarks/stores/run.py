@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from benchmarks.contenders import glance, imagestore
+from benchmarks.contenders import glance, imagestore, nginx
 from benchmarks.contenders.base import BenchmarkError, ImageService
 from benchmarks.measures.base import Bench, Figures, settle
 from benchmarks.measures.limits import Digests
+from benchmarks.measures.transfer import Upload
 from benchmarks.results import Results
 from benchmarks.run import WORKERS
 from benchmarks.stores.measure import by_tool, through
@@ -41,6 +42,12 @@ class Run:
         self.report("digests")
         for row, figures in Digests().run(self.bench):
             self.results.add(row, "machine", figures)
+        self.report("nginx")
+        with ExitStack() as running:
+            receiver = nginx.start(self.bench.directory / "nginx", workers=WORKERS, document=None)
+            running.callback(receiver.stop)
+            for row, figures in Upload().run(self.bench, receiver):
+                self.results.add(row, "nginx", figures)
         with ExitStack() as running:
             # Of what a round stores, 4 objects by the tool stay for each direction of each store.
             room = (self.bench.scale.rounds + 1) * 16 * self.bench.scale.one_stream
