@@ -37,7 +37,14 @@ DIGESTS = ("md5", "sha512")
 class Nowhere(FileStore):
     """A store that costs nothing: what is measured is the rest."""
 
-    async def add(self, image_id: str, blocks: Blocks, size: int | None = None) -> Stored:
+    async def add(
+        self,
+        image_id: str,
+        blocks: Blocks,
+        size: int | None = None,
+        *,
+        owner: str | None = None,
+    ) -> Stored:
         count = 0
         async for block in blocks:
             count += len(block)

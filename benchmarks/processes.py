@@ -24,6 +24,20 @@ class ProcessTree:
         """Seconds of CPU used so far, user and system, with children that ended already."""
         return sum(_cpu(pid) for pid in self.pids())
 
+    def cpu_by_work(self) -> dict[str, float]:
+        """Seconds of CPU by the work that a thread does: ``loop``, ``digests``, ``other``.
+
+        The threads that compute digests tell themselves by their niceness, the event loop
+        by being the first of its process. What threads used that have ended is missing.
+        """
+        found = {"loop": 0.0, "digests": 0.0, "other": 0.0}
+        own = os.getpriority(os.PRIO_PROCESS, self.pid)
+        for pid in self.pids():
+            for thread, nice, used in _threads(pid):
+                work = "digests" if nice > own else "loop" if thread == pid else "other"
+                found[work] += used
+        return found
+
     def rss(self) -> int:
         """Resident bytes; a page shared by two processes counts twice."""
         return sum(_rss(pid) for pid in self.pids())
@@ -110,6 +124,16 @@ def _cpu(pid: int) -> float:
     except (FileNotFoundError, ProcessLookupError):
         return 0.0
     return sum(map(int, fields[11:15])) / _TICKS  # utime, stime, cutime, cstime
+
+
+def _threads(pid: int) -> Iterator[tuple[int, int, float]]:
+    """Number, niceness and seconds of CPU of each thread of a process."""
+    try:
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            fields = (thread / "stat").read_text().rpartition(")")[2].split()
+            yield int(thread.name), int(fields[16]), sum(map(int, fields[11:13])) / _TICKS
+    except (FileNotFoundError, ProcessLookupError):
+        return
 
 
 def _rss(pid: int) -> int:

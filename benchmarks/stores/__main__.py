@@ -16,6 +16,7 @@ from benchmarks.measures.base import FULL, MIB, QUICK, Bench
 from benchmarks.processes import Strangers
 from benchmarks.report import table
 from benchmarks.results import Results, facts_of_machine
+from benchmarks.stores import profile
 from benchmarks.stores.places import STORES
 from benchmarks.stores.rows import TABLE
 from benchmarks.stores.run import CONTENDERS, Run
@@ -43,7 +44,9 @@ def main() -> int:
 
     console = Console(width=None if sys.stdout.isatty() else 160)
     if given.show:
-        table.show(Results.read_json(given.show), console, TABLE)
+        found = Results.read_json(given.show)
+        table.show(found, console, TABLE)
+        profile.show(found, console)
         return 0
     scale = QUICK if given.quick or os.environ.get("QUICK", "0") not in ("", "0") else FULL
     scale = dataclasses.replace(
@@ -73,6 +76,7 @@ def main() -> int:
     results.write_json(given.output / "stores.json")
     results.write_csv(given.output / "stores.csv")
     table.show(results, console, TABLE)
+    profile.show(results, console)
     console.print(f"written to {given.output}/stores.json and .csv")
     return 1 if results.notes else 0
 

@@ -20,21 +20,25 @@ STREAMS = (1, 4)
 def through(service: ImageService, place: Place, body: Path) -> Iterator[tuple[str, Figures]]:
     """Upload ``body`` as 1 and 4 images at once, download them, delete them.
 
-    ``rate`` in MiB/s, ``cpu`` of the service and ``store_cpu`` in seconds per GiB, ``memory``:
-    MiB by which the service grew for each transfer under way.
+    ``rate`` in MiB/s; in seconds per GiB ``cpu`` of the service, of it ``loop_cpu``,
+    ``digests_cpu`` and ``other_cpu``, and ``store_cpu`` and ``client_cpu``; ``memory``: MiB by
+    which the service grew for each transfer under way.
     """
     size = body.stat().st_size
     for streams in STREAMS:
         paths = [service.new_upload() for _ in range(streams)]
-        jobs = {
+        jobs: dict[str, dict[str, object]] = {
             "put": {"upload": paths, "body": str(body), "size": size},
             "get": {"download": paths},
         }
         for action, job in jobs.items():
-            before = place.cpu()
+            before, work_before = place.cpu(), service.server.cpu_by_work()
             with MemoryWatch(service.server) as memory:
                 figures = transfer(service, job)
-            figures["store_cpu"] = (place.cpu() - before) / (streams * size / GIB)
+            moved = streams * size / GIB
+            figures["store_cpu"] = (place.cpu() - before) / moved
+            for work, used in service.server.cpu_by_work().items():
+                figures[f"{work}_cpu"] = (used - work_before[work]) / moved
             figures["memory"] = memory.growth / MIB / streams
             yield f"{place.name}-{action}-{streams}", figures
         for path in paths:
@@ -69,8 +73,14 @@ def by_tool(place: Place, body: Path) -> Iterator[tuple[str, Figures]]:
             moved = sum(result["bytes"] for result in results)
             if moved != streams * size:
                 raise RuntimeError(f"{place.tool}: {moved} bytes moved instead of {streams * size}")
-            cpu = sum(result["client_cpu"] for result in results) + place.cpu() - before
+            store = (place.cpu() - before) / (moved / GIB)
+            tool = sum(result["client_cpu"] for result in results) / (moved / GIB)
             yield (
                 f"{place.name}-{action}-{streams}",
-                {"rate": moved / MIB / elapsed, "cpu": cpu / (moved / GIB)},
+                {
+                    "rate": moved / MIB / elapsed,
+                    "cpu": tool + store,
+                    "client_cpu": tool,
+                    "store_cpu": store,
+                },
             )
