@@ -44,12 +44,14 @@ class InTheWay(Unavailable):
     """Another transfer of the image has to do with that store, or left something there."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Claim:
     """An image of which this copy alone may bring bytes into the store."""
 
     image: Image
     entry: str
+    mine: bool = True
+    """Whether what is in the store may be this copy's, and is to be removed if it fails."""
 
 
 class Copies:
@@ -204,8 +206,10 @@ class Copies:
             (url, metadata), verified = await self._first(sources, store)
             digests = verified.digests
         except store_errors.Exists as error:
+            claim.mine = False
             url, metadata = error.url, {}
             digests = await self._adopted(target, image, error)
+            claim.mine = True
         return Location(url, {**metadata, "store": target.name}), digests
 
     async def _sources(
@@ -316,11 +320,9 @@ class Copies:
             images.update(conn, image.id, values, only_if_status={ImageStatus.ACTIVE})
 
     async def _abandon(self, store: Store, claim: _Claim, error: BaseException) -> None:
-        """What was not this copy's to write (it was there before) is left alone."""
-        mine = not (
-            isinstance(error, store_errors.Exists | store_errors.Refused)
-            and error.store == store.name
-        )
+        """What was there before is not for this copy to remove."""
+        untouched = isinstance(error, store_errors.Refused) and error.store == store.name
+        mine = claim.mine and not untouched
         try:
             async with asyncio.timeout(_CLEANING):
                 if mine and not await self._database.read(journal.is_open, claim.entry):
