@@ -121,16 +121,19 @@ class Copies:
         await (write or self._database.write)(self._record_digests, image, found[1].digests)
         return True
 
-    async def undo(self, image_id: str, entry: str, store: Store | None) -> None:
+    async def undo(
+        self, image_id: str, entry: str, store: Store | None, owner: str | None = None
+    ) -> None:
         """Remove the bytes of a copy that was not recorded, and close the journal row.
 
-        Raises what store and database raise; the row stays then, and this may be called again.
+        ``owner``: the project of the image, in case it is gone by now. Raises what store and
+        database raise; the row stays then, and this may be called again.
         """
         if not await self._database.read(journal.is_open, entry):
             return
         image = await self._database.read(_in_any_status, image_id)
         if store is not None and not self._is_in(store, image):
-            await store.discard(image_id, owner=image.owner if image else None)
+            await store.discard(image_id, owner=image.owner if image else owner)
         await self._database.write(journal.close, entry)
 
     # Before.
@@ -327,7 +330,8 @@ class Copies:
             async with asyncio.timeout(_CLEANING):
                 if mine and not await self._database.read(journal.is_open, claim.entry):
                     await self._reopen(store, claim)
-                await self.undo(claim.image.id, claim.entry, store if mine else None)
+                unclean = store if mine else None
+                await self.undo(claim.image.id, claim.entry, unclean, claim.image.owner)
         except (ImagestoreError, store_errors.StoreError, TimeoutError) as failure:
             log.error("image %s: undoing a copy has to wait: %r", claim.image.id, failure)
 

@@ -16,8 +16,9 @@ from imagestore.errors import Conflict, Gone, NotFound
 from imagestore.image import Image
 from imagestore.job import Job
 
-_AT_ONCE = 8
-"""Copies that all nodes together make at once, unless ``job_limits`` says otherwise."""
+_AT_ONCE = 3
+"""Copies that all nodes together make at once, unless ``job_limits`` says otherwise: one less
+than a process has workers, so that one is left for what users wait for."""
 
 
 class CopyJobs:

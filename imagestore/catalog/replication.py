@@ -172,7 +172,8 @@ class Replication:
         image = standing.image
         steps = [Step(COPY, image.id, store, rule) for store, rule in standing.missing.items()]
         steps = [step for step in steps if self._wishes.can_take(step.store)]
-        if self._config.fill_digests and not steps and lacks_digests(image):
+        fills = self._config.fill_digests and self._wishes.is_kept(standing)
+        if fills and not steps and lacks_digests(image):
             steps.append(Step(DIGESTS, image.id, ""))
         spare = len(standing.copies) - standing.wish.floor
         for store, location in standing.copies.items():

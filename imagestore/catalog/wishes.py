@@ -58,6 +58,13 @@ class Wishes:
         """Whether copies may be made in the store; one that is read-only gets none."""
         return Capability.WRITABLE in self._stores.get(store).capabilities
 
+    def is_kept(self, standing: Standing) -> bool:
+        """Whether a copy is in a store whose objects are the service's own: they do not change."""
+        return any(
+            Capability.EXTERNAL not in self._stores.get(store).capabilities
+            for store in standing.copies
+        )
+
     def follow(self, conn: Connection, image_id: str) -> None:
         """Queue the copies that the image lacks by the rules, if it is active."""
         if not self._rules:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from imagestore import errors
 from imagestore.backends.errors import Unavailable
 from imagestore.catalog.parts import now
 from imagestore.config import drivers
@@ -323,3 +324,19 @@ async def test_a_location_by_another_way(service: Service, alice: Person) -> Non
     with pytest.raises(Gone):
         await catalog_of(service).copies.copy(image, "file3")
     assert await database(service).read(journal.entries) == []
+
+
+async def test_a_process_that_was_taken_for_dead(service: Service, alice: Person) -> None:
+    """Another has cleaned up after it; what it then still puts into the store is removed."""
+    image = await uploaded(alice)
+
+    async def recover() -> None:
+        [entry] = await database(service).read(journal.entries)
+        assert await database(service).write(journal.close, entry.id)
+
+    inner(service, "file3").fail({"write": [recover]})
+    with pytest.raises(errors.Unavailable):
+        await catalog_of(service).copies.copy(image, "file3")
+    assert await clean(service, image)
+    assert await stores_of(alice, image) == {"file1"}
+    assert await catalog_of(service).copies.copy(image, "file3")

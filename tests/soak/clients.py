@@ -64,7 +64,7 @@ class Clients:
 
     async def play(self, until: asyncio.Event) -> None:
         """Download, tag, untag and delete at random until told to end."""
-        actions = [self._download] * 6 + [self._tag] * 3 + [self._delete]
+        actions = [self._download] * 30 + [self._tag] * 12 + [self._delete]
         while not until.is_set():
             present = [each for each in self.images.values() if not each.deleted]
             if present:
