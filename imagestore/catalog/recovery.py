@@ -7,6 +7,7 @@ nodes one does the work, and that work can itself be taken over.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from datetime import timedelta
 
@@ -39,6 +40,7 @@ class Recovery:
         self._uploads = uploads_
         self._deletions = deletions_
         self._copies = copies_
+        self._running = asyncio.Lock()
 
     async def renew(self) -> None:
         """Tell the other nodes that this process is alive."""
@@ -49,8 +51,15 @@ class Recovery:
         """Put right everything that was left behind, or that of one image; how many rows that were.
 
         What a store hinders has to wait for the next time. A store that does not
-        answer is asked once.
+        answer is asked once. One at a time in a process: of two that undo the same transfer
+        the slower one could remove what was written since.
         """
+        if image_id is not None and self._running.locked():
+            return 0  # it is being seen to
+        async with self._running:
+            return await self._run(image_id)
+
+    async def _run(self, image_id: str | None) -> int:
         done = 0
         away: set[str] = set()
         for entry in await self._database.read(journal.entries):

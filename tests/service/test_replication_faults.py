@@ -340,3 +340,28 @@ async def test_a_process_that_was_taken_for_dead(service: Service, alice: Person
     assert await clean(service, image)
     assert await stores_of(alice, image) == {"file1"}
     assert await catalog_of(service).copies.copy(image, "file3")
+
+
+async def test_recovery_does_not_overtake_itself(service: Service, alice: Person) -> None:
+    """Two that undo the same copy: the slower one must not remove what was written since."""
+    image = await uploaded(alice)
+    dead = "/".join([*catalog_of(service).jobs.owner.split("/")[:3], "1", "0"])
+    await database(service).write(
+        journal.open_copy, journal.new_entry(), image, "file3", dead, now()
+    )
+    reached, go_on = asyncio.Event(), asyncio.Event()
+
+    async def wait() -> None:
+        reached.set()
+        await go_on.wait()
+
+    inner(service, "file3").fail({"discard": [wait]})
+    recovery = catalog_of(service).recovery
+    first = asyncio.create_task(recovery.run())
+    await reached.wait()
+    second = asyncio.create_task(recovery.run())
+    assert await recovery.run(image) == 0
+    await asyncio.sleep(0)
+    go_on.set()
+    assert (await first, await second) == (1, 0)
+    assert inner(service, "file3").calls.count("discard") == 1
