@@ -37,8 +37,17 @@ from tests.service.test_replication import (
     until,
     uploaded,
 )
+from tests.services.databases import url_of
 
 NAMES = ("file1", "file2", "file3")
+ON_ALL = pytest.mark.parametrize("url", ["embedded", "mariadb", "postgresql"], indirect=True)
+"""For what depends on how a database locks."""
+
+
+@pytest.fixture
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Of a database without rows; a file, unless a test asks for others."""
+    return url_of(request, getattr(request, "param", "embedded"), tmp_path)
 
 
 def three(directory: Path, **changes: Any) -> Stores:
@@ -150,6 +159,7 @@ async def test_cancelled(service: Service, alice: Person) -> None:
     assert await clean(service, image)
 
 
+@ON_ALL
 async def test_two_at_once(service: Service, alice: Person, start: Start, tmp_path: Path) -> None:
     """Two nodes, eight copies: one is made."""
     other = await start(stores=three(tmp_path), jobs=Jobs(workers=0))
@@ -163,6 +173,7 @@ async def test_two_at_once(service: Service, alice: Person, start: Start, tmp_pa
     assert await database(service).read(journal.entries) == []
 
 
+@ON_ALL
 async def test_what_a_killed_process_left(service: Service, alice: Person) -> None:
     image = await uploaded(alice)
     place = service.settings.data_dir / "file3"
@@ -221,6 +232,7 @@ async def test_an_object_that_is_there_already(service: Service, alice: Person) 
     assert await database(service).read(journal.entries) == []
 
 
+@ON_ALL
 async def test_digests_that_are_missing(start: Start, tmp_path: Path) -> None:
     service = await start(stores=three(tmp_path), replication=by())
     alice = service.person("red")
@@ -289,6 +301,7 @@ async def test_a_read_only_store_is_no_target(start: Start, tmp_path: Path) -> N
         await catalog_of(service).copy_jobs.start(image, "nowhere")
 
 
+@ON_ALL
 async def test_a_user_asks_for_what_a_rule_is_about_to_do(
     start: Start, tmp_path: Path, service: Service
 ) -> None:
