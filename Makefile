@@ -2,13 +2,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint bench bench-stores packages services services-stop
+.PHONY: run test soak lint bench bench-stores packages services services-stop
 
 run: .venv/run.stamp
 	$(BIN)/imagestore serve
 
 test: .venv/test.stamp lint packages
 	$(BIN)/pytest -n 2 --cov --cov-report=term --cov-fail-under=90 $(PYTEST)
+
+# Nodes and stores that fail at random for some minutes: make soak MINUTES=5 DATABASE=mariadb
+soak: .venv/test.stamp packages
+	$(BIN)/python -m tests.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(DATABASE),--database $(DATABASE)) $(SOAK)
 
 lint: .venv/test.stamp
 	$(BIN)/ruff check .

@@ -92,6 +92,32 @@ JOBS_ENDED = Counter(
     ["kind", "state"],
     registry=_own,
 )
+REPLICATION_IMAGES = Gauge(
+    "imagestore_replication_images",
+    "Images that the rule is for, as the last pass on this node found them.",
+    ["rule"],
+    multiprocess_mode="mostrecent",
+    registry=_own,
+)
+REPLICATION_MISSING = Gauge(
+    "imagestore_replication_missing",
+    "Copies that the rule asks for and that were not there, as the last pass on this node found.",
+    ["rule"],
+    multiprocess_mode="mostrecent",
+    registry=_own,
+)
+REPLICATION_COPIES = Counter(
+    "imagestore_replication_copies",
+    "Copies that this node has made for the rule.",
+    ["rule", "store"],
+    registry=_own,
+)
+REPLICATION_REMOVED = Counter(
+    "imagestore_replication_removed",
+    "Copies that this node has removed because no rule wants them any more.",
+    ["store"],
+    registry=_own,
+)
 
 
 def set_jobs(counts: Mapping[tuple[str, JobState], int], kinds: Iterable[str]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from imagestore.catalog.copies import Copies
+from imagestore.catalog.copy_jobs import CopyJobs
 from imagestore.catalog.deletions import Deletions
 from imagestore.catalog.downloads import Downloads
 from imagestore.catalog.health import Health
@@ -12,6 +14,7 @@ from imagestore.catalog.members import Members
 from imagestore.catalog.metadefs.metadefs import Metadefs
 from imagestore.catalog.parts import Parts
 from imagestore.catalog.recovery import Recovery
+from imagestore.catalog.replication import Replication
 from imagestore.catalog.tags import Tags
 from imagestore.catalog.uploads import Uploads
 
@@ -26,8 +29,11 @@ class Catalog:
         self.uploads = Uploads(parts)
         self.downloads = Downloads(parts)
         self.deletions = Deletions(parts)
-        self.recovery = Recovery(parts, self.uploads, self.deletions)
+        self.copies = Copies(parts)
+        self.recovery = Recovery(parts, self.uploads, self.deletions, self.copies)
         self.metadefs = Metadefs(parts)
         self.health = Health(parts)
         self.jobs = Jobs(parts.database, parts.settings.jobs, parts.owner)
         self.housekeeping = Housekeeping(self.jobs, parts.settings.jobs)
+        self.copy_jobs = CopyJobs(parts, self.jobs, self.copies, self.recovery)
+        self.replication = Replication(parts, self.jobs, self.deletions, self.copies)

@@ -65,6 +65,35 @@ class Deletions:
 
         await self._under_way(remove)
 
+    async def remove_copy(
+        self, image_id: str, store: str, may_go: Callable[[Connection, Image, Location], bool]
+    ) -> bool:
+        """Remove the copy in ``store`` for a worker; whether ``may_go``, asked in the
+        transaction that hides it, allowed that. The last copy always stays."""
+
+        def claim(conn: Connection, entry: str) -> Location | None:
+            images.lock(conn, image_id)
+            row = images.get(conn, image_id)
+            copy = None if row is None else self._copy_in(row.image, store)
+            if row is None or copy is None or len(row.image.locations) == 1:
+                return None
+            if row.image.status is not ImageStatus.ACTIVE or not may_go(conn, row.image, copy):
+                return None
+            self._hide_copy(conn, image_id, copy, store, entry)
+            return copy
+
+        removed = False
+
+        async def remove(entry: str) -> None:
+            nonlocal removed
+            copy = await self._database.write(claim, entry)
+            if copy is not None:
+                await asyncio.shield(self._carry_out_removal(image_id, copy, entry))
+                removed = True
+
+        await self._under_way(remove)
+        return removed
+
     async def _under_way(self, remove: Callable[[str], Awaitable[None]]) -> None:
         entry = journal.new_entry()
         # Known before the row exists, or recovery could take it for left behind.
@@ -106,16 +135,26 @@ class Deletions:
             raise Conflict(f"Image {image_id} is {image.status}; only active images have copies.")
         if len(image.locations) == 1:
             raise Forbidden("This is the only copy of the data. Delete the image instead.")
+        copy = self._copy_in(image, store)
+        if copy is None:
+            raise NotFound(f"Image {image_id} is not in store '{store}'.")
+        self._hide_copy(conn, image_id, copy, store, entry)
+        return copy
+
+    def _copy_in(self, image: Image, store: str) -> Location | None:
         stores = self._parts.stores
         in_store = (each for each in image.locations if stores.of(each) is stores.get(store))
         copy = next(in_store, None)
-        if copy is None or copy.id is None:
-            raise NotFound(f"Image {image_id} is not in store '{store}'.")
+        return None if copy is None or copy.id is None else copy
+
+    def _hide_copy(
+        self, conn: Connection, image_id: str, copy: Location, store: str, entry: str
+    ) -> None:
+        assert copy.id is not None
         moment = now()
         locations.hide(conn, copy.id)
         images.update(conn, image_id, {"updated_at": moment})
         journal.open_removal(conn, entry, image_id, store, self._parts.owner, moment)
-        return copy
 
     async def _carry_out(self, image: Image, entry: str) -> None:
         try:

@@ -11,6 +11,7 @@ from imagestore.catalog.access import Access, not_found, require_writer
 from imagestore.catalog.amend import amend, changed_columns
 from imagestore.catalog.limits import require_within
 from imagestore.catalog.parts import Parts, now
+from imagestore.catalog.wishes import Wishes
 from imagestore.changes import Change, ImageDraft
 from imagestore.database import images, properties, tags
 from imagestore.errors import Conflict, Forbidden
@@ -33,6 +34,7 @@ class Images:
         self._limits = parts.settings.limits
         self._shown = parts.settings.images
         self._access = Access(parts.policy)
+        self._wishes = Wishes(parts)
 
     async def create(self, caller: Caller, draft: ImageDraft) -> Image:
         """Register an image without data; its owner is the caller's project by default."""
@@ -131,6 +133,7 @@ class Images:
             properties.replace(conn, image_id, before.properties, after.properties)
         if before.tags != after.tags:
             tags.replace(conn, image_id, before.tags, after.tags)
+        self._wishes.follow(conn, image_id)
         return after
 
     def _authorise_change(self, caller: Caller, row: images.ImageRow, change: Change) -> None:
@@ -157,3 +160,4 @@ class Images:
             raise Forbidden(f"Image {image_id} is {before}; only active images can {rule}.")
         if not images.transition(conn, image_id, {before}, to, updated_at=now()):
             raise not_found(image_id)
+        self._wishes.follow(conn, image_id)

@@ -7,11 +7,13 @@ nodes one does the work, and that work can itself be taken over.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from datetime import timedelta
 
 from imagestore.backends.base import Store
 from imagestore.backends.errors import StoreError, Unavailable
+from imagestore.catalog.copies import Copies
 from imagestore.catalog.deletions import Deletions
 from imagestore.catalog.parts import Parts, now
 from imagestore.catalog.uploads import Uploads
@@ -30,26 +32,39 @@ HEARTBEAT = timedelta(seconds=10)
 class Recovery:
     """Finds rows that were left behind and finishes what they stand for."""
 
-    def __init__(self, parts: Parts, uploads_: Uploads, deletions_: Deletions) -> None:
+    def __init__(
+        self, parts: Parts, uploads_: Uploads, deletions_: Deletions, copies_: Copies
+    ) -> None:
         self._parts = parts
         self._database = parts.database
         self._uploads = uploads_
         self._deletions = deletions_
+        self._copies = copies_
+        self._running = asyncio.Lock()
 
     async def renew(self) -> None:
         """Tell the other nodes that this process is alive."""
         if self._under_way():
             await self._database.write(journal.renew, self._parts.owner, now())
 
-    async def run(self) -> int:
-        """Put right everything that was left behind; how many rows that were.
+    async def run(self, image_id: str | None = None) -> int:
+        """Put right everything that was left behind, or that of one image; how many rows that were.
 
         What a store hinders has to wait for the next time. A store that does not
-        answer is asked once.
+        answer is asked once. One at a time in a process: of two that undo the same transfer
+        the slower one could remove what was written since.
         """
+        if image_id is not None and self._running.locked():
+            return 0  # it is being seen to
+        async with self._running:
+            return await self._run(image_id)
+
+    async def _run(self, image_id: str | None) -> int:
         done = 0
         away: set[str] = set()
         for entry in await self._database.read(journal.entries):
+            if image_id not in (None, entry.image_id):
+                continue
             if entry.store in away or not self._left_behind(entry) or not await self._take(entry):
                 continue
             try:
@@ -64,7 +79,7 @@ class Recovery:
         return done
 
     def _under_way(self) -> set[str]:
-        return self._uploads.under_way | self._deletions.under_way
+        return self._uploads.under_way | self._deletions.under_way | self._copies.under_way
 
     def _left_behind(self, entry: Entry) -> bool:
         if entry.owner == self._parts.owner:
@@ -83,6 +98,8 @@ class Recovery:
         match entry.kind:
             case Kind.UPLOAD:
                 await self._uploads.undo(entry.image_id, entry.id, self._store(entry))
+            case Kind.COPY:
+                await self._copies.undo(entry.image_id, entry.id, self._store(entry))
             case Kind.REMOVAL:
                 await self._deletions.finish_removal(entry)
             case Kind.DELETION:

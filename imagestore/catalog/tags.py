@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 from imagestore.catalog.access import Access, require_writer
 from imagestore.catalog.limits import require_within
 from imagestore.catalog.parts import Parts, now
+from imagestore.catalog.wishes import Wishes
 from imagestore.database import images, tags
 from imagestore.errors import Invalid, NotFound
 from imagestore.identity.caller import Caller
@@ -21,6 +22,7 @@ class Tags:
         self._database = parts.database
         self._quota = parts.settings.limits.image_tag_quota
         self._access = Access(parts.policy)
+        self._wishes = Wishes(parts)
 
     async def add(self, caller: Caller, image_id: str, tag: str) -> None:
         """Put the tag on the image; one that is there already is no error."""
@@ -43,6 +45,7 @@ class Tags:
         require_within(self._quota, len(row.image.tags) + 1, "tags")
         tags.add(conn, image_id, tag)
         images.update(conn, image_id, {"updated_at": now()})
+        self._wishes.follow(conn, image_id)
 
     def _remove(self, conn: Connection, caller: Caller, image_id: str, tag: str) -> None:
         row = self._access.find(conn, caller, image_id)
@@ -50,3 +53,4 @@ class Tags:
         if not tags.remove(conn, image_id, tag):
             raise NotFound(f"Image {image_id} has no tag '{tag}'.")
         images.update(conn, image_id, {"updated_at": now()})
+        self._wishes.follow(conn, image_id)

@@ -22,6 +22,7 @@ from imagestore.backends import errors as store_errors
 from imagestore.backends.base import Blocks, Capability, Store
 from imagestore.catalog.access import Access, require_writer
 from imagestore.catalog.parts import Parts, now
+from imagestore.catalog.wishes import Wishes
 from imagestore.database import images, journal, locations
 from imagestore.errors import (
     Conflict,
@@ -59,6 +60,7 @@ class Uploads:
         self._parts = parts
         self._database = parts.database
         self._access = Access(parts.policy)
+        self._wishes = Wishes(parts)
         self.under_way: set[str] = set()
         """Journal rows of this process that are not left behind."""
 
@@ -189,6 +191,7 @@ class Uploads:
             raise Gone(f"Image {image_id} was deleted during the upload.")
         locations.add(conn, image_id, location)
         journal.close(conn, claim.entry)
+        self._wishes.follow(conn, image_id)
 
     async def _abandon(self, store: Store, claim: _Claim, error: BaseException) -> None:
         try:

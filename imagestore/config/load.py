@@ -12,7 +12,13 @@ from typing import Any, TypeVar, get_type_hints
 
 from imagestore.backends.http.guard import Guard
 from imagestore.backends.http.rules import Rules
-from imagestore.config import arguments, data_directory, keystone_authtoken, store_sections
+from imagestore.config import (
+    arguments,
+    data_directory,
+    keystone_authtoken,
+    replication,
+    store_sections,
+)
 from imagestore.config.options import OPTIONS
 from imagestore.config.settings import (
     Database,
@@ -22,8 +28,10 @@ from imagestore.config.settings import (
     Keystone,
     Limits,
     Logging,
+    Replication,
     Server,
     Settings,
+    Stores,
 )
 from imagestore.config.source import Source
 
@@ -54,6 +62,7 @@ def read(
         for option in OPTIONS:
             source.register(option.group, [option.opt])
         data_dir = _data_dir(source, environ)
+        stores = store_sections.read(source, data_dir, warnings)
         settings = Settings(
             data_dir=data_dir,
             server=_server(source),
@@ -61,8 +70,9 @@ def read(
             images=_images(source),
             identity=_identity(source, warnings),
             database=_database(source, data_dir),
-            stores=store_sections.read(source, data_dir, warnings),
+            stores=stores,
             jobs=_build(source, Jobs),
+            replication=_replication(source, stores),
             logging=_logging(source),
             import_filter=_import_filter(source),
         )
@@ -170,6 +180,12 @@ def _database(source: Source, data_dir: Path) -> Database:
     if upgrade is None:
         upgrade = connection.startswith("sqlite")
     return replace(database, connection=connection, auto_upgrade=upgrade)
+
+
+def _replication(source: Source, stores: Stores) -> Replication:
+    names = [section.name for section in stores.sections]
+    rules = replication.read(source, names, multiple=stores.multiple)
+    return replace(_build(source, Replication), rules=rules)
 
 
 def _logging(source: Source) -> Logging:

@@ -15,7 +15,16 @@ from imagestore.config import keystone_authtoken
 from imagestore.config.option import Option
 from imagestore.config.option import also as _also
 from imagestore.config.option import fill as _fill
-from imagestore.config.settings import Database, Identity, Images, Jobs, Limits, Logging, Server
+from imagestore.config.settings import (
+    Database,
+    Identity,
+    Images,
+    Jobs,
+    Limits,
+    Logging,
+    Replication,
+    Server,
+)
 from imagestore.config.value_types import HashName, HostPort, Numbers, Pairs, Ports, Size, Words
 
 _FILTER = "import_filtering_opts"
@@ -280,6 +289,29 @@ OPTIONS: tuple[Option, ...] = (
         Jobs, "task", "task_time_to_live", cfg.IntOpt,
         "Hours for which a task or background job that has ended can be looked at.",
         attribute="time_to_live", min=0,
+    ),
+    # Copies between stores.
+    _fill(
+        Replication, "imagestore", "replication_interval", cfg.FloatOpt,
+        "Seconds between two passes over all images, which find what the rules in "
+        "[replication:NAME] ask for and nobody has done. 0: no passes.",
+        attribute="interval", min=0,
+    ),
+    _fill(
+        Replication, "imagestore", "replication_grace", cfg.FloatOpt,
+        "Seconds for which a copy that was made for a rule is kept when no rule wants it any more.",
+        attribute="grace", min=0,
+    ),
+    _fill(
+        Replication, "imagestore", "replication_bandwidth", Size(),
+        "Bytes a second that each worker process copies between stores; 0: no limit.",
+        attribute="bandwidth",
+    ),
+    _fill(
+        Replication, "imagestore", "fill_missing_digests", cfg.BoolOpt,
+        "Read images that have no checksum or hash, as old releases of Glance left them, and "
+        "record what is computed. Counts for replication_bandwidth.",
+        attribute="fill_digests",
     ),
     # Stores.
     _also(

@@ -8,7 +8,7 @@ from typing import Any
 
 from oslo_config import cfg, types
 
-from imagestore.config import drivers, store_options
+from imagestore.config import drivers, replication, store_options
 from imagestore.config.options import OPTIONS, SECTIONS
 from imagestore.config.value_types import HostPort, Numbers, Pairs
 
@@ -30,6 +30,13 @@ _ANY_STORE = """
 # What every store of enabled_backends may have in its own section, [id], and here for all.
 
 """
+_RULE = """
+
+#[replication:golden]
+# A rule of replication, of which there may be any number: which images shall have copies in which
+# stores, such as match = visibility=public, tag=golden and stores = fast, far.
+
+"""
 _OWN = "imagestore."
 """Modules of drivers that come with the package; others are not in the sample."""
 
@@ -42,6 +49,8 @@ def render() -> str:
         parts += [_entry(option.opt) for option in OPTIONS if option.group == group]
         if group == "glance_store":
             parts += _stores()
+    parts.append(_RULE.rstrip("\n") + "\n")
+    parts += [_entry(opt).replace("#" + opt.name, "# " + opt.name) for opt in replication.options()]
     return "\n".join(parts)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from imagestore.backends.http.rules import Rules
+from imagestore.config.replication import Rule
 
 MIB = 1 << 20
 TIB = 1 << 40
@@ -174,6 +175,21 @@ class Jobs:
 
 
 @dataclass(frozen=True, slots=True)
+class Replication:
+    """Copies between stores (``[replication:NAME]``)."""
+
+    rules: tuple[Rule, ...] = ()
+    interval: float = 300.0
+    """Seconds between two passes over all images; 0: none."""
+    grace: float = 86400.0
+    """Seconds for which a copy that no rule wants any more is kept."""
+    bandwidth: int = 0
+    """Bytes a second that each worker process copies; 0: as many as it can."""
+    fill_digests: bool = True
+    """Whether images without digests are read to get some."""
+
+
+@dataclass(frozen=True, slots=True)
 class StoreSection:
     """One store as configured: ``enabled_backends = name:type`` and section ``[name]``."""
 
@@ -214,6 +230,7 @@ class Settings:
     database: Database = field(default_factory=Database)
     stores: Stores = field(default_factory=Stores)
     jobs: Jobs = field(default_factory=Jobs)
+    replication: Replication = field(default_factory=Replication)
     logging: Logging = field(default_factory=Logging)
     import_filter: Rules = field(default_factory=Rules)
     """Which URLs users may have fetched: imports, and locations that they add."""

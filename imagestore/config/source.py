@@ -78,6 +78,16 @@ class Source:
                     return str(path)
         return ""
 
+    def sections(self, prefix: str) -> list[str]:
+        """The sections of the files whose names begin so, each once, in the order of the files."""
+        found = {
+            _normal(section): section
+            for _, sections in self._in_files
+            for section in sections
+            if _normal(section).startswith(prefix)
+        }
+        return list(found.values())
+
     def error(self, group: str, name: str, reason: str) -> ConfigurationError:
         """An error that names section, option and place."""
         place = self.where(group, name)

@@ -147,6 +147,17 @@ def retry(conn: Connection, job_id: str, moment: datetime) -> bool:
         raise Conflict(f"Another job does already what job {job_id} was to do.") from error
 
 
+def set_progress(conn: Connection, job_id: str, done: int, total: int | None) -> None:
+    """How far a job came in the end: it may be done before its progress was recorded once."""
+    statement = update(jobs).where(jobs.c.id == job_id)
+    conn.execute(statement.values(bytes_done=done, bytes_total=total))
+
+
+def set_payload(conn: Connection, job_id: str, payload: Mapping[str, Any]) -> None:
+    """Change what a job is for; whoever works on it sees that when he looks again."""
+    conn.execute(update(jobs).where(jobs.c.id == job_id).values(payload=json.dumps(dict(payload))))
+
+
 def remove_ended(conn: Connection, before: datetime, limit: int) -> int:
     """Forget jobs that ended before a moment, ``limit`` at most; how many those were."""
     old = (

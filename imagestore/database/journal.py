@@ -24,13 +24,15 @@ class Kind(StrEnum):
     DELETION = "deletion"
     REMOVAL = "removal"
     """Of one copy of an image, the others stay."""
+    COPY = "copy"
+    """Of an image that has its bytes elsewhere too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One row of the journal. Times in UTC without zone.
 
-    ``store``: for an upload or a removal, the store that it is about. ``image_status``: for
+    ``store``: for an upload, a copy or a removal, the store that it is about. ``image_status``: for
     a deletion, the state that the image was in before. ``owner``: the identity
     of the process; ``renewed_at``: when it last said that it is alive.
     """
@@ -53,6 +55,9 @@ _UPLOADS_INTO = select(journal.c.id).where(
     journal.c.image_id == bindparam("of_image"),
     journal.c.store == bindparam("of_store"),
     journal.c.kind == Kind.UPLOAD.value,
+)
+_IN_STORE = select(journal.c.id).where(
+    journal.c.image_id == bindparam("of_image"), journal.c.store == bindparam("of_store")
 )
 _CLOSE = delete(journal).where(journal.c.id == bindparam("of_id"))
 _RENEW = (
@@ -77,6 +82,13 @@ def open_upload(
 ) -> None:
     """Bytes of the image are about to go into ``store``."""
     _open(conn, entry, Kind.UPLOAD, image_id, owner, moment, store=store)
+
+
+def open_copy(
+    conn: Connection, entry: str, image_id: str, store: str, owner: str, moment: datetime
+) -> None:
+    """One more copy of the image is about to go into ``store``."""
+    _open(conn, entry, Kind.COPY, image_id, owner, moment, store=store)
 
 
 def open_deletion(
@@ -107,6 +119,12 @@ def has_upload(conn: Connection, image_id: str, store: str) -> bool:
     """Whether an upload of the image into ``store`` is under way or not yet undone."""
     parameters = {"of_image": image_id, "of_store": store}
     return conn.execute(_UPLOADS_INTO, parameters).first() is not None
+
+
+def is_busy(conn: Connection, image_id: str, store: str) -> bool:
+    """Whether bytes of the image are on their way into ``store``, or out of it."""
+    parameters = {"of_image": image_id, "of_store": store}
+    return conn.execute(_IN_STORE, parameters).first() is not None
 
 
 def close(conn: Connection, entry: str) -> bool:

@@ -67,10 +67,8 @@ _SET_METADATA = _CHANGE.where(image_locations.c.value == bindparam("of_url")).va
 )
 
 
-def add(
-    conn: Connection, image_id: str, location: Location, moment: datetime | None = None
-) -> None:
-    """Record one more copy."""
+def add(conn: Connection, image_id: str, location: Location, moment: datetime | None = None) -> int:
+    """Record one more copy; the id of its row."""
     moment = moment or _now()
     row = {
         "image_id": image_id,
@@ -81,7 +79,9 @@ def add(
         "updated_at": moment,
         "deleted": False,
     }
-    conn.execute(_INSERT, row)
+    key = conn.execute(_INSERT, row).inserted_primary_key
+    assert key is not None
+    return int(key[0])
 
 
 def remove(conn: Connection, location_id: int) -> bool:

@@ -9,14 +9,14 @@ from sqlalchemy.dialects import mysql
 
 from imagestore.database.schema.metadata import TABLE_OPTIONS, big_integer, metadata
 
-_OPTIONS: dict[str, Any] = {
+OPTIONS: dict[str, Any] = {
     "mysql_engine": "InnoDB",
     "mysql_charset": "utf8mb4",
     "mysql_collate": "utf8mb4_bin",
 }
 
 
-def _moment() -> DateTime:
+def moment() -> DateTime:
     """To the microsecond everywhere; MySQL's keeps whole seconds unless told."""
     return DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 
@@ -46,25 +46,25 @@ jobs = Table(
     Column("bytes_done", big_integer(), nullable=False),
     Column("bytes_total", big_integer()),
     Column("message", _long_text()),
-    Column("not_before", _moment(), nullable=False),
+    Column("not_before", moment(), nullable=False),
     Column("cancel_requested", Boolean, nullable=False),
     Column("lease_owner", String(255)),
-    Column("lease_until", _moment()),
+    Column("lease_until", moment()),
     Column("fence", Integer, nullable=False),
-    Column("created_at", _moment(), nullable=False),
-    Column("updated_at", _moment(), nullable=False),
+    Column("created_at", moment(), nullable=False),
+    Column("updated_at", moment(), nullable=False),
     Index("imagestore_jobs_queue", "state", "turn", "created_at", "id"),
     Index("imagestore_jobs_project", "project", "state", "turn"),
     Index("imagestore_jobs_image", "image_id", "created_at"),
     Index("imagestore_jobs_ended", "state", "updated_at"),
-    **_OPTIONS,
+    **OPTIONS,
 )
 
 job_gates = Table(
     "imagestore_job_gates",
     metadata,
     Column("kind", String(40), primary_key=True),
-    **_OPTIONS,
+    **OPTIONS,
 )
 """A row for each kind that has a limit: locked while its running jobs are counted."""
 

@@ -1,0 +1,104 @@
+"""Copies as jobs: queued for a user or a rule, tried again, seen, cancelled."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from imagestore import metrics
+from imagestore.catalog.access import not_found
+from imagestore.catalog.copies import Copies, InTheWay
+from imagestore.catalog.jobs import Completion, Jobs, Kind, Work
+from imagestore.catalog.parts import Parts, now
+from imagestore.catalog.recovery import Recovery
+from imagestore.catalog.wishes import COPY, RULE, Wishes, draft_of
+from imagestore.database import images, jobs, replicas
+from imagestore.errors import Conflict, Gone, NotFound
+from imagestore.image import Image
+from imagestore.job import Job
+
+_AT_ONCE = 3
+"""Copies that all nodes together make at once, unless ``job_limits`` says otherwise: one less
+than a process has workers, so that one is left for what users wait for."""
+
+
+class CopyJobs:
+    """The kind of work ``copy``."""
+
+    def __init__(self, parts: Parts, jobs_: Jobs, copies: Copies, recovery: Recovery) -> None:
+        self._stores = parts.stores
+        self._database = parts.database
+        self._jobs = jobs_
+        self._copies = copies
+        self._recovery = recovery
+        self._wishes = Wishes(parts)
+        jobs_.register(Kind(COPY, self._run, limit=_AT_ONCE))
+
+    async def start(self, image_id: str, store: str) -> Job:
+        """Have the image copied to ``store`` because a user asks for it; the job that does so.
+
+        No rule ever removes that copy, also if one had it made, or is about to. Rights are
+        for the caller to check. Raises ``NotFound`` and ``Conflict`` if it cannot be done at all.
+        """
+        if store not in self._stores:
+            raise NotFound(f"There is no store '{store}'.")
+        if not self._wishes.can_take(store):
+            raise Conflict(f"Store '{store}' is read-only.")
+        job = await self._database.write(self.enqueue, image_id, store)
+        self._jobs.wake()
+        return job
+
+    def enqueue(self, conn: Connection, image_id: str, store: str) -> Job:
+        """The same in a transaction of the caller's, who calls :meth:`Jobs.wake` after it."""
+        images.lock(conn, image_id)
+        row = images.get(conn, image_id)
+        if row is None:
+            raise not_found(image_id)
+        copy = self._wishes.standing(row.image).copies.get(store)
+        if copy is not None and copy.id is not None:
+            replicas.remove(conn, copy.id)
+        job_id, new = jobs.enqueue(conn, draft_of(row.image, store, None), now())
+        if not new:
+            # The job of a rule: what it is recorded for is decided when it is.
+            jobs.set_payload(conn, job_id, {})
+        found = jobs.get(conn, job_id)
+        assert found is not None
+        return found
+
+    async def _run(self, work: Work) -> Completion | None:
+        job = work.job
+        assert job.image_id is not None
+
+        def by_rule(conn: Connection) -> bool:
+            stands = jobs.get(conn, job.id)
+            return stands is not None and RULE in stands.payload
+
+        def wanted(image: Image) -> bool:
+            return rule is None or job.target in self._wishes.standing(image).wish.stores
+
+        rule = job.payload.get(RULE)
+        try:
+            copied = await self._copies.copy(
+                job.image_id,
+                job.target,
+                write=work.write,
+                by_rule=by_rule,
+                wanted=wanted,
+                on_progress=work.progress,
+            )
+        except InTheWay:
+            # Left behind, perhaps, by the process that worked on this job before.
+            await self._recovery.run(job.image_id)
+            raise
+        except (NotFound, Conflict, Gone):
+            if rule is not None and not await self._is_active(job.image_id):
+                return None  # nothing to be done any more
+            raise
+        if not copied:
+            return None
+        if rule is not None:
+            metrics.REPLICATION_COPIES.labels(rule, job.target).inc()
+        return lambda conn: jobs.set_progress(conn, job.id, work.bytes_done, work.bytes_total)
+
+    async def _is_active(self, image_id: str) -> bool:
+        row = await self._database.read(images.get, image_id)
+        return row is not None and row.image.status == "active"

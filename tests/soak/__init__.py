@@ -1,0 +1,1 @@
+"""Nodes and stores that fail at random, for as long as one likes."""
