@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from imagestore.catalog.cache import CacheEntries
 from imagestore.catalog.deletions import Deletions
 from imagestore.catalog.downloads import Downloads
 from imagestore.catalog.health import Health
@@ -30,4 +31,5 @@ class Catalog:
         self.metadefs = Metadefs(parts)
         self.health = Health(parts)
         self.jobs = Jobs(parts.database, parts.settings.jobs, parts.owner)
+        self.cache = CacheEntries(parts, self.jobs, self.downloads)
         self.housekeeping = Housekeeping(self.jobs, parts.settings.jobs)
