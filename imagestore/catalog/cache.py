@@ -29,7 +29,7 @@ from imagestore.database import images
 from imagestore.errors import Conflict, Invalid, NotFound, Unavailable
 from imagestore.identity.caller import Caller
 from imagestore.image import ImageStatus
-from imagestore.job import ACTIVE, JobDraft
+from imagestore.job import ACTIVE, Job, JobDraft
 
 log = logging.getLogger(__name__)
 
@@ -92,8 +92,12 @@ class CacheEntries:
 
     async def queued(self) -> list[str]:
         """The images that this node is to fetch, in order."""
+        return [job.image_id for job in await self.queue_jobs() if job.image_id]
+
+    async def queue_jobs(self) -> list[Job]:
+        """The jobs that fetch these."""
         jobs = await self._jobs.list(states=ACTIVE, kind=self._kind, limit=_MOST)
-        return [job.image_id for job in reversed(jobs) if job.image_id and not job.cancel_requested]
+        return [job for job in reversed(jobs) if not job.cancel_requested]
 
     async def queue_checked(self, caller: Caller, image_id: str) -> None:
         """Have this node fetch an image that there is and that the caller may see."""
@@ -205,15 +209,17 @@ class CacheEntries:
             self._keeper = None
 
     async def _count_hits(self, cache: Cache) -> None:
-        if cache.hits:
-            counts = dict(cache.hits)
-            await self._database.write(self._add_hits, counts)
-            cache.hits.subtract(counts)
-            for image_id in [each for each, count in cache.hits.items() if not count]:
-                del cache.hits[image_id]
+        if counts := dict(cache.hits):
+            for image_id in await self._database.write(self._add_hits, counts):
+                cache.hits[image_id] -= counts[image_id]
+                if not cache.hits[image_id]:
+                    del cache.hits[image_id]
+        # An entry that has no row yet will have one; what has left again is forgotten.
+        if len(cache.hits) > _MOST:
+            cache.hits.clear()
 
-    def _add_hits(self, conn: Connection, counts: dict[str, int]) -> None:
-        rows.add_hits(conn, rows.node_id(conn, self._config.node), counts, now())
+    def _add_hits(self, conn: Connection, counts: dict[str, int]) -> set[str]:
+        return rows.add_hits(conn, rows.node_id(conn, self._config.node), counts, now())
 
     def _forget(self, conn: Connection, image_ids: set[str]) -> None:
         rows.remove(conn, rows.node_id(conn, self._config.node), image_ids)

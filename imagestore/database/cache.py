@@ -79,14 +79,18 @@ def record(conn: Connection, node: int, entries: Iterable[EntryRow]) -> None:
         )
 
 
-def add_hits(conn: Connection, node: int, counts: Mapping[str, int], moment: datetime) -> None:
-    """Count reads of entries; one without a row is passed by."""
+def add_hits(conn: Connection, node: int, counts: Mapping[str, int], moment: datetime) -> set[str]:
+    """Count reads of entries; the images for which there is a row."""
+    counted = set()
     for image_id in sorted(counts):
-        conn.execute(
+        statement = (
             update(cached_images)
             .where(cached_images.c.node_reference_id == node, cached_images.c.image_id == image_id)
             .values(hits=cached_images.c.hits + counts[image_id], last_accessed=moment)
         )
+        if conn.execute(statement).rowcount:
+            counted.add(image_id)
+    return counted
 
 
 def remove(conn: Connection, node: int, image_ids: Collection[str]) -> None:
