@@ -120,10 +120,10 @@ class CacheEntries:
         try:
             row = await self._database.read(self._access.find, caller, image_id)
         except NotFound:
-            self.authorize(caller, "cache_delete")
             there = {entry.image_id for entry in await self._of_node().entries() or []}
             if image_id not in there and image_id not in await self.queued():
                 raise
+            self.authorize(caller, "cache_delete")
         else:
             self._access.require("cache_delete", caller, row)
             self._of_node()

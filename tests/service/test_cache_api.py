@@ -104,6 +104,7 @@ async def test_only_administrators_may(cached: Service, image: str) -> None:
         ("GET", "/v2/queued_images", 403),
     ):
         assert (await member(method, path)).status == status, path
+    assert (await member("DELETE", f"/v2/cache/{ABSENT}")).status == 404
     stranger = cached.person("blue")
     assert (await stranger("PUT", f"/v2/cache/{image}")).status == 404
 
