@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test soak lint bench bench-stores packages services services-stop
+.PHONY: run test soak lint bench bench-stores bench-cache packages services services-stop
 
 run: .venv/run.stamp
 	$(BIN)/imagestore serve
@@ -25,6 +25,9 @@ bench: .venv/bench.stamp packages
 
 bench-stores: .venv/bench.stamp packages
 	$(BIN)/python -m benchmarks.stores $(if $(QUICK),--quick) $(BENCH)
+
+bench-cache: .venv/bench.stamp packages
+	$(BIN)/python -m benchmarks.cache $(if $(QUICK),--quick) $(BENCH)
 
 # Real services, clients' tools and disk images, from Debian.
 packages: .venv/bin/python

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from imagestore import process
 from imagestore.api import application
+from imagestore.cache.cache import Cache
 from imagestore.catalog.catalog import Catalog
 from imagestore.catalog.parts import Parts
 from imagestore.config.settings import Settings
@@ -18,6 +19,8 @@ from imagestore.database.engine import Database
 from imagestore.identity.policy import Policy
 from imagestore.identity.sources import IdentitySource, source
 from imagestore.stores import Stores
+from imagestore.transfer.digests import computing_threads
+from imagestore.workers import cache as cache_worker
 from imagestore.workers import recovery
 from imagestore.workers.runner import Runner
 
@@ -32,7 +35,8 @@ def create(settings: Settings) -> web.Application:
     """
     policy = Policy(settings.identity)
     stores = Stores(settings.stores)
-    parts = Parts(settings, Database(settings.database), policy, stores, process.identity())
+    cache = Cache(settings.cache, computing_threads()) if settings.cache.directory else None
+    parts = Parts(settings, Database(settings.database), policy, stores, process.identity(), cache)
     catalog = Catalog(parts)
     identity = source(settings.identity, policy)
     app = application.build(settings, catalog, stores, identity)
@@ -45,6 +49,8 @@ async def _running(parts: Parts, catalog: Catalog, identity: IdentitySource) -> 
     await parts.database.open()
     await parts.stores.start()
     await catalog.recovery.run()
+    if parts.cache is not None:
+        await parts.cache.start()
     runner = Runner(catalog.jobs, parts.settings.jobs.workers)
     await catalog.housekeeping.ensure()
     await catalog.replication.ensure()
@@ -52,12 +58,17 @@ async def _running(parts: Parts, catalog: Catalog, identity: IdentitySource) -> 
         asyncio.create_task(recovery.watch(catalog.recovery)),
         asyncio.create_task(runner.run()),
     ]
+    if parts.cache is not None:
+        background.append(asyncio.create_task(cache_worker.watch(catalog.cache)))
     yield
     for task in background:
         task.cancel()
     for task in background:
         with contextlib.suppress(asyncio.CancelledError):
             await task
+    if parts.cache is not None:
+        await parts.cache.stop()
+        catalog.cache.close()
     await catalog.downloads.close()
     await identity.close()
     await parts.stores.stop()

@@ -79,6 +79,15 @@ STORE_FAILOVERS = Counter(
     ["store"],
     registry=_own,
 )
+CACHE_REQUESTS = Counter(
+    "imagestore_cache_requests",
+    "Downloads that asked the cache: hit, follow (a fill under way), miss.",
+    ["result"],
+    registry=_own,
+)
+CACHE_EVICTIONS = Counter(
+    "imagestore_cache_evictions", "Entries removed to make room.", registry=_own
+)
 JOBS = Gauge(
     "imagestore_jobs",
     "Background jobs of all nodes, by kind and state.",

@@ -25,16 +25,24 @@ def start(
     chunk_size: int,
     workers: int,
     store: tuple[str, Mapping[str, str]] | None = None,
+    cache: Path | None = None,
 ) -> ImageService:
     """Serve it with store chunks of ``chunk_size`` bytes; 65536 is its default.
 
-    ``store`` is the type and the options of another store to use instead of files.
+    ``store`` is the type and the options of another store to use instead of files, ``cache`` the
+    directory of its cache.
     """
-    options = None
+    options: dict[str, Mapping[str, str]] = {}
     if store is not None:
         kind, values = store
-        options = {"DEFAULT": {"enabled_backends": f"store1:{kind}"}, "store1": values}
-        options["glance_store"] = {"default_backend": "store1"}
+        options |= {
+            "DEFAULT": {"enabled_backends": f"store1:{kind}"},
+            "store1": values,
+            "glance_store": {"default_backend": "store1"},
+        }
+    if cache is not None:
+        options["DEFAULT"] = {**options.get("DEFAULT", {}), "image_cache_dir": str(cache)}
+        options["paste_deploy"] = {"flavor": "tokens+cachemanagement"}
     running = glance.start(
         directory,
         database=database.url,

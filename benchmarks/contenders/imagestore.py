@@ -15,6 +15,7 @@ from tests.services import process
 CONFIGURATION = """\
 [DEFAULT]
 enabled_backends = {name}:{type}
+{cache}
 
 [glance_store]
 default_backend = {name}
@@ -26,7 +27,7 @@ default_backend = {name}
 connection = {database}
 
 [paste_deploy]
-flavor = trusted-headers
+flavor = trusted-headers{caching}
 """
 
 
@@ -37,11 +38,12 @@ def start(
     workers: int,
     populate: Callable[[str], None] | None = None,
     store: tuple[str, Mapping[str, str]] | None = None,
+    cache: Path | None = None,
 ) -> ImageService:
     """Serve it with its file store in ``images`` and all else in ``directory``.
 
     ``populate`` gets the URL of its empty database before it is served. ``store`` is the type
-    and the options of another store to use instead of files.
+    and the options of another store to use instead of files, ``cache`` the directory of its cache.
     """
     directory, images = directory.resolve(), images.resolve()
     directory.mkdir(parents=True)
@@ -52,7 +54,14 @@ def start(
     kind, options = store or ("file", {"filesystem_store_datadir": str(images)})
     lines = "\n".join(f"{name} = {value}" for name, value in options.items())
     configuration.write_text(
-        CONFIGURATION.format(name=name, type=kind, options=lines, database=database)
+        CONFIGURATION.format(
+            name=name,
+            type=kind,
+            options=lines,
+            database=database,
+            cache=f"image_cache_dir = {cache}" if cache else "",
+            caching="+caching" if cache else "",
+        )
     )
     imagestore = [sys.executable, "-m", "imagestore"]
     chosen = ["--config-file", str(configuration)]

@@ -69,7 +69,7 @@ async def choose(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     status = 300 if path is None else 200
     document = versions_document(
-        base_url(request), multi_store=request.app[keys.stores].multiple, cache=False
+        base_url(request), multi_store=request.app[keys.stores].multiple, cache=_has_cache(request)
     )
     return json_reply(document, status)
 
@@ -95,8 +95,12 @@ def _path_meant(request: web.Request) -> str | None:
         request.rel_url.raw_path,
         request.headers.get("Accept", ""),
         multi_store=request.app[keys.stores].multiple,
-        cache=False,
+        cache=_has_cache(request),
     )
+
+
+def _has_cache(request: web.Request) -> bool:
+    return request.app[keys.settings].cache.directory is not None
 
 
 def base_url(request: web.Request) -> str:

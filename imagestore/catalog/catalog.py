@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from imagestore.catalog.cache import CacheEntries
 from imagestore.catalog.copies import Copies
 from imagestore.catalog.copy_jobs import CopyJobs
 from imagestore.catalog.deletions import Deletions
@@ -34,6 +35,7 @@ class Catalog:
         self.metadefs = Metadefs(parts)
         self.health = Health(parts)
         self.jobs = Jobs(parts.database, parts.settings.jobs, parts.owner)
+        self.cache = CacheEntries(parts, self.jobs, self.downloads)
         self.housekeeping = Housekeeping(self.jobs, parts.settings.jobs)
         self.copy_jobs = CopyJobs(parts, self.jobs, self.copies, self.recovery)
         self.replication = Replication(parts, self.jobs, self.deletions, self.copies)

@@ -49,6 +49,9 @@ class Deletions:
                 await asyncio.shield(self._carry_out(image, entry))
 
         await self._under_way(remove)
+        if self._parts.cache is not None:
+            # The other nodes see it by themselves; none serves it from now on.
+            await self._parts.cache.drop(image_id)
 
     async def delete_from_store(self, caller: Caller, store: str, image_id: str) -> None:
         """Remove the copy of the image in ``store``; the last one is not removed."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
+from imagestore.backends.base import Buffer
 from imagestore.catalog.access import Access
+from imagestore.catalog.cached_data import CachedData
 from imagestore.catalog.locations import Repairs
 from imagestore.catalog.parts import Parts
 from imagestore.errors import Forbidden, Invalid
@@ -25,12 +27,35 @@ class Download:
     copies: tuple[Copy, ...]
     files: LocalFiles
     stores: Stores
+    cache: CachedData | None = None
 
     def read(self, offset: int, length: int) -> Reading:
-        """A pass over ``length`` bytes from ``offset``."""
+        """A pass over ``length`` bytes from ``offset``, through the cache where there is one."""
+        cached = None
+        if self.cache is not None:
+            best = self.copies[0].store if self.copies else None
+            cached = self.cache.opener(self.image, best, self.source, offset, length)
         return Reading(
-            self.copies, self.size, offset, length, files=self.files, judge=self.stores.judge
+            self.copies,
+            self.size,
+            offset,
+            length,
+            files=self.files,
+            judge=self.stores.judge,
+            cached=cached,
         )
+
+    def source(self, offset: int) -> AsyncGenerator[Buffer, None]:
+        """The bytes from ``offset`` to the end, from the stores."""
+        reading = Reading(
+            self.copies,
+            self.size,
+            offset,
+            self.size - offset,
+            files=self.files,
+            judge=self.stores.judge,
+        )
+        return reading.blocks()
 
 
 class Downloads:
@@ -41,6 +66,7 @@ class Downloads:
         self._stores = parts.stores
         self._access = Access(parts.policy)
         self._repairs = Repairs(parts)
+        self._cache = CachedData(parts.cache) if parts.cache is not None else None
         sections = parts.stores.sections
         self._files = LocalFiles({each.name: each.access.call_timeout for each in sections})
 
@@ -66,12 +92,19 @@ class Downloads:
             self._access.require("download_from_store", caller, row)
         if not image.locations or image.size is None:
             return None
+        # Who names a store means its copy.
+        return self.of(image, prefer, None if prefer else self._cache)
+
+    def of(
+        self, image: Image, prefer: Sequence[str] = (), cache: CachedData | None = None
+    ) -> Download:
+        """The data of an image that has some; nobody is asked whether this is allowed."""
         locations = self._repairs.corrected(image.locations)
         copies = [
             Copy(store, location.url)
             for store, location in self._stores.readable(locations, prefer)
         ]
-        return Download(image, image.size, tuple(copies), self._files, self._stores)
+        return Download(image, image.size or 0, tuple(copies), self._files, self._stores, cache)
 
     def _check_preference(self, prefer: Sequence[str]) -> None:
         if prefer and not self._stores.multiple:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from imagestore.cache.cache import Cache
 from imagestore.config.settings import Settings
 from imagestore.database.engine import Database
 from imagestore.identity.policy import Policy
@@ -21,6 +22,8 @@ class Parts:
     stores: Stores
     owner: str
     """The identity of this process in the journal of transfers."""
+    cache: Cache | None = None
+    """The node's cache of data, if it has one."""
 
 
 def now() -> datetime:

@@ -11,7 +11,18 @@ import sys
 import typer
 
 from imagestore import __version__
-from imagestore.cli import config, db, job, metadefs, policy, replication, serve, store, worker
+from imagestore.cli import (
+    cache,
+    config,
+    db,
+    job,
+    metadefs,
+    policy,
+    replication,
+    serve,
+    store,
+    worker,
+)
 from imagestore.cli.exits import exit_code
 from imagestore.errors import ImagestoreError
 
@@ -36,6 +47,7 @@ app.add_typer(store.app, name="store")
 app.add_typer(policy.app, name="policy")
 app.add_typer(job.app, name="job")
 app.add_typer(replication.app, name="replication")
+app.add_typer(cache.app, name="cache")
 
 
 @app.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,6 +22,7 @@ from imagestore.config import (
 )
 from imagestore.config.options import OPTIONS
 from imagestore.config.settings import (
+    Cache,
     Database,
     Identity,
     Images,
@@ -36,6 +38,7 @@ from imagestore.config.settings import (
 from imagestore.config.source import Source
 
 _CACHE_PARTS = ("caching", "cachemanagement")
+_VISIBILITIES = {"public", "private", "shared", "community"}
 _FLAVORS = ("", "trusted-headers", "keystone")
 _OPTIONAL_PATH = Path | None
 
@@ -73,6 +76,7 @@ def read(
             stores=stores,
             jobs=_build(source, Jobs),
             replication=_replication(source, stores),
+            cache=_cache(source),
             logging=_logging(source),
             import_filter=_import_filter(source),
         )
@@ -157,15 +161,30 @@ def _keystone(source: Source) -> Keystone:
     return keystone
 
 
+def _cache(source: Source) -> Cache:
+    cache = _build(source, Cache)
+    parts = source.value("paste_deploy", "flavor").split("+")
+    if unknown := set(cache.visibilities) - _VISIBILITIES:
+        raise source.error("imagestore", "cache_visibilities", f"there is no {min(unknown)}")
+    node = cache.node or source.value("DEFAULT", "public_endpoint")
+    return replace(
+        cache,
+        node=node or f"http://{socket.gethostname()}:{source.value('DEFAULT', 'bind_port')}",
+        serving=any(part in parts for part in _CACHE_PARTS),
+        management="cachemanagement" in parts,
+    )
+
+
 def _flavor(source: Source, warnings: list[str]) -> str:
     """The way of authentication that the flavor names; an unknown one must not mean none."""
     whole = source.value("paste_deploy", "flavor")
     parts = [part for part in whole.split("+") if part]
-    warnings += [
-        f"[paste_deploy] flavor: {part} is not available; no effect."
-        for part in parts
-        if part in _CACHE_PARTS
-    ]
+    if not source.value("DEFAULT", "image_cache_dir"):
+        warnings += [
+            f"[paste_deploy] flavor: {part} has no effect without image_cache_dir."
+            for part in parts
+            if part in _CACHE_PARTS
+        ]
     rest = "+".join(part for part in parts if part not in _CACHE_PARTS)
     if rest not in _FLAVORS:
         known = ", ".join(flavor for flavor in _FLAVORS if flavor)

@@ -16,6 +16,7 @@ from imagestore.config.option import Option
 from imagestore.config.option import also as _also
 from imagestore.config.option import fill as _fill
 from imagestore.config.settings import (
+    Cache,
     Database,
     Identity,
     Images,
@@ -312,6 +313,73 @@ OPTIONS: tuple[Option, ...] = (
         "Read images that have no checksum or hash, as old releases of Glance left them, and "
         "record what is computed. Counts for replication_bandwidth.",
         attribute="fill_digests",
+    ),
+    # The cache.
+    _fill(
+        Cache, "DEFAULT", "image_cache_dir", cfg.StrOpt,
+        "Directory of this node's cache of image data, which all its workers share. Downloads use "
+        "it with +caching or +cachemanagement in [paste_deploy] flavor. Unset: no cache.",
+        attribute="directory",
+    ),
+    _fill(
+        Cache, "DEFAULT", "image_cache_driver", cfg.StrOpt,
+        "The entries are files, whatever is named here; only centralized_db has "
+        "/v2/cache/nodes tell which nodes have an image.",
+        attribute="driver", choices=["centralized_db", "sqlite", "xattr"],
+    ),
+    _fill(
+        Cache, "DEFAULT", "image_cache_max_size", Size(),
+        "Bytes that the cache may take, also with a unit (500GB). Kept to at any time.",
+        attribute="max_size",
+    ),
+    _fill(
+        Cache, "DEFAULT", "image_cache_stall_time", cfg.IntOpt,
+        "Seconds after which an incomplete entry is removed that nobody goes on with.",
+        attribute="stall_time", min=0,
+    ),
+    _fill(
+        Cache, "DEFAULT", "worker_self_reference_url", cfg.StrOpt,
+        "URL by which this node is known to the others: the name of its cache. Without it, "
+        "public_endpoint, or the name of the machine and the port.", attribute="node",
+    ),
+    _also(
+        "DEFAULT", "image_cache_sqlite_db", cfg.StrOpt,
+        "No effect: the files of the cache are its index.", "cache.db",
+    ),
+    _also(
+        "DEFAULT", "cache_prefetcher_interval", cfg.IntOpt,
+        "No effect: what is queued is fetched at once.", 300,
+    ),
+    _fill(
+        Cache, "imagestore", "cache_sync_interval", cfg.FloatOpt,
+        "Seconds between two comparisons of the cache with the database: until then an entry "
+        "may lie on the disk whose image was deleted through another node. It is never served.",
+        attribute="sync_interval", min=0.1,
+    ),
+    _fill(
+        Cache, "imagestore", "cache_keep_filling", cfg.BoolOpt,
+        "Go on bringing an image into the cache when all who download it have left.",
+        attribute="keep_filling",
+    ),
+    _fill(
+        Cache, "imagestore", "cache_min_downloads", cfg.IntOpt,
+        "Download of an image, counted by each worker, that brings it into the cache: 2 leaves "
+        "out what is fetched once.", attribute="min_downloads", min=1,
+    ),
+    _fill(
+        Cache, "imagestore", "cache_max_image_size", Size(),
+        "Size of the largest image that downloads bring into the cache; 0: no limit but "
+        "image_cache_max_size.", attribute="max_image_size",
+    ),
+    _fill(
+        Cache, "imagestore", "cache_visibilities", Words(),
+        "Visibilities of the images that downloads bring into the cache; empty: all.",
+        attribute="visibilities",
+    ),
+    _fill(
+        Cache, "imagestore", "cache_local_stores", cfg.BoolOpt,
+        "Bring images into the cache also from stores of files that this machine has mounted.",
+        attribute="local_stores",
     ),
     # Stores.
     _also(

@@ -190,6 +190,38 @@ class Replication:
 
 
 @dataclass(frozen=True, slots=True)
+class Cache:
+    """The node's cache of image data in front of its stores."""
+
+    directory: Path | None = None
+    """None: this node has no cache."""
+    driver: str = "centralized_db"
+    """Only centralized_db lets the nodes be asked which of them have an image."""
+    max_size: int = 10 << 30
+    """Bytes, of what is there and what is on its way."""
+    stall_time: int = 86400
+    """Seconds after which what was begun and not gone on with is removed."""
+    node: str = ""
+    """The URL by which other nodes and clients know this one."""
+    sync_interval: float = 10.0
+    """Seconds between two comparisons with the database."""
+    keep_filling: bool = True
+    """Go on with a fill whose readers have left."""
+    min_downloads: int = 1
+    """The download of an image, counted on this node, that brings it into the cache."""
+    max_image_size: int = 0
+    """Bytes of the largest image that a download brings into the cache; 0: no limit."""
+    visibilities: tuple[str, ...] = ()
+    """Those of the images that downloads bring into the cache; empty: all."""
+    local_stores: bool = False
+    """Whether downloads bring in what lies in a store of local files."""
+    serving: bool = False
+    """Whether downloads use the cache (the flavor has caching or cachemanagement)."""
+    management: bool = False
+    """Whether the older calls are there (the flavor has cachemanagement)."""
+
+
+@dataclass(frozen=True, slots=True)
 class StoreSection:
     """One store as configured: ``enabled_backends = name:type`` and section ``[name]``."""
 
@@ -231,6 +263,7 @@ class Settings:
     stores: Stores = field(default_factory=Stores)
     jobs: Jobs = field(default_factory=Jobs)
     replication: Replication = field(default_factory=Replication)
+    cache: Cache = field(default_factory=Cache)
     logging: Logging = field(default_factory=Logging)
     import_filter: Rules = field(default_factory=Rules)
     """Which URLs users may have fetched: imports, and locations that they add."""

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
+import os
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Self
 
 from imagestore import metrics
-from imagestore.backends.base import Blocks, Buffer, Capability, Store
+from imagestore.backends.base import BLOCK_SIZE, Blocks, Buffer, Capability, Store
 from imagestore.backends.errors import NotFound, StoreError, WrongSize
 from imagestore.backends.errors import Unavailable as StoreUnavailable
+from imagestore.cache.cache import CachedFile
 from imagestore.errors import Unavailable
 from imagestore.transfer.local_files import LocalFiles
 
 log = logging.getLogger(__name__)
+
+CACHE = "image cache"
+"""Whose threads wait for the disk of the cache."""
+
+OpenCached = Callable[[], Awaitable[CachedFile | None]]
+"""Opens the image in the node's cache, if it is there, or comes in."""
 
 Judge = Callable[[str, StoreUnavailable | None], object]
 """Is told what came of reading a file of the store of that name past its wrappers."""
@@ -31,12 +40,30 @@ class Copy:
     url: str
 
 
-@dataclass(frozen=True, slots=True)
 class LocalCopy:
-    """A copy that is a file, open. Leaving the context closes it."""
+    """An open file with the data, of a store or of the cache. Leaving the context closes it."""
 
-    copy: Copy
-    file: BinaryIO
+    def __init__(
+        self,
+        descriptor: int,
+        threads: str,
+        close: Callable[[], object],
+        *,
+        copy: Copy | None = None,
+        ready: Callable[[int], Awaitable[int]] | None = None,
+    ) -> None:
+        """``threads``: whose threads wait for its disk. ``copy``: None for the cache's."""
+        self.descriptor = descriptor
+        self.threads = threads
+        self.copy = copy
+        self._close = close
+        self._ready = ready
+
+    async def ready(self, position: int, left: int) -> int:
+        """How many of the ``left`` bytes from ``position`` are there, once some are; 0: never."""
+        if self._ready is None:
+            return left
+        return max(0, min(left, await self._ready(position) - position))
 
     def __enter__(self) -> Self:
         return self
@@ -47,13 +74,14 @@ class LocalCopy:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.file.close()
+        self._close()
 
 
 class Reading:
     """One pass over ``length`` bytes from ``position`` of the object of ``size`` bytes.
 
-    The best copy that is left is used until it fails: an error, another size than the
+    What the node's cache has comes from there. Else, and from where that fails, the best copy
+    that is left is used until it fails: an error, another size than the
     image's, an early end. A copy that has given bytes before it failed is tried once more when
     it is its turn again. When no copy is left, :class:`imagestore.errors.Unavailable`.
     """
@@ -67,11 +95,13 @@ class Reading:
         *,
         files: LocalFiles,
         judge: Judge,
+        cached: OpenCached | None = None,
     ) -> None:
         self._copies = deque(copies)
         self._size = size
         self._files = files
         self._judge = judge
+        self._cached = cached
         self.position = position
         """Up to here the bytes are handed out."""
         self.left = length
@@ -82,6 +112,8 @@ class Reading:
         None if the best copy is none, or none is left: then ``blocks`` goes on. While
         the file is open the data stays readable, whatever happens to the image.
         """
+        if (cached := await self._from_cache()) is not None:
+            return cached
         while self._copies:
             copy = self._copies[0]
             try:
@@ -94,11 +126,11 @@ class Reading:
             except FileNotFoundError:
                 self._give_up(copy, NotFound("missing", store=copy.store.name, url=copy.url))
             except OSError as error:
-                self.failed(copy, str(error) or "the file system does not answer")
+                self._hangs(copy, str(error) or "the file system does not answer")
             else:
                 if size == self._size:
                     self._judge(copy.store.name, None)
-                    return LocalCopy(copy, file)
+                    return LocalCopy(file.fileno(), copy.store.name, file.close, copy=copy)
                 file.close()
                 self._give_up(copy, self._other_size(copy, size))
         return None
@@ -108,14 +140,27 @@ class Reading:
         self.position += count
         self.left -= count
 
-    def failed(self, copy: Copy, reason: str) -> None:
+    def failed(self, local: LocalCopy, reason: str) -> None:
         """The disk below a local file failed: its store is told, and the next copy goes on."""
+        copy = local.copy
+        if copy is None:
+            log.warning("a download goes on without the cache: %s", reason)
+            self._cached = None
+            return
+        self._hangs(copy, reason)
+
+    def _hangs(self, copy: Copy, reason: str) -> None:
         error = StoreUnavailable(reason, store=copy.store.name, url=copy.url)
         self._judge(copy.store.name, error)
         self._give_up(copy, error)
 
     async def blocks(self) -> AsyncGenerator[Buffer, None]:
         """What is left, in order, each byte once."""
+        if self.left and (cached := await self._from_cache()) is not None:
+            with cached:
+                async with contextlib.aclosing(self._read(cached)) as blocks:
+                    async for block in blocks:
+                        yield block
         while self.left:
             if not self._copies:
                 raise Unavailable("The data of the image cannot be read at the moment.")
@@ -129,6 +174,33 @@ class Reading:
                     raise StoreUnavailable("ended early", store=copy.store.name, url=copy.url)
             except StoreError as error:
                 self._give_up(copy, error, once_more=self.position > begin)
+
+    async def _from_cache(self) -> LocalCopy | None:
+        if self._cached is None:
+            return None
+        file = await self._cached()
+        if file is None:
+            self._cached = None
+            return None
+        return LocalCopy(file.fd, CACHE, file.close, ready=file.ready)
+
+    async def _read(self, local: LocalCopy) -> AsyncGenerator[Buffer, None]:
+        """What is left from a file that grows, until it fails."""
+        executor, loop = self._files.executor(local.threads), asyncio.get_running_loop()
+        while self.left:
+            count = min(BLOCK_SIZE, await local.ready(self.position, self.left))
+            try:
+                # A thread whose disk hangs outlives the reader, and with it the descriptor.
+                file = os.dup(local.descriptor)
+                block = await loop.run_in_executor(executor, _pread, file, count, self.position)
+            except OSError as error:
+                self.failed(local, str(error))
+                return
+            if not block:
+                self.failed(local, "no more comes in")
+                return
+            self.sent(len(block))
+            yield block
 
     async def _from(self, copy: Copy) -> AsyncGenerator[Buffer, None]:
         size = await copy.store.size(copy.url)
@@ -164,6 +236,14 @@ class Reading:
         return WrongSize(
             f"{size} bytes, not the {self._size} of the image", store=copy.store.name, url=copy.url
         )
+
+
+def _pread(file: int, count: int, offset: int) -> bytes:
+    """Closes the descriptor."""
+    try:
+        return os.pread(file, count, offset)
+    finally:
+        os.close(file)
 
 
 def _is_local(store: Store) -> bool:

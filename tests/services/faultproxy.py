@@ -35,6 +35,8 @@ class Faults:
     """Seconds by which every piece of data is late, both ways."""
     rate: float = 0.0
     """Bytes a second, each way; 0 is as fast as can be."""
+    total: float = 0.0
+    """Bytes a second from the service over all connections together; 0 is as fast as can be."""
     cut_after: int | None = None
     """Bytes from the service after which both sides get a reset."""
     cut_upload_after: int | None = None
@@ -65,6 +67,7 @@ class FaultProxy:
         self.faults = Faults()
         self.traffic = Traffic()
         self.port = 0
+        self._free_at = 0.0
         self._open: set[_Connection] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="faultproxy", daemon=True)
@@ -92,6 +95,16 @@ class FaultProxy:
     def drop_all(self) -> None:
         """Reset the connections that are open now."""
         self._loop.call_soon_threadsafe(self._reset_all)
+
+    async def turn(self, count: int) -> None:
+        """Wait until so many bytes from the service may pass, by ``total``."""
+        if not self.faults.total:
+            return
+        now = self._loop.time()
+        # What a late wake-up missed is caught up with, but not what nobody asked for.
+        self._free_at = max(self._free_at, now - 10 * _LOOK) + count / self.faults.total
+        if self._free_at > now:
+            await asyncio.sleep(self._free_at - now)
 
     def _run(self) -> None:
         with contextlib.closing(self._loop):
@@ -170,6 +183,7 @@ class _Connection:
         count = 0
         while piece := await self._next(self._service[0]):
             faults = self._proxy.faults
+            await self._proxy.turn(len(piece))
             if faults.corrupt_at is not None:
                 piece = _corrupted(piece, faults.corrupt_at - count)
             await self._pass_on(self._client[1], piece, count, faults.cut_after)

@@ -67,9 +67,16 @@ paste.composite_factory = glance.api:root_app_factory
 /: api
 /healthcheck: healthcheck
 
+[composite:glance-api-tokens+cachemanagement]
+paste.composite_factory = glance.api:root_app_factory
+/: api
+/healthcheck: healthcheck
+
 [composite:api]
 paste.composite_factory = glance.api:pipeline_factory
 tokens = cors http_proxy_to_wsgi versionnegotiation osprofiler tokens context rootapp
+tokens+cachemanagement = cors http_proxy_to_wsgi versionnegotiation osprofiler tokens context \
+cache cachemanage rootapp
 
 [composite:rootapp]
 paste.composite_factory = glance.api:root_app_factory
@@ -93,6 +100,12 @@ glance.api.middleware.version_negotiation:VersionNegotiationFilter.factory
 
 [filter:context]
 paste.filter_factory = glance.api.middleware.context:ContextMiddleware.factory
+
+[filter:cache]
+paste.filter_factory = glance.api.middleware.cache:CacheFilter.factory
+
+[filter:cachemanage]
+paste.filter_factory = glance.api.middleware.cache_manage:CacheManageFilter.factory
 
 [filter:tokens]
 paste.filter_factory = tokens:filter_factory

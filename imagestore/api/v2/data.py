@@ -163,25 +163,35 @@ async def _send_file(
     local: LocalCopy,
     files: LocalFiles,
 ) -> None:
-    """Send all that is left; where the file fails, it counts what went out and gives it up."""
+    """Send all that is left, as it comes in; where the file fails, it counts what went out and
+    gives it up."""
+    # Before the first byte is there it is not certain that there is something to send.
+    ready = await local.ready(reading.position, reading.left)
+    if not ready:
+        reading.failed(local, "nothing comes in")
+        return
     async with _outlet(request, response) as out:
-        try:
-            await send_file(
-                out,
-                local.file.fileno(),
-                reading.position,
-                reading.left,
-                patience=_patience(request),
-                executor=files.executor(local.copy.store.name),
-            )
-            sent = reading.left
-        except FileFault as fault:
-            sent = fault.sent
-            reading.sent(sent)
-            reading.failed(local.copy, str(fault))
-        else:
-            reading.sent(sent)
-        _account(request, sent)
+        while ready:
+            try:
+                await send_file(
+                    out,
+                    local.descriptor,
+                    reading.position,
+                    ready,
+                    patience=_patience(request),
+                    executor=files.executor(local.threads),
+                )
+            except FileFault as fault:
+                _account(request, fault.sent)
+                reading.sent(fault.sent)
+                reading.failed(local, str(fault))
+                return
+            _account(request, ready)
+            reading.sent(ready)
+            if not reading.left:
+                return
+            ready = await local.ready(reading.position, reading.left)
+        reading.failed(local, "no more comes in")
 
 
 def _patience(request: web.Request) -> float:

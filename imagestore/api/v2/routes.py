@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from imagestore.api.v2 import data, images, info, members
+from imagestore.api.v2 import cache, data, images, info, members
 from imagestore.api.v2.metadefs.routes import routes as metadef_routes
 
 _IMAGE = "/v2/images/{image_id}"
@@ -36,5 +36,6 @@ def routes() -> Sequence[web.RouteDef]:
         web.get("/v2/info/stores", info.stores, allow_head=False),
         web.get("/v2/info/stores/detail", info.stores_detail, allow_head=False),
         web.get("/v2/schemas/{name:metadefs/[^/]+|[^/]+}", info.schema, allow_head=False),
+        *cache.routes(),
         *metadef_routes(),
     ]

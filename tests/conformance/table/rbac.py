@@ -82,6 +82,8 @@ LATER: Final = (
     "/v2/metadefs",
     "/v2/tasks",
     "/v2/cache",
+    "/v2/cached_images",
+    "/v2/queued_images",
     "/v2/stores",
     "/v2/info/stores/detail",
 )

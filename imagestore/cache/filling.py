@@ -1,0 +1,200 @@
+"""The fill of one entry, as one process does it, or watches another of the node do it.
+
+Whoever has the lock of the fill writes what the stores give to the end of the file; all
+others see the file grow. When the one who fills dies, the kernel lets its lock go, and a
+process that watches goes on where the file ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import os
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from imagestore.backends.base import Buffer
+from imagestore.backends.errors import StoreError
+from imagestore.cache import locks
+from imagestore.cache.directory import Directory, Wanted
+from imagestore.cache.growing import Growing
+from imagestore.errors import ImagestoreError
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+Source = Callable[[int], AsyncGenerator[Buffer, None]]
+"""The bytes of an image from an offset to its end, from its stores."""
+
+_LOOK = 0.01
+"""Seconds between looks at a file that another process fills."""
+_ASK = 10
+"""Looks without growth after which it is asked whether the other is still there."""
+_DIGESTED_AT_ONCE = 8 << 20
+_READ_AT_ONCE = 1 << 20
+
+
+class Mismatch(Exception):
+    """The stores gave other bytes than the image has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Threads:
+    """``disk`` waits for the cache's disk, ``computing`` computes digests."""
+
+    disk: Executor
+    computing: Executor
+
+
+class Filling:
+    """One entry on its way into the cache; ``run`` returns when it is there or will not be."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        wanted: Wanted,
+        growing: Growing,
+        lock: locks.Held | None,
+        source: Source,
+        threads: Threads,
+    ) -> None:
+        self._directory = directory
+        self._wanted = wanted
+        self._growing = growing
+        self._lock = lock
+        self._source = source
+        self._threads = threads
+
+    async def run(self) -> None:
+        """Raises nothing but ``OSError``: the cache's disk is at fault."""
+        image_id = self._wanted.image_id
+        try:
+            if self._lock is None:
+                self._lock = await self._watch()
+            if self._lock is not None:
+                await self._fill()
+        except Mismatch:
+            log.error("image %s: its stores give other bytes than it has; not cached", image_id)
+            await self._on_disk(self._directory.reject, self._wanted)
+        except (StoreError, ImagestoreError) as error:
+            log.warning("image %s: its fill of the cache broke off: %s", image_id, error)
+        except OSError:
+            # Room that was taken is given back: the disk may be full.
+            with contextlib.suppress(OSError):
+                await self._on_disk(self._directory.drop_partial, self._wanted)
+            raise
+        finally:
+            if self._growing.have < self._growing.size:
+                self._growing.fail()
+            if self._lock is not None:
+                self._lock.release()
+
+    async def _watch(self) -> locks.Held | None:
+        """Follow another process; its lock, if it has ended before the file was whole."""
+        growing, idle = self._growing, 0
+        while True:
+            size = os.fstat(growing.fd).st_size
+            if size > growing.have:
+                growing.grown(min(size, growing.size))
+                idle = 0
+            elif (idle := idle + 1) % _ASK == 0 and (lock := await self._on_disk(self._ask)):
+                if await self._on_disk(self._is_left):
+                    log.warning("image %s: its fill is taken over", self._wanted.image_id)
+                    return lock
+                lock.release()
+                return None
+            await asyncio.sleep(_LOOK)
+
+    def _ask(self) -> locks.Held | None:
+        return locks.acquire(self._directory.lock_file, locks.fill_of(self._wanted.image_id))
+
+    def _is_left(self) -> bool:
+        return self._directory.is_growing(self._growing.fd, self._wanted)
+
+    async def _fill(self) -> None:
+        growing = self._growing
+        # Also what another process has written since the last look.
+        growing.grown(min(os.fstat(growing.fd).st_size, growing.size))
+        digest = asyncio.create_task(self._digest())
+        try:
+            if growing.have < growing.size:
+                await self._fetch()
+            if await digest != self._wanted.digest:
+                raise Mismatch
+        finally:
+            digest.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await digest
+        with contextlib.suppress(FileNotFoundError):  # dropped meanwhile
+            await self._on_disk(self._directory.complete, growing.fd, self._wanted)
+
+    async def _fetch(self) -> None:
+        """Write what comes, one block while the next one is on its way."""
+        growing = self._growing
+        writing: asyncio.Future[int] | None = None
+        async with contextlib.aclosing(self._source(growing.have)) as blocks:
+            try:
+                async for block in blocks:
+                    if writing is not None:
+                        growing.grown(await writing)
+                    writing = self._on_disk(_write, growing.fd, block, growing.have)
+                    del block
+                if writing is not None:
+                    growing.grown(await writing)
+                    writing = None
+            finally:
+                if writing is not None:
+                    # A thread that still writes must not meet a descriptor that is another's.
+                    await asyncio.wait((writing,))
+        if growing.have != growing.size:
+            raise Mismatch
+
+    async def _digest(self) -> str:
+        """The digest of what is in the file, computed while it grows."""
+        growing, done = self._growing, 0
+        hashing = hashlib.new(self._wanted.algorithm, usedforsecurity=False)
+        loop = asyncio.get_running_loop()
+        while done < growing.size:
+            have = await growing.ready(done)
+            if not have:
+                raise Mismatch
+            end = min(have, done + _DIGESTED_AT_ONCE)
+            await asyncio.shield(
+                loop.run_in_executor(
+                    self._threads.computing, _digest_part, hashing, os.dup(growing.fd), done, end
+                )
+            )
+            done = end
+        return hashing.hexdigest()
+
+    def _on_disk(self, function: Callable[..., T], *args: Any) -> asyncio.Future[T]:
+        return asyncio.get_running_loop().run_in_executor(self._threads.disk, function, *args)
+
+
+def _write(fd: int, block: Buffer, offset: int) -> int:
+    """Write the whole block; where the file ends then."""
+    view = memoryview(block).cast("B")
+    while view:
+        count = os.pwrite(fd, view, offset)
+        view = view[count:]
+        offset += count
+    return offset
+
+
+def _digest_part(hashing: Any, fd: int, begin: int, end: int) -> None:
+    """Closes the descriptor."""
+    buffer = memoryview(bytearray(min(_READ_AT_ONCE, end - begin)))
+    try:
+        while begin < end:
+            count = os.preadv(fd, [buffer[: end - begin]], begin)
+            if not count:
+                raise OSError("the file is shorter than it was")
+            hashing.update(buffer[:count])
+            begin += count
+    finally:
+        os.close(fd)

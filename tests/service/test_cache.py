@@ -1,0 +1,388 @@
+"""The node's cache in front of a slow store: one read of it, whoever asks, whatever fails."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import hashlib
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imagestore.api import keys
+from imagestore.cache import locks
+from imagestore.config import drivers
+from imagestore.config.settings import Cache, StoreAccess
+from tests.backends.wrappers.faulty import FaultyStore
+from tests.service.conftest import Person, Service, Start
+from tests.service.faults import faulty_driver, inner, stores_in
+
+SIZE = 3 << 20
+PATIENT = StoreAccess(retries=0, probe_interval=0.1)
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """What is tried here is not the database: the embedded one will do."""
+    return f"sqlite:///{tmp_path / 'db.sqlite'}"
+
+
+@pytest.fixture(autouse=True)
+def slow_stores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drivers, "get", faulty_driver)
+
+
+def cache_in(directory: Path, **options: Any) -> Cache:
+    return Cache(directory / "cache", serving=True, management=True, node="http://one", **options)
+
+
+async def until(holds: Callable[[], Any]) -> None:
+    """Wait for it, as long as it takes on a loaded machine."""
+    async with asyncio.timeout(60):
+        while not (found := holds()) or (hasattr(found, "__await__") and not await found):
+            await asyncio.sleep(0.02)
+
+
+class Reads:
+    """Counts what is read from a store, and holds it up until ``go`` is set."""
+
+    def __init__(self, store: FaultyStore) -> None:
+        self.bytes = 0
+        self.opened = 0
+        self.go = asyncio.Event()
+        self.go.set()
+        self.fail_at: int | None = None
+        original = store.open
+        reads = self
+
+        @contextlib.asynccontextmanager
+        async def counted(url: str, offset: int = 0, length: int | None = None) -> Any:
+            reads.opened += 1
+
+            async def blocks(inside: Any) -> Any:
+                async for block in inside:
+                    for begin in range(0, len(block), 64 << 10):
+                        part = memoryview(block)[begin : begin + (64 << 10)]
+                        if reads.bytes >= SIZE // 3:
+                            await reads.go.wait()
+                        reads.bytes += len(part)
+                        yield part
+
+            async with original(url, offset, length) as inside:
+                yield blocks(inside)
+
+        store.open = counted  # type: ignore[method-assign]
+
+
+class Cached:
+    """A service with a cache, an image in its slow store, and what is read from there."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.directory = service.settings.cache.directory or Path()
+        self.reads = Reads(inner(service, "file1"))
+        self.cache: Any = service.client.app[keys.catalog].cache._cache
+        self.owner = service.person("red")
+        self.admin = service.person("ops", "admin,member,reader")
+
+    async def image(self, data: bytes, **draft: Any) -> str:
+        image = (await self.owner.create(**draft))["id"]
+        assert await self.owner.upload(image, data) == 204
+        return str(image)
+
+    async def get(self, image: str, person: Person | None = None, **headers: str) -> bytes:
+        path = f"/v2/images/{image}/file"
+        answer = await (person or self.owner)("GET", path, headers=headers)
+        assert answer.status in (200, 206), await answer.text()
+        return await answer.read()
+
+    async def cached(self, image: str) -> None:
+        await until((self.directory / image).exists)
+
+
+@pytest.fixture
+def begin(start: Start, tmp_path: Path) -> Callable[..., Awaitable[Cached]]:
+    async def begun(**options: Any) -> Cached:
+        service = await start(
+            stores=stores_in(tmp_path, PATIENT), cache=cache_in(tmp_path, **options)
+        )
+        return Cached(service)
+
+    return begun
+
+
+Begin = Callable[..., Awaitable[Cached]]
+
+
+async def test_many_readers_read_the_store_once_and_nobody_waits_for_the_end(
+    begin: Begin,
+) -> None:
+    cached = await begin()
+    data = os.urandom(SIZE)
+    image = await cached.image(data)
+    cached.reads.go.clear()
+    answers = await asyncio.gather(
+        *(cached.owner("GET", f"/v2/images/{image}/file") for _ in range(16))
+    )
+    for answer in answers:
+        assert answer.headers["Content-Length"] == str(SIZE)
+        # The store has not given the rest by now.
+        assert await answer.content.readexactly(SIZE // 4) == data[: SIZE // 4]
+    cached.reads.go.set()
+    for answer in answers:
+        assert await answer.read() == data[SIZE // 4 :]
+    assert (cached.reads.opened, cached.reads.bytes) == (1, SIZE)
+    await cached.cached(image)
+    assert (cached.directory / image).read_bytes() == data
+    assert await cached.get(image) == data
+    assert cached.reads.bytes == SIZE
+
+
+async def test_ranges_come_from_what_is_there(begin: Begin) -> None:
+    cached = await begin()
+    data = os.urandom(SIZE)
+    image = await cached.image(data)
+    cached.reads.go.clear()
+    whole = asyncio.create_task(cached.get(image))
+    await until(lambda: cached.reads.bytes >= SIZE // 3)
+    assert await cached.get(image, Range="bytes=1000-65999") == data[1000:66000]
+    cached.reads.go.set()
+    assert await whole == data
+    await cached.cached(image)
+    assert await cached.get(image, Range="bytes=-77") == data[-77:]
+    assert cached.reads.opened == 1
+
+
+async def test_a_range_alone_brings_nothing_in(begin: Begin) -> None:
+    cached = await begin()
+    data = os.urandom(SIZE)
+    image = await cached.image(data)
+    assert await cached.get(image, Range="bytes=5-9") == data[5:10]
+    assert not list((cached.directory / "incomplete").iterdir())
+
+
+@pytest.mark.parametrize("keep", [True, False])
+async def test_a_fill_goes_on_without_its_reader_if_it_is_to(begin: Begin, keep: bool) -> None:
+    cached = await begin(keep_filling=keep)
+    data = os.urandom(SIZE)
+    image = await cached.image(data)
+    cached.reads.go.clear()
+    answer = await cached.owner("GET", f"/v2/images/{image}/file")
+    await answer.content.readexactly(1000)
+    answer.close()
+    cache = cached.cache
+    if not keep:
+        await until(lambda: image not in cache)
+        cached.reads.go.set()
+        assert not (cached.directory / image).exists()
+        # What is there is not fetched again.
+        before = cached.reads.bytes
+        assert before >= SIZE // 3
+        assert await cached.get(image) == data
+        assert cached.reads.bytes < before + SIZE
+    cached.reads.go.set()
+    await cached.cached(image)
+    assert (cached.directory / image).read_bytes() == data
+
+
+async def test_the_store_fails_in_the_middle_and_another_copy_goes_on(begin: Begin) -> None:
+    cached = await begin()
+    data = os.urandom(SIZE)
+    image = await cached.image(data)
+    path = cached.service.settings.data_dir / "file1" / image
+    path.write_bytes(b"\0" + data[1:])
+    assert await cached.get(image) == b"\0" + data[1:]
+    cache = cached.cache
+    await until(lambda: image not in cache)
+    assert not (cached.directory / image).exists()
+    assert (cached.directory / "invalid" / image).exists()
+
+
+async def test_all_checks_are_made_on_a_hit(begin: Begin) -> None:
+    cached = await begin()
+    data = os.urandom(SIZE)
+    image = await cached.image(data, visibility="private")
+    assert await cached.get(image) == data
+    await cached.cached(image)
+    path = f"/v2/images/{image}"
+    stranger = cached.service.person("blue")
+    assert (await stranger("GET", path + "/file")).status == 404
+    assert (await cached.owner("POST", path + "/actions/deactivate")).status == 204
+    assert (await cached.owner("GET", path + "/file")).status == 403
+    assert (await cached.owner("POST", path + "/actions/reactivate")).status == 204
+    assert (await cached.owner("DELETE", path)).status == 204
+    assert (await cached.owner("GET", path + "/file")).status == 404
+    assert not (cached.directory / image).exists()
+
+
+async def test_a_full_or_missing_disk_breaks_no_download(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cached = await begin()
+    data = os.urandom(SIZE)
+    image = await cached.image(data)
+    real, written = os.pwrite, 0
+
+    def full(fd: int, block: Any, offset: int) -> int:
+        nonlocal written
+        if offset >= SIZE // 2:
+            raise OSError(28, "No space left on device")
+        written += 1
+        return real(fd, block, offset)
+
+    monkeypatch.setattr(os, "pwrite", full)
+    assert await cached.get(image) == data
+    assert written
+    assert not list((cached.directory / "incomplete").iterdir())
+    # And while the directory rests, and when it is gone.
+    assert await cached.get(image) == data
+    os.rename(cached.directory, cached.directory.with_suffix(".gone"))
+    cache = cached.cache
+    cache._rest_until = 0
+    assert await cached.get(image) == data
+
+
+async def test_an_image_larger_than_the_cache_goes_past_it(begin: Begin) -> None:
+    cached = await begin(max_size=SIZE - 1)
+    data = os.urandom(SIZE)
+    image = await cached.image(data)
+    assert await cached.get(image) == data
+    assert not (cached.directory / image).exists()
+    assert not list((cached.directory / "incomplete").iterdir())
+
+
+async def test_what_was_used_longest_ago_makes_room_but_not_what_is_pinned(begin: Begin) -> None:
+    cached = await begin(max_size=3 * SIZE)
+    images = [await cached.image(os.urandom(SIZE)) for _ in range(5)]
+    for image in images[:3]:
+        await cached.get(image)
+        await cached.cached(image)
+    (cached.directory / "pinned" / images[0]).touch()
+    os.utime(cached.directory / images[0], (1, 1))
+    os.utime(cached.directory / images[2], (2, 2))
+    await cached.get(images[1])
+    await cached.get(images[3])
+    await cached.cached(images[3])
+    left = {path.name for path in cached.directory.iterdir() if path.is_file()} - {"lock"}
+    assert left == {images[0], images[1], images[3]}
+
+
+async def test_eviction_under_pressure_cuts_nobody_off(begin: Begin) -> None:
+    """32 readers of 8 images, in a cache that has room for 2."""
+    cached = await begin(max_size=2 * SIZE)
+    data = {await cached.image(content): content for content in map(os.urandom, [SIZE] * 8)}
+    order = [image for _ in range(4) for image in data]
+
+    async def read(image: str) -> None:
+        for _ in range(3):
+            assert await cached.get(image) == data[image]
+
+    await asyncio.gather(*map(read, order))
+    files = [path for path in cached.directory.iterdir() if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= 2 * SIZE
+
+
+async def test_what_is_read_is_not_evicted(begin: Begin) -> None:
+    cached = await begin(max_size=SIZE)
+    first, second = [await cached.image(os.urandom(SIZE)) for _ in range(2)]
+    await cached.get(first)
+    await cached.cached(first)
+    cache = cached.cache
+    await until(lambda: first not in cache)
+    with open(cached.directory / first, "rb") as reader:
+        fcntl.flock(reader, fcntl.LOCK_SH)
+        await cached.get(second)
+        assert (cached.directory / first).exists()
+        assert not (cached.directory / second).exists()
+    await cached.get(second)
+    await cached.cached(second)
+    assert not (cached.directory / first).exists()
+
+
+async def test_another_process_fills_and_dies(begin: Begin) -> None:
+    """The lock and the file of a fill are another's; then the lock is free, the file as it was."""
+    cached = await begin()
+    data = os.urandom(SIZE)
+    image = await cached.image(data)
+    partial = cached.directory / "incomplete" / f"{image}.{SIZE}"
+    partial.write_bytes(data[: SIZE // 2])
+    lock = locks.acquire(cached.directory / "lock", locks.fill_of(image))
+    assert lock is not None
+    answer = await cached.owner("GET", f"/v2/images/{image}/file")
+    assert await answer.content.readexactly(SIZE // 2) == data[: SIZE // 2]
+    with partial.open("ab") as file:
+        file.write(data[SIZE // 2 : SIZE // 2 + 1000])
+    assert await answer.content.readexactly(1000) == data[SIZE // 2 : SIZE // 2 + 1000]
+    assert cached.reads.bytes == 0
+    lock.release()
+    assert await answer.read() == data[SIZE // 2 + 1000 :]
+    assert cached.reads.bytes == SIZE - SIZE // 2 - 1000
+    await cached.cached(image)
+
+
+async def test_what_was_left_before_the_machine_started_is_not_believed(begin: Begin) -> None:
+    cached = await begin()
+    data = os.urandom(SIZE)
+    image = await cached.image(data)
+    partial = cached.directory / "incomplete" / f"{image}.{SIZE}"
+    partial.write_bytes(bytes(SIZE // 2))
+    os.utime(partial, (1000, 1000))
+    assert await cached.get(image) == data
+    await cached.cached(image)
+
+
+async def test_only_what_is_worth_it_comes_in(begin: Begin) -> None:
+    cached = await begin(min_downloads=2, visibilities=("public",), max_image_size=SIZE)
+    private = await cached.image(os.urandom(SIZE), visibility="private")
+    public = await cached.image(os.urandom(SIZE))
+    large = await cached.image(os.urandom(SIZE + 1))
+    for image in (public, large):
+        change = {"op": "replace", "path": "/visibility", "value": "public"}
+        assert (await cached.admin.patch(image, change)).status == 200
+    for image in (private, public, large):
+        await cached.get(image)
+    assert not (cached.directory / public).exists()
+    for image in (private, public, large):
+        await cached.get(image)
+    await cached.cached(public)
+    cache = cached.cache
+    await until(lambda: not cache._fills)
+    assert not (cached.directory / private).exists()
+    assert not (cached.directory / large).exists()
+
+
+async def test_an_entry_of_another_image_under_the_same_id_is_not_served(begin: Begin) -> None:
+    cached = await begin()
+    data = os.urandom(SIZE)
+    image = await cached.image(data)
+    other = os.urandom(SIZE)
+    (cached.directory / image).write_bytes(other)
+    mark = cached.directory / "verified" / image
+    mark.write_text("sha512:" + hashlib.sha512(other).hexdigest())
+    assert await cached.get(image) == data
+
+
+async def test_a_file_that_glance_has_cached_is_verified_once_and_used(begin: Begin) -> None:
+    cached = await begin()
+    data = os.urandom(SIZE)
+    image = await cached.image(data)
+    (cached.directory / image).write_bytes(data)
+    assert await cached.get(image) == data
+    await cached.cached(image)
+    assert cached.reads.bytes == 0
+
+
+async def test_a_local_store_needs_no_cache(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    service = await start(cache=cache_in(tmp_path))
+    alice = service.person("red")
+    image = (await alice.create())["id"]
+    await alice.upload(image, b"some bytes")
+    assert await (await alice("GET", f"/v2/images/{image}/file")).read() == b"some bytes"
+    assert not (tmp_path / "cache" / image).exists()
