@@ -16,6 +16,7 @@ from imagestore.catalog.parts import Parts
 from imagestore.config.settings import Settings
 from imagestore.database.engine import Database
 from imagestore.identity.policy import Policy
+from imagestore.identity.protections import Protections
 from imagestore.identity.sources import IdentitySource, source
 from imagestore.stores import Stores
 from imagestore.workers import recovery
@@ -32,7 +33,14 @@ def create(settings: Settings) -> web.Application:
     """
     policy = Policy(settings.identity)
     stores = Stores(settings.stores)
-    parts = Parts(settings, Database(settings.database), policy, stores, process.identity())
+    protections = Protections(
+        settings.images.property_protection_file,
+        settings.images.property_protection_rule_format,
+        policy,
+    )
+    parts = Parts(
+        settings, Database(settings.database), policy, stores, process.identity(), protections
+    )
     catalog = Catalog(parts)
     identity = source(settings.identity, policy)
     app = application.build(settings, catalog, stores, identity)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
@@ -112,10 +113,24 @@ class Deletions:
         if copy is None or copy.id is None:
             raise NotFound(f"Image {image_id} is not in store '{store}'.")
         moment = now()
-        locations.hide(conn, copy.id)
         images.update(conn, image_id, {"updated_at": moment})
-        journal.open_removal(conn, entry, image_id, store, self._parts.owner, moment)
+        self.claim(conn, image_id, copy, entry, moment)
         return copy
+
+    def claim(
+        self, conn: Connection, image_id: str, copy: Location, entry: str, moment: datetime
+    ) -> None:
+        """Hide a copy and open a journal row; :meth:`remove_claimed` is to follow."""
+        assert copy.id is not None
+        store = self._parts.stores.of(copy)
+        locations.hide(conn, copy.id)
+        journal.open_removal(
+            conn, entry, image_id, store.name if store else "", self._parts.owner, moment
+        )
+
+    async def remove_claimed(self, image_id: str, copy: Location, entry: str) -> None:
+        """Remove the bytes of a copy that is hidden, or show it again if they cannot be."""
+        await asyncio.shield(self._carry_out_removal(image_id, copy, entry))
 
     async def _carry_out(self, image: Image, entry: str) -> None:
         try:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imagestore.catalog.access import Access
+from imagestore.catalog.location_rules import fetched
 from imagestore.catalog.locations import Repairs
 from imagestore.catalog.parts import Parts
 from imagestore.errors import Forbidden, Invalid
@@ -68,7 +69,7 @@ class Downloads:
             return None
         locations = self._repairs.corrected(image.locations)
         copies = [
-            Copy(store, location.url)
+            Copy(store, fetched(location.url))
             for store, location in self._stores.readable(locations, prefer)
         ]
         return Download(image, image.size, tuple(copies), self._files, self._stores)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from imagestore.config.settings import Settings
 from imagestore.database.engine import Database
 from imagestore.identity.policy import Policy
+from imagestore.identity.protections import Protections
 from imagestore.stores import Stores
 
 
@@ -21,6 +22,8 @@ class Parts:
     stores: Stores
     owner: str
     """The identity of this process in the journal of transfers."""
+    protections: Protections
+    """Who may do what to which custom properties."""
 
 
 def now() -> datetime:

@@ -110,7 +110,11 @@ def _server(source: Source) -> Server:
 
 
 def _images(source: Source) -> Images:
-    return replace(_build(source, Images), schema_file=_beside(source, "schema-image.json"))
+    images = _build(source, Images)
+    if images.property_protection_file is not None:
+        found = _found(source, images.property_protection_file)
+        images = replace(images, property_protection_file=found)
+    return replace(images, schema_file=_beside(source, "schema-image.json"))
 
 
 def _identity(source: Source, warnings: list[str]) -> Identity:

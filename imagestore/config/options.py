@@ -151,6 +151,25 @@ OPTIONS: tuple[Option, ...] = (
         "Show all locations, and let those change them whom the policy allows to.",
     ),
     _fill(
+        Images, "DEFAULT", "do_secure_hash", cfg.BoolOpt,
+        "Hash what is added as a location, and compare it where a hash was given. "
+        "Otherwise hashes are believed as they are given.",
+    ),
+    _fill(
+        Images, "DEFAULT", "http_retries", cfg.IntOpt,
+        "Attempts to read what is added as a location.", min=0,
+    ),
+    _fill(
+        Images, "DEFAULT", "property_protection_file", cfg.StrOpt,
+        "Who may create, read, update and delete which custom properties; a relative name is "
+        "looked for beside the configuration files. It is read at start.",
+    ),
+    _fill(
+        Images, "DEFAULT", "property_protection_rule_format", cfg.StrOpt,
+        "What that file names: roles, or one rule of the policy each.",
+        choices=("roles", "policies"),
+    ),
+    _fill(
         Images, "DEFAULT", "metadata_source_path", cfg.StrOpt,
         "Directory of metadata definitions that imagestore db load-metadefs reads and "
         "export-metadefs writes. Without it those that come with imagestore are loaded.",

@@ -74,6 +74,12 @@ class Images:
     hashing_algorithm: str = "sha512"
     show_image_direct_url: bool = False
     show_multiple_locations: bool = False
+    do_secure_hash: bool = True
+    """Hash what is added as a location, and compare where a hash was given."""
+    http_retries: int = 3
+    """Attempts to read what is added as a location."""
+    property_protection_file: Path | None = None
+    property_protection_rule_format: str = "roles"
     enabled_import_methods: tuple[str, ...] = ("glance-direct", "web-download", "copy-image")
     schema_file: Path | None = None
     """Declared custom properties (schema-image.json); None is the built-in set."""

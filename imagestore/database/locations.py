@@ -67,10 +67,24 @@ _SET_METADATA = _CHANGE.where(image_locations.c.value == bindparam("of_url")).va
 )
 
 
-def add(
-    conn: Connection, image_id: str, location: Location, moment: datetime | None = None
-) -> None:
-    """Record one more copy."""
+_TAKEN = (
+    select(image_locations.c.id)
+    .where(
+        image_locations.c.value == bindparam("of_url"),
+        image_locations.c.image_id != bindparam("not_of"),
+        not_deleted(image_locations),
+    )
+    .limit(1)
+)
+
+
+def is_taken(conn: Connection, url: str, image_id: str) -> bool:
+    """Whether another image than ``image_id`` has a copy at that URL."""
+    return conn.execute(_TAKEN, {"of_url": url, "not_of": image_id}).first() is not None
+
+
+def add(conn: Connection, image_id: str, location: Location, moment: datetime | None = None) -> int:
+    """Record one more copy; the id of its row."""
     moment = moment or _now()
     row = {
         "image_id": image_id,
@@ -81,7 +95,9 @@ def add(
         "updated_at": moment,
         "deleted": False,
     }
-    conn.execute(_INSERT, row)
+    key = conn.execute(_INSERT, row).inserted_primary_key
+    assert key is not None
+    return int(key[0])
 
 
 def remove(conn: Connection, location_id: int) -> bool:
