@@ -13,6 +13,7 @@ from imagestore import process
 from imagestore.api import application
 from imagestore.catalog.catalog import Catalog
 from imagestore.catalog.parts import Parts
+from imagestore.catalog.quotas import LimitSource, Quotas
 from imagestore.config.settings import Settings
 from imagestore.database.engine import Database
 from imagestore.identity.policy import Policy
@@ -38,17 +39,29 @@ def create(settings: Settings) -> web.Application:
         settings.images.property_protection_rule_format,
         policy,
     )
-    parts = Parts(
-        settings, Database(settings.database), policy, stores, process.identity(), protections
-    )
+    limits = _limits(settings)
+    database = Database(settings.database)
+    quotas = Quotas(settings, database, limits)
+    parts = Parts(settings, database, policy, stores, process.identity(), protections, quotas)
     catalog = Catalog(parts)
     identity = source(settings.identity, policy)
     app = application.build(settings, catalog, stores, identity)
-    app.cleanup_ctx.append(lambda _: _running(parts, catalog, identity))
+    app.cleanup_ctx.append(lambda _: _running(parts, catalog, identity, limits))
     return app
 
 
-async def _running(parts: Parts, catalog: Catalog, identity: IdentitySource) -> AsyncIterator[None]:
+def _limits(settings: Settings) -> LimitSource | None:
+    if not settings.limits.use_keystone_limits:
+        return None
+    # Only here: a service without Keystone does without the library.
+    from imagestore.identity.keystone.limits import KeystoneLimits
+
+    return KeystoneLimits(settings.identity.keystone_limits)
+
+
+async def _running(
+    parts: Parts, catalog: Catalog, identity: IdentitySource, limits: LimitSource | None
+) -> AsyncIterator[None]:
     """Everything below the API, from its start to its stop."""
     await parts.database.open()
     await parts.stores.start()
@@ -67,5 +80,7 @@ async def _running(parts: Parts, catalog: Catalog, identity: IdentitySource) -> 
             await task
     await catalog.downloads.close()
     await identity.close()
+    if limits is not None:
+        await limits.close()
     await parts.stores.stop()
     await parts.database.close()

@@ -33,6 +33,7 @@ class Catalog:
         self.metadefs = Metadefs(parts)
         self.health = Health(parts)
         self.jobs = Jobs(parts.database, parts.settings.jobs, parts.owner)
+        self.quotas = parts.quotas
         self.location_imports = LocationImports(parts, self.jobs)
         self.jobs.register(self.location_imports.kind)
         self.jobs.register(LocationHashes(parts).kind)

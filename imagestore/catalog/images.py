@@ -14,6 +14,7 @@ from imagestore.catalog.deletions import Deletions
 from imagestore.catalog.limits import require_within
 from imagestore.catalog.location_changes import LocationChanges, Prepared
 from imagestore.catalog.parts import Parts, now
+from imagestore.catalog.quotas import ProjectLimits
 from imagestore.changes import Change, ImageDraft
 from imagestore.database import images, properties, tags
 from imagestore.errors import Conflict, Forbidden
@@ -37,6 +38,7 @@ class Images:
     ) -> None:
         self._database = parts.database
         self._protections = parts.protections
+        self._quotas = parts.quotas
         self._location_changes = location_changes
         self._deletions = deletions
         self._limits = parts.settings.limits
@@ -61,8 +63,15 @@ class Images:
             self._require_property("create", name, caller)
         self._require_within_quotas(image)
         given = "id" in attributes
-        await self._database.write(images.insert, image, id_is_given=given)
+        limits = await self._quotas.limits(image.owner)
+        await self._database.write(self._insert, image, limits, id_is_given=given)
         return self._shown_to(caller, image)
+
+    def _insert(
+        self, conn: Connection, image: Image, limits: ProjectLimits | None, *, id_is_given: bool
+    ) -> None:
+        self._quotas.require_count(conn, limits)
+        images.insert(conn, image, id_is_given=id_is_given)
 
     async def show(self, caller: Caller, image_id: str) -> Image:
         row = await self._database.read(self._access.find, caller, image_id)

@@ -22,6 +22,7 @@ from imagestore.catalog.limits import require_within
 from imagestore.catalog.location_hashes import UNVERIFIED, hash_later
 from imagestore.catalog.location_rules import LocationRules
 from imagestore.catalog.parts import Parts
+from imagestore.catalog.quotas import ProjectLimits
 from imagestore.catalog.validation_data import check_digest, given, new_values
 from imagestore.changes import Change
 from imagestore.database import journal, locations
@@ -49,6 +50,7 @@ class Prepared:
 
     found: Mapping[str, Found]
     entries: Sequence[str]
+    limits: ProjectLimits | None
 
 
 class LocationChanges:
@@ -89,7 +91,8 @@ class LocationChanges:
                 store = self._rules.store_for(caller, image_id, url)
                 found[url] = Found(store, await self._rules.measure(store, url))
         removals = sum(step.op == "remove" for step in steps)
-        return Prepared(found, tuple(journal.new_entry() for _ in range(removals)))
+        limits = await self._parts.quotas.limits(image.owner) if found else None
+        return Prepared(found, tuple(journal.new_entry() for _ in range(removals)), limits)
 
     def _authorised(
         self, conn: Connection, caller: Caller, image_id: str, steps: Sequence[Change]
@@ -159,6 +162,7 @@ class LocationChanges:
             found = prepared.found.get(url)
             if found is None:
                 raise Conflict("The locations of the image have changed meanwhile; try again.")
+            self._parts.quotas.require_size(conn, prepared.limits, found.size)
             self._rules.require_unshared(conn, found.store, image.id, url)
             left.append(self._record(conn, image, entry, found, values, moment))
         if image.status is ImageStatus.QUEUED:

@@ -20,6 +20,7 @@ from imagestore.catalog.jobs import GiveUp, Jobs, Kind, Work
 from imagestore.catalog.location_hashes import hash_later
 from imagestore.catalog.location_rules import LocationRules, fetched, is_service, told
 from imagestore.catalog.parts import Parts, now
+from imagestore.catalog.quotas import ProjectLimits
 from imagestore.catalog.validation_data import check_digest
 from imagestore.database import images, jobs, locations
 from imagestore.errors import Conflict, Forbidden
@@ -111,7 +112,9 @@ class LocationImports:
             raise GiveUp("This URL does not lead into any store of the service.")
         values: dict[str, Any] = {"size": await self._rules.measure(store, url)}
         values |= await self._hashes(work, image, store, values["size"])
-        await work.write(self._activate, image, Location(url, self._metadata(store)), store, values)
+        limits = await self._parts.quotas.limits(image.owner)
+        location = Location(url, self._metadata(store))
+        await work.write(self._activate, image, location, store, values, limits)
 
     async def _hashes(self, work: Work, image: Image, store: Store, size: int) -> dict[str, Any]:
         """What is recorded of the bytes when the image becomes active."""
@@ -154,7 +157,9 @@ class LocationImports:
         location: Location,
         store: Store,
         values: dict[str, Any],
+        limits: ProjectLimits | None,
     ) -> None:
+        self._parts.quotas.require_size(conn, limits, values["size"])
         moment: datetime = now()
         if not images.transition(
             conn, image.id, {ImageStatus.IMPORTING}, ImageStatus.ACTIVE,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from imagestore.catalog.quotas import Quotas
 from imagestore.config.settings import Settings
 from imagestore.database.engine import Database
 from imagestore.identity.policy import Policy
@@ -24,6 +25,7 @@ class Parts:
     """The identity of this process in the journal of transfers."""
     protections: Protections
     """Who may do what to which custom properties."""
+    quotas: Quotas
 
 
 def now() -> datetime:

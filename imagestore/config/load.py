@@ -12,7 +12,13 @@ from typing import Any, TypeVar, get_type_hints
 
 from imagestore.backends.http.guard import Guard
 from imagestore.backends.http.rules import Rules
-from imagestore.config import arguments, data_directory, keystone_authtoken, store_sections
+from imagestore.config import (
+    arguments,
+    data_directory,
+    keystone_authtoken,
+    oslo_limit,
+    store_sections,
+)
 from imagestore.config.options import OPTIONS
 from imagestore.config.settings import (
     Database,
@@ -129,10 +135,12 @@ def _identity(source: Source, warnings: list[str]) -> Identity:
                 "the built-in rules are in force."
             )
     directories = [Path(name) for name in source.value("oslo_policy", "policy_dirs")]
+    keystone = keystone_authtoken.read(source, _keystone(source), warnings)
     return replace(
         identity,
         flavor=_flavor(source, warnings),
-        keystone=keystone_authtoken.read(source, _keystone(source), warnings),
+        keystone=keystone,
+        keystone_limits=oslo_limit.read(source, keystone),
         policy_file=policy_file,
         policy_dirs=tuple(_found(source, directory) for directory in directories)
         if source.files or source.is_set("oslo_policy", "policy_dirs")

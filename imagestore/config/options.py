@@ -11,7 +11,7 @@ from __future__ import annotations
 from oslo_config import cfg
 
 from imagestore.backends.http.rules import Rules
-from imagestore.config import keystone_authtoken
+from imagestore.config import keystone_authtoken, oslo_limit
 from imagestore.config.option import Option
 from imagestore.config.option import also as _also
 from imagestore.config.option import fill as _fill
@@ -111,6 +111,11 @@ OPTIONS: tuple[Option, ...] = (
         Limits, "DEFAULT", "user_storage_quota", Size(),
         "Bytes that the images of one project may take in all stores together, "
         "also with a unit (500GB). 0: no limit.",
+    ),
+    _fill(
+        Limits, "DEFAULT", "use_keystone_limits", cfg.BoolOpt,
+        "Hold projects to the limits that Keystone has registered for image_size_total, "
+        "image_stage_total (MiB), image_count_total and image_count_uploading; see oslo_limit.",
     ),
     # Images.
     _fill(
@@ -237,6 +242,7 @@ OPTIONS: tuple[Option, ...] = (
         "Directory with further policy files; may be given several times.", ["policy.d"],
     ),
     *keystone_authtoken.OPTIONS,
+    *oslo_limit.OPTIONS,
     # The database.
     _fill(
         Database, "database", "connection", cfg.StrOpt,
@@ -359,6 +365,7 @@ SECTIONS = {
     "glance_store": "Where the data of images is kept.",
     "paste_deploy": "Authentication.",
     "keystone_authtoken": "Keystone, for the flavor keystone.",
+    "oslo_limit": "Limits of projects at Keystone, for use_keystone_limits.",
     "oslo_policy": "Authorisation.",
     "image_format": "What may be uploaded.",
     "import_filtering_opts": "Which URLs users may have fetched: imports, and locations.",

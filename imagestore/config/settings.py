@@ -54,6 +54,8 @@ class Limits:
     image_location_quota: int = 10
     user_storage_quota: int = 0
     """Bytes per project over all stores; 0 is unlimited."""
+    use_keystone_limits: bool = False
+    """Limits of projects are those that Keystone has; ``user_storage_quota`` is none then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,18 @@ class Keystone:
 
 
 @dataclass(frozen=True, slots=True)
+class KeystoneLimits:
+    """Whose limits are asked for (``[oslo_limit]``), and as whom; empty: not said."""
+
+    account: Keystone = field(default_factory=Keystone)
+    endpoint_id: str = ""
+    endpoint_service_type: str = ""
+    endpoint_service_name: str = ""
+    endpoint_region_name: str = ""
+    endpoint_interface: str = "publicURL"
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """How callers are told apart (``[paste_deploy] flavor``)."""
 
@@ -125,6 +139,7 @@ class Identity:
     policy_file: Path | None = None
     policy_dirs: tuple[Path, ...] = ()
     keystone: Keystone = field(default_factory=Keystone)
+    keystone_limits: KeystoneLimits = field(default_factory=KeystoneLimits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -238,9 +238,15 @@ def doors(image: str) -> list[tuple[str, str, Any]]:
 
 
 @pytest.mark.parametrize("roles", ["member,reader", "service,member,reader"])
-async def test_hostile_urls(served: Service, roles: str) -> None:
+async def test_hostile_urls(start: Start, tmp_path: Any, roles: str) -> None:
     from tests.service.conftest import PATCH
 
+    stores = settings_in(tmp_path).stores
+    sections = (*stores.sections, StoreSection("web", "http"))
+    served = await start(
+        stores=Stores(sections, stores.default, multiple=True),
+        images=Images(show_multiple_locations=True),
+    )
     caller = served.person("red", roles)
     image = (await caller.create())["id"]
     for method, path, body in doors(image):

@@ -35,6 +35,7 @@ def routes() -> Sequence[web.RouteDef]:
         web.put(_MEMBERS + "/{member_id}", members.set_status),
         web.delete(_MEMBERS + "/{member_id}", members.remove),
         web.get("/v2/info/import", info.import_methods, allow_head=False),
+        web.get("/v2/info/usage", info.usage, allow_head=False),
         web.get("/v2/info/stores", info.stores, allow_head=False),
         web.get("/v2/info/stores/detail", info.stores_detail, allow_head=False),
         web.get("/v2/schemas/{name:metadefs/[^/]+|[^/]+}", info.schema, allow_head=False),
