@@ -23,6 +23,7 @@ from imagestore.backends.base import Blocks, Capability, Store
 from imagestore.catalog.access import Access, require_writer
 from imagestore.catalog.parts import Parts, now
 from imagestore.catalog.quotas import ProjectLimits
+from imagestore.catalog.signatures import Signatures, signed
 from imagestore.database import images, journal, locations, quotas
 from imagestore.errors import (
     Conflict,
@@ -34,7 +35,7 @@ from imagestore.errors import (
 )
 from imagestore.identity.caller import Caller
 from imagestore.image import Image, ImageStatus, Location
-from imagestore.transfer.receive import Received, receive
+from imagestore.transfer.receive import Received, Verification, receive
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ class Uploads:
         self._parts = parts
         self._database = parts.database
         self._quotas = parts.quotas
+        self._signatures = Signatures(parts.settings.signatures)
         self._access = Access(parts.policy)
         self.under_way: set[str] = set()
         """Journal rows of this process that are not left behind."""
@@ -72,11 +74,13 @@ class Uploads:
         *,
         size: int | None = None,
         store: str | None = None,
+        token: str | None = None,
     ) -> None:
         """Read ``source`` to its end and make it the data of the image.
 
         ``size``: the bytes to expect, if the client said so. ``store``: the id of
         the store to write to, else the default one.
+        ``token``: the caller's, to ask the key manager with if the image is signed.
         """
         require_writer(caller)
         target = self._target(store)
@@ -85,12 +89,19 @@ class Uploads:
         self.under_way.add(entry)
         try:
             limits = await self._quotas.limits_of_owner(image_id)
+            image = await self._database.read(self._authorised, caller, image_id)
+            described = signed(image.properties)
+            verification = None
+            if described is not None:
+                verification = await self._signatures.verification(
+                    described, token=token, project=caller.project_id
+                )
             claim = await self._database.write(
-                self._claim, caller, image_id, size, target.name, entry, limits
+                self._claim, caller, image_id, size, target.name, entry, limits, described
             )
             try:
                 metered = self._quotas.metered(limits, entry, source, size)
-                received = await self._receive(target, claim, metered, size)
+                received = await self._receive(target, claim, metered, size, verification)
                 await self._finish(target, claim, received)
             except BaseException as error:
                 # A client that goes away cancels this task; the clean-up must not go with it.
@@ -111,6 +122,11 @@ class Uploads:
             raise Gone(f"Store '{store.name}' is read-only.")
         return store
 
+    def _authorised(self, conn: Connection, caller: Caller, image_id: str) -> Image:
+        row = self._access.find(conn, caller, image_id)
+        self._access.require("upload_image", caller, row)
+        return row.image
+
     def _claim(
         self,
         conn: Connection,
@@ -120,10 +136,11 @@ class Uploads:
         store: str,
         entry: str,
         limits: ProjectLimits | None,
+        described: dict[str, str] | None,
     ) -> _Claim:
-        row = self._access.find(conn, caller, image_id)
-        self._access.require("upload_image", caller, row)
-        image = row.image
+        image = self._authorised(conn, caller, image_id)
+        if signed(image.properties) != described:
+            raise Conflict(f"The signature of image {image_id} has changed meanwhile; try again.")
         if image.status is not ImageStatus.QUEUED:
             raise Conflict(f"Image status transition from {image.status} to saving is not allowed")
         if image.disk_format is None or image.container_format is None:
@@ -144,7 +161,12 @@ class Uploads:
         return _Claim(image, entry, limits)
 
     async def _receive(
-        self, store: Store, claim: _Claim, source: Blocks, size: int | None
+        self,
+        store: Store,
+        claim: _Claim,
+        source: Blocks,
+        size: int | None,
+        verification: Verification | None,
     ) -> Received:
         image_id = claim.image.id
         try:
@@ -155,6 +177,7 @@ class Uploads:
                 size=size,
                 size_cap=self._parts.settings.limits.image_size_cap,
                 settings=self._parts.settings.images,
+                verification=verification,
             )
         except store_errors.StoreError as error:
             log.warning("upload of image %s failed: %s", image_id, error)

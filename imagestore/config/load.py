@@ -15,6 +15,7 @@ from imagestore.backends.http.rules import Rules
 from imagestore.config import (
     arguments,
     data_directory,
+    key_manager,
     keystone_authtoken,
     oslo_limit,
     store_sections,
@@ -30,6 +31,7 @@ from imagestore.config.settings import (
     Logging,
     Server,
     Settings,
+    Signatures,
 )
 from imagestore.config.source import Source
 
@@ -69,6 +71,7 @@ def read(
             database=_database(source, data_dir),
             stores=store_sections.read(source, data_dir, warnings),
             jobs=_build(source, Jobs),
+            signatures=key_manager.read(source, _build(source, Signatures)),
             logging=_logging(source),
             import_filter=_import_filter(source),
         )

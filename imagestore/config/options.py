@@ -11,7 +11,7 @@ from __future__ import annotations
 from oslo_config import cfg
 
 from imagestore.backends.http.rules import Rules
-from imagestore.config import keystone_authtoken, oslo_limit
+from imagestore.config import key_manager, keystone_authtoken, oslo_limit
 from imagestore.config.option import Option
 from imagestore.config.option import also as _also
 from imagestore.config.option import fill as _fill
@@ -243,6 +243,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
     *keystone_authtoken.OPTIONS,
     *oslo_limit.OPTIONS,
+    *key_manager.OPTIONS,
     # The database.
     _fill(
         Database, "database", "connection", cfg.StrOpt,
@@ -367,6 +368,7 @@ SECTIONS = {
     "keystone_authtoken": "Keystone, for the flavor keystone.",
     "oslo_limit": "Limits of projects at Keystone, for use_keystone_limits.",
     "oslo_policy": "Authorisation.",
+    "key_manager": "Certificates of signed images.",
     "image_format": "What may be uploaded.",
     "import_filtering_opts": "Which URLs users may have fetched: imports, and locations.",
     "oslo_middleware": "Proxies in front of the service.",

@@ -143,6 +143,16 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Signatures:
+    """Where the certificates of signed images are (``[key_manager]``)."""
+
+    backend: str = "barbican"
+    """A driver of castellan, or a class by its dotted name."""
+    config_files: tuple[Path, ...] = ()
+    """What that driver reads its own options from."""
+
+
+@dataclass(frozen=True, slots=True)
 class Database:
     connection: str = ""
     """An SQLAlchemy URL; the embedded default is a SQLite file in the data directory."""
@@ -235,6 +245,7 @@ class Settings:
     database: Database = field(default_factory=Database)
     stores: Stores = field(default_factory=Stores)
     jobs: Jobs = field(default_factory=Jobs)
+    signatures: Signatures = field(default_factory=Signatures)
     logging: Logging = field(default_factory=Logging)
     import_filter: Rules = field(default_factory=Rules)
     """Which URLs users may have fetched: imports, and locations that they add."""
