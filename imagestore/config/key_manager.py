@@ -39,6 +39,5 @@ def _register(source: Source) -> None:
         return
     ours = {option.opt.dest for option in OPTIONS}
     for section, opts in options.list_opts():
-        source.register(
-            section, [opt for opt in opts if section != SECTION or opt.dest not in ours]
-        )
+        named = section or "DEFAULT"
+        source.register(named, [opt for opt in opts if named != SECTION or opt.dest not in ours])
