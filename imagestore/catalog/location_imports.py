@@ -18,7 +18,7 @@ from imagestore.backends.errors import StoreError, Unavailable, WrongSize
 from imagestore.catalog.access import Access, require_writer
 from imagestore.catalog.jobs import GiveUp, Jobs, Kind, Work
 from imagestore.catalog.location_hashes import hash_later
-from imagestore.catalog.location_rules import LocationRules, fetched, is_service, told
+from imagestore.catalog.location_rules import LocationRules, fetched, has_service_role, told
 from imagestore.catalog.parts import Parts, now
 from imagestore.catalog.quotas import ProjectLimits
 from imagestore.catalog.validation_data import check_digest
@@ -79,7 +79,7 @@ class LocationImports:
         if image.status is not ImageStatus.QUEUED:
             raise Conflict(f"A location cannot be added while the image is {image.status}.")
         is_http = url.partition("://")[0].lower() in ("http", "https")
-        if not is_service(caller) and not (is_http and self._parts.stores.by_url(url)):
+        if not has_service_role(caller) and not (is_http and self._parts.stores.by_url(url)):
             raise Forbidden("Only http and https locations, with a store for them, can be added.")
         if validation:
             check_digest(validation["os_hash_algo"], validation["os_hash_value"])

@@ -35,8 +35,13 @@ def fetched(url: str) -> str:
 
 
 def is_service(caller: Caller) -> bool:
+    """Whether an administrator asks, or another service."""
+    return caller.is_admin or has_service_role(caller)
+
+
+def has_service_role(caller: Caller) -> bool:
     """Whether another service asks, for itself or with its token beside a user's."""
-    return caller.is_admin or "service" in caller.roles | caller.service_roles
+    return "service" in caller.roles | caller.service_roles
 
 
 class LocationRules:

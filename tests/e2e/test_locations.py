@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.e2e.conftest import BIN, Client
-from tests.served import serve
+from tests.served import Served, serve
 
 DATA = b"served by a web server" * 100
 
@@ -35,23 +36,36 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 
 @pytest.fixture(scope="module")
-def glance(tmp_path_factory: pytest.TempPathFactory, site: int) -> Iterator[Client]:
+def served(tmp_path_factory: pytest.TempPathFactory, site: int) -> Iterator[Served]:
     options = (
         "[DEFAULT]\nshow_multiple_locations = true\nenabled_backends = file1:file, web:http\n"
         f"[import_filtering_opts]\nallowed_hosts = 127.0.0.1\nallowed_ports = {site}\n"
     )
     directory = tmp_path_factory.mktemp("locations")
     with serve(directory, flavor="", stores=("file1",), options=options) as served:
-        yield Client((str(BIN / "glance"), "--os-image-url", served.url, "--os-auth-token", "x"))
+        yield served
 
 
-def test_the_life_of_locations(glance: Client, site: int, tmp_path: Path) -> None:
-    output = glance(
-        "image-create", "--name", "linked", "--disk-format", "raw", "--container-format", "bare"
+@pytest.fixture
+def glance(served: Served) -> Client:
+    return Client((str(BIN / "glance"), "--os-image-url", served.url, "--os-auth-token", "x"))
+
+
+def without_data(served: Served) -> str:
+    """An image; ``glance image-create`` would upload what its standard input holds."""
+    body = {"name": "linked", "disk_format": "raw", "container_format": "bare"}
+    answer = requests.post(served.url + "/v2/images", json=body, timeout=60)
+    answer.raise_for_status()
+    made: str = answer.json()["id"]
+    return made
+
+
+def test_the_life_of_locations(glance: Client, served: Served, site: int, tmp_path: Path) -> None:
+    image, one, two = (
+        without_data(served),
+        f"http://127.0.0.1:{site}/one",
+        f"http://127.0.0.1:{site}/two",
     )
-    found = re.search(r"\| id +\| (\S+)", output)
-    assert found
-    image, one, two = found[1], f"http://127.0.0.1:{site}/one", f"http://127.0.0.1:{site}/two"
     assert "active" in glance("location-add", image, "--url", one)
     assert two in glance("location-add", image, "--url", two, "--metadata", json.dumps({"a": "b"}))
     assert "88mph" in glance(
