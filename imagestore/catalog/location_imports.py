@@ -23,7 +23,7 @@ from imagestore.catalog.parts import Parts, now
 from imagestore.catalog.quotas import ProjectLimits
 from imagestore.catalog.validation_data import check_digest
 from imagestore.database import images, jobs, locations
-from imagestore.errors import Conflict, Forbidden
+from imagestore.errors import Conflict, Forbidden, Invalid
 from imagestore.identity.caller import Caller
 from imagestore.image import Image, ImageStatus, Location
 from imagestore.job import Job, JobDraft
@@ -86,7 +86,7 @@ class LocationImports:
         store = self._rules.store_for(caller, image_id, url)
         self._rules.require_unshared(conn, store, image_id, url)
         if image.disk_format is None or image.container_format is None:
-            raise Conflict("disk_format and container_format must be set before a location is.")
+            raise Invalid("disk_format and container_format must be set before a location is.")
         if not images.transition(
             conn, image_id, {ImageStatus.QUEUED}, ImageStatus.IMPORTING, updated_at=moment
         ):

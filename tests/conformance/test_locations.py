@@ -1,4 +1,4 @@
-"""Locations, asked of imagestore and of the real Glance in turn: the same statuses.
+"""What is refused at the doors of locations, by imagestore and by the real Glance: the same.
 
 Outside of the recorded table, whose servers do not show locations and have no HTTP store.
 """
@@ -9,7 +9,6 @@ import functools
 import hashlib
 import http.server
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -24,7 +23,6 @@ V21 = "application/openstack-images-v2.1-json-patch"
 RIGHT = {"os_hash_algo": "sha512", "os_hash_value": hashlib.sha512(DATA).hexdigest()}
 STRICTER = {
     # Glance takes the request, and its task fails.
-    "post-without-formats",
     "post-file-as-service",
     "post-unknown-scheme-as-service",
 }
@@ -53,23 +51,11 @@ class Ask:
         made: str = answer.json()["id"]
         return made
 
-    def settled(self, image: str) -> str:
-        """The status when it is active, or when nothing happens any more."""
-        end = time.monotonic() + 60
-        status = "importing"
-        while status in ("importing", "queued") and time.monotonic() < end:
-            time.sleep(0.1)
-            shown = self("GET", f"/v2/images/{image}").json()
-            status = shown["status"]
-            if status == "queued" and not shown.get("os_glance_import_task"):
-                break
-        return str(status)
-
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     place = tmp_path_factory.mktemp("site")
-    for name, data in {"one": DATA, "two": DATA, "none": b""}.items():
+    for name, data in {"one": DATA, "none": b""}.items():
         (place / name).write_bytes(data)
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=place)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -114,12 +100,9 @@ def both(tmp_path_factory: pytest.TempPathFactory, site: str) -> Iterator[tuple[
         peer.stop()
 
 
-Statuses = list[tuple[str, int | str]]
-
-
 def play(ask: Ask, site: str) -> dict[str, int | str]:
     """Statuses by what was asked."""
-    one, two = f"{site}/one", f"{site}/two"
+    one = f"{site}/one"
     said: dict[str, int | str] = {}
 
     def patch(name: str, image: str, *operations: Any, roles: str = "member,reader") -> None:
@@ -155,27 +138,12 @@ def play(ask: Ask, site: str) -> dict[str, int | str]:
     patch("add-at-word", image, add(one, "x"))
     patch("add-as-reader", image, add(one), roles="reader")
     said["still"] = ask("GET", f"/v2/images/{image}").json()["status"]
-    patch("add", image, add(one))
-    said["after-add"] = ask("GET", f"/v2/images/{image}").json()["status"]
-    patch("add-again", image, add(one))
-    patch("add-another", image, add(two))
-    patch("replace-by-others", image, replace(two))
-    patch("replace-metadata", image, replace(one, two, a="b"))
-    patch("remove-as-owner", image, remove("0"))
-    patch("remove-beyond", image, remove("9"), roles="admin")
-    patch("remove", image, remove("0"), roles="admin")
-    patch("remove-last", image, remove("0"), roles="admin")
-
     image = ask.image()
     wrong = RIGHT | {"os_hash_value": "00"}
     patch("validation-algorithm", image, add(one, validation_data=RIGHT | {"os_hash_algo": "md5"}))
     patch("validation-length", image, add(one, validation_data=wrong))
     patch("validation-hex", image, add(one, validation_data=RIGHT | {"os_hash_value": "x" * 128}))
     patch("validation-checksum", image, add(one, validation_data=RIGHT | {"checksum": "0" * 31}))
-    patch("validation", image, add(one, validation_data=RIGHT))
-    patch("validation-same", image, add(two, validation_data=RIGHT))
-    other = RIGHT | {"os_hash_value": "0" * 128}
-    patch("validation-other", image, add(f"{one}?2", validation_data=other))
 
     image = ask.image()
     post("post-no-url", image, {})
@@ -186,9 +154,6 @@ def play(ask: Ask, site: str) -> dict[str, int | str]:
     post("post-filtered", image, {"url": "http://127.0.0.1:1/x"})
     post("post-file", image, {"url": "file:///etc/passwd"})
     post("post-as-reader", image, {"url": one}, roles="reader")
-    post("post", image, {"url": one, "validation_data": RIGHT})
-    said["after-post"] = ask.settled(image)
-    post("post-active", image, {"url": one})
     said["get"] = ask("GET", f"/v2/images/{image}/locations").status_code
     said["get-as-admin"] = ask("GET", f"/v2/images/{image}/locations", roles="admin").status_code
     said["delete"] = ask("DELETE", f"/v2/images/{image}/locations").status_code
@@ -196,10 +161,6 @@ def play(ask: Ask, site: str) -> dict[str, int | str]:
     post("post-unknown-scheme-as-service", ask.image(), {"url": "x://y/z"}, roles="admin,service")
     post("post-file-as-admin", ask.image(), {"url": "file:///etc/passwd"}, roles="admin")
     post("post-without-formats", ask.image(disk_format=None), {"url": one})
-    image = ask.image()
-    other = RIGHT | {"os_hash_value": "0" * 128}
-    post("post-wrong", image, {"url": one, "validation_data": other})
-    said["after-post-wrong"] = ask.settled(image)
     missing = "/v2/images/00000000-0000-4000-8000-000000000000/locations"
     said["post-missing"] = ask("POST", missing, {"url": one}).status_code
     return said
@@ -207,6 +168,5 @@ def play(ask: Ask, site: str) -> dict[str, int | str]:
 
 def test_the_same_statuses(both: tuple[Ask, Ask], site: str) -> None:
     ours, theirs = (play(ask, site) for ask in both)
-    for name in sorted(STRICTER):
-        assert (ours.pop(name) // 100, theirs.pop(name)) == (4, 202), name  # type: ignore[operator]
-    assert ours == theirs
+    different = {name: (ours[name], theirs[name]) for name in ours if ours[name] != theirs[name]}
+    assert different == dict.fromkeys(STRICTER, (400, 202))

@@ -386,7 +386,7 @@ async def test_bodies_that_are_no_location(served: Service, site: Web) -> None:
         assert answer.status == 400, value
     bare = await alice("POST", "/v2/images", json={})
     empty = (await bare.json())["id"]
-    assert (await alice("POST", f"/v2/images/{empty}/locations", json={"url": url})).status == 409
+    assert (await alice("POST", f"/v2/images/{empty}/locations", json={"url": url})).status == 400
     assert (await alice.patch(empty, add(url))).status == 400
     assert DRAFT.keys() <= (await alice.show(image)).keys()
     assert (await served.person("blue")("POST", path, json={"url": url})).status == 404
