@@ -63,7 +63,7 @@ class LocationRules:
             self._check_external(url)
         elif Capability.LOCAL_PATH in store.capabilities or not _PLAIN_PATH.fullmatch(url):
             raise Invalid("This URL cannot be a location of an image.")
-        elif not is_service(caller) and not _is_named_after(image_id, url):
+        elif not is_service(caller) and not is_named_after(image_id, url):
             raise Invalid("In a store of the service only the image's own object can be named.")
         return store
 
@@ -79,7 +79,7 @@ class LocationRules:
 
     def require_unshared(self, conn: Connection, store: Store, image_id: str, url: str) -> None:
         """Raise if another image has the object, which would go when either is deleted."""
-        if Capability.EXTERNAL in store.capabilities or _is_named_after(image_id, url):
+        if Capability.EXTERNAL in store.capabilities or is_named_after(image_id, url):
             return
         if locations.is_taken(conn, url, image_id):
             raise Invalid("Another image has this location.")
@@ -101,7 +101,7 @@ def told(error: store_errors.StoreError) -> ImagestoreError:
     return Unavailable("What lies at this location cannot be read at the moment.")
 
 
-def _is_named_after(image_id: str, url: str) -> bool:
+def is_named_after(image_id: str, url: str) -> bool:
     """Whether the object is the one that a store would make for the image: its id is its name."""
     segments = url.partition("://")[2].split("/")
     if url.lower().startswith("rbd://") and len(segments) == 4:
