@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from imagestore import process
 from imagestore.api import application
 from imagestore.cache.cache import Cache
 from imagestore.catalog.catalog import Catalog
-from imagestore.catalog.parts import Parts
+from imagestore.catalog.parts import Parts, assemble
+from imagestore.catalog.quotas import LimitSource
 from imagestore.config.settings import Settings
 from imagestore.database.engine import Database
 from imagestore.identity.policy import Policy
@@ -33,18 +33,36 @@ def create(settings: Settings) -> web.Application:
     Raises :class:`imagestore.errors.ConfigurationError` for settings that cannot
     be used. Connections are made when the application starts.
     """
-    policy = Policy(settings.identity)
-    stores = Stores(settings.stores)
+    policy, stores = Policy(settings.identity), Stores(settings.stores)
+    limits = _limits(settings)
     cache = Cache(settings.cache, computing_threads()) if settings.cache.directory else None
-    parts = Parts(settings, Database(settings.database), policy, stores, process.identity(), cache)
+    parts = assemble(
+        settings,
+        Database(settings.database),
+        policy=policy,
+        stores=stores,
+        cache=cache,
+        limits=limits,
+    )
     catalog = Catalog(parts)
     identity = source(settings.identity, policy)
     app = application.build(settings, catalog, stores, identity)
-    app.cleanup_ctx.append(lambda _: _running(parts, catalog, identity))
+    app.cleanup_ctx.append(lambda _: _running(parts, catalog, identity, limits))
     return app
 
 
-async def _running(parts: Parts, catalog: Catalog, identity: IdentitySource) -> AsyncIterator[None]:
+def _limits(settings: Settings) -> LimitSource | None:
+    if not settings.limits.use_keystone_limits:
+        return None
+    # Only here: a service without Keystone does without the library.
+    from imagestore.identity.keystone.limits import KeystoneLimits
+
+    return KeystoneLimits(settings.identity.keystone_limits)
+
+
+async def _running(
+    parts: Parts, catalog: Catalog, identity: IdentitySource, limits: LimitSource | None
+) -> AsyncIterator[None]:
     """Everything below the API, from its start to its stop."""
     await parts.database.open()
     await parts.stores.start()
@@ -71,5 +89,7 @@ async def _running(parts: Parts, catalog: Catalog, identity: IdentitySource) -> 
         catalog.cache.close()
     await catalog.downloads.close()
     await identity.close()
+    if limits is not None:
+        await limits.close()
     await parts.stores.stop()
     await parts.database.close()

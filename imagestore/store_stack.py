@@ -22,7 +22,7 @@ from typing import Any
 
 from imagestore import metrics
 from imagestore.backends import errors
-from imagestore.backends.base import Driver, Store
+from imagestore.backends.base import Capability, Driver, Store
 from imagestore.backends.wrappers.deadline import DeadlineStore
 from imagestore.backends.wrappers.guarded import GuardedStore, Health
 from imagestore.backends.wrappers.limited import LimitedStore
@@ -56,8 +56,11 @@ def stacked(store: Store, section: StoreSection) -> StackedStore:
     access = section.access
     store = DeadlineStore(store, call=access.call_timeout, progress=access.progress_timeout)
     store = MeasuredStore(store, _count)
+    # Of other people's servers one that is away says nothing of the next: nor may a user, by
+    # naming dead ones, take the store from all others.
+    failures = 0 if Capability.EXTERNAL in store.capabilities else access.failures
     guard = store = GuardedStore(
-        store, threshold=access.failures, pause=access.probe_interval, on_change=_tell
+        store, threshold=failures, pause=access.probe_interval, on_change=_tell
     )
     _tell(guard.name, guard.health)
     store = LimitedStore(

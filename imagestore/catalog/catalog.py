@@ -11,6 +11,9 @@ from imagestore.catalog.health import Health
 from imagestore.catalog.housekeeping import Housekeeping
 from imagestore.catalog.images import Images
 from imagestore.catalog.jobs import Jobs
+from imagestore.catalog.location_changes import LocationChanges
+from imagestore.catalog.location_hashes import LocationHashes
+from imagestore.catalog.location_imports import LocationImports
 from imagestore.catalog.members import Members
 from imagestore.catalog.metadefs.metadefs import Metadefs
 from imagestore.catalog.parts import Parts
@@ -24,18 +27,22 @@ class Catalog:
     """The operations by resource, over one set of parts."""
 
     def __init__(self, parts: Parts) -> None:
-        self.images = Images(parts)
         self.members = Members(parts)
         self.tags = Tags(parts)
         self.uploads = Uploads(parts)
         self.downloads = Downloads(parts)
         self.deletions = Deletions(parts)
+        self.images = Images(parts, LocationChanges(parts, self.deletions), self.deletions)
         self.copies = Copies(parts)
         self.recovery = Recovery(parts, self.uploads, self.deletions, self.copies)
         self.metadefs = Metadefs(parts)
         self.health = Health(parts)
         self.jobs = Jobs(parts.database, parts.settings.jobs, parts.owner)
         self.cache = CacheEntries(parts, self.jobs, self.downloads)
+        self.quotas = parts.quotas
+        self.location_imports = LocationImports(parts, self.jobs)
+        self.jobs.register(self.location_imports.kind)
+        self.jobs.register(LocationHashes(parts).kind)
         self.housekeeping = Housekeeping(self.jobs, parts.settings.jobs)
         self.copy_jobs = CopyJobs(parts, self.jobs, self.copies, self.recovery)
         self.replication = Replication(parts, self.jobs, self.deletions, self.copies)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
@@ -82,7 +83,7 @@ class Deletions:
                 return None
             if row.image.status is not ImageStatus.ACTIVE or not may_go(conn, row.image, copy):
                 return None
-            self._hide_copy(conn, image_id, copy, store, entry)
+            self._hide_copy(conn, image_id, copy, entry)
             return copy
 
         removed = False
@@ -141,7 +142,7 @@ class Deletions:
         copy = self._copy_in(image, store)
         if copy is None:
             raise NotFound(f"Image {image_id} is not in store '{store}'.")
-        self._hide_copy(conn, image_id, copy, store, entry)
+        self._hide_copy(conn, image_id, copy, entry)
         return copy
 
     def _copy_in(self, image: Image, store: str) -> Location | None:
@@ -150,14 +151,25 @@ class Deletions:
         copy = next(in_store, None)
         return None if copy is None or copy.id is None else copy
 
-    def _hide_copy(
-        self, conn: Connection, image_id: str, copy: Location, store: str, entry: str
-    ) -> None:
-        assert copy.id is not None
+    def _hide_copy(self, conn: Connection, image_id: str, copy: Location, entry: str) -> None:
         moment = now()
-        locations.hide(conn, copy.id)
         images.update(conn, image_id, {"updated_at": moment})
-        journal.open_removal(conn, entry, image_id, store, self._parts.owner, moment)
+        self.claim(conn, image_id, copy, entry, moment)
+
+    def claim(
+        self, conn: Connection, image_id: str, copy: Location, entry: str, moment: datetime
+    ) -> None:
+        """Hide a copy and open a journal row; :meth:`remove_claimed` is to follow."""
+        assert copy.id is not None
+        store = self._parts.stores.of(copy)
+        locations.hide(conn, copy.id)
+        journal.open_removal(
+            conn, entry, image_id, store.name if store else "", self._parts.owner, moment
+        )
+
+    async def remove_claimed(self, image_id: str, copy: Location, entry: str) -> None:
+        """Remove the bytes of a copy that is hidden, or show it again if they cannot be."""
+        await asyncio.shield(self._carry_out_removal(image_id, copy, entry))
 
     async def _carry_out(self, image: Image, entry: str) -> None:
         try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from imagestore.backends.base import Buffer
 from imagestore.catalog.access import Access
 from imagestore.catalog.cached_data import CachedData
+from imagestore.catalog.location_rules import fetched
 from imagestore.catalog.locations import Repairs
 from imagestore.catalog.parts import Parts
 from imagestore.errors import Forbidden, Invalid
@@ -101,7 +102,7 @@ class Downloads:
         """The data of an image that has some; nobody is asked whether this is allowed."""
         locations = self._repairs.corrected(image.locations)
         copies = [
-            Copy(store, location.url)
+            Copy(store, fetched(location.url))
             for store, location in self._stores.readable(locations, prefer)
         ]
         return Download(image, image.size or 0, tuple(copies), self._files, self._stores, cache)

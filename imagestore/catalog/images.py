@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy import Connection
 
 from imagestore.catalog.access import Access, not_found, require_writer
 from imagestore.catalog.amend import amend, changed_columns
+from imagestore.catalog.deletions import Deletions
 from imagestore.catalog.limits import require_within
+from imagestore.catalog.location_changes import LocationChanges, Prepared
 from imagestore.catalog.parts import Parts, now
+from imagestore.catalog.quotas import ProjectLimits
 from imagestore.catalog.wishes import Wishes
 from imagestore.changes import Change, ImageDraft
 from imagestore.database import images, properties, tags
 from imagestore.errors import Conflict, Forbidden
 from imagestore.identity.caller import Caller
 from imagestore.identity.policy import image_target
-from imagestore.image import Image, ImageStatus, Visibility
+from imagestore.identity.protections import Operation
+from imagestore.image import BASE_ATTRIBUTES, Image, ImageStatus, Location, Visibility
 from imagestore.query import ImageQuery, Scope
 
 _VISIBILITY_RULES = {
@@ -29,8 +34,14 @@ _VISIBILITY_RULES = {
 class Images:
     """The operations on an image as a record."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(
+        self, parts: Parts, location_changes: LocationChanges, deletions: Deletions
+    ) -> None:
         self._database = parts.database
+        self._protections = parts.protections
+        self._quotas = parts.quotas
+        self._location_changes = location_changes
+        self._deletions = deletions
         self._limits = parts.settings.limits
         self._shown = parts.settings.images
         self._access = Access(parts.policy)
@@ -50,26 +61,50 @@ class Images:
         )
         image.visibility = Visibility(image.visibility)
         self._authorise_creation(caller, image)
+        for name in image.properties:
+            self._require_property("create", name, caller)
         self._require_within_quotas(image)
         given = "id" in attributes
-        await self._database.write(images.insert, image, id_is_given=given)
-        return image
+        limits = await self._quotas.limits(image.owner)
+        await self._database.write(self._insert, image, limits, id_is_given=given)
+        return self._shown_to(caller, image)
+
+    def _insert(
+        self, conn: Connection, image: Image, limits: ProjectLimits | None, *, id_is_given: bool
+    ) -> None:
+        self._quotas.require_count(conn, limits)
+        images.insert(conn, image, id_is_given=id_is_given)
 
     async def show(self, caller: Caller, image_id: str) -> Image:
         row = await self._database.read(self._access.find, caller, image_id)
         self._access.require("get_image", caller, row)
-        return row.image
+        return self._shown_to(caller, row.image)
 
     async def page(self, caller: Caller, query: ImageQuery) -> list[Image]:
         """One page of the images that the caller may see."""
         self._access.policy.authorize("get_images", caller, {"project_id": caller.project_id})
+        if not all(self._protections.allows("read", name, caller) for name, _ in query.properties):
+            return []  # or a filter would tell what the caller may not read
         scope = Scope(caller.project_id, is_admin=caller.is_admin)
-        return await self._database.read(images.select_page, scope, query)
+        found = await self._database.read(images.select_page, scope, query)
+        return [self._shown_to(caller, image) for image in found]
 
     async def change(self, caller: Caller, image_id: str, changes: Sequence[Change]) -> Image:
         """Apply all changes or none; the image as it stands afterwards."""
         require_writer(caller)
-        return await self._database.write(self._change, caller, image_id, changes)
+        prepared = await self._location_changes.prepare(caller, image_id, changes)
+        entries = prepared.entries if prepared else ()
+        # Known before the rows exist, or recovery could take them for left behind.
+        self._deletions.under_way.update(entries)
+        try:
+            image, removed = await self._database.write(
+                self._change, caller, image_id, changes, prepared
+            )
+            for copy, entry in removed:
+                await self._deletions.remove_claimed(image_id, copy, entry)
+        finally:
+            self._deletions.under_way.difference_update(entries)
+        return self._shown_to(caller, image)
 
     async def deactivate(self, caller: Caller, image_id: str) -> None:
         """Withhold the data from everyone but administrators."""
@@ -112,20 +147,31 @@ class Images:
         )
 
     def _change(
-        self, conn: Connection, caller: Caller, image_id: str, changes: Sequence[Change]
-    ) -> Image:
+        self,
+        conn: Connection,
+        caller: Caller,
+        image_id: str,
+        changes: Sequence[Change],
+        prepared: Prepared | None,
+    ) -> tuple[Image, list[tuple[Location, str]]]:
         # Two changes at once must see each other's properties and tags.
         images.lock(conn, image_id)
         row = self._access.find(conn, caller, image_id)
         before = row.image
         for change in changes:
             self._authorise_change(caller, row, change)
-        after = amend(before, changes)
+        after = amend(before, [change for change in changes if change.name != "locations"])
         self._require_within_quotas(after, before)
         if not changes:
-            return before
+            return before, []
         after.updated_at = now()
         values = changed_columns(before, after) | {"updated_at": after.updated_at}
+        removed: list[tuple[Location, str]] = []
+        if prepared is not None:
+            located, removed = self._location_changes.apply(
+                conn, after, changes, prepared, after.updated_at
+            )
+            values |= located
         # The status is compared so that formats cannot change under an upload that has begun.
         if not images.update(conn, image_id, values, only_if_status={before.status}):
             raise Conflict(f"Image {image_id} changed its status meanwhile; try again.")
@@ -134,12 +180,16 @@ class Images:
         if before.tags != after.tags:
             tags.replace(conn, image_id, before.tags, after.tags)
         self._wishes.follow(conn, image_id)
-        return after
+        if prepared is not None:
+            row_after = images.get(conn, image_id)
+            assert row_after is not None
+            after = row_after.image
+        return after, removed
 
     def _authorise_change(self, caller: Caller, row: images.ImageRow, change: Change) -> None:
         if change.name == "locations":
-            # Answered here until locations can be changed at all: as with the option off.
-            raise Forbidden("It's not allowed to add, replace or remove locations.")
+            self._location_changes.authorise(caller, row, change)
+            return
         if change.name == "owner" and not caller.is_admin:
             raise Forbidden("Owner can't be updated by non admin.")
         if change.name == "visibility" and change.op != "remove":
@@ -147,6 +197,30 @@ class Images:
             if rule:
                 self._access.require(rule, caller, row)
         self._access.require("modify_image", caller, row)
+        if change.name not in BASE_ATTRIBUTES:
+            self._authorise_property(caller, row.image, change)
+
+    def _authorise_property(self, caller: Caller, image: Image, change: Change) -> None:
+        """What is there and hidden is not there for this caller, but not to be written over."""
+        name = change.name
+        present = name in image.properties
+        hidden = present and not self._protections.allows("read", name, caller)
+        if hidden and change.op != "add":
+            raise Conflict(f"Property {name} does not exist.")
+        if change.op == "remove":
+            self._require_property("delete", name, caller)
+        else:
+            self._require_property("update" if present else "create", name, caller)
+
+    def _require_property(self, operation: Operation, name: str, caller: Caller) -> None:
+        if not self._protections.allows(operation, name, caller):
+            raise Forbidden(f"Property '{name}' is protected.")
+
+    def _shown_to(self, caller: Caller, image: Image) -> Image:
+        """The image with what of its properties the caller may read."""
+        if not self._protections.in_force:
+            return image
+        return replace(image, properties=self._protections.readable(image.properties, caller))
 
     def _switch(
         self, conn: Connection, caller: Caller, image_id: str, rule: str, to: ImageStatus

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from imagestore import process
 from imagestore.cache.cache import Cache
+from imagestore.catalog.quotas import LimitSource, Quotas
 from imagestore.config.settings import Settings
 from imagestore.database.engine import Database
 from imagestore.identity.policy import Policy
+from imagestore.identity.protections import Protections
 from imagestore.stores import Stores
 
 
@@ -22,8 +25,42 @@ class Parts:
     stores: Stores
     owner: str
     """The identity of this process in the journal of transfers."""
+    protections: Protections
+    """Who may do what to which custom properties."""
+    quotas: Quotas
     cache: Cache | None = None
     """The node's cache of data, if it has one."""
+
+
+def assemble(
+    settings: Settings,
+    database: Database,
+    *,
+    policy: Policy | None = None,
+    stores: Stores | None = None,
+    cache: Cache | None = None,
+    limits: LimitSource | None = None,
+) -> Parts:
+    """The rooms of this process, made from the settings where they are not given.
+
+    Raises :class:`imagestore.errors.ConfigurationError`. ``limits``: where Keystone's limits
+    of projects come from, for those who hold anybody to them.
+    """
+    policy = policy or Policy(settings.identity)
+    return Parts(
+        settings=settings,
+        database=database,
+        policy=policy,
+        stores=stores or Stores(settings.stores),
+        owner=process.identity(),
+        protections=Protections(
+            settings.images.property_protection_file,
+            settings.images.property_protection_rule_format,
+            policy,
+        ),
+        quotas=Quotas(settings, database, limits),
+        cache=cache,
+    )
 
 
 def now() -> datetime:

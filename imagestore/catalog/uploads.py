@@ -22,8 +22,10 @@ from imagestore.backends import errors as store_errors
 from imagestore.backends.base import Blocks, Capability, Store
 from imagestore.catalog.access import Access, require_writer
 from imagestore.catalog.parts import Parts, now
+from imagestore.catalog.quotas import ProjectLimits
+from imagestore.catalog.signatures import Signatures, signed
 from imagestore.catalog.wishes import Wishes
-from imagestore.database import images, journal, locations
+from imagestore.database import images, journal, locations, quotas
 from imagestore.errors import (
     Conflict,
     Gone,
@@ -34,7 +36,7 @@ from imagestore.errors import (
 )
 from imagestore.identity.caller import Caller
 from imagestore.image import Image, ImageStatus, Location
-from imagestore.transfer.receive import Received, receive
+from imagestore.transfer.receive import Received, Verification, receive
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +52,7 @@ class _Claim:
 
     image: Image
     entry: str
-    size_cap: int
+    limits: ProjectLimits | None
 
 
 class Uploads:
@@ -59,6 +61,8 @@ class Uploads:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._database = parts.database
+        self._quotas = parts.quotas
+        self._signatures = Signatures(parts.settings.signatures)
         self._access = Access(parts.policy)
         self._wishes = Wishes(parts)
         self.under_way: set[str] = set()
@@ -72,11 +76,13 @@ class Uploads:
         *,
         size: int | None = None,
         store: str | None = None,
+        token: str | None = None,
     ) -> None:
         """Read ``source`` to its end and make it the data of the image.
 
         ``size``: the bytes to expect, if the client said so. ``store``: the id of
         the store to write to, else the default one.
+        ``token``: the caller's, to ask the key manager with if the image is signed.
         """
         require_writer(caller)
         target = self._target(store)
@@ -84,11 +90,20 @@ class Uploads:
         # Known before the row exists, or recovery could take it for left behind.
         self.under_way.add(entry)
         try:
+            limits = await self._quotas.limits_of_owner(image_id)
+            image = await self._database.read(self._authorised, caller, image_id)
+            described = signed(image.properties)
+            verification = None
+            if described is not None:
+                verification = await self._signatures.verification(
+                    described, token=token, project=caller.project_id
+                )
             claim = await self._database.write(
-                self._claim, caller, image_id, size, target.name, entry
+                self._claim, caller, image_id, size, target.name, entry, limits, described
             )
             try:
-                received = await self._receive(target, claim, source, size)
+                metered = self._quotas.metered(limits, entry, source, size)
+                received = await self._receive(target, claim, metered, size, verification)
                 await self._finish(target, claim, received)
             except BaseException as error:
                 # A client that goes away cancels this task; the clean-up must not go with it.
@@ -109,6 +124,11 @@ class Uploads:
             raise Gone(f"Store '{store.name}' is read-only.")
         return store
 
+    def _authorised(self, conn: Connection, caller: Caller, image_id: str) -> Image:
+        row = self._access.find(conn, caller, image_id)
+        self._access.require("upload_image", caller, row)
+        return row.image
+
     def _claim(
         self,
         conn: Connection,
@@ -117,38 +137,38 @@ class Uploads:
         size: int | None,
         store: str,
         entry: str,
+        limits: ProjectLimits | None,
+        described: dict[str, str] | None,
     ) -> _Claim:
-        row = self._access.find(conn, caller, image_id)
-        self._access.require("upload_image", caller, row)
-        image = row.image
+        image = self._authorised(conn, caller, image_id)
+        if signed(image.properties) != described:
+            raise Conflict(f"The signature of image {image_id} has changed meanwhile; try again.")
         if image.status is not ImageStatus.QUEUED:
             raise Conflict(f"Image status transition from {image.status} to saving is not allowed")
         if image.disk_format is None or image.container_format is None:
             raise Invalid("disk_format and container_format must be set before data is uploaded.")
         if journal.has_upload(conn, image_id, store):
             raise Conflict(f"What an earlier upload left in store '{store}' is not removed yet.")
-        cap = self._size_cap(conn, image)
+        cap = self._parts.settings.limits.image_size_cap
         if size is not None and size > cap:
             raise OverLimit(f"The image may have {cap} bytes at most, {size} were announced.")
+        self._quotas.require_uploading(conn, limits)
+        self._quotas.reserve(conn, limits, entry, size)
         moment = now()
         if not images.transition(
             conn, image_id, {ImageStatus.QUEUED}, ImageStatus.SAVING, updated_at=moment
         ):
             raise Conflict(f"Another upload of image {image_id} has begun.")
         journal.open_upload(conn, entry, image_id, store, self._parts.owner, moment)
-        return _Claim(image, entry, cap)
-
-    def _size_cap(self, conn: Connection, image: Image) -> int:
-        limits = self._parts.settings.limits
-        if limits.user_storage_quota <= 0 or image.owner is None:
-            return limits.image_size_cap
-        left = limits.user_storage_quota - images.usage(conn, image.owner)
-        if left <= 0:
-            raise OverLimit("The storage quota of the project is used up.")
-        return min(limits.image_size_cap, left)
+        return _Claim(image, entry, limits)
 
     async def _receive(
-        self, store: Store, claim: _Claim, source: Blocks, size: int | None
+        self,
+        store: Store,
+        claim: _Claim,
+        source: Blocks,
+        size: int | None,
+        verification: Verification | None,
     ) -> Received:
         image_id = claim.image.id
         try:
@@ -157,8 +177,9 @@ class Uploads:
                 claim.image,
                 source,
                 size=size,
-                size_cap=claim.size_cap,
+                size_cap=self._parts.settings.limits.image_size_cap,
                 settings=self._parts.settings.images,
+                verification=verification,
             )
         except store_errors.StoreError as error:
             log.warning("upload of image %s failed: %s", image_id, error)
@@ -190,7 +211,7 @@ class Uploads:
         if not active:
             raise Gone(f"Image {image_id} was deleted during the upload.")
         locations.add(conn, image_id, location)
-        journal.close(conn, claim.entry)
+        _close(conn, claim.entry)
         self._wishes.follow(conn, image_id)
 
     async def _abandon(self, store: Store, claim: _Claim, error: BaseException) -> None:
@@ -212,7 +233,7 @@ class Uploads:
         image = await self._database.read(in_any_status, image_id)
         if store is not None and not self._is_in(store, image):
             await store.discard(image_id, owner=image.owner if image else None)
-        await self._database.write(journal.close, entry)
+        await self._database.write(_close, entry)
 
     def _is_in(self, store: Store, image: Image | None) -> bool:
         locations_ = image.locations if image else ()
@@ -226,6 +247,11 @@ def _left_nothing(cause: BaseException | None, store: Store) -> bool:
     """
     kinds = (store_errors.Exists, store_errors.Refused)
     return isinstance(cause, kinds) and cause.store == store.name
+
+
+def _close(conn: Connection, entry: str) -> None:
+    journal.close(conn, entry)
+    quotas.release(conn, entry)
 
 
 def _requeue(conn: Connection, image_id: str, entry: str) -> bool:

@@ -213,25 +213,23 @@ def _with_cache(
     data_dir: DataDir,
 ) -> T:
     """What ``function`` makes of the configured cache."""
-    from imagestore import process
     from imagestore.cache.cache import Cache
     from imagestore.catalog.cache import CacheEntries
     from imagestore.catalog.downloads import Downloads
     from imagestore.catalog.jobs import Jobs
-    from imagestore.catalog.parts import Parts
+    from imagestore.catalog.parts import assemble
     from imagestore.cli.connected import with_database
     from imagestore.errors import ConfigurationError
-    from imagestore.identity.policy import Policy
     from imagestore.stores import Stores
     from imagestore.transfer.digests import computing_threads
 
     async def run(database: Database, settings: Any) -> T:
         if settings.cache.directory is None:
             raise ConfigurationError("[DEFAULT] image_cache_dir is not set: there is no cache.")
-        stores, owner = Stores(settings.stores), process.identity()
+        stores = Stores(settings.stores)
         cache = Cache(settings.cache, computing_threads())
-        parts = Parts(settings, database, Policy(settings.identity), stores, owner, cache)
-        jobs, downloads = Jobs(database, settings.jobs, owner), Downloads(parts)
+        parts = assemble(settings, database, stores=stores, cache=cache)
+        jobs, downloads = Jobs(database, settings.jobs, parts.owner), Downloads(parts)
         entries = CacheEntries(parts, jobs, downloads)
         await stores.start()
         await cache.start()

@@ -110,17 +110,6 @@ def _with_catalog(
     data_dir: DataDir,
 ) -> T:
     """What ``function`` makes of the catalog over the configured database; no store is started."""
-    from imagestore import process
-    from imagestore.catalog.catalog import Catalog
-    from imagestore.catalog.parts import Parts
-    from imagestore.cli.connected import with_database
-    from imagestore.identity.policy import Policy
-    from imagestore.stores import Stores
+    from imagestore.cli.connected import with_catalog
 
-    async def call(database: Any, settings: Any) -> T:
-        policy, stores = Policy(settings.identity), Stores(settings.stores)
-        return await function(
-            Catalog(Parts(settings, database, policy, stores, process.identity()))
-        )
-
-    return with_database(call, config_file, config_dir, data_dir, tables=True)
+    return with_catalog(function, config_file, config_dir, data_dir)

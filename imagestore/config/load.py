@@ -16,7 +16,9 @@ from imagestore.backends.http.rules import Rules
 from imagestore.config import (
     arguments,
     data_directory,
+    key_manager,
     keystone_authtoken,
+    oslo_limit,
     replication,
     store_sections,
 )
@@ -33,6 +35,7 @@ from imagestore.config.settings import (
     Replication,
     Server,
     Settings,
+    Signatures,
     Stores,
 )
 from imagestore.config.source import Source
@@ -77,6 +80,7 @@ def read(
             jobs=_build(source, Jobs),
             replication=_replication(source, stores),
             cache=_cache(source),
+            signatures=key_manager.read(source, _build(source, Signatures)),
             logging=_logging(source),
             import_filter=_import_filter(source),
         )
@@ -124,7 +128,11 @@ def _server(source: Source) -> Server:
 
 
 def _images(source: Source) -> Images:
-    return replace(_build(source, Images), schema_file=_beside(source, "schema-image.json"))
+    images = _build(source, Images)
+    if images.property_protection_file is not None:
+        found = _found(source, images.property_protection_file)
+        images = replace(images, property_protection_file=found)
+    return replace(images, schema_file=_beside(source, "schema-image.json"))
 
 
 def _identity(source: Source, warnings: list[str]) -> Identity:
@@ -139,10 +147,12 @@ def _identity(source: Source, warnings: list[str]) -> Identity:
                 "the built-in rules are in force."
             )
     directories = [Path(name) for name in source.value("oslo_policy", "policy_dirs")]
+    keystone = keystone_authtoken.read(source, _keystone(source), warnings)
     return replace(
         identity,
         flavor=_flavor(source, warnings),
-        keystone=keystone_authtoken.read(source, _keystone(source), warnings),
+        keystone=keystone,
+        keystone_limits=oslo_limit.read(source, keystone),
         policy_file=policy_file,
         policy_dirs=tuple(_found(source, directory) for directory in directories)
         if source.files or source.is_set("oslo_policy", "policy_dirs")

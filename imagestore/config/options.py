@@ -11,7 +11,7 @@ from __future__ import annotations
 from oslo_config import cfg
 
 from imagestore.backends.http.rules import Rules
-from imagestore.config import keystone_authtoken
+from imagestore.config import key_manager, keystone_authtoken, oslo_limit
 from imagestore.config.option import Option
 from imagestore.config.option import also as _also
 from imagestore.config.option import fill as _fill
@@ -122,6 +122,11 @@ OPTIONS: tuple[Option, ...] = (
         "Bytes that the images of one project may take in all stores together, "
         "also with a unit (500GB). 0: no limit.",
     ),
+    _fill(
+        Limits, "DEFAULT", "use_keystone_limits", cfg.BoolOpt,
+        "Hold projects to the limits that Keystone has registered for image_size_total, "
+        "image_stage_total (MiB), image_count_total and image_count_uploading; see oslo_limit.",
+    ),
     # Images.
     _fill(
         Images, "image_format", "disk_formats", Words(),
@@ -159,6 +164,25 @@ OPTIONS: tuple[Option, ...] = (
     _fill(
         Images, "DEFAULT", "show_multiple_locations", cfg.BoolOpt,
         "Show all locations, and let those change them whom the policy allows to.",
+    ),
+    _fill(
+        Images, "DEFAULT", "do_secure_hash", cfg.BoolOpt,
+        "Hash what is added as a location, and compare it where a hash was given. "
+        "Otherwise hashes are believed as they are given.",
+    ),
+    _fill(
+        Images, "DEFAULT", "http_retries", cfg.IntOpt,
+        "Attempts to read what is added as a location.", min=0,
+    ),
+    _fill(
+        Images, "DEFAULT", "property_protection_file", cfg.StrOpt,
+        "Who may create, read, update and delete which custom properties; a relative name is "
+        "looked for beside the configuration files. It is read at start.",
+    ),
+    _fill(
+        Images, "DEFAULT", "property_protection_rule_format", cfg.StrOpt,
+        "What that file names: roles, or one rule of the policy each.",
+        choices=("roles", "policies"),
     ),
     _fill(
         Images, "DEFAULT", "metadata_source_path", cfg.StrOpt,
@@ -228,6 +252,8 @@ OPTIONS: tuple[Option, ...] = (
         "Directory with further policy files; may be given several times.", ["policy.d"],
     ),
     *keystone_authtoken.OPTIONS,
+    *oslo_limit.OPTIONS,
+    *key_manager.OPTIONS,
     # The database.
     _fill(
         Database, "database", "connection", cfg.StrOpt,
@@ -440,7 +466,9 @@ SECTIONS = {
     "glance_store": "Where the data of images is kept.",
     "paste_deploy": "Authentication.",
     "keystone_authtoken": "Keystone, for the flavor keystone.",
+    "oslo_limit": "Limits of projects at Keystone, for use_keystone_limits.",
     "oslo_policy": "Authorisation.",
+    "key_manager": "Certificates of signed images.",
     "image_format": "What may be uploaded.",
     "import_filtering_opts": "Which URLs users may have fetched: imports, and locations.",
     "oslo_middleware": "Proxies in front of the service.",

@@ -55,6 +55,8 @@ class Limits:
     image_location_quota: int = 10
     user_storage_quota: int = 0
     """Bytes per project over all stores; 0 is unlimited."""
+    use_keystone_limits: bool = False
+    """Limits of projects are those that Keystone has; ``user_storage_quota`` is none then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,12 @@ class Images:
     hashing_algorithm: str = "sha512"
     show_image_direct_url: bool = False
     show_multiple_locations: bool = False
+    do_secure_hash: bool = True
+    """Hash what is added as a location, and compare where a hash was given."""
+    http_retries: int = 3
+    """Attempts to read what is added as a location."""
+    property_protection_file: Path | None = None
+    property_protection_rule_format: str = "roles"
     enabled_import_methods: tuple[str, ...] = ("glance-direct", "web-download", "copy-image")
     schema_file: Path | None = None
     """Declared custom properties (schema-image.json); None is the built-in set."""
@@ -109,6 +117,18 @@ class Keystone:
 
 
 @dataclass(frozen=True, slots=True)
+class KeystoneLimits:
+    """Whose limits are asked for (``[oslo_limit]``), and as whom; empty: not said."""
+
+    account: Keystone = field(default_factory=Keystone)
+    endpoint_id: str = ""
+    endpoint_service_type: str = ""
+    endpoint_service_name: str = ""
+    endpoint_region_name: str = ""
+    endpoint_interface: str = "publicURL"
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """How callers are told apart (``[paste_deploy] flavor``)."""
 
@@ -120,6 +140,17 @@ class Identity:
     policy_file: Path | None = None
     policy_dirs: tuple[Path, ...] = ()
     keystone: Keystone = field(default_factory=Keystone)
+    keystone_limits: KeystoneLimits = field(default_factory=KeystoneLimits)
+
+
+@dataclass(frozen=True, slots=True)
+class Signatures:
+    """Where the certificates of signed images are (``[key_manager]``)."""
+
+    backend: str = "barbican"
+    """A driver of castellan, or a class by its dotted name."""
+    config_files: tuple[Path, ...] = ()
+    """What that driver reads its own options from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +295,7 @@ class Settings:
     jobs: Jobs = field(default_factory=Jobs)
     replication: Replication = field(default_factory=Replication)
     cache: Cache = field(default_factory=Cache)
+    signatures: Signatures = field(default_factory=Signatures)
     logging: Logging = field(default_factory=Logging)
     import_filter: Rules = field(default_factory=Rules)
     """Which URLs users may have fetched: imports, and locations that they add."""

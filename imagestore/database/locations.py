@@ -67,6 +67,22 @@ _SET_METADATA = _CHANGE.where(image_locations.c.value == bindparam("of_url")).va
 )
 
 
+_TAKEN = (
+    select(image_locations.c.id)
+    .where(
+        image_locations.c.value == bindparam("of_url"),
+        image_locations.c.image_id != bindparam("not_of"),
+        not_deleted(image_locations),
+    )
+    .limit(1)
+)
+
+
+def is_taken(conn: Connection, url: str, image_id: str) -> bool:
+    """Whether another image than ``image_id`` has a copy at that URL."""
+    return conn.execute(_TAKEN, {"of_url": url, "not_of": image_id}).first() is not None
+
+
 def add(conn: Connection, image_id: str, location: Location, moment: datetime | None = None) -> int:
     """Record one more copy; the id of its row."""
     moment = moment or _now()

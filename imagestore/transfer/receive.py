@@ -8,6 +8,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Protocol
 
 from imagestore.backends.base import Blocks, Buffer, Store, Stored
 from imagestore.backends.errors import StoreError
@@ -22,6 +23,16 @@ log = logging.getLogger(__name__)
 
 CHECKSUM = "md5"
 """The algorithm of an image's ``checksum``; ``os_hash_algo`` is a setting."""
+
+
+class Verification(Protocol):
+    """Looks at a whole stream, and raises in the end if it is not the right one."""
+
+    def feed(self, blocks: Iterable[Buffer]) -> None:
+        """The next blocks. A call may take some milliseconds of CPU."""
+
+    def finish(self) -> None:
+        """All blocks were fed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +57,16 @@ async def receive(
     size: int | None = None,
     size_cap: int | None = None,
     on_progress: Callable[[int], object] | None = None,
+    verification: Verification | None = None,
 ) -> Received:
     """Read ``source`` to its end and store it as the data of ``image``.
 
     ``size``: the bytes to expect, if known; another number is ``WrongSize``.
     ``size_cap``: ``OverLimit`` if more come. ``on_progress`` is called with the number of
     bytes so far after each block; an error that it raises ends the transfer.
+
+    ``verification`` sees every block; what it raises at the end keeps the store from making
+    anything readable.
 
     Content that the settings do not accept is ``Unsupported``, as soon as it is
     known and always before the store makes anything readable. Errors of the source
@@ -63,7 +78,7 @@ async def receive(
     """
     algorithm = settings.hashing_algorithm
     inspection = Inspection(image.disk_format, image.container_format, settings)
-    flow = _Flow(source, {CHECKSUM, algorithm}, inspection, size_cap, on_progress)
+    flow = _Flow(source, {CHECKSUM, algorithm}, inspection, size_cap, on_progress, verification)
     try:
         async with contextlib.aclosing(flow.blocks()) as blocks:
             stored = await store.add(image.id, blocks, size, owner=image.owner)
@@ -95,6 +110,7 @@ class _Flow:
         inspection: Inspection,
         size_cap: int | None,
         on_progress: Callable[[int], object] | None,
+        verification: Verification | None,
     ) -> None:
         self.digests = {name: Digest(name) for name in algorithms}
         self.virtual_size: int | None = None
@@ -102,6 +118,7 @@ class _Flow:
         self._inspection = inspection
         self._size_cap = size_cap
         self._on_progress = on_progress
+        self._verification = verification
 
     async def blocks(self) -> AsyncGenerator[Buffer, None]:
         """The blocks of the source, each handed to digests and inspection before it is yielded.
@@ -112,6 +129,10 @@ class _Flow:
         inspection = self._inspection
         inspecting = Lane(computing_threads(), inspection.feed)
         lanes = [digest.lane for digest in self.digests.values()]
+        verification = self._verification
+        verifying = Lane(computing_threads(), verification.feed) if verification else None
+        if verifying is not None:
+            lanes.append(verifying)
         size = 0
         async for block in self._source:
             size += len(block)
@@ -125,6 +146,8 @@ class _Flow:
             if self._on_progress is not None:
                 self._on_progress(size)
             yield block
+        if verification is not None and verifying is not None:
+            await verifying.finish(verification.finish)
         self.virtual_size = await inspecting.finish(partial(inspection.finish, size))
 
 

@@ -70,7 +70,7 @@ def test_every_setting_that_is_an_option_has_the_same_default() -> None:
         names = {option.attribute for option in OPTIONS if option.into is settings}
         # Made of several options, or looked for beside the files.
         names |= {"flavor", "policy_dirs", "schema_file", "auto_upgrade"}
-        names |= {"keystone", "auth_type", "auth"}
+        names |= {"keystone", "keystone_limits", "auth_type", "auth"}
         assert {spec.name for spec in fields(settings)} <= names
 
 

@@ -87,3 +87,17 @@ async def test_metadata_is_changed_at_the_same_url_alone(database: Database) -> 
     assert await database.write(locations.set_metadata, place, {"store": "ä"})
     [place] = await database.read(locations.select_all, mine.id)
     assert place.metadata == {"store": "ä"}
+
+
+async def test_whether_another_image_has_a_url(database: Database) -> None:
+    one, two = image(), image()
+    for each in (one, two):
+        await database.write(images.insert, each)
+    number = await database.write(locations.add, one.id, Location("rbd://f/p/x/snap"))
+    assert await database.read(locations.is_taken, "rbd://f/p/x/snap", two.id)
+    assert not await database.read(locations.is_taken, "rbd://f/p/x/snap", one.id)
+    assert not await database.read(locations.is_taken, "rbd://f/p/y/snap", two.id)
+    (found,) = await database.read(locations.select_all, one.id)
+    assert found.id == number
+    assert await database.write(locations.remove, number)
+    assert not await database.read(locations.is_taken, "rbd://f/p/x/snap", two.id)

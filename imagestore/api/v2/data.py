@@ -45,6 +45,7 @@ async def upload(request: web.Request) -> web.Response:
                 body,
                 size=_announced_size(request),
                 store=request.headers.get("X-Image-Meta-Store"),
+                token=request.headers.get("X-Auth-Token"),
             )
     finally:
         metrics.BYTES_RECEIVED.inc(body.received)

@@ -67,6 +67,12 @@ async def stores_detail(request: web.Request) -> web.Response:
     return json_reply({"stores": listed})
 
 
+async def usage(request: web.Request) -> web.Response:
+    refuse_body(request)
+    caller = request[keys.caller]
+    return json_reply({"usage": await request.app[keys.catalog].quotas.usage(caller.project_id)})
+
+
 def _several(request: web.Request) -> Stores:
     configured = request.app[keys.stores]
     if not configured.multiple:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from imagestore.api.v2 import cache, data, images, info, members
+from imagestore.api.v2 import cache, data, images, info, locations, members
 from imagestore.api.v2.metadefs.routes import routes as metadef_routes
 
 _IMAGE = "/v2/images/{image_id}"
@@ -26,6 +26,8 @@ def routes() -> Sequence[web.RouteDef]:
         web.post(_IMAGE + "/actions/reactivate", images.reactivate),
         web.put(_IMAGE + "/tags/{tag}", images.add_tag),
         web.delete(_IMAGE + "/tags/{tag}", images.remove_tag),
+        web.post(_IMAGE + "/locations", locations.add),
+        web.get(_IMAGE + "/locations", locations.index, allow_head=False),
         web.delete("/v2/stores/{store_id}/{image_id}", images.delete_from_store),
         web.get(_MEMBERS, members.index, allow_head=False),
         web.post(_MEMBERS, members.add),
@@ -33,6 +35,7 @@ def routes() -> Sequence[web.RouteDef]:
         web.put(_MEMBERS + "/{member_id}", members.set_status),
         web.delete(_MEMBERS + "/{member_id}", members.remove),
         web.get("/v2/info/import", info.import_methods, allow_head=False),
+        web.get("/v2/info/usage", info.usage, allow_head=False),
         web.get("/v2/info/stores", info.stores, allow_head=False),
         web.get("/v2/info/stores/detail", info.stores_detail, allow_head=False),
         web.get("/v2/schemas/{name:metadefs/[^/]+|[^/]+}", info.schema, allow_head=False),

@@ -29,7 +29,13 @@ from imagestore.database.schema.metadefs import (
     metadef_resource_types,
     metadef_tags,
 )
-from imagestore.database.schema.own import VERSION_TABLE, indexes_for, journal
+from imagestore.database.schema.own import (
+    VERSION_TABLE,
+    indexes_for,
+    journal,
+    quota_gates,
+    reservations,
+)
 from imagestore.database.schema.replicas import replicas
 from imagestore.database.schema.tasks import task_info, tasks
 
@@ -56,7 +62,9 @@ __all__ = [
     "metadef_tags",
     "node_reference",
     "peer_version",
+    "quota_gates",
     "replicas",
+    "reservations",
     "task_info",
     "tasks",
     "tombstones",

@@ -13,7 +13,7 @@ from imagestore.database.schema.images import (
     image_tags,
     images,
 )
-from imagestore.database.schema.metadata import TABLE_OPTIONS, metadata
+from imagestore.database.schema.metadata import TABLE_OPTIONS, big_integer, metadata
 
 VERSION_TABLE = "imagestore_alembic_version"
 
@@ -31,6 +31,26 @@ journal = Table(
     Index("imagestore_journal_owner", "owner"),
     **TABLE_OPTIONS,
 )
+
+
+reservations = Table(
+    "imagestore_reservations",
+    metadata,
+    Column("entry", String(36), primary_key=True),
+    Column("project", String(255), nullable=False),
+    Column("bytes", big_integer(), nullable=False),
+    Index("imagestore_reservations_project", "project"),
+    **TABLE_OPTIONS,
+)
+"""Bytes that transfers will store, each by its row of the journal."""
+
+quota_gates = Table(
+    "imagestore_quota_gates",
+    metadata,
+    Column("project", String(255), primary_key=True),
+    **TABLE_OPTIONS,
+)
+"""A row for each project that has a limit: locked while what it uses is counted."""
 
 
 def _walk(name: str, by: tuple[str, ...], *key: ColumnElement[Any]) -> Index:

@@ -49,10 +49,11 @@ class Grant:
 class Credentials:
     """Keeps a :class:`Grant` at hand."""
 
-    def __init__(self, settings: Keystone) -> None:
+    def __init__(self, settings: Keystone, section: str = SECTION) -> None:
         """Raises :class:`ConfigurationError` if the account is not wholly described."""
         self._settings = settings
-        self._plugin = _plugin(settings)
+        self._section = section
+        self._plugin = _plugin(settings, section)
         self._session = Session(
             verify=not settings.insecure and (str(settings.cafile) if settings.cafile else True),
             cert=_certificate(settings),
@@ -108,12 +109,12 @@ class Credentials:
                 raise exceptions.EndpointNotFound("there is no token, or no endpoint")
         except exceptions.Unauthorized as error:
             self._refused_at = time.monotonic()
-            log.error("Keystone refuses the account of %s: %s", SECTION, error)
+            log.error("Keystone refuses the account of %s: %s", self._section, error)
             raise Unavailable(_REFUSED) from error
         except exceptions.EndpointNotFound as error:
             log.error(
                 "Keystone does not say where it is itself for %s interface = %s, region_name = %s: "
-                "%s", SECTION, settings.interface, settings.region_name, error,
+                "%s", self._section, settings.interface, settings.region_name, error,
             )  # fmt: skip
             raise Unavailable("The identity service cannot be found.") from error
         except exceptions.ClientException as error:
@@ -122,16 +123,16 @@ class Credentials:
         return Grant(headers, endpoint.rstrip("/"), _renew_at(plugin))
 
 
-def _plugin(settings: Keystone) -> BaseAuthPlugin:
+def _plugin(settings: Keystone, section: str) -> BaseAuthPlugin:
     if not settings.auth_type:
         raise ConfigurationError(
-            f"{SECTION} auth_type is not set, and the flavor keystone needs an account of its own "
+            f"{section} auth_type is not set, and the flavor keystone needs an account of its own "
             "at Keystone: password with auth_url, username, password, user_domain_name, "
             "project_name and project_domain_name, say."
         )
     if missing := _missing(settings.auth_type, settings.auth):
         raise ConfigurationError(
-            f"{SECTION} {', '.join(missing)}: needed by auth_type = {settings.auth_type}, not set."
+            f"{section} {', '.join(missing)}: needed by auth_type = {settings.auth_type}, not set."
         )
     try:
         loader: Any = loading.get_plugin_loader(settings.auth_type)
@@ -139,10 +140,10 @@ def _plugin(settings: Keystone) -> BaseAuthPlugin:
     except exceptions.MissingRequiredOptions as error:
         names = ", ".join(option.dest for option in error.options)
         raise ConfigurationError(
-            f"{SECTION} {names}: needed by auth_type = {settings.auth_type}, not set."
+            f"{section} {names}: needed by auth_type = {settings.auth_type}, not set."
         ) from error
     except (exceptions.ClientException, TypeError, ValueError) as error:
-        raise ConfigurationError(f"{SECTION} auth_type = {settings.auth_type}: {error}") from error
+        raise ConfigurationError(f"{section} auth_type = {settings.auth_type}: {error}") from error
     return plugin
 
 

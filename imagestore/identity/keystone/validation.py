@@ -33,7 +33,7 @@ class Validation:
     def __init__(self, settings: Keystone) -> None:
         """Raises :class:`ConfigurationError`. Nothing is connected to."""
         self._settings = settings
-        self._tls = _tls(settings)
+        self._tls = tls(settings)
         self.credentials = Credentials(settings)
         self._session: aiohttp.ClientSession | None = None
 
@@ -129,7 +129,8 @@ def _parsed(body: bytes) -> Token:
         raise Unavailable("The identity service is not understood.") from error
 
 
-def _tls(settings: Keystone) -> ssl.SSLContext:
+def tls(settings: Keystone) -> ssl.SSLContext:
+    """How Keystone's certificate is checked, and ours is shown."""
     try:
         context = ssl.create_default_context(cafile=settings.cafile)
         if settings.certfile:

@@ -86,6 +86,8 @@ LATER: Final = (
     "/v2/queued_images",
     "/v2/stores",
     "/v2/info/stores/detail",
+    "/v2/images/{image_id}/locations",
+    "/v2/info/usage",
 )
 """Parts of the API whose callers other groups of the table try, or that are not there yet."""
 

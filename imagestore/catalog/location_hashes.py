@@ -1,0 +1,133 @@
+"""Hashes of bytes that came into an image as a location: computed afterwards, as a job.
+
+An image without a hash gets the one of its first location. Another location counts only
+when its bytes have the image's hash; until then nobody reads it, and one with other bytes is
+taken out of the image again. The data of an active image never changes.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from imagestore.backends.errors import InvalidLocation, NotFound, StoreError, WrongSize
+from imagestore.catalog.jobs import GiveUp, Kind, Work
+from imagestore.catalog.location_rules import fetched
+from imagestore.catalog.parts import Parts, now
+from imagestore.database import images, jobs, locations
+from imagestore.errors import Unavailable
+from imagestore.image import Image, ImageStatus, Location
+from imagestore.job import JobDraft
+from imagestore.transfer.digesting import digest
+from imagestore.transfer.receive import CHECKSUM
+
+log = logging.getLogger(__name__)
+
+KIND = "location_hash"
+UNVERIFIED = "unverified"
+"""The status of a location whose bytes have not been compared yet: it is not read from."""
+_HASHED = {ImageStatus.ACTIVE, ImageStatus.DEACTIVATED}
+
+
+def hash_later(conn: Connection, image: Image, location: int, store: str, moment: datetime) -> None:
+    """Queue the work for a location, by the id of its row."""
+    draft = JobDraft(
+        KIND,
+        {"location": location},
+        image_id=image.id,
+        target=store,
+        project=image.owner,
+        unique=False,
+    )
+    jobs.enqueue(conn, draft, moment)
+
+
+class LocationHashes:
+    """The handler of the jobs."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    @property
+    def kind(self) -> Kind:
+        return Kind(KIND, self._carry_out)
+
+    async def _carry_out(self, work: Work) -> None:
+        image_id, number = work.job.image_id, work.job.payload["location"]
+        assert image_id is not None
+        row = await self._parts.database.read(images.get, image_id)
+        image = row.image if row else None
+        location = (
+            next((each for each in image.locations if each.id == number), None) if image else None
+        )
+        if image is None or location is None or image.status not in _HASHED:
+            return
+        if location.status == "active":
+            if image.os_hash_value is None:
+                await self._fill_in(work, image, location)
+        elif location.status == UNVERIFIED:
+            await self._verify(work, image, location)
+
+    async def _fill_in(self, work: Work, image: Image, location: Location) -> None:
+        algorithm = image.os_hash_algo or self._parts.settings.images.hashing_algorithm
+        found = await self._digests(work, image, location, {CHECKSUM, algorithm})
+        values = {
+            "checksum": found[CHECKSUM],
+            "os_hash_algo": algorithm,
+            "os_hash_value": found[algorithm],
+        }
+        await work.write(_record, image.id, location, values)
+
+    async def _verify(self, work: Work, image: Image, location: Location) -> None:
+        assert location.id is not None
+        first = next((each for each in image.locations if each.status == "active"), None)
+        if image.os_hash_value is None or image.os_hash_algo is None:
+            if first is None:
+                raise GiveUp("The image has no bytes to compare with.")
+            await self._fill_in(work, image, first)
+            raise Unavailable("The hash of the image was not known yet.")
+        algorithm = image.os_hash_algo
+        try:
+            found = await self._digests(work, image, location, {algorithm})
+        except (NotFound, InvalidLocation, WrongSize) as error:
+            log.warning("image %s: a new location cannot be read: %s", image.id, error)
+            same = False
+        else:
+            same = found[algorithm] == image.os_hash_value
+        if same:
+            await work.write(locations.set_status, location.id, "active")
+            return
+        log.error("image %s: %s has other bytes; it is taken out", image.id, location.url)
+        await work.write(locations.remove, location.id)
+        raise GiveUp("The bytes at the location are not those of the image.")
+
+    async def _digests(
+        self, work: Work, image: Image, location: Location, algorithms: set[str]
+    ) -> dict[str, str]:
+        store = self._parts.stores.of(location)
+        if store is None or image.size is None:
+            raise GiveUp("The location belongs to no store.")
+        try:
+            values, _ = await digest(
+                store,
+                fetched(location.url),
+                image.size,
+                algorithms,
+                on_progress=lambda done: work.progress(done, image.size),
+            )
+        except StoreError:
+            log.warning("image %s: a location could not be hashed", image.id)
+            raise
+        return dict(values)
+
+
+def _record(conn: Connection, image_id: str, location: Location, values: dict[str, str]) -> None:
+    """Give the image its hash, if it still has none and still has the location."""
+    images.lock(conn, image_id)
+    row = images.get(conn, image_id)
+    if row is None or row.image.os_hash_value is not None:
+        return
+    if any(each.id == location.id for each in row.image.locations):
+        images.update(conn, image_id, {**values, "updated_at": now()}, only_if_status=_HASHED)

@@ -1,0 +1,179 @@
+"""A location given to a queued image by itself (``/v2/images/{id}/locations``), and listed.
+
+The image is ``importing`` from the call on, so that nothing else can give it bytes; a job
+finds out what lies there. With hashes to compare, the image is active once they
+are found to be right; without, at once, and hashed by a further job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from imagestore.backends.base import Store
+from imagestore.backends.errors import StoreError, Unavailable, WrongSize
+from imagestore.catalog.access import Access, require_writer
+from imagestore.catalog.jobs import GiveUp, Jobs, Kind, Work
+from imagestore.catalog.location_hashes import hash_later
+from imagestore.catalog.location_rules import LocationRules, fetched, has_service_role, told
+from imagestore.catalog.parts import Parts, now
+from imagestore.catalog.quotas import ProjectLimits
+from imagestore.catalog.validation_data import check_digest
+from imagestore.database import images, jobs, locations
+from imagestore.errors import Conflict, Forbidden, Invalid
+from imagestore.identity.caller import Caller
+from imagestore.image import Image, ImageStatus, Location
+from imagestore.job import Job, JobDraft
+from imagestore.transfer.digesting import digest
+from imagestore.transfer.inspection import Inspection
+from imagestore.transfer.receive import CHECKSUM
+
+KIND = "location_import"
+
+
+class LocationImports:
+    """The calls, and the handler of their jobs."""
+
+    def __init__(self, parts: Parts, jobs_: Jobs) -> None:
+        self._parts = parts
+        self._access = Access(parts.policy)
+        self._rules = LocationRules(parts)
+        self._jobs = jobs_
+
+    @property
+    def kind(self) -> Kind:
+        return Kind(KIND, self._carry_out, abandoned=_put_back)
+
+    async def add(
+        self, caller: Caller, image_id: str, url: str, validation: Mapping[str, str]
+    ) -> None:
+        """Have the bytes at ``url`` become the image's; ``validation``: their hash, or nothing."""
+        require_writer(caller)
+        await self._parts.database.write(self._claim, caller, image_id, url, validation)
+        self._jobs.wake()
+
+    async def all(self, caller: Caller, image_id: str) -> tuple[Location, ...]:
+        """The locations of the image, for services."""
+
+        def find(conn: Connection) -> tuple[Location, ...]:
+            row = self._access.find(conn, caller, image_id)
+            self._access.require("fetch_image_location", caller, row)
+            return row.image.locations
+
+        return await self._parts.database.read(find)
+
+    def _claim(
+        self,
+        conn: Connection,
+        caller: Caller,
+        image_id: str,
+        url: str,
+        validation: Mapping[str, str],
+    ) -> None:
+        row = self._access.find(conn, caller, image_id)
+        self._access.require("add_image_location", caller, row)
+        image, moment = row.image, now()
+        if image.status is not ImageStatus.QUEUED:
+            raise Conflict(f"A location cannot be added while the image is {image.status}.")
+        is_http = url.partition("://")[0].lower() in ("http", "https")
+        if not has_service_role(caller) and not (is_http and self._parts.stores.by_url(url)):
+            raise Forbidden("Only http and https locations, with a store for them, can be added.")
+        if validation:
+            check_digest(validation["os_hash_algo"], validation["os_hash_value"])
+        store = self._rules.store_for(caller, image_id, url)
+        self._rules.require_unshared(conn, store, image_id, url)
+        if image.disk_format is None or image.container_format is None:
+            raise Invalid("disk_format and container_format must be set before a location is.")
+        if not images.transition(
+            conn, image_id, {ImageStatus.QUEUED}, ImageStatus.IMPORTING, updated_at=moment
+        ):
+            raise Conflict(f"Something else is under way with image {image_id}.")
+        draft = JobDraft(
+            KIND,
+            {"url": url, "validation": dict(validation)},
+            image_id=image_id,
+            target=store.name,
+            project=image.owner,
+            max_attempts=max(1, self._parts.settings.images.http_retries),
+        )
+        jobs.enqueue(conn, draft, moment)
+
+    async def _carry_out(self, work: Work) -> None:
+        assert work.job.image_id is not None
+        row = await self._parts.database.read(images.get, work.job.image_id)
+        if row is None or row.image.status is not ImageStatus.IMPORTING:
+            return  # deleted meanwhile, or recorded by an attempt before this one
+        image, url = row.image, work.job.payload["url"]
+        store = self._parts.stores.by_url(url)
+        if store is None:
+            raise GiveUp("This URL does not lead into any store of the service.")
+        values: dict[str, Any] = {"size": await self._rules.measure(store, url)}
+        values |= await self._hashes(work, image, store, values["size"])
+        limits = await self._parts.quotas.limits(image.owner)
+        location = Location(url, self._metadata(store))
+        await work.write(self._activate, image, location, store, values, limits)
+
+    async def _hashes(self, work: Work, image: Image, store: Store, size: int) -> dict[str, Any]:
+        """What is recorded of the bytes when the image becomes active."""
+        validation: Mapping[str, str] = work.job.payload["validation"]
+        settings = self._parts.settings.images
+        if not validation:
+            return {}
+        if not settings.do_secure_hash:
+            return dict(validation)
+        algorithm = validation["os_hash_algo"]
+        try:
+            found, virtual_size = await digest(
+                store,
+                fetched(work.job.payload["url"]),
+                size,
+                {CHECKSUM, algorithm},
+                inspection=Inspection(image.disk_format, image.container_format, settings),
+                on_progress=lambda done: work.progress(done, size),
+            )
+        except (Unavailable, WrongSize):
+            raise
+        except StoreError as error:
+            raise told(error) from error
+        if found[algorithm] != validation["os_hash_value"].lower():
+            raise GiveUp("The bytes at the location do not have the hash that was given.")
+        return {
+            "checksum": found[CHECKSUM],
+            "os_hash_algo": algorithm,
+            "os_hash_value": found[algorithm],
+            "virtual_size": virtual_size,
+        }
+
+    def _metadata(self, store: Store) -> dict[str, str]:
+        return {"store": store.name} if self._parts.stores.multiple else {}
+
+    def _activate(
+        self,
+        conn: Connection,
+        image: Image,
+        location: Location,
+        store: Store,
+        values: dict[str, Any],
+        limits: ProjectLimits | None,
+    ) -> None:
+        self._parts.quotas.require_size(conn, limits, values["size"])
+        moment: datetime = now()
+        if not images.transition(
+            conn, image.id, {ImageStatus.IMPORTING}, ImageStatus.ACTIVE,
+            **values, updated_at=moment,
+        ):  # fmt: skip
+            raise GiveUp("The image is gone.")
+        number = locations.add(conn, image.id, location, moment)
+        if self._parts.settings.images.do_secure_hash and "os_hash_value" not in values:
+            hash_later(conn, image, number, store.name, moment)
+
+
+def _put_back(conn: Connection, job: Job) -> None:
+    """The job has ended without success: the image waits for its data again."""
+    assert job.image_id is not None
+    images.transition(
+        conn, job.image_id, {ImageStatus.IMPORTING}, ImageStatus.QUEUED, updated_at=now()
+    )

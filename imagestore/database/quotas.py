@@ -1,0 +1,123 @@
+"""What a project uses, and what it has reserved for transfers under way.
+
+A reservation belongs to a journal row and counts as long as that is open, so that what a
+dead process had reserved is free again when its upload is undone. Whoever decides by these numbers
+goes through the gate of the project first: of several at once, on all nodes, one counts
+at a time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from imagestore.database import images as image_rows
+from imagestore.database.expressions import exact
+from imagestore.database.schema import (
+    image_properties,
+    images,
+    journal,
+    quota_gates,
+    reservations,
+)
+
+_COPYING = "os_glance_importing_to_stores"
+_GONE = ("killed", "pending_delete", "deleted")
+_STAGED = ("uploading", "importing")
+_TRANSFERRED = ("saving", *_STAGED)
+
+_GATE = select(quota_gates.c.project).where(quota_gates.c.project == bindparam("of_project"))
+
+_RESERVED = (
+    select(func.sum(reservations.c.bytes))
+    .join(journal, journal.c.id == reservations.c.entry)
+    .where(reservations.c.project == bindparam("of_project"))
+)
+
+_of_project = and_(exact(images.c.owner, bindparam("owner")), images.c.status.not_in(_GONE))
+_is_copied = (
+    select(image_properties.c.id)
+    .where(
+        image_properties.c.image_id == images.c.id,
+        image_properties.c.name == _COPYING,
+        image_properties.c.value != "",
+    )
+    .exists()
+)
+_COUNT = select(func.count()).select_from(images).where(_of_project)
+_UPLOADING = _COUNT.where(or_(images.c.status.in_(_TRANSFERRED), _is_copied))
+_STAGE = select(func.sum(images.c.size)).where(
+    _of_project, or_(images.c.status.in_(_STAGED), _is_copied)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Of one project; sizes in bytes. ``size_total``: with what is reserved."""
+
+    size_total: int
+    stage_total: int
+    count_total: int
+    count_uploading: int
+
+
+def enter(conn: Connection, project: str) -> None:
+    """Wait until nobody else counts for the project; until the transaction ends nobody does.
+
+    The one writer of SQLite is alone anyway.
+    """
+    if conn.dialect.name == "sqlite":
+        return
+    parameters = {"of_project": project}
+    if conn.execute(_GATE.with_for_update(), parameters).first() is not None:
+        return
+    try:
+        with conn.begin_nested():
+            conn.execute(insert(quota_gates).values(project=project))
+    except IntegrityError:
+        conn.execute(_GATE.with_for_update(), parameters)
+
+
+def size_total(conn: Connection, project: str) -> int:
+    """Bytes that the project's images take, and that its transfers have reserved."""
+    reserved = conn.scalar(_RESERVED, {"of_project": project}) or 0
+    return image_rows.usage(conn, project) + int(reserved)
+
+
+def count_total(conn: Connection, project: str) -> int:
+    return int(conn.scalar(_COUNT, {"owner": project}) or 0)
+
+
+def count_uploading(conn: Connection, project: str) -> int:
+    """Images whose data is coming in, or being copied to further stores."""
+    return int(conn.scalar(_UPLOADING, {"owner": project}) or 0)
+
+
+def stage_total(conn: Connection, project: str) -> int:
+    """Bytes of images that are staged, imported or copied."""
+    return int(conn.scalar(_STAGE, {"owner": project}) or 0)
+
+
+def usage(conn: Connection, project: str) -> Usage:
+    return Usage(
+        size_total(conn, project),
+        stage_total(conn, project),
+        count_total(conn, project),
+        count_uploading(conn, project),
+    )
+
+
+def reserve(conn: Connection, entry: str, project: str, size: int) -> None:
+    """Count ``size`` bytes for the transfer of a journal row."""
+    conn.execute(insert(reservations).values(entry=entry, project=project, bytes=size))
+
+
+def resize(conn: Connection, entry: str, size: int) -> None:
+    conn.execute(update(reservations).where(reservations.c.entry == entry).values(bytes=size))
+
+
+def release(conn: Connection, entry: str) -> None:
+    """Of the transaction that records the transfer, or undoes it."""
+    conn.execute(delete(reservations).where(reservations.c.entry == entry))

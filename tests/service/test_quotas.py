@@ -1,0 +1,286 @@
+"""Quotas of projects: what fits passes, and of many at once no more than fit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from imagestore.config.settings import MIB, Identity, KeystoneLimits, Limits
+from imagestore.database.schema import reservations
+from tests.identity.keystone.conftest import settings as account
+from tests.service.conftest import Person, Service, Start
+from tests.service.faults import database
+from tests.services.keystone import PROJECTS, Keystone
+
+DEMO, OTHER = PROJECTS["demo"], PROJECTS["other"]
+NAMES = ("image_size_total", "image_stage_total", "image_count_total", "image_count_uploading")
+
+
+async def reserved(service: Service) -> int:
+    count = select(func.count()).select_from(reservations)
+    return int(await database(service).read(lambda conn: conn.scalar(count)))
+
+
+async def chunks(data: bytes, begun: asyncio.Event | None = None) -> AsyncIterator[bytes]:
+    """``data`` without its length being said."""
+    for place in range(0, len(data), 1000):
+        yield data[place : place + 1000]
+        await asyncio.sleep(0)
+
+
+async def test_of_twenty_uploads_on_two_nodes_one_fits(start: Start) -> None:
+    limits = Limits(user_storage_quota=15_000)
+    nodes = [await start(limits=limits), await start(limits=limits)]
+    alice = nodes[0].person("red")
+    images = [(await alice.create())["id"] for _ in range(20)]
+    data = b"x" * 10_000
+    statuses = await asyncio.gather(
+        *(
+            nodes[number % 2].person("red").upload(image, data if number % 4 < 2 else chunks(data))
+            for number, image in enumerate(images)
+        )
+    )
+    assert statuses.count(204) <= 1
+    assert {*statuses} <= {204, 413}
+    active = [each for each in images if (await alice.show(each))["status"] == "active"]
+    assert len(active) == statuses.count(204)
+    assert nodes[0].files() == {*active}
+    assert await reserved(nodes[0]) == 0
+    if not active:  # each had a part of it; alone one fits
+        assert await alice.upload(images[0], data) == 204
+    bob = nodes[0].person("blue")
+    assert await bob.upload((await bob.create())["id"], data) == 204
+
+
+async def test_of_twenty_uploads_of_known_size_exactly_one_fits(start: Start) -> None:
+    limits = Limits(user_storage_quota=15_000)
+    nodes = [await start(limits=limits), await start(limits=limits)]
+    alice = nodes[0].person("red")
+    images = [(await alice.create())["id"] for _ in range(20)]
+    statuses = await asyncio.gather(
+        *(
+            nodes[number % 2].person("red").upload(image, b"x" * 10_000)
+            for number, image in enumerate(images)
+        )
+    )
+    assert sorted(statuses) == [204] + [413] * 19
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_the_last_byte_that_fits(start: Start, known: bool) -> None:
+    service = await start(limits=Limits(user_storage_quota=10_000))
+    alice = service.person("red")
+
+    async def upload(size: int) -> int:
+        data = b"x" * size
+        image = (await alice.create())["id"]
+        return await alice.upload(image, data if known else chunks(data))
+
+    assert await upload(10_001) == 413
+    assert service.files() == set()
+    assert await upload(4000) == 204
+    assert await upload(6001) == 413
+    assert await upload(6000) == 204
+    assert await upload(1) == 413
+    assert await reserved(service) == 0
+    images = (await (await alice("GET", "/v2/images?status=active")).json())["images"]
+    assert (await alice("DELETE", f"/v2/images/{images[0]['id']}")).status == 204
+    assert await upload(images[0]["size"]) == 204
+
+
+async def test_a_reservation_outlives_the_image_but_not_its_upload(start: Start) -> None:
+    """Deleting images while they are uploaded does not make room (CVE-2014-9623)."""
+    service = await start(limits=Limits(user_storage_quota=10_000))
+    alice = service.person("red")
+    image = (await alice.create())["id"]
+    first, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"x" * 8000
+        first.set()
+        await go_on.wait()
+        yield b"y"
+
+    upload = asyncio.create_task(alice.upload(image, slow(), **{"x-openstack-image-size": "8001"}))
+    await first.wait()
+
+    async def begun() -> bool:
+        return (await alice.show(image))["status"] == "saving"
+
+    async with asyncio.timeout(30):
+        while not await begun():
+            await asyncio.sleep(0.02)
+    assert (await alice("DELETE", f"/v2/images/{image}")).status == 204
+    other = (await alice.create())["id"]
+    assert await alice.upload(other, b"z" * 8000) == 413
+    go_on.set()
+    assert await upload == 410
+    assert service.files() == set()
+    assert await reserved(service) == 0
+    assert await alice.upload(other, b"z" * 8000) == 204
+
+
+class Registered:
+    """An image service at Keystone with registered limits."""
+
+    def __init__(self, keystone: Keystone) -> None:
+        self._keystone = keystone
+        self.region = keystone.region("http://images.invalid")
+        (self.endpoint,) = (
+            each
+            for each in keystone.call("GET", f"/endpoints?region_id={self.region}")["endpoints"]
+            if each["url"] == "http://images.invalid" and each["interface"] == "public"
+        )
+
+    def register(self, **defaults: int) -> None:
+        self._post("registered_limits", "default_limit", defaults)
+
+    def limit(self, project: str, **limits: int) -> None:
+        self._post("limits", "resource_limit", limits, project_id=project)
+
+    def _post(self, kind: str, value: str, numbers: dict[str, int], **more: str) -> None:
+        where = {"service_id": self.endpoint["service_id"], "region_id": self.region}
+        bodies = [
+            {**where, "resource_name": name, value: number, **more}
+            for name, number in numbers.items()
+        ]
+        self._keystone.call("POST", f"/{kind}", {kind: bodies})
+
+    def settings(self, keystone: Keystone, **changes: Any) -> dict[str, Any]:
+        known = KeystoneLimits(account(keystone, **changes), endpoint_id=self.endpoint["id"])
+        return {
+            "identity": Identity(flavor="trusted-headers", keystone_limits=known),
+            # Glance's older option is none beside them.
+            "limits": Limits(use_keystone_limits=True, user_storage_quota=1),
+        }
+
+
+@pytest.fixture
+def registered(keystone: Keystone) -> Iterator[Registered]:
+    yield Registered(keystone)
+
+
+def unlimited(**limits: int) -> dict[str, int]:
+    return dict.fromkeys(NAMES, -1) | limits
+
+
+async def usage(person: Person) -> dict[str, dict[str, int]]:
+    answer = await person("GET", "/v2/info/usage")
+    assert answer.status == 200, await answer.text()
+    found: dict[str, dict[str, int]] = (await answer.json())["usage"]
+    return found
+
+
+async def test_limits_of_keystone(start: Start, keystone: Keystone, registered: Registered) -> None:
+    registered.register(**unlimited(image_count_total=3, image_size_total=2))
+    registered.limit(OTHER, image_count_total=1, image_size_total=-1)
+    service = await start(**registered.settings(keystone))
+    demo, other = service.person(DEMO), service.person(OTHER)
+    images = [(await demo.create())["id"] for _ in range(3)]
+    assert (await demo("POST", "/v2/images", json={})).status == 413
+    await other.create()
+    assert (await other("POST", "/v2/images", json={})).status == 413
+
+    assert await demo.upload(images[0], b"x" * MIB) == 204
+    assert await demo.upload(images[1], b"x" * (MIB + 1)) == 413
+    assert await demo.upload(images[1], b"x" * MIB) == 204
+    assert await demo.upload(images[2], b"x") == 413
+    assert await usage(demo) == {
+        "image_size_total": {"usage": 2, "limit": 2},
+        "image_stage_total": {"usage": 0, "limit": -1},
+        "image_count_total": {"usage": 3, "limit": 3},
+        "image_count_uploading": {"usage": 0, "limit": -1},
+    }
+    assert (await demo("DELETE", f"/v2/images/{images[0]}")).status == 204
+    assert await demo.upload(images[2], b"x") == 204
+
+
+async def test_of_twenty_at_once_on_two_nodes(
+    start: Start, keystone: Keystone, registered: Registered
+) -> None:
+    registered.register(**unlimited(image_count_total=6, image_count_uploading=1))
+    settings = registered.settings(keystone)
+    nodes = [await start(**settings), await start(**settings)]
+    people = [node.person(DEMO) for node in nodes]
+    for _ in range(5):
+        await people[0].create()
+    answers = await asyncio.gather(
+        *(people[number % 2]("POST", "/v2/images", json={}) for number in range(20))
+    )
+    assert sorted(answer.status for answer in answers) == [201] + [413] * 19
+
+
+async def test_uploads_at_once(start: Start, keystone: Keystone, registered: Registered) -> None:
+    registered.register(**unlimited(image_count_uploading=1))
+    service = await start(**registered.settings(keystone))
+    demo = service.person(DEMO)
+    images = [(await demo.create())["id"] for _ in range(2)]
+    go_on = asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"x"
+        await go_on.wait()
+
+    upload = asyncio.create_task(demo.upload(images[0], slow()))
+    async with asyncio.timeout(30):
+        while (await usage(demo))["image_count_uploading"]["usage"] != 1:
+            await asyncio.sleep(0.02)
+    assert await demo.upload(images[1], b"y") == 413
+    go_on.set()
+    assert await upload == 204
+    assert await demo.upload(images[1], b"y") == 204
+
+
+async def test_what_is_not_registered_is_nothing(
+    start: Start, keystone: Keystone, registered: Registered
+) -> None:
+    service = await start(**registered.settings(keystone))
+    assert (await service.person(DEMO)("POST", "/v2/images", json={})).status == 413
+
+
+async def test_keystone_is_gone(start: Start, own_keystone: Keystone, tmp_path: Path) -> None:
+    registered = Registered(own_keystone)
+    registered.register(**unlimited())
+    service = await start(**registered.settings(own_keystone, http_connect_timeout=2))
+    demo, other = service.person(DEMO), service.person(OTHER)
+    image = (await demo.create())["id"]
+    own_keystone.stop()
+    answer = await other("POST", "/v2/images", json={})
+    assert answer.status == 503, await answer.text()
+    assert int(answer.headers["Retry-After"]) > 0
+    assert (await other("GET", "/v2/info/usage")).status == 503
+    assert (await other("GET", "/v2/images")).status == 200
+    assert (await demo.show(image))["status"] == "queued"
+
+
+async def test_usage_without_limits(start: Start) -> None:
+    service = await start(limits=Limits(user_storage_quota=10_000))
+    alice = service.person("red")
+    assert await usage(alice) == {}
+    assert (await alice("GET", "/v2/info/usage", json={})).status == 400
+    assert (await alice("POST", "/v2/info/usage")).status == 405
+
+
+async def test_many_ask_keystone_once(
+    start: Start, keystone: Keystone, registered: Registered
+) -> None:
+    registered.register(**unlimited())
+    service = await start(**registered.settings(keystone))
+    demo = service.person(DEMO)
+    before = len(asked(keystone))
+    await asyncio.gather(*(demo.create() for _ in range(20)))
+    assert asked(keystone)[before:].count("/v3/registered_limits") == 1
+    other = replace(demo, project=OTHER)
+    await other.create()
+    assert asked(keystone)[before:].count("/v3/registered_limits") == 2
+
+
+def asked(keystone: Keystone) -> list[str]:
+    lines = (keystone.directory / "requests.log").read_text().splitlines()
+    return [line.split()[1] for line in lines]
