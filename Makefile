@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint bench bench-stores packages services services-stop
+.PHONY: run test lint conformance schemathesis bench bench-stores packages services services-stop
 
 run: .venv/run.stamp
 	$(BIN)/imagestore serve
@@ -15,6 +15,13 @@ lint: .venv/test.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Tempest and its Glance plugin, in two configurations, against what the real Glance passes.
+conformance: .venv/test.stamp packages
+	$(BIN)/python -m tests.tempest $(TEMPEST)
+
+schemathesis: .venv/test.stamp packages
+	$(BIN)/python -m tests.openapi.fuzz $(FUZZ)
 
 bench: .venv/bench.stamp packages
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(BENCH)

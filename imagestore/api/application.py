@@ -17,7 +17,8 @@ from imagestore.api import (
     request_id,
     versions,
 )
-from imagestore.api.v2 import info
+from imagestore.api.openapi.document import document
+from imagestore.api.v2 import info, openapi
 from imagestore.api.v2.documents import documents
 from imagestore.api.v2.images import schema_key, view_key
 from imagestore.api.v2.routes import routes
@@ -58,9 +59,11 @@ def build(
     app[keys.pool] = BlockPool()
     app[schema_key] = ImageSchema(settings.images)
     app[view_key] = ImageView(settings.images, stores, catalog.images.may_see_locations)
-    app[info.schemas_key] = documents(settings.images)
+    schemas = documents(settings.images)
+    app[info.schemas_key] = schemas
     app.on_response_prepare.extend((request_id.on_prepare, body.on_prepare))
     app.router.add_route("*", "/healthcheck{below:(/.*)?}", health.healthcheck)
     app.router.add_get("/readiness", health.readiness, allow_head=False)
     app.add_routes(routes())
+    app[openapi.document_key] = document(app.router.routes(), schemas)
     return app

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.images import GRUB_ISO
 from tests.services import process
 
 MIB = 1 << 20
@@ -35,6 +37,8 @@ def manifest(directory: Path) -> Path:
         file = directory / f"{name}.{kind}"
         _qemu_img("convert", "-O", kind, *options, str(raw), str(file))
         entries.append((name, _API.get(kind, kind), file.name, True))
+    shutil.copy(GRUB_ISO, directory / "disk.iso")
+    entries.append(("iso", "iso", "disk.iso", True))
     backed = directory / "backing.qcow2"
     _qemu_img("create", "-q", "-f", "qcow2", "-b", "/etc/hostname", "-F", "raw", str(backed), "1M")
     outside = directory / "outside.qcow2"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from imagestore.api.v2 import data, images, info, members
+from imagestore.api.v2 import data, images, info, members, openapi
 from imagestore.api.v2.metadefs.routes import routes as metadef_routes
 
 _IMAGE = "/v2/images/{image_id}"
@@ -35,6 +35,8 @@ def routes() -> Sequence[web.RouteDef]:
         web.get("/v2/info/import", info.import_methods, allow_head=False),
         web.get("/v2/info/stores", info.stores, allow_head=False),
         web.get("/v2/info/stores/detail", info.stores_detail, allow_head=False),
-        web.get("/v2/schemas/{name:metadefs/[^/]+|[^/]+}", info.schema, allow_head=False),
+        web.get("/v2/schemas/{name}", info.schema, allow_head=False),
+        web.get("/v2/schemas/metadefs/{name}", info.metadef_schema, allow_head=False),
+        web.get("/v2/openapi.json", openapi.show, allow_head=False),
         *metadef_routes(),
     ]
