@@ -8,8 +8,11 @@ from aiohttp import web
 
 from imagestore.api import (
     body,
+    compression,
+    cors,
     counting,
     errors,
+    head,
     health,
     identify,
     keys,
@@ -45,6 +48,8 @@ def build(
         middlewares=[
             request_id.middleware(settings.server.max_request_id_length),
             counting.count,
+            cors.middleware(settings.cors),
+            *((compression.compress,) if settings.server.compress_json else ()),
             errors.errors,
             paths.refuse_undecodable,
             versions.choose,
@@ -65,5 +70,7 @@ def build(
     app.router.add_route("*", "/healthcheck{below:(/.*)?}", health.healthcheck)
     app.router.add_get("/readiness", health.readiness, allow_head=False)
     app.add_routes(routes())
+    head.add_head_routes(app)
+    cors.install(app, settings.cors)
     app[openapi.document_key] = document(app.router.routes(), schemas)
     return app

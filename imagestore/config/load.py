@@ -15,6 +15,7 @@ from imagestore.backends.http.rules import Rules
 from imagestore.config import arguments, data_directory, keystone_authtoken, store_sections
 from imagestore.config.options import OPTIONS
 from imagestore.config.settings import (
+    Cors,
     Database,
     Identity,
     Images,
@@ -57,6 +58,7 @@ def read(
         settings = Settings(
             data_dir=data_dir,
             server=_server(source),
+            cors=_build(source, Cors),
             limits=_build(source, Limits),
             images=_images(source),
             identity=_identity(source, warnings),

@@ -72,9 +72,9 @@ def after_call(context: Any, case: Any, response: Any) -> None:
         for key, name in _ANSWERED.items():
             value = answer.get(key)
             # Slashes and dots would be other paths.
-            if isinstance(value, str) and value and not set(value) & set("/.?#%"):
-                if value not in _KNOWN[name]:
-                    _KNOWN[name].append(value)
+            harmless = isinstance(value, str) and value and not set(value) & set("/.?#%")
+            if harmless and value not in _KNOWN[name]:
+                _KNOWN[name].append(value)
 
 
 def _replace_lost(case: Any, status: int) -> None:
