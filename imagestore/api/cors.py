@@ -17,7 +17,7 @@ _ALWAYS_ALLOWED = (
     "Accept", "Accept-Language", "Content-Type", "Cache-Control", "Content-Language", "Expires",
     "Last-Modified", "Pragma",
 )  # fmt: skip
-"""Headers that every page may send, and read."""
+"""Headers that every page may send."""
 
 
 def install(app: web.Application, settings: Cors) -> None:
@@ -62,13 +62,13 @@ class _Rules:
             return
         headers = response.headers
         vary = headers.get("Vary")
-        headers["Vary"] = f"{vary}, Origin" if vary else "Origin"
+        headers["Vary"] = f"{vary},Origin" if vary else "Origin"
         headers["Access-Control-Allow-Origin"] = origin
         if self._settings.allow_credentials:
             headers["Access-Control-Allow-Credentials"] = "true"
         if self._settings.expose_headers:
-            exposed = (*self._settings.expose_headers, *_ALWAYS_ALLOWED)
-            headers["Access-Control-Expose-Headers"] = ",".join(exposed)
+            exposed = ",".join(self._settings.expose_headers)
+            headers["Access-Control-Expose-Headers"] = exposed
 
     def preflight(self, request: web.Request) -> dict[str, str]:
         """The headers of an answer to OPTIONS: none where the request that is meant may not be."""
