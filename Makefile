@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint conformance schemathesis bench bench-stores packages services services-stop
+.PHONY: run test lint conformance clients schemathesis bench bench-stores packages services services-stop
 
 run: .venv/run.stamp
 	$(BIN)/imagestore serve
@@ -19,6 +19,10 @@ lint: .venv/test.stamp
 # Tempest and its Glance plugin, in two configurations, against what the real Glance passes.
 conformance: .venv/test.stamp packages
 	$(BIN)/python -m tests.tempest $(TEMPEST)
+
+# Every command of openstack and glance, against the real Glance and imagestore.
+clients: .venv/test.stamp packages
+	$(BIN)/python -m tests.clients $(CLIENTS)
 
 schemathesis: .venv/test.stamp packages
 	$(BIN)/python -m tests.openapi.fuzz $(FUZZ)

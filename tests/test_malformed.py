@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator
 
@@ -15,7 +16,7 @@ POST = b"POST /v2/images HTTP/1.1\r\nHost: x\r\n"
 HIDDEN = b"DELETE /v2/images/x HTTP/1.1\r\nHost: x\r\n\r\n"
 TOO_LARGE = {
     "url": (414, b"GET /v2/images?" + b"a" * LIMIT + b" HTTP/1.1\r\nHost: x\r\n\r\n"),
-    "header": (431, LIST + b"X-A: " + b"a" * LIMIT + b"\r\n\r\n"),
+    "header": (431, LIST + b"X-A: " + b"a" * (LIMIT + 8) + b"\r\n\r\n"),
     "name of a header": (431, LIST + b"a" * (LIMIT + 8) + b": x\r\n\r\n"),
     "headers": (431, LIST + b"".join(b"X-%d: a\r\n" % n for n in range(2000)) + b"\r\n"),
 }
@@ -89,8 +90,4 @@ def statuses(served: Served, request: bytes) -> list[int]:
                 received += piece
         except ConnectionError:
             pass  # it hung up on what it did not read
-    return [
-        int(line.split()[1])
-        for line in received.split(b"\r\n")
-        if line.startswith((b"HTTP/1.0 ", b"HTTP/1.1 "))
-    ]
+    return [int(status) for status in re.findall(rb"HTTP/1\.[01] (\d{3}) ", received)]

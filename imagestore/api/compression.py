@@ -29,7 +29,7 @@ async def compress(request: web.Request, handler: Handler) -> web.StreamResponse
     if not isinstance(body, bytes) or len(body) < SMALLEST or response.prepared:
         return response
     response.headers["Vary"] = "Accept-Encoding"
-    if request.method == "HEAD" or not takes_gzip(request.headers.getall("Accept-Encoding", [])):
+    if not takes_gzip(request.headers.getall("Accept-Encoding", [])):
         return response
     if len(body) > _BRIEF:
         packed = await asyncio.to_thread(_packed, body)

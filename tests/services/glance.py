@@ -101,6 +101,7 @@ paste.filter_factory = tokens:filter_factory
 paste.filter_factory = oslo_middleware.cors:filter_factory
 oslo_config_project = glance
 oslo_config_program = glance-api
+oslo_config_file = {directory}/etc/glance-api.conf
 
 [filter:http_proxy_to_wsgi]
 paste.filter_factory = oslo_middleware:HTTPProxyToWSGI.factory

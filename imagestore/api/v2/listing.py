@@ -12,7 +12,7 @@ from multidict import MultiMapping
 
 from imagestore.api.paths import is_possible
 from imagestore.config.settings import Limits
-from imagestore.errors import Invalid, NotFound
+from imagestore.errors import Invalid
 from imagestore.image import Image, MemberStatus, Visibility
 from imagestore.query import SORT_KEYS, Condition, Direction, ImageQuery, Op, Sort
 
@@ -66,7 +66,7 @@ def parse(query: MultiMapping[str], limits: Limits) -> ImageQuery:
     if visibility == "none" or _impossible(last, tags):
         conditions.append(NEVER)
     if not is_possible(last.get("marker", "")):
-        raise NotFound("There is no image with the id that the marker gives.")
+        raise Invalid("The marker is no image that can be seen.")
     return ImageQuery(
         limit=page_limit(last.get("limit"), limits),
         marker=last.get("marker"),
