@@ -12,6 +12,7 @@ from imagestore.api import (
     cors,
     counting,
     errors,
+    forwarded,
     head,
     health,
     identify,
@@ -47,6 +48,7 @@ def build(
         client_max_size=MAX_DOCUMENT,
         middlewares=[
             request_id.middleware(settings.server.max_request_id_length),
+            *((forwarded.note_client,) if settings.server.enable_proxy_headers_parsing else ()),
             counting.count,
             cors.middleware(settings.cors),
             *((compression.compress,) if settings.server.compress_json else ()),

@@ -77,7 +77,8 @@ OPTIONS: tuple[Option, ...] = (
     ),
     _fill(
         Server, "oslo_middleware", "enable_proxy_headers_parsing", cfg.BoolOpt,
-        "Believe X-Forwarded-Proto, -Host and -Prefix. Only behind a proxy that sets them.",
+        "Believe Forwarded, or X-Forwarded-Proto, -Host and -For, and X-Forwarded-Prefix. "
+        "Only behind a proxy that sets them.",
     ),
     _also(
         "healthcheck", "backends", Words(),

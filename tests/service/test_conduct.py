@@ -12,6 +12,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from imagestore import app
+from imagestore.access_log import AccessLogger, access_log
 from imagestore.api.compression import SMALLEST, takes_gzip
 from imagestore.config.settings import Cors, Server
 from tests.service.conftest import Person, settings_in
@@ -28,6 +29,7 @@ async def alice(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator
         auto_decompress=False,
         headers={"Accept-Encoding": "identity"},
     )
+    await client.server.start_server(access_log=access_log, access_log_class=AccessLogger)
     await client.start_server()
     yield Person(client, "red", "admin,member,reader")
     await client.close()
@@ -162,6 +164,24 @@ async def test_links_lead_through_the_proxy(
     assert made.headers["Location"].startswith(f"{base}/v2/images/")
     versions = await (await alice("GET", "/versions", headers=headers)).json()
     assert versions["versions"][0]["links"][0]["href"] == f"{base}/v2/"
+
+
+@pytest.mark.parametrize("alice", [BEHIND], indirect=True)
+@pytest.mark.parametrize(
+    ("headers", "client"),
+    [
+        ({"X-Forwarded-For": "192.0.2.60, 10.0.0.1"}, "192.0.2.60"),
+        ({"Forwarded": 'for="[2001:db8::1]:4711", for=10.0.0.1'}, "[2001:db8::1]:4711"),
+        ({"X-Forwarded-For": "a b"}, "127.0.0.1"),
+        ({}, "127.0.0.1"),
+    ],
+)
+async def test_the_log_names_who_asked_the_proxy(
+    alice: Person, headers: dict[str, str], client: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "imagestore.access")
+    assert (await alice("GET", "/v2/images", headers=headers)).status == 200
+    assert caplog.records[-1].getMessage().startswith(f"{client} GET /v2/images 200 ")
 
 
 @pytest.mark.parametrize("alice", [NAMED], indirect=True)
