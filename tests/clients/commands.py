@@ -31,7 +31,7 @@ OPENSTACK: Final = f"""
 image create {_MADE} --min-disk 1 --min-ram 2 --property os_distro=debian --tag t1 --shared \
 --file {{file}} one => one
 image create {_MADE} --private --protected --id {{uuid}} --project other two => two
-image create {_MADE} --community --hidden --unprotected three => three
+image create {_MADE} --community --unprotected three => three
 image list --long --shared --name one --status active --tag t1 --property os_distro=debian \
 --sort name:asc --limit 5
 image list --hidden
@@ -68,7 +68,7 @@ image stores list --detail
 image import info
 image create {_MADE} staged => staged
 image stage --file {{file}} {{staged}}
-image import --method glance-direct --store store1 {{staged}}
+image import --method glance-direct {{staged}} --store store1
 image create {_MADE} fetched => fetched
 image import --method web-download --uri {{web}}/image.raw {{fetched}}
 image create {_MADE} --import --file {{file}} imported => imported
