@@ -43,7 +43,6 @@ REQUESTS = {
     "error of another origin": ("GET", "/v2/images", {"Origin": "https://evil.example"}),
     "unknown": ("GET", "/v2/paintings", ORIGIN),
     "health": ("GET", "/healthcheck", ORIGIN),
-    "method that is none": ("BREW", "/v2/images", ORIGIN),
 }  # fmt: skip
 TOLD = (
     "vary",
@@ -67,4 +66,7 @@ def told(url: str, name: str) -> tuple[int | None, dict[str, str]]:
     with Client(url) as client:
         answer = client.ask(method, path, {"Accept": "application/json"} | headers)
     found = {header: answer.headers[header] for header in TOLD if header in answer.headers}
+    if "vary" in found:
+        # Compression is ours.
+        found["vary"] = found["vary"].removeprefix("Accept-Encoding,")
     return (answer.status if method == "OPTIONS" else None), found
