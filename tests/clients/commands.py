@@ -108,10 +108,10 @@ image delete {{one}}
 """
 GLANCE: Final = f"""
 image-create --name one {_MADE} --visibility shared --min-disk 1 --min-ram 2 --tags t1 \
---property a=b --protected False --os-hidden False --file {{file}} --store store1 => one
+--property a=b --protected False --hidden False --file {{file}} --store store1 => one
 image-create --name two {_MADE} => two
 image-list --limit 5 --page-size 2 --visibility shared --hidden False --property-filter a=b \
---sort name:asc --tag-filter t1 --include-stores --verbose
+--sort name:asc --tag t1 --include-stores
 image-show --human-readable --max-column-width 40 {{one}}
 image-update --name uno --property c=d --remove-property a --min-ram 5 {{one}}
 image-tag-update {{one}} t2
@@ -151,7 +151,7 @@ cache-clean
 cache-prune
 task-create --type import --input {{{{"import_from":"{{web}}/image.raw","import_from_format":\
 "raw","image_properties":{{{{"disk_format":"raw","container_format":"bare"}}}}}}}} => task
-task-list --sort-key created_at --sort-dir asc --page-size 5 --type import --status pending
+task-list --sort-key id --sort-dir asc --page-size 5 --type import --status pending
 task-show {{uuid}}
 md-namespace-create --display-name N --description D --visibility public --protected False gn
 md-namespace-list --resource-types OS::Glance::Image --visibility public --page-size 2
@@ -164,7 +164,7 @@ md-object-show gn object
 md-object-update --name thing --schema {{{{"description":"e"}}}} gn object
 md-object-property-show gn thing nothing
 md-object-delete gn thing
-md-property-create --name size --title Size --schema {{{{"type":"integer"}}}} gn
+md-property-create --name size --title Size --type integer --schema {{{{"type":"integer"}}}} gn
 md-property-list gn
 md-property-show gn size
 md-property-update --name large --title Large --schema {{{{"type":"integer"}}}} gn size

@@ -18,6 +18,15 @@ DIFFERENCES: Final[Mapping[str, str]] = dict.fromkeys(
         "openstack cached image clear",
         # What is deleted there an import has brought.
         "openstack image delete --store",
+        "glance usage",
+        "glance image-stage",
+        "glance image-import",
+        "glance image-create-via-import",
+        "glance image-tasks",
+        "glance location-",
+        "glance add-location",
+        "glance cache-",
+        "glance task-",
     ),
     _NOT_YET,
 )
