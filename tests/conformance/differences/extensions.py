@@ -94,6 +94,20 @@ EXTENSIONS: Final = (
         ANY,
         "Extension: an administrator is told whether a store answers.",
     ),
+    Difference(
+        ("tags/name-nul", "tags/name-utf-8-4-byte"),
+        "1.status",
+        204,
+        400,
+        "Stricter: characters that not every database can hold, as in the tags of a new image.",
+    ),
+    Difference(
+        ("tags/name-nul", "tags/name-utf-8-4-byte"),
+        "2.body.tags",
+        ANY,
+        [],
+        "Stricter: characters that not every database can hold, as in the tags of a new image.",
+    ),
 )
 
 NOT_YET: Final = (
