@@ -2,7 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test soak lint bench bench-stores bench-cache packages services services-stop
+.PHONY: run test lint conformance clients schemathesis soak packages services services-stop
+.PHONY: bench bench-stores bench-cache
 
 run: .venv/run.stamp
 	$(BIN)/imagestore serve
@@ -19,6 +20,17 @@ lint: .venv/test.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Tempest and its Glance plugin, in two configurations, against what the real Glance passes.
+conformance: .venv/test.stamp packages
+	$(BIN)/python -m tests.tempest $(TEMPEST)
+
+# Every command of openstack and glance, against the real Glance and imagestore.
+clients: .venv/test.stamp packages
+	$(BIN)/python -m tests.clients $(CLIENTS)
+
+schemathesis: .venv/test.stamp packages
+	$(BIN)/python -m tests.openapi.fuzz $(FUZZ)
 
 bench: .venv/bench.stamp packages
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(BENCH)

@@ -11,6 +11,8 @@ REQUEST_ID = "request_id"
 """Set by the API for each request; the log line is written after the handler has gone."""
 project_id = web.RequestKey("project_id", str)
 """Set by the API once the caller is known."""
+client_address = web.RequestKey("client_address", str)
+"""Set by the API where a proxy tells for whom it asks."""
 sent_directly = web.RequestKey("sent_directly", int)
 """Set by the API where the kernel sends a file: bytes that the response does not know of."""
 
@@ -35,7 +37,7 @@ class AccessLogger(AbstractAccessLogger):
             "bytes": response.body_length + request.get(sent_directly, 0),
             "seconds": round(time, 4),
             "project": project,
-            "remote": request.remote or "-",
+            "remote": request.get(client_address, request.remote or "-"),
         }
         access_log.info(
             "%s %s %s %s %d bytes %.4f s project %s",

@@ -23,6 +23,7 @@ from aiohttp.typedefs import Handler, Middleware
 from imagestore.access_log import AccessLogger, access_log
 from imagestore.config.settings import Server, Settings
 from imagestore.errors import ConfigurationError
+from imagestore.malformed import Runner
 from imagestore.supervisor import reports
 
 log = logging.getLogger(__name__)
@@ -83,13 +84,12 @@ async def serve(settings: Settings, create: Factory, inherited: Inherited) -> No
     tls = _tls(settings.server)
     app = create(settings)
     connections = _Connections(app)
-    runner = web.AppRunner(
+    runner = Runner(
         app,
         access_log=access_log,
         access_log_class=AccessLogger,
         shutdown_timeout=_LAST_REQUEST,
-        max_line_size=settings.server.max_header_line,
-        max_field_size=settings.server.max_header_line,
+        max_line=settings.server.max_header_line,
         keepalive_timeout=settings.server.keepalive_timeout,
         # What a client calls encoded is stored as it came.
         auto_decompress=False,

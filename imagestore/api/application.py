@@ -8,8 +8,12 @@ from aiohttp import web
 
 from imagestore.api import (
     body,
+    compression,
+    cors,
     counting,
     errors,
+    forwarded,
+    head,
     health,
     identify,
     keys,
@@ -17,7 +21,8 @@ from imagestore.api import (
     request_id,
     versions,
 )
-from imagestore.api.v2 import info
+from imagestore.api.openapi.document import document
+from imagestore.api.v2 import info, openapi
 from imagestore.api.v2.documents import documents
 from imagestore.api.v2.images import schema_key, view_key
 from imagestore.api.v2.routes import routes
@@ -43,7 +48,10 @@ def build(
         client_max_size=MAX_DOCUMENT,
         middlewares=[
             request_id.middleware(settings.server.max_request_id_length),
+            *((forwarded.note_client,) if settings.server.enable_proxy_headers_parsing else ()),
             counting.count,
+            cors.middleware(settings.cors),
+            *((compression.compress,) if settings.server.compress_json else ()),
             errors.errors,
             paths.refuse_undecodable,
             versions.choose,
@@ -58,9 +66,13 @@ def build(
     app[keys.pool] = BlockPool()
     app[schema_key] = ImageSchema(settings.images)
     app[view_key] = ImageView(settings.images, stores, catalog.images.may_see_locations)
-    app[info.schemas_key] = documents(settings.images)
+    schemas = documents(settings.images)
+    app[info.schemas_key] = schemas
     app.on_response_prepare.extend((request_id.on_prepare, body.on_prepare))
     app.router.add_route("*", "/healthcheck{below:(/.*)?}", health.healthcheck)
     app.router.add_get("/readiness", health.readiness, allow_head=False)
     app.add_routes(routes())
+    head.add_head_routes(app)
+    cors.install(app, settings.cors)
+    app[openapi.document_key] = document(app.router.routes(), schemas)
     return app

@@ -195,6 +195,12 @@ def _weighed(entry: str) -> tuple[str, float]:
     return kind, 1.0
 
 
+def accepted_encodings(header: str) -> dict[str, float]:
+    """The codings of an ``Accept-Encoding`` header with their qualities."""
+    entries = [entry for entry in header.lower().split(",") if entry.strip()]
+    return dict(_weighed(entry) for entry in entries)
+
+
 def _quality(kind: str, accepted: list[tuple[str, float]]) -> float:
     """How much a client wants ``kind``; what names it most exactly counts."""
     for wanted in (kind, kind.partition("/")[0] + "/*", "*/*"):

@@ -1,13 +1,14 @@
-"""Paths and queries are UTF-8 behind their percent signs, or they are refused."""
+"""What a URL may hold: UTF-8 behind its percent signs, and ids that something can have."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import unquote_to_bytes
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from imagestore.errors import Invalid
+from imagestore.errors import Invalid, NotFound
 
 
 @web.middleware
@@ -21,3 +22,15 @@ async def refuse_undecodable(request: web.Request, handler: Handler) -> web.Stre
         except UnicodeDecodeError:
             raise Invalid("The URL is not UTF-8 behind its percent signs.") from None
     return await handler(request)
+
+
+def is_possible(text: str) -> bool:
+    """Whether every supported database can compare it; NUL and 4-byte characters are in none."""
+    return "\0" not in text and (text.isascii() or max(text) <= "\uffff")
+
+
+def refuse_impossible_ids(variables: Mapping[str, str]) -> None:
+    """Raise :class:`NotFound` for an id in a path that nothing can have."""
+    for name, value in variables.items():
+        if name.endswith("_id") and not is_possible(value):
+            raise NotFound("The resource could not be found.")

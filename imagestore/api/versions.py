@@ -14,6 +14,7 @@ from aiohttp.typedefs import Handler
 
 from imagestore.api import keys
 from imagestore.api.health import is_health
+from imagestore.api.paths import refuse_impossible_ids
 from imagestore.api.reply import json_reply
 
 MEDIA_TYPE = "application/vnd.openstack.images-"
@@ -81,12 +82,14 @@ async def route(request: web.Request, handler: Handler) -> web.StreamResponse:
     if path == "/v2":
         return web.Response(status=302, headers={"Location": base_url(request) + "/v2/"})
     if path is None or path == request.rel_url.raw_path:
+        refuse_impossible_ids(request.match_info)
         return await handler(request)
     url = request.rel_url.with_path(path, encoded=True, keep_query=True)
     meant = request.clone(rel_url=url)
     match = await request.app.router.resolve(meant)
     match.add_app(request.app)
     meant._match_info = match
+    refuse_impossible_ids(match)
     return await match.handler(meant)
 
 

@@ -25,6 +25,7 @@ from imagestore.config import (
 from imagestore.config.options import OPTIONS
 from imagestore.config.settings import (
     Cache,
+    Cors,
     Database,
     Identity,
     Images,
@@ -72,6 +73,7 @@ def read(
         settings = Settings(
             data_dir=data_dir,
             server=_server(source),
+            cors=_build(source, Cors),
             limits=_build(source, Limits),
             images=_images(source),
             identity=_identity(source, warnings),

@@ -17,6 +17,7 @@ from imagestore.config.option import also as _also
 from imagestore.config.option import fill as _fill
 from imagestore.config.settings import (
     Cache,
+    Cors,
     Database,
     Identity,
     Images,
@@ -78,7 +79,8 @@ OPTIONS: tuple[Option, ...] = (
     ),
     _fill(
         Server, "oslo_middleware", "enable_proxy_headers_parsing", cfg.BoolOpt,
-        "Believe X-Forwarded-Proto, -Host and -Prefix. Only behind a proxy that sets them.",
+        "Believe Forwarded, or X-Forwarded-Proto, -Host and -For, and X-Forwarded-Prefix. "
+        "Only behind a proxy that sets them.",
     ),
     _also(
         "healthcheck", "backends", Words(),
@@ -87,6 +89,32 @@ OPTIONS: tuple[Option, ...] = (
     _fill(
         Server, "healthcheck", "disable_by_file_path", cfg.StrOpt,
         "The file of the backend disable_by_file.", attribute="healthcheck_disable_file",
+    ),
+    _fill(
+        Server, "imagestore", "compress_json", cfg.BoolOpt,
+        "Compress JSON for clients that take gzip. Data of images is never compressed.",
+    ),
+    # Pages of other origins.
+    _fill(
+        Cors, "cors", "allowed_origin", Words(),
+        "Origins (scheme, host and port) whose pages a browser may let use the API; *: all.",
+    ),
+    _fill(
+        Cors, "cors", "allow_credentials", cfg.BoolOpt,
+        "Tell browsers that pages may send credentials.",
+    ),
+    _fill(
+        Cors, "cors", "expose_headers", Words(),
+        "Headers of answers that pages may read, beside those that all may.",
+    ),
+    _fill(
+        Cors, "cors", "max_age", cfg.IntOpt,
+        "Seconds for which a browser need not ask again whether it may. 0: as it likes.", min=0,
+    ),
+    _fill(Cors, "cors", "allow_methods", Words(), "Methods that pages may use."),
+    _fill(
+        Cors, "cors", "allow_headers", Words(),
+        "Headers that pages may send, beside those that all may.",
     ),
     # Limits.
     _fill(
@@ -472,6 +500,7 @@ SECTIONS = {
     "image_format": "What may be uploaded.",
     "import_filtering_opts": "Which URLs users may have fetched: imports, and locations.",
     "oslo_middleware": "Proxies in front of the service.",
+    "cors": "Browsers with pages of other origins.",
     "healthcheck": "What load balancers ask.",
     "task": "Work in the background.",
     "imagestore": "What only imagestore has.",

@@ -40,6 +40,28 @@ class Server:
     max_request_id_length: int = 64
     healthcheck_disable_file: Path | None = None
     metrics_bind: tuple[str, int] | None = None
+    compress_json: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Cors:
+    """Which pages of other origins a browser may let ask (``[cors]``)."""
+
+    allowed_origin: tuple[str, ...] = ()
+    """Scheme, host and port each, or ``*``; empty: none."""
+    allow_credentials: bool = True
+    expose_headers: tuple[str, ...] = (
+        "X-Image-Meta-Checksum", "X-Auth-Token", "X-Subject-Token", "X-Service-Token",
+        "X-OpenStack-Request-ID",
+    )  # fmt: skip
+    max_age: int = 3600
+    """Seconds for which a browser remembers what it was told; 0: as it likes."""
+    allow_methods: tuple[str, ...] = ("GET", "PUT", "POST", "DELETE", "PATCH")
+    allow_headers: tuple[str, ...] = (
+        "Content-MD5", "X-Image-Meta-Checksum", "X-Storage-Token", "Accept-Encoding",
+        "X-Auth-Token", "X-Identity-Status", "X-Roles", "X-Service-Catalog", "X-User-Id",
+        "X-Tenant-Id", "X-OpenStack-Request-ID",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +309,7 @@ class Logging:
 class Settings:
     data_dir: Path
     server: Server = field(default_factory=Server)
+    cors: Cors = field(default_factory=Cors)
     limits: Limits = field(default_factory=Limits)
     images: Images = field(default_factory=Images)
     identity: Identity = field(default_factory=Identity)

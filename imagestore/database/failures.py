@@ -21,6 +21,8 @@ _MYSQL_PASSING = _MYSQL_UNDONE | {
 read-only, killed, no connection, gone, lost."""
 _MYSQL_TOO_SLOW = frozenset({1317, 1969, 3024})
 """Interrupted, time limit of MariaDB, of MySQL."""
+_MYSQL_REFUSED = frozenset({1267, 1270, 1271, 1366, 3988})
+"""Characters that the column does not hold: compared, or to be stored."""
 _POSTGRESQL_UNDONE = frozenset({"40001", "40P01", "55P03"})
 """Serialization, deadlock, lock not available."""
 _POSTGRESQL_PASSING = _POSTGRESQL_UNDONE | {"25006", "25P03", "57P01", "57P02", "57P03", "53300"}
@@ -93,6 +95,8 @@ def _is_value_refused(error: BaseException) -> bool:
         return True
     if not isinstance(error, exc.DBAPIError):
         return False
+    if _code(error) in _MYSQL_REFUSED:
+        return True
     # asyncpg finds some out before the server does, and the library has no class for those.
     causes = (error.orig, getattr(error.orig, "__cause__", None))
     return any(_code(cause) == "22000" for cause in causes) or str(_code(error)).startswith("22")

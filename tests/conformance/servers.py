@@ -16,6 +16,7 @@ OPTIONS: Final = {
         "image_member_quota": "3",
         "image_size_cap": str(SIZE_CAP),
         "user_storage_quota": str(STORAGE_QUOTA),
-    }
+    },
+    "cors": {"allowed_origin": "https://page.example,https://other.example:8443"},
 }
 """Section → option → value, added to the defaults of each server."""

@@ -114,6 +114,7 @@ paste.filter_factory = tokens:filter_factory
 paste.filter_factory = oslo_middleware.cors:filter_factory
 oslo_config_project = glance
 oslo_config_program = glance-api
+oslo_config_file = {directory}/etc/glance-api.conf
 
 [filter:http_proxy_to_wsgi]
 paste.filter_factory = oslo_middleware:HTTPProxyToWSGI.factory
@@ -203,8 +204,7 @@ def start(
             configuration.setdefault(section, {}).update(values)
         (etc / "glance-api.conf").write_text(_ini(configuration))
         (etc / "glance-api-paste.ini").write_text(PASTE.format(directory=directory))
-        declared = {name: {"description": "", **kind} for name, kind in DECLARED_PROPERTIES.items()}
-        (etc / "schema-image.json").write_text(json.dumps(declared))
+        (etc / "schema-image.json").write_text(declared_properties())
         (etc / "policy.yaml").write_text("{}\n")
         shim = Path(__file__).parent / "glance_paste" / "tokens.py"
         shutil.copy(shim, etc)
@@ -232,6 +232,12 @@ def start(
             )
     process.wait_until(lambda: process.answers(f"{url}/healthcheck"), started, log)
     return Glance(url, started.pid, directory)
+
+
+def declared_properties() -> str:
+    """schema-image.json."""
+    declared = {name: {"description": "", **kind} for name, kind in DECLARED_PROPERTIES.items()}
+    return json.dumps(declared)
 
 
 def _options(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -76,6 +77,8 @@ def start(
             ],
             capture_output=True,
             text=True,
+            # Two that are made at once would remove each other's temporary tables in /tmp.
+            env={**os.environ, "TMPDIR": str(temporary)},
         )
         if made.returncode:
             raise process.StartError(f"mariadb-install-db failed: {made.stderr[-2000:]}")

@@ -12,6 +12,7 @@ from imagestore import metrics
 from imagestore.access_log import sent_directly
 from imagestore.api import counting, keys, ranges
 from imagestore.api.body import read_blocks, refuse_body
+from imagestore.api.errors import error_response
 from imagestore.api.outlet import Outlet, outlet
 from imagestore.api.reply import no_content
 from imagestore.api.sendblocks import BlockSender
@@ -77,8 +78,10 @@ async def download(request: web.Request) -> web.StreamResponse:
     headers = {"Content-Type": "application/octet-stream", "Accept-Ranges": "bytes"}
     if etag:
         headers["ETag"] = etag
-    if answer.status not in (200, 206):
-        return web.Response(status=answer.status, headers=headers | answer.headers)
+    if answer.status == ranges.Status.PRECONDITION_FAILED:
+        return error_response(request, 412, "The data is not what If-Match names.")
+    if answer.status == ranges.Status.NOT_MODIFIED:
+        return web.Response(status=304, headers=answer.headers)
     headers["Content-Length"] = str(answer.length)
     if image.checksum and answer.length == found.size:
         headers["Content-MD5"] = image.checksum

@@ -6,12 +6,14 @@ from aiohttp import web
 
 from imagestore.api import keys
 from imagestore.api.body import read_bytes, read_json, refuse_body
+from imagestore.api.paths import is_possible
 from imagestore.api.reply import json_reply, no_content
 from imagestore.api.v2 import listing, patch
 from imagestore.api.v2.info import available_import_methods
-from imagestore.api.v2.schemas import ImageSchema
+from imagestore.api.v2.schemas import ImageSchema, storable
 from imagestore.api.v2.views import ImageView
 from imagestore.api.versions import base_url
+from imagestore.errors import NotFound
 
 schema_key = web.AppKey("image_schema", ImageSchema)
 view_key = web.AppKey("image_view", ImageView)
@@ -98,13 +100,17 @@ async def reactivate(request: web.Request) -> web.Response:
 async def add_tag(request: web.Request) -> web.Response:
     refuse_body(request)
     await request.app[keys.catalog].tags.add(
-        request[keys.caller], request.match_info["image_id"], request.match_info["tag"]
+        request[keys.caller],
+        request.match_info["image_id"],
+        storable(request.match_info["tag"], "A tag"),
     )
     return no_content()
 
 
 async def remove_tag(request: web.Request) -> web.Response:
     refuse_body(request)
+    if not is_possible(request.match_info["tag"]):
+        raise NotFound("The image has no such tag.")
     await request.app[keys.catalog].tags.remove(
         request[keys.caller], request.match_info["image_id"], request.match_info["tag"]
     )

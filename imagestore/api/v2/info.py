@@ -93,9 +93,17 @@ def _store(configured: Stores, section: StoreSection) -> dict[str, Any]:
 
 
 async def schema(request: web.Request) -> web.Response:
+    return _document(request, request.match_info["name"])
+
+
+async def metadef_schema(request: web.Request) -> web.Response:
+    return _document(request, "metadefs/" + request.match_info["name"])
+
+
+def _document(request: web.Request, name: str) -> web.Response:
     refuse_body(request)
     try:
-        document = request.app[schemas_key][request.match_info["name"]]
+        document = request.app[schemas_key][name]
     except KeyError:
-        raise NotFound(f"There is no schema {request.match_info['name']}.") from None
+        raise NotFound(f"There is no schema {name}.") from None
     return json_reply(document)

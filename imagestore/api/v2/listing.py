@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from multidict import MultiMapping
 
+from imagestore.api.paths import is_possible
 from imagestore.config.settings import Limits
 from imagestore.errors import Invalid
 from imagestore.image import Image, MemberStatus, Visibility
@@ -62,8 +63,10 @@ def parse(query: MultiMapping[str], limits: Limits) -> ImageQuery:
             conditions += found
     visibility = _visibility(last.get("visibility"))
     tags = tuple(dict.fromkeys(tag.strip() for tag in query.getall("tag", ())))
-    if visibility == "none" or _has_nul(last, tags):
+    if visibility == "none" or _impossible(last, tags):
         conditions.append(NEVER)
+    if not is_possible(last.get("marker", "")):
+        raise Invalid("The marker is no image that can be seen.")
     return ImageQuery(
         limit=page_limit(last.get("limit"), limits),
         marker=last.get("marker"),
@@ -101,11 +104,10 @@ def _link(path: str, parameters: list[tuple[str, str]]) -> str:
     return f"{path}?{urlencode(parameters)}" if parameters else path
 
 
-def _has_nul(parameters: dict[str, str], tags: tuple[str, ...]) -> bool:
-    """Whether NUL is asked for, which is in no image and which PostgreSQL cannot even compare."""
-    return any("\0" in text for pair in parameters.items() for text in pair) or any(
-        "\0" in tag for tag in tags
-    )
+def _impossible(parameters: dict[str, str], tags: tuple[str, ...]) -> bool:
+    """Whether characters are asked for that are in no image: some databases refuse to compare."""
+    texts = [text for pair in parameters.items() for text in pair]
+    return not all(is_possible(text) for text in (*texts, *tags))
 
 
 def page_limit(value: str | None, limits: Limits) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from imagestore.api.v2 import cache, data, images, info, locations, members
+from imagestore.api.v2 import cache, data, images, info, locations, members, openapi
 from imagestore.api.v2.metadefs.routes import routes as metadef_routes
 
 _IMAGE = "/v2/images/{image_id}"
@@ -38,7 +38,9 @@ def routes() -> Sequence[web.RouteDef]:
         web.get("/v2/info/usage", info.usage, allow_head=False),
         web.get("/v2/info/stores", info.stores, allow_head=False),
         web.get("/v2/info/stores/detail", info.stores_detail, allow_head=False),
-        web.get("/v2/schemas/{name:metadefs/[^/]+|[^/]+}", info.schema, allow_head=False),
+        web.get("/v2/schemas/{name}", info.schema, allow_head=False),
+        web.get("/v2/schemas/metadefs/{name}", info.metadef_schema, allow_head=False),
+        web.get("/v2/openapi.json", openapi.show, allow_head=False),
         *cache.routes(),
         *metadef_routes(),
     ]

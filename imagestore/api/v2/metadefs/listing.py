@@ -6,8 +6,8 @@ from collections.abc import Set
 
 from multidict import MultiMapping
 
+from imagestore.api.paths import is_possible
 from imagestore.api.v2.listing import page_limit
-from imagestore.api.v2.metadefs.names import is_possible
 from imagestore.config.settings import Limits
 from imagestore.errors import Invalid, NotFound
 from imagestore.metadef import (

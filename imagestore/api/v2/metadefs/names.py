@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from imagestore.api.paths import is_possible
 from imagestore.errors import NotFound
 
 
@@ -13,8 +14,3 @@ def named(request: web.Request, part: str) -> str:
     if not is_possible(name):
         raise NotFound("Nothing has such a name.")
     return name
-
-
-def is_possible(name: str) -> bool:
-    """Whether every supported database can compare it; NUL and 4-byte characters are in none."""
-    return "\0" not in name and (name.isascii() or max(name) <= "\uffff")

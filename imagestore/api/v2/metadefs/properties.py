@@ -6,9 +6,10 @@ from aiohttp import web
 
 from imagestore.api import keys
 from imagestore.api.body import read_json, refuse_body
+from imagestore.api.paths import is_possible
 from imagestore.api.reply import json_reply, no_content
 from imagestore.api.v2.metadefs.bodies import read_property
-from imagestore.api.v2.metadefs.names import is_possible, named
+from imagestore.api.v2.metadefs.names import named
 from imagestore.api.v2.metadefs.views import show_properties, show_property
 from imagestore.catalog.metadefs.properties import Properties
 from imagestore.errors import NotFound

@@ -1,0 +1,89 @@
+"""Versions, health, ``/v2/info``, ``/v2/schemas`` and the description itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from imagestore.api.openapi.operation import Body, Operation, Schema, json
+
+_OBJECT: Schema = {"type": "object"}
+_TEXT: Schema = {"type": "string"}
+
+
+def _closed(**properties: Any) -> Schema:
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+_VERSIONS = _closed(
+    versions={
+        "type": "array",
+        "items": _closed(
+            id=_TEXT,
+            status={"enum": ["CURRENT", "SUPPORTED"]},
+            links={"type": "array", "items": _closed(rel=_TEXT, href=_TEXT)},
+        ),
+    }
+)
+_STORE: Schema = {
+    "type": "object",
+    "properties": {
+        "id": _TEXT,
+        "description": _TEXT,
+        "default": {"enum": ["true"]},
+        "read-only": {"enum": ["true"]},
+    },
+    "required": ["id"],
+}
+_STORE_DETAIL: Schema = {
+    **_STORE,
+    "properties": {
+        **_STORE["properties"],
+        "type": _TEXT,
+        "weight": {"type": "integer"},
+        "properties": _OBJECT,
+        "health": _closed(state={"enum": ["healthy", "away"]}, since=_TEXT),
+    },
+}
+_IMPORT = _closed(
+    **{
+        "import-methods": _closed(
+            description=_TEXT, type=_TEXT, value={"type": "array", "items": _TEXT}
+        )
+    }
+)
+_HEALTH = Body(
+    {"anyOf": [_TEXT, _closed(detailed={"type": "boolean"}, reasons={"type": "array"})]},
+    ("text/plain", "application/json", "text/html"),
+)
+_READINESS = _closed(ready={"type": "boolean"}, reasons={"type": "array", "items": _TEXT})
+
+OPERATIONS: Final[Mapping[str, Operation]] = {
+    "GET /": Operation("versions", "List the versions", {300: json(_VERSIONS)}, public=True),
+    "GET /versions": Operation(
+        "versions", "List the versions", {200: json(_VERSIONS)}, public=True
+    ),
+    "GET /healthcheck": Operation(
+        "health", "Whether this process takes requests", {200: _HEALTH, 503: _HEALTH}, public=True
+    ),
+    "GET /readiness": Operation(
+        "health", "Whether the database and the default store answer",
+        {200: json(_READINESS), 503: json(_READINESS)}, public=True,
+    ),
+    "GET /v2/info/import": Operation("info", "Ways of importing", {200: json(_IMPORT)}),
+    "GET /v2/info/stores": Operation(
+        "info", "The stores", {200: json(_closed(stores={"type": "array", "items": _STORE}))},
+        errors=(404,),
+    ),
+    "GET /v2/info/stores/detail": Operation(
+        "info", "The stores and their properties",
+        {200: json(_closed(stores={"type": "array", "items": _STORE_DETAIL}))}, errors=(404,),
+    ),
+    "GET /v2/schemas/{name}": Operation(
+        "schemas", "The schema of images, members or tasks", {200: json(_OBJECT)}
+    ),
+    "GET /v2/schemas/metadefs/{name}": Operation(
+        "schemas", "The schema of metadata definitions", {200: json(_OBJECT)}
+    ),
+    "GET /v2/openapi.json": Operation("schemas", "This description", {200: json(_OBJECT)}),
+}  # fmt: skip

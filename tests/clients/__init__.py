@@ -1,0 +1,1 @@
+"""Every command of ``openstack image …`` and ``glance``, against imagestore and the real Glance."""

@@ -1,0 +1,1 @@
+"""The description of the API: complete, and true of whatever a fuzzer asks."""
