@@ -11,7 +11,7 @@ import sys
 import typer
 
 from imagestore import __version__
-from imagestore.cli import config, db, job, metadefs, policy, serve, store, worker
+from imagestore.cli import config, db, job, metadefs, policy, replicate, serve, store, worker
 from imagestore.cli.exits import exit_code
 from imagestore.errors import ImagestoreError
 
@@ -35,6 +35,7 @@ app.add_typer(config.app, name="config")
 app.add_typer(store.app, name="store")
 app.add_typer(policy.app, name="policy")
 app.add_typer(job.app, name="job")
+app.add_typer(replicate.app, name="replicate")
 
 
 @app.command()
