@@ -11,8 +11,10 @@ from aiohttp import web
 
 from imagestore import process
 from imagestore.api import application
+from imagestore.api.v2.schemas import ImageSchema
 from imagestore.catalog.catalog import Catalog
 from imagestore.catalog.parts import Parts
+from imagestore.catalog.sites.sites import Sites
 from imagestore.config.settings import Settings
 from imagestore.database.engine import Database
 from imagestore.identity.policy import Policy
@@ -34,19 +36,23 @@ def create(settings: Settings) -> web.Application:
     stores = Stores(settings.stores)
     parts = Parts(settings, Database(settings.database), policy, stores, process.identity())
     catalog = Catalog(parts)
+    sites = Sites(catalog, settings, ImageSchema(settings.images))
     identity = source(settings.identity, policy)
     app = application.build(settings, catalog, stores, identity)
-    app.cleanup_ctx.append(lambda _: _running(parts, catalog, identity))
+    app.cleanup_ctx.append(lambda _: _running(parts, catalog, identity, sites))
     return app
 
 
-async def _running(parts: Parts, catalog: Catalog, identity: IdentitySource) -> AsyncIterator[None]:
+async def _running(
+    parts: Parts, catalog: Catalog, identity: IdentitySource, sites: Sites
+) -> AsyncIterator[None]:
     """Everything below the API, from its start to its stop."""
     await parts.database.open()
     await parts.stores.start()
     await catalog.recovery.run()
     runner = Runner(catalog.jobs, parts.settings.jobs.workers)
     await catalog.housekeeping.ensure()
+    await sites.ensure()
     background = [
         asyncio.create_task(recovery.watch(catalog.recovery)),
         asyncio.create_task(runner.run()),

@@ -55,7 +55,7 @@ class Progress:
     ) -> None:
         self._bars.stop()
 
-    def planned(self, steps: list[Step]) -> None:
+    async def planned(self, steps: list[Step]) -> None:
         self.steps = steps
         self._bars.update(self._whole, total=sum(step.bytes for step in steps))
         self._describe()
@@ -63,7 +63,7 @@ class Progress:
     def moved(self, step: Step, count: int) -> None:
         self._bars.advance(self._whole, count)
 
-    def ended(self, step: Step, error: ImagestoreError | None) -> None:
+    async def ended(self, step: Step, error: ImagestoreError | None) -> None:
         self._ended += 1
         self._describe()
 

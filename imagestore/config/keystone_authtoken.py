@@ -130,7 +130,7 @@ def read(source: Source, keystone: Keystone, warnings: list[str]) -> Keystone:
             "tokens are remembered in the memory of each worker process."
         )
     if auth_type := source.value(section, "auth_type"):
-        return replace(keystone, auth_type=auth_type, auth=_of_plugin(source, section, auth_type))
+        return replace(keystone, auth_type=auth_type, auth=of_plugin(source, section, auth_type))
     if not any(source.is_set(SECTION, name) for name in ("admin_user", "admin_token")):
         return keystone
     warnings.append(
@@ -141,8 +141,11 @@ def read(source: Source, keystone: Keystone, warnings: list[str]) -> Keystone:
     return replace(keystone, auth_type=auth_type, auth=auth)
 
 
-def _of_plugin(source: Source, section: str, auth_type: str) -> dict[str, Any]:
-    """What is set of the options that the plugin declares."""
+def of_plugin(source: Source, section: str, auth_type: str) -> dict[str, Any]:
+    """What is set of the options that the plugin declares.
+
+    Raises :class:`ConfigurationError` for a plugin that does not exist.
+    """
     # Only here: a service without Keystone does without the library.
     from keystoneauth1 import loading
     from keystoneauth1.exceptions import NoMatchingPlugin

@@ -12,7 +12,13 @@ from typing import Any, TypeVar, get_type_hints
 
 from imagestore.backends.http.guard import Guard
 from imagestore.backends.http.rules import Rules
-from imagestore.config import arguments, data_directory, keystone_authtoken, store_sections
+from imagestore.config import (
+    arguments,
+    data_directory,
+    keystone_authtoken,
+    site_sections,
+    store_sections,
+)
 from imagestore.config.options import OPTIONS
 from imagestore.config.settings import (
     Database,
@@ -63,6 +69,7 @@ def read(
             database=_database(source, data_dir),
             stores=store_sections.read(source, data_dir, warnings),
             jobs=_build(source, Jobs),
+            sites=site_sections.read(source),
             logging=_logging(source),
             import_filter=_import_filter(source),
         )

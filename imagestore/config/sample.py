@@ -8,7 +8,7 @@ from typing import Any
 
 from oslo_config import cfg, types
 
-from imagestore.config import drivers, store_options
+from imagestore.config import drivers, site_sections, store_options
 from imagestore.config.options import OPTIONS, SECTIONS
 from imagestore.config.value_types import HostPort, Numbers, Pairs
 
@@ -30,6 +30,12 @@ _ANY_STORE = """
 # What every store of enabled_backends may have in its own section, [id], and here for all.
 
 """
+SITES = """\
+[site:NAME]
+
+Another Images API with which images are kept equal, as often as there are such sections. The
+options, with their defaults:
+"""
 _OWN = "imagestore."
 """Modules of drivers that come with the package; others are not in the sample."""
 
@@ -42,7 +48,17 @@ def render() -> str:
         parts += [_entry(option.opt) for option in OPTIONS if option.group == group]
         if group == "glance_store":
             parts += _stores()
+    parts.append(_sites())
     return "\n".join(parts)
+
+
+def _sites() -> str:
+    """Sections with names that are not known before: as a comment, without values."""
+    lines = [_comment(SITES)]
+    for opt in site_sections.options():
+        default = _value(opt)
+        lines.append(_comment(f"{opt.name}{' =' if default else ''}{default}: {opt.help}"))
+    return "\n" + "".join(lines)
 
 
 def _stores() -> Iterator[str]:

@@ -83,6 +83,11 @@ class Source:
         place = self.where(group, name)
         return ConfigurationError(f"[{group}] {name}{f' in {place}' if place else ''}: {reason}")
 
+    def sections(self, prefix: str) -> list[str]:
+        """The sections of the files whose names begin so, in the order of the files."""
+        found = {name: None for _, sections in self._in_files for name in sections}
+        return [name for name in found if name.startswith(prefix)]
+
     def unknown(self) -> list[str]:
         """A sentence for each section that sets options which nobody has registered."""
         known = set().union(*self._names.values())

@@ -33,25 +33,23 @@ _PATIENCE = 30.0
 class Watcher(Protocol):
     """Whoever wants to know how a pass gets on."""
 
-    def planned(self, steps: list[Step]) -> None: ...
+    async def planned(self, steps: list[Step]) -> None: ...
 
     def moved(self, step: Step, count: int) -> None:
         """That many more bytes."""
         ...
 
-    def ended(self, step: Step, error: ImagestoreError | None) -> None: ...
+    async def ended(self, step: Step, error: ImagestoreError | None) -> None: ...
 
 
 @dataclass
 class Outcome:
-    """``failed``: why, by image id. ``latest``: of the source's changes, the last that was seen.
-    ``there``: ids of the images that the target has now as the source does."""
+    """``failed``: why, by image id. ``latest``: of the source's changes, the last that was seen."""
 
     done: list[Step] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     bytes: int = 0
     latest: datetime | None = None
-    there: list[str] = field(default_factory=list)
 
     def counts(self) -> dict[str, int]:
         """How many images of each action, and ``failed``."""
@@ -133,7 +131,7 @@ class Replication:
     ) -> Outcome:
         """Do what is to be done. What fails for one image keeps no other from its turn."""
         steps, latest = await self.plan(since, known)
-        watcher.planned(steps)
+        await watcher.planned(steps)
         outcome = Outcome(latest=latest)
         waiting = iter(steps)
 
@@ -142,11 +140,9 @@ class Replication:
                 error = await self._attempt(step, watcher, outcome)
                 if error is None:
                     outcome.done.append(step)
-                    if step.action is not Action.DELETE and step.action is not Action.LEAVE:
-                        outcome.there.append(step.id)
                 else:
                     outcome.failed[step.id] = error.message
-                watcher.ended(step, error)
+                await watcher.ended(step, error)
 
         async with asyncio.TaskGroup() as group:
             for _ in range(self._transfers):

@@ -30,6 +30,7 @@ from imagestore.database.schema.metadefs import (
     metadef_tags,
 )
 from imagestore.database.schema.own import VERSION_TABLE, indexes_for, journal
+from imagestore.database.schema.sites import site_images, sites
 from imagestore.database.schema.tasks import task_info, tasks
 
 __all__ = [
@@ -55,6 +56,8 @@ __all__ = [
     "metadef_tags",
     "node_reference",
     "peer_version",
+    "site_images",
+    "sites",
     "task_info",
     "tasks",
     "tombstones",
