@@ -49,7 +49,10 @@ class Dump:
         return record
 
     async def read(self, record: Record, offset: int = 0) -> AsyncGenerator[Buffer, None]:
-        async with contextlib.aclosing(_blocks(self._data(record.id), offset)) as blocks:
+        path = self._data(record.id)
+        if record.size is not None and await asyncio.to_thread(_size, path) != record.size:
+            raise Conflict(f"{path} is not right: it should have {record.size} bytes.")
+        async with contextlib.aclosing(_blocks(path, offset)) as blocks:
             async for block in blocks:
                 yield block
 

@@ -99,7 +99,9 @@ class Replication:
         async with contextlib.aclosing(self._source.records(since)) as records:
             async for record in records:
                 seen.add(record.id)
-                latest = max(latest or record.updated_at, record.updated_at)
+                # In whole seconds, as the list of a site can be asked for.
+                changed = record.updated_at.replace(microsecond=0)
+                latest = max(latest or changed, changed)
                 if record.has_data and rules.match(record):
                     target = (
                         await self._target.record(record.id)
