@@ -16,7 +16,7 @@ from imagestore.database import sites
 from imagestore.job import JobState
 from tests.served import Served, serve
 from tests.service.conftest import Person, Service, Start
-from tests.services.faultproxy import Faults, FaultProxy
+from tests.services.faultproxy import FaultProxy, Faults
 from tests.sites.conftest import Api, content
 
 MIB = 1 << 20

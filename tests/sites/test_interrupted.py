@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.served import Served, serve
-from tests.services.faultproxy import Faults, FaultProxy
+from tests.services.faultproxy import FaultProxy, Faults
 from tests.sites.conftest import TOKEN, Api, content, described, outcome, replicate, start_replicate
 
 MIB = 1 << 20

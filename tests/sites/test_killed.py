@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.served import Served, serve
-from tests.services.faultproxy import Faults, FaultProxy
+from tests.services.faultproxy import FaultProxy, Faults
 from tests.sites.conftest import TOKEN, Api, content, described
 
 MIB = 1 << 20
