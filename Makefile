@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint bench bench-stores packages services services-stop
+.PHONY: run test lint bench bench-stores soak-nodes packages services services-stop
 
 run: .venv/run.stamp
 	$(BIN)/imagestore serve
@@ -22,9 +22,14 @@ bench: .venv/bench.stamp packages
 bench-stores: .venv/bench.stamp packages
 	$(BIN)/python -m benchmarks.stores $(if $(QUICK),--quick) $(BENCH)
 
+# Three nodes behind one address, each drained and restarted under a minute of load, twice.
+soak-nodes: .venv/test.stamp packages
+	NODES_SECONDS=15 $(BIN)/pytest -s tests/nodes
+
 # Real services, clients' tools and disk images, from Debian.
 packages: .venv/bin/python
 	tests/packages.sh nginx-light libnginx-mod-http-dav-ext openssl
+	tests/packages.sh haproxy curl
 	tests/packages.sh qemu-utils grub-rescue-pc memtest86+ ipxe
 	tests/packages.sh ceph-mon ceph-osd ceph-common radosgw python3-rados python3-rbd
 	tests/packages.sh memcached mariadb-server-core mariadb-client-core postgresql-15

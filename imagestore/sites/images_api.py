@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import AsyncGenerator, Mapping
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,8 @@ from imagestore.sites.client import Client
 from imagestore.sites.moving import Moving
 from imagestore.sites.record import ATTRIBUTES, Record, from_document
 from imagestore.sites.site import Data, Members
+
+log = logging.getLogger(__name__)
 
 PATCH = "application/openstack-images-v2.1-json-patch"
 _PAGE = 500
@@ -62,13 +65,17 @@ class ImagesApi:
                 marker = None
                 markers.clear()
                 continue
-            records = [from_document(document) for document in _images(page, self.label)]
-            for record in records:
-                yield record
+            documents = _images(page, self.label)
+            for document in documents:
+                try:
+                    yield from_document(document)
+                except Invalid as error:
+                    # One image that is none keeps no other from being seen.
+                    log.warning("%s", error)
             # Where the next page is is told by a link; only that there is one is believed.
-            if not records or not page.get("next"):
+            if not documents or not page.get("next"):
                 return
-            marker = records[-1].id
+            marker = _id(documents[-1])
             if marker in markers:
                 raise Invalid(f"{self.label} lists the same images again and again.")
             markers.add(marker)
@@ -174,6 +181,10 @@ def _images(page: Any, label: str) -> list[Any]:
     if not isinstance(images, list):
         raise Invalid(f"{label} does not list images.")
     return images
+
+
+def _id(document: Any) -> str:
+    return str(document.get("id")) if isinstance(document, dict) else ""
 
 
 def _to_skip(answer: aiohttp.ClientResponse, offset: int, label: str) -> int:

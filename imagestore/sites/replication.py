@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
-from imagestore.errors import Conflict, Forbidden, ImagestoreError, Unavailable
+from imagestore.errors import Conflict, Forbidden, ImagestoreError, Invalid, Unavailable
 from imagestore.image import ImageStatus, Visibility
 from imagestore.sites.compare import CHANGING, MOVING, Action, Step, compare, wanted
 from imagestore.sites.moving import Moving
@@ -146,9 +146,13 @@ class Replication:
                     outcome.failed[step.id] = error.message
                 await watcher.ended(step, error)
 
-        async with asyncio.TaskGroup() as group:
-            for _ in range(self._transfers):
-                group.create_task(work())
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(self._transfers):
+                    group.create_task(work())
+        except BaseExceptionGroup as errors:
+            # One ended the others: that one tells the caller what to do.
+            raise errors.exceptions[0] from errors
         return outcome
 
     async def _all(self, site: Source) -> dict[str, Record]:
@@ -162,11 +166,18 @@ class Replication:
             or step.action in (Action.CONFLICT, Action.LEAVE)
         ):
             return step
-        after = await self._source.members(step.id)
         is_there = step.target is not None and (
             step.target.fields.get("visibility") == Visibility.SHARED
         )
-        before = await self._target.members(step.id) if is_there else {}
+        try:
+            after = await self._source.members(step.id)
+            before = await self._target.members(step.id) if is_there else {}
+        except Unavailable:
+            raise
+        except ImagestoreError as error:
+            # It went, or is not ours to look into; the others have to go on.
+            log.warning("the members of image %s are not compared: %s", step.id, error)
+            return step
         if before == after:
             return step
         action = Action.CHANGE if step.action is Action.NOTHING else step.action
@@ -198,6 +209,9 @@ class Replication:
             except ImagestoreError as error:
                 meter.reset()
                 return error
+            except OSError as error:
+                meter.reset()
+                return Invalid(f"Image {step.id}: {error}")
         raise AssertionError
 
     async def _carry_out(self, step: Step, moved: Moved) -> None:

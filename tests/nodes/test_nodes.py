@@ -24,6 +24,7 @@ Proxy = proxies.HAProxy | proxies.Nginx
 
 SECONDS = float(os.environ.get("NODES_SECONDS", "1"))
 """Of load before, between and after the restarts; ``make soak-nodes`` asks for more."""
+LONG = "NODES_SECONDS" in os.environ
 
 OPTIONS = """
 [file1]
@@ -95,7 +96,8 @@ async def test_drained_and_restarted_under_load(
         check_links(proxy.url)
         running = asyncio.create_task(load.run(clients=4))
         await asyncio.sleep(SECONDS)
-        for node in nodes:
+        # Behind nginx one node is enough, when there is little time.
+        for node in nodes if LONG or keep else nodes[:1]:
             await asyncio.to_thread(node.restart, proxy)
             await asyncio.sleep(SECONDS)
         load.end()
