@@ -147,7 +147,7 @@ def by_cloud(cloud: str) -> Keystone:
             f"{cloud!r} is no URL; for names of clouds.yaml install imagestore[clouds]."
         ) from error
     try:
-        region = loader.OpenStackConfig(load_envvars=False).get_one(cloud)
+        region = loader.OpenStackConfig().get_one(cloud)
         session = region.get_session()
     except (ConfigException, exceptions.ClientException) as error:
         raise ConfigurationError(f"The cloud {cloud!r} in clouds.yaml: {error}") from error
