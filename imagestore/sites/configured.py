@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+
 from imagestore.config.settings import Site
 from imagestore.errors import ConfigurationError, ImagestoreError
 from imagestore.sites.client import Client
@@ -11,6 +13,13 @@ from imagestore.sites.rules import Conflict, Rules, parse_match
 
 def client(site: Site) -> Client:
     """A client for the site. Raises :class:`ConfigurationError`."""
+    if site.cafile is not None:
+        try:
+            ssl.create_default_context(cafile=str(site.cafile))
+        except OSError as error:
+            raise ConfigurationError(
+                f"[{site.section}] cafile: {site.cafile} cannot be used: {error}"
+            ) from error
     return Client(site.name, _credentials(site), cafile=_path(site), insecure=site.insecure)
 
 
