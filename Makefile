@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .PHONY: run test lint conformance clients schemathesis soak packages services services-stop
-.PHONY: bench bench-stores bench-cache
+.PHONY: bench bench-stores bench-cache soak-nodes
 
 run: .venv/run.stamp
 	$(BIN)/imagestore serve
@@ -41,9 +41,14 @@ bench-stores: .venv/bench.stamp packages
 bench-cache: .venv/bench.stamp packages
 	$(BIN)/python -m benchmarks.cache $(if $(QUICK),--quick) $(BENCH)
 
+# Three nodes behind one address, each drained and restarted under a minute of load, twice.
+soak-nodes: .venv/test.stamp packages
+	NODES_SECONDS=15 $(BIN)/pytest -s tests/nodes
+
 # Real services, clients' tools and disk images, from Debian.
 packages: .venv/bin/python
 	tests/packages.sh nginx-light libnginx-mod-http-dav-ext openssl
+	tests/packages.sh haproxy curl
 	tests/packages.sh qemu-utils grub-rescue-pc memtest86+ ipxe
 	tests/packages.sh ceph-mon ceph-osd ceph-common radosgw python3-rados python3-rbd
 	tests/packages.sh memcached mariadb-server-core mariadb-client-core postgresql-15

@@ -10,10 +10,12 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from imagestore.api import application
+from imagestore.api.v2.schemas import ImageSchema
 from imagestore.cache.cache import Cache
 from imagestore.catalog.catalog import Catalog
 from imagestore.catalog.parts import Parts, assemble
 from imagestore.catalog.quotas import LimitSource
+from imagestore.catalog.sites.sites import Sites
 from imagestore.config.settings import Settings
 from imagestore.database.engine import Database
 from imagestore.identity.policy import Policy
@@ -45,9 +47,10 @@ def create(settings: Settings) -> web.Application:
         limits=limits,
     )
     catalog = Catalog(parts)
+    sites = Sites(catalog, settings, ImageSchema(settings.images))
     identity = source(settings.identity, policy)
     app = application.build(settings, catalog, stores, identity)
-    app.cleanup_ctx.append(lambda _: _running(parts, catalog, identity, limits))
+    app.cleanup_ctx.append(lambda _: _running(parts, catalog, identity, sites, limits))
     return app
 
 
@@ -61,7 +64,11 @@ def _limits(settings: Settings) -> LimitSource | None:
 
 
 async def _running(
-    parts: Parts, catalog: Catalog, identity: IdentitySource, limits: LimitSource | None
+    parts: Parts,
+    catalog: Catalog,
+    identity: IdentitySource,
+    sites: Sites,
+    limits: LimitSource | None,
 ) -> AsyncIterator[None]:
     """Everything below the API, from its start to its stop."""
     await parts.database.open()
@@ -72,6 +79,7 @@ async def _running(
     runner = Runner(catalog.jobs, parts.settings.jobs.workers)
     await catalog.housekeeping.ensure()
     await catalog.replication.ensure()
+    await sites.ensure()
     background = [
         asyncio.create_task(recovery.watch(catalog.recovery)),
         asyncio.create_task(runner.run()),

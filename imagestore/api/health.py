@@ -23,16 +23,18 @@ def is_health(path: str) -> bool:
 
 async def healthcheck(request: web.Request) -> web.Response:
     """Whether this process takes requests: 200 ``OK``, or 503 where an operator says so."""
-    switch = request.app[keys.settings].server.healthcheck_disable_file
-    if switch is not None and await asyncio.to_thread(switch.exists):
+    if await _is_switched_off(request):
         return _answer(request, 503, "DISABLED BY FILE")
     return _answer(request, 200, "OK")
 
 
 async def readiness(request: web.Request) -> web.Response:
-    """Whether the database and the default store answer: 200, or 503 with the reasons."""
+    """Whether requests should come here: 200, or 503 with the reasons.
+
+    They should if the database and the default store answer, and no operator says no.
+    """
     catalog = request.app[keys.catalog]
-    reasons = []
+    reasons = ["disabled by file"] if await _is_switched_off(request) else []
     for name, probe in (
         ("database", catalog.health.database),
         ("default store", catalog.health.default_store),
@@ -45,6 +47,11 @@ async def readiness(request: web.Request) -> web.Response:
             reasons.append(f"{name} does not answer")
     body = {"ready": not reasons, "reasons": reasons}
     return json_reply(body, 503 if reasons else 200)
+
+
+async def _is_switched_off(request: web.Request) -> bool:
+    switch = request.app[keys.settings].server.healthcheck_disable_file
+    return switch is not None and await asyncio.to_thread(switch.exists)
 
 
 def _answer(request: web.Request, status: int, word: str) -> web.Response:

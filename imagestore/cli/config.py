@@ -67,10 +67,13 @@ def check(
     from imagestore.config.load import load
     from imagestore.identity.policy import Policy
     from imagestore.identity.sources import source
+    from imagestore.sites import configured
     from imagestore.stores import Stores
 
     settings = load(unparse(config_file or (), config_dir or (), data_dir=data_dir))
     Stores(settings.stores)
+    for site in settings.sites:
+        configured.check(site)
     source(settings.identity, Policy(settings.identity))
     for warning in settings.warnings:
         typer.echo(f"warning: {warning}")

@@ -18,6 +18,7 @@ from imagestore.cli import (
     job,
     metadefs,
     policy,
+    replicate,
     replication,
     serve,
     store,
@@ -48,6 +49,7 @@ app.add_typer(policy.app, name="policy")
 app.add_typer(job.app, name="job")
 app.add_typer(replication.app, name="replication")
 app.add_typer(cache.app, name="cache")
+app.add_typer(replicate.app, name="replicate")
 
 
 @app.command()

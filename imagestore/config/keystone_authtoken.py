@@ -142,7 +142,10 @@ def read(source: Source, keystone: Keystone, warnings: list[str]) -> Keystone:
 
 
 def of_plugin(source: Source, section: str, auth_type: str) -> dict[str, Any]:
-    """What is set of the options that the plugin declares."""
+    """What is set of the options that the plugin declares.
+
+    Raises :class:`ConfigurationError` for a plugin that does not exist.
+    """
     # Only here: a service without Keystone does without the library.
     from keystoneauth1 import loading
     from keystoneauth1.exceptions import NoMatchingPlugin

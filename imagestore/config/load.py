@@ -20,6 +20,7 @@ from imagestore.config import (
     keystone_authtoken,
     oslo_limit,
     replication,
+    site_sections,
     store_sections,
 )
 from imagestore.config.options import OPTIONS
@@ -83,6 +84,7 @@ def read(
             replication=_replication(source, stores),
             cache=_cache(source),
             signatures=key_manager.read(source, _build(source, Signatures)),
+            sites=site_sections.read(source),
             logging=_logging(source),
             import_filter=_import_filter(source),
         )

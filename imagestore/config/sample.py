@@ -8,7 +8,7 @@ from typing import Any
 
 from oslo_config import cfg, types
 
-from imagestore.config import drivers, replication, store_options
+from imagestore.config import drivers, replication, site_sections, store_options
 from imagestore.config.options import OPTIONS, SECTIONS
 from imagestore.config.value_types import HostPort, Numbers, Pairs
 
@@ -37,6 +37,13 @@ _RULE = """
 # stores, such as match = visibility=public, tag=golden and stores = fast, far.
 
 """
+
+SITES = """\
+[site:NAME]
+
+Another Images API with which images are kept equal, as often as there are such sections. The
+options, with their defaults:
+"""
 _OWN = "imagestore."
 """Modules of drivers that come with the package; others are not in the sample."""
 
@@ -51,7 +58,17 @@ def render() -> str:
             parts += _stores()
     parts.append(_RULE.rstrip("\n") + "\n")
     parts += [_entry(opt).replace("#" + opt.name, "# " + opt.name) for opt in replication.options()]
+    parts.append(_sites())
     return "\n".join(parts)
+
+
+def _sites() -> str:
+    """Sections with names that are not known before: as a comment, without values."""
+    lines = [_comment(SITES)]
+    for opt in site_sections.options():
+        default = _value(opt)
+        lines.append(_comment(f"{opt.name}{' =' if default else ''}{default}: {opt.help}"))
+    return "\n" + "".join(lines)
 
 
 def _stores() -> Iterator[str]:

@@ -275,6 +275,46 @@ class Cache:
 
 
 @dataclass(frozen=True, slots=True)
+class Site:
+    """Another Images API, with which images are kept equal (``[site:NAME]``). Times in seconds."""
+
+    name: str
+    direction: str = "pull"
+    """"pull" (from there to here) or "push"."""
+    url: str | None = None
+    """Of the Images API; None: from the catalogue of its Keystone."""
+    cloud: str | None = None
+    """A name in clouds.yaml."""
+    token: str | None = field(default=None, repr=False)
+    auth_type: str = ""
+    auth: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """The options of that plugin of keystoneauth that are set. Passwords are among them."""
+    interface: str | None = None
+    region_name: str | None = None
+    cafile: Path | None = None
+    insecure: bool = False
+    match: tuple[str, ...] = ()
+    """name=value each."""
+    skip: tuple[str, ...] = ()
+    """Fields that stay as they are at the target."""
+    conflict: str = "source"
+    members: bool = False
+    delete: bool = False
+    store: str | None = None
+    """Where images that are pulled go; None: the default store."""
+    interval: float = 300.0
+    """From the end of a pass to the next one."""
+    full_interval: float = 86400.0
+    """After which all images are compared, not only those that were changed."""
+    transfers: int = 2
+    """Images at a time."""
+
+    @property
+    def section(self) -> str:
+        return f"site:{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
 class StoreSection:
     """One store as configured: ``enabled_backends = name:type`` and section ``[name]``."""
 
@@ -319,6 +359,7 @@ class Settings:
     replication: Replication = field(default_factory=Replication)
     cache: Cache = field(default_factory=Cache)
     signatures: Signatures = field(default_factory=Signatures)
+    sites: tuple[Site, ...] = ()
     logging: Logging = field(default_factory=Logging)
     import_filter: Rules = field(default_factory=Rules)
     """Which URLs users may have fetched: imports, and locations that they add."""

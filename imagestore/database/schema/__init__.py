@@ -37,6 +37,7 @@ from imagestore.database.schema.own import (
     reservations,
 )
 from imagestore.database.schema.replicas import replicas
+from imagestore.database.schema.sites import site_images, sites
 from imagestore.database.schema.tasks import task_info, tasks
 
 __all__ = [
@@ -65,6 +66,8 @@ __all__ = [
     "quota_gates",
     "replicas",
     "reservations",
+    "site_images",
+    "sites",
     "task_info",
     "tasks",
     "tombstones",

@@ -1,0 +1,1 @@
+"""Replication between this service and other sites, as background work."""

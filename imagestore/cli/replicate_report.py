@@ -1,0 +1,131 @@
+"""What ``imagestore replicate`` shows: progress on a terminal, and the plan or the outcome."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.progress import Progress as Bars
+from rich.table import Table
+
+from imagestore.errors import ImagestoreError
+from imagestore.sites.compare import Action, Step
+from imagestore.sites.replication import Outcome
+
+
+class Progress:
+    """A bar for all bytes, on standard error if that is a terminal."""
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+        console = Console(stderr=True)
+        self._bars = Bars(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(binary_units=True),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._whole = self._bars.add_task("looking", total=None)
+        self._ended = 0
+
+    def __enter__(self) -> Progress:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bars.stop()
+
+    async def planned(self, steps: list[Step]) -> None:
+        self.steps = steps
+        self._bars.update(self._whole, total=sum(step.bytes for step in steps))
+        self._describe()
+
+    def moved(self, step: Step, count: int) -> None:
+        self._bars.advance(self._whole, count)
+
+    async def ended(self, step: Step, error: ImagestoreError | None) -> None:
+        self._ended += 1
+        self._describe()
+
+    def _describe(self) -> None:
+        self._bars.update(self._whole, description=f"image {self._ended} of {len(self.steps)}")
+
+
+def print_plan(steps: Sequence[Step], *, as_json: bool) -> int:
+    """Tell what would be done, or could not be; how many images that is."""
+    left = [step for step in steps if step.action is not Action.NOTHING]
+    if as_json:
+        same = len(steps) - len(left)
+        typer.echo(
+            json.dumps({"same": same, "steps": [_document(step) for step in left]}, indent=2)
+        )
+        return len(left)
+    if left:
+        table = Table("id", "name", "to do", "bytes", "what differs")
+        for step in left:
+            name = str(step.source.fields.get("name") or "")
+            differs = ", ".join(_differing(step))
+            table.add_row(step.id, escape(name), step.action, _count(step), escape(differs))
+        Console().print(table)
+    typer.echo(f"{len(left)} of {len(steps)} images differ, {_sum(left)} bytes to move.")
+    return len(left)
+
+
+def print_outcome(steps: Sequence[Step], outcome: Outcome, *, as_json: bool) -> None:
+    if as_json:
+        document = {"counts": outcome.counts(), "bytes": outcome.bytes, "failed": outcome.failed}
+        typer.echo(json.dumps(document, indent=2))
+        return
+    for image_id, reason in outcome.failed.items():
+        typer.echo(f"{image_id}: {reason}", err=True)
+    counts = ", ".join(f"{count} {name}" for name, count in sorted(outcome.counts().items()))
+    typer.echo(f"{len(steps)} images: {counts or 'none'}; {outcome.bytes} bytes moved.")
+
+
+def _document(step: Step) -> dict[str, Any]:
+    return {
+        "id": step.id,
+        "name": step.source.fields.get("name"),
+        "action": step.action,
+        "bytes": step.bytes,
+        "differs": _differing(step),
+    }
+
+
+def _differing(step: Step) -> list[str]:
+    names = list(step.fields)
+    if step.switch:
+        names.append("status")
+    if step.members is not None:
+        names.append("members")
+    if step.action is Action.CONFLICT:
+        names.append("data")
+    return names
+
+
+def _count(step: Step) -> str:
+    return f"{step.bytes:,}" if step.bytes else ""
+
+
+def _sum(steps: Sequence[Step]) -> int:
+    return sum(step.bytes for step in steps)
