@@ -47,6 +47,8 @@ async def _running(parts: Parts, catalog: Catalog, identity: IdentitySource) -> 
     await catalog.recovery.run()
     runner = Runner(catalog.jobs, parts.settings.jobs.workers)
     await catalog.housekeeping.ensure()
+    await catalog.scrubber.ensure()
+    await catalog.patrol.ensure()
     background = [
         asyncio.create_task(recovery.watch(catalog.recovery)),
         asyncio.create_task(runner.run()),

@@ -11,7 +11,10 @@ from imagestore.catalog.jobs import Jobs
 from imagestore.catalog.members import Members
 from imagestore.catalog.metadefs.metadefs import Metadefs
 from imagestore.catalog.parts import Parts
+from imagestore.catalog.patrol import Patrol
 from imagestore.catalog.recovery import Recovery
+from imagestore.catalog.replacement import Replacement
+from imagestore.catalog.scrubber import Scrubber
 from imagestore.catalog.tags import Tags
 from imagestore.catalog.uploads import Uploads
 
@@ -30,4 +33,6 @@ class Catalog:
         self.metadefs = Metadefs(parts)
         self.health = Health(parts)
         self.jobs = Jobs(parts.database, parts.settings.jobs, parts.owner)
-        self.housekeeping = Housekeeping(self.jobs, parts.settings.jobs)
+        self.housekeeping = Housekeeping(self.jobs, parts.settings)
+        self.scrubber = Scrubber(parts, self.jobs, self.deletions)
+        self.patrol = Patrol(parts, self.jobs, Replacement(parts, self.uploads))

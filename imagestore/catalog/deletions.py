@@ -19,7 +19,7 @@ from imagestore.backends import errors as store_errors
 from imagestore.backends.base import Capability
 from imagestore.catalog.access import Access, not_found, require_writer
 from imagestore.catalog.parts import Parts, now
-from imagestore.database import images, journal, locations
+from imagestore.database import images, journal, locations, pending
 from imagestore.database.journal import Entry
 from imagestore.errors import Conflict, Forbidden, ImagestoreError, NotFound, Unavailable
 from imagestore.identity.caller import Caller
@@ -35,6 +35,7 @@ class Deletions:
         self._parts = parts
         self._database = parts.database
         self._access = Access(parts.policy)
+        self._delayed = parts.settings.scrubber.delayed_delete
         self.under_way: set[str] = set()
         """Journal rows of this process that are not left behind."""
 
@@ -44,7 +45,7 @@ class Deletions:
 
         async def remove(entry: str) -> None:
             image = await self._database.write(self._claim, caller, image_id, entry)
-            if image.locations:
+            if image.locations and not self._delayed:
                 # The caller may go away; a deletion that has begun is carried to its end.
                 await asyncio.shield(self._carry_out(image, entry))
 
@@ -86,6 +87,11 @@ class Deletions:
             if not images.soft_delete(conn, image_id, moment, {image.status}):
                 raise not_found(image_id)
             return image
+        if self._delayed:
+            # Its bytes are for the scrubber.
+            if not pending.delay(conn, image_id, moment, {image.status}):
+                raise not_found(image_id)
+            return image
         if not images.transition(
             conn, image_id, {image.status}, ImageStatus.PENDING_DELETE, updated_at=moment
         ):
@@ -111,6 +117,9 @@ class Deletions:
         copy = next(in_store, None)
         if copy is None or copy.id is None:
             raise NotFound(f"Image {image_id} is not in store '{store}'.")
+        others = [each for each in image.locations if each.id != copy.id]
+        if copy.status == "active" and all(each.status == locations.DAMAGED for each in others):
+            raise Forbidden("This is the only copy of the data that is whole.")
         moment = now()
         locations.hide(conn, copy.id)
         images.update(conn, image_id, {"updated_at": moment})
@@ -128,7 +137,7 @@ class Deletions:
 
     async def _carry_out_removal(self, image_id: str, copy: Location, entry: str) -> None:
         try:
-            await self._remove_copy(image_id, copy)
+            await self.remove_copy(image_id, copy)
         except store_errors.StoreError as error:
             log.warning("a copy of image %s was not removed: %s", image_id, error)
             await self._unless_open(error, _restore_copy, copy, entry)
@@ -163,7 +172,7 @@ class Deletions:
             if store is not None and store.name != entry.store:
                 continue
             try:
-                await self._remove_copy(entry.image_id, copy)
+                await self.remove_copy(entry.image_id, copy)
             except store_errors.Busy:
                 await self._database.write(_restore_copy, copy, entry.id)
                 return
@@ -173,11 +182,11 @@ class Deletions:
     async def _remove_data(self, image: Image) -> None:
         """Remove every copy, one after the other."""
         for location in image.locations:
-            await self._remove_copy(image.id, location)
+            await self.remove_copy(image.id, location)
             if location.id is not None:
                 await self._database.write(locations.remove, location.id)
 
-    async def _remove_copy(self, image_id: str, location: Location) -> None:
+    async def remove_copy(self, image_id: str, location: Location) -> None:
         """Remove the bytes. Missing ones are no error; a read-only store keeps them."""
         store = self._parts.stores.of(location)
         if store is None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from imagestore.catalog.access import Access
 from imagestore.catalog.locations import Repairs
 from imagestore.catalog.parts import Parts
-from imagestore.errors import Forbidden, Invalid
+from imagestore.database.locations import DAMAGED
+from imagestore.errors import Forbidden, Gone, Invalid
 from imagestore.identity.caller import Caller
 from imagestore.image import Image, ImageStatus
 from imagestore.stores import Stores
@@ -66,7 +67,13 @@ class Downloads:
             self._access.require("download_from_store", caller, row)
         if not image.locations or image.size is None:
             return None
-        locations = self._repairs.corrected(image.locations)
+        usable = [each for each in image.locations if each.status != DAMAGED]
+        if not usable:
+            raise Gone(
+                "The data of this image is damaged in every store and is not served. "
+                "The operator of the service has been told."
+            )
+        locations = self._repairs.corrected(usable)
         copies = [
             Copy(store, location.url)
             for store, location in self._stores.readable(locations, prefer)

@@ -16,12 +16,14 @@ from imagestore.config import arguments, data_directory, keystone_authtoken, sto
 from imagestore.config.options import OPTIONS
 from imagestore.config.settings import (
     Database,
+    Events,
     Identity,
     Images,
     Jobs,
     Keystone,
     Limits,
     Logging,
+    Scrubber,
     Server,
     Settings,
 )
@@ -63,6 +65,8 @@ def read(
             database=_database(source, data_dir),
             stores=store_sections.read(source, data_dir, warnings),
             jobs=_build(source, Jobs),
+            scrubber=_build(source, Scrubber),
+            events=_build(source, Events),
             logging=_logging(source),
             import_filter=_import_filter(source),
         )

@@ -15,7 +15,17 @@ from imagestore.config import keystone_authtoken
 from imagestore.config.option import Option
 from imagestore.config.option import also as _also
 from imagestore.config.option import fill as _fill
-from imagestore.config.settings import Database, Identity, Images, Jobs, Limits, Logging, Server
+from imagestore.config.settings import (
+    Database,
+    Events,
+    Identity,
+    Images,
+    Jobs,
+    Limits,
+    Logging,
+    Scrubber,
+    Server,
+)
 from imagestore.config.value_types import HashName, HostPort, Numbers, Pairs, Ports, Size, Words
 
 _FILTER = "import_filtering_opts"
@@ -280,6 +290,40 @@ OPTIONS: tuple[Option, ...] = (
         Jobs, "task", "task_time_to_live", cfg.IntOpt,
         "Hours for which a task or background job that has ended can be looked at.",
         attribute="time_to_live", min=0,
+    ),
+    # Deleted images, and the watch over the others.
+    _fill(
+        Scrubber, "DEFAULT", "delayed_delete", cfg.BoolOpt,
+        "Keep the bytes of a deleted image for scrub_time: imagestore image restore.",
+    ),
+    _fill(
+        Scrubber, "DEFAULT", "scrub_time", cfg.IntOpt,
+        "Seconds for which the bytes of a deleted image are kept, with delayed_delete.", min=0,
+    ),
+    _fill(
+        Scrubber, "DEFAULT", "scrub_pool_size", cfg.IntOpt,
+        "Deleted images whose bytes are removed at once.", min=1,
+    ),
+    _fill(
+        Scrubber, "DEFAULT", "wakeup_time", cfg.IntOpt,
+        "Seconds between two looks for deleted images whose time is up.", min=1,
+    ),
+    _fill(
+        Scrubber, "imagestore", "patrol_rate", Size(),
+        "Bytes a second, also with a unit (20MB), at which one node reads all stored images again "
+        "and compares their digests. 0: not at all.",
+    ),
+    _fill(
+        Scrubber, "imagestore", "patrol_interval", cfg.IntOpt,
+        "Hours from the beginning of one such pass to that of the next, at the least.", min=0,
+    ),
+    _fill(
+        Events, "imagestore", "events_kept_hours", cfg.IntOpt,
+        "Hours for which GET /v2/events can go back.", attribute="kept_hours", min=1,
+    ),
+    _fill(
+        Events, "imagestore", "events_kept_rows", cfg.IntOpt,
+        "Most events that are kept, however young.", attribute="kept_rows", min=1000,
     ),
     # Stores.
     _also(
