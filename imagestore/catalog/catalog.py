@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from imagestore.catalog.deletions import Deletions
 from imagestore.catalog.downloads import Downloads
+from imagestore.catalog.events import Events
 from imagestore.catalog.health import Health
 from imagestore.catalog.housekeeping import Housekeeping
 from imagestore.catalog.images import Images
@@ -31,6 +32,7 @@ class Catalog:
         self.deletions = Deletions(parts)
         self.recovery = Recovery(parts, self.uploads, self.deletions)
         self.metadefs = Metadefs(parts)
+        self.events = Events(parts)
         self.health = Health(parts)
         self.jobs = Jobs(parts.database, parts.settings.jobs, parts.owner)
         self.housekeeping = Housekeeping(self.jobs, parts.settings)

@@ -7,7 +7,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from imagestore import logs
+from imagestore import logs, process
+from imagestore.catalog.catalog import Catalog
+from imagestore.catalog.parts import Parts
 from imagestore.config import data_directory
 from imagestore.config.arguments import unparse
 from imagestore.config.load import load
@@ -15,6 +17,8 @@ from imagestore.config.settings import Settings
 from imagestore.database.engine import Database
 from imagestore.database.migrations import State
 from imagestore.errors import ConfigurationError
+from imagestore.identity.policy import Policy
+from imagestore.stores import Stores
 
 T = TypeVar("T")
 
@@ -48,3 +52,27 @@ def with_database(
             await database.close()
 
     return asyncio.run(run())
+
+
+def with_catalog(
+    function: Callable[[Catalog], Awaitable[T]],
+    config_file: Sequence[Path] | None,
+    config_dir: Sequence[Path] | None,
+    data_dir: Path | None,
+    *,
+    stores: bool = False,
+) -> T:
+    """What ``function`` makes of the operations; ``stores``: it needs them to be started."""
+
+    async def run(database: Database, settings: Settings) -> T:
+        configured = Stores(settings.stores)
+        parts = Parts(settings, database, Policy(settings.identity), configured, process.identity())
+        if not stores:
+            return await function(Catalog(parts))
+        await configured.start()
+        try:
+            return await function(Catalog(parts))
+        finally:
+            await configured.stop()
+
+    return with_database(run, config_file, config_dir, data_dir, tables=True)

@@ -11,7 +11,19 @@ import sys
 import typer
 
 from imagestore import __version__
-from imagestore.cli import config, db, job, metadefs, policy, serve, store, worker
+from imagestore.cli import (
+    config,
+    db,
+    image,
+    job,
+    metadefs,
+    patrol,
+    policy,
+    scrub,
+    serve,
+    store,
+    worker,
+)
 from imagestore.cli.exits import exit_code
 from imagestore.errors import ImagestoreError
 
@@ -35,6 +47,9 @@ app.add_typer(config.app, name="config")
 app.add_typer(store.app, name="store")
 app.add_typer(policy.app, name="policy")
 app.add_typer(job.app, name="job")
+app.add_typer(image.app, name="image")
+app.add_typer(scrub.app, name="scrub")
+app.add_typer(patrol.app, name="patrol")
 
 
 @app.command()

@@ -99,6 +99,15 @@ def last(conn: Connection) -> int:
     return int(conn.scalar(_LAST) or 0)
 
 
+def recent(conn: Connection, number: int) -> Position:
+    """The position of a reader who has everything that is there; ``number``: events that are
+    looked through for such that are still missing."""
+    newest = last(conn)
+    settled = max(newest - number, 0)
+    ids = select(events.c.id).where(events.c.id > settled, events.c.id <= newest)
+    return Position(settled, set(conn.scalars(ids)))
+
+
 def first(conn: Connection) -> int:
     """The lowest number that is still kept; 0 if there is none."""
     return int(conn.scalar(_FIRST) or 0)
@@ -107,14 +116,14 @@ def first(conn: Connection) -> int:
 def select_after(conn: Connection, number: int, limit: int) -> list[Event]:
     """The events that follow a number, in order."""
     statement = select(*events.c).where(events.c.id > number).order_by(events.c.id).limit(limit)
-    return [Event(*row[:-1], document=json.loads(row.document)) for row in conn.execute(statement)]
+    return [_to_event(row) for row in conn.execute(statement)]
 
 
 def subjects(conn: Connection, image_ids: Sequence[str]) -> dict[str, Subject]:
     """The images of these ids, deleted or not, with those they are or were shared with."""
     if not image_ids:
         return {}
-    ids = bindparam("ids", expanding=True)
+    ids: Any = bindparam("ids", expanding=True)
     parameters = {"ids": list(image_ids)}
     rows = conn.execute(
         select(*COLUMNS, images.c.deleted_at).where(images.c.id.in_(ids)), parameters
@@ -147,7 +156,7 @@ def running_jobs(
         jobs.c.bytes_done,
         jobs.c.bytes_total,
     ).where(jobs.c.state == JobState.RUNNING.value)
-    return [tuple(row) for row in conn.execute(statement)]  # type: ignore[misc]
+    return [tuple(row) for row in conn.execute(statement)]
 
 
 def purge(conn: Connection, before: datetime, kept: int, limit: int) -> int:
@@ -158,3 +167,15 @@ def purge(conn: Connection, before: datetime, kept: int, limit: int) -> int:
     old = select(events.c.id).where((events.c.moment < before) | (events.c.id <= last(conn) - kept))
     ids = list(conn.scalars(old.order_by(events.c.id).limit(limit)))
     return conn.execute(delete(events).where(events.c.id.in_(ids))).rowcount if ids else 0
+
+
+def _to_event(row: Any) -> Event:
+    return Event(
+        row.id,
+        row.moment,
+        row.kind,
+        row.image_id,
+        row.job_id,
+        row.project,
+        json.loads(row.document),
+    )
