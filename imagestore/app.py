@@ -17,6 +17,7 @@ from imagestore.config.settings import Settings
 from imagestore.database.engine import Database
 from imagestore.identity.policy import Policy
 from imagestore.identity.sources import IdentitySource, source
+from imagestore.notifier import Notifier
 from imagestore.stores import Stores
 from imagestore.workers import recovery
 from imagestore.workers.runner import Runner
@@ -32,7 +33,14 @@ def create(settings: Settings) -> web.Application:
     """
     policy = Policy(settings.identity)
     stores = Stores(settings.stores)
-    parts = Parts(settings, Database(settings.database), policy, stores, process.identity())
+    parts = Parts(
+        settings,
+        Database(settings.database),
+        policy,
+        stores,
+        process.identity(),
+        Notifier(settings.notifications),
+    )
     catalog = Catalog(parts)
     identity = source(settings.identity, policy)
     app = application.build(settings, catalog, stores, identity)
@@ -44,6 +52,7 @@ async def _running(parts: Parts, catalog: Catalog, identity: IdentitySource) -> 
     """Everything below the API, from its start to its stop."""
     await parts.database.open()
     await parts.stores.start()
+    parts.notifier.start()
     await catalog.recovery.run()
     runner = Runner(catalog.jobs, parts.settings.jobs.workers)
     await catalog.housekeeping.ensure()
@@ -62,4 +71,5 @@ async def _running(parts: Parts, catalog: Catalog, identity: IdentitySource) -> 
     await catalog.downloads.close()
     await identity.close()
     await parts.stores.stop()
+    await asyncio.to_thread(parts.notifier.stop)
     await parts.database.close()

@@ -111,6 +111,11 @@ DAMAGED_COPIES = Gauge(
     registry=_own,
 )
 
+NOTIFICATIONS = Counter(
+    "imagestore_notifications", "Notifications to other services.", ["outcome"], registry=_own
+)
+"""``outcome``: sent, failed, or dropped because the queue was full."""
+
 
 def set_jobs(counts: Mapping[tuple[str, JobState], int], kinds: Iterable[str]) -> None:
     """What the database holds; a kind without jobs in a state has none, not no value."""

@@ -19,6 +19,7 @@ from imagestore.backends import errors as store_errors
 from imagestore.backends.base import Capability
 from imagestore.catalog.access import Access, not_found, require_writer
 from imagestore.catalog.parts import Parts, now
+from imagestore.catalog.telling import Telling
 from imagestore.database import images, journal, locations, pending
 from imagestore.database.journal import Entry
 from imagestore.errors import Conflict, Forbidden, ImagestoreError, NotFound, Unavailable
@@ -35,6 +36,7 @@ class Deletions:
         self._parts = parts
         self._database = parts.database
         self._access = Access(parts.policy)
+        self._tell = Telling(parts.notifier)
         self._delayed = parts.settings.scrubber.delayed_delete
         self.under_way: set[str] = set()
         """Journal rows of this process that are not left behind."""
@@ -48,6 +50,8 @@ class Deletions:
             if image.locations and not self._delayed:
                 # The caller may go away; a deletion that has begun is carried to its end.
                 await asyncio.shield(self._carry_out(image, entry))
+            kept = self._delayed and image.locations
+            self._tell.deleted(image, "pending_delete" if kept else "deleted")
 
         await self._under_way(remove)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from imagestore.catalog.access import Access
 from imagestore.catalog.locations import Repairs
 from imagestore.catalog.parts import Parts
+from imagestore.catalog.telling import Telling
 from imagestore.database.locations import DAMAGED
 from imagestore.errors import Forbidden, Gone, Invalid
 from imagestore.identity.caller import Caller
@@ -41,6 +42,7 @@ class Downloads:
         self._database = parts.database
         self._stores = parts.stores
         self._access = Access(parts.policy)
+        self._tell = Telling(parts.notifier)
         self._repairs = Repairs(parts)
         sections = parts.stores.sections
         self._files = LocalFiles({each.name: each.access.call_timeout for each in sections})
@@ -79,6 +81,10 @@ class Downloads:
             for store, location in self._stores.readable(locations, prefer)
         ]
         return Download(image, image.size, tuple(copies), self._files, self._stores)
+
+    def sent(self, caller: Caller, image: Image, count: int, *, whole: bool) -> None:
+        """Tell that so many bytes went out; ``whole``: all that were asked for."""
+        self._tell.sent(caller, image, count, whole=whole)
 
     def _check_preference(self, prefer: Sequence[str]) -> None:
         if prefer and not self._stores.multiple:

@@ -11,6 +11,7 @@ from imagestore.catalog.access import Access, not_found, require_writer
 from imagestore.catalog.amend import amend, changed_columns
 from imagestore.catalog.limits import require_within
 from imagestore.catalog.parts import Parts, now
+from imagestore.catalog.telling import Telling
 from imagestore.changes import Change, ImageDraft
 from imagestore.database import images, properties, tags
 from imagestore.errors import Conflict, Forbidden
@@ -33,6 +34,7 @@ class Images:
         self._limits = parts.settings.limits
         self._shown = parts.settings.images
         self._access = Access(parts.policy)
+        self._tell = Telling(parts.notifier)
 
     async def create(self, caller: Caller, draft: ImageDraft) -> Image:
         """Register an image without data; its owner is the caller's project by default."""
@@ -51,6 +53,7 @@ class Images:
         self._require_within_quotas(image)
         given = "id" in attributes
         await self._database.write(images.insert, image, id_is_given=given)
+        self._tell.image("image.create", image)
         return image
 
     async def show(self, caller: Caller, image_id: str) -> Image:
@@ -67,18 +70,24 @@ class Images:
     async def change(self, caller: Caller, image_id: str, changes: Sequence[Change]) -> Image:
         """Apply all changes or none; the image as it stands afterwards."""
         require_writer(caller)
-        return await self._database.write(self._change, caller, image_id, changes)
+        image = await self._database.write(self._change, caller, image_id, changes)
+        self._tell.image("image.update", image)
+        return image
 
     async def deactivate(self, caller: Caller, image_id: str) -> None:
         """Withhold the data from everyone but administrators."""
         require_writer(caller)
-        await self._database.write(
+        image = await self._database.write(
             self._switch, caller, image_id, "deactivate", ImageStatus.DEACTIVATED
         )
+        self._tell.image("image.update", image)
 
     async def reactivate(self, caller: Caller, image_id: str) -> None:
         require_writer(caller)
-        await self._database.write(self._switch, caller, image_id, "reactivate", ImageStatus.ACTIVE)
+        image = await self._database.write(
+            self._switch, caller, image_id, "reactivate", ImageStatus.ACTIVE
+        )
+        self._tell.image("image.update", image)
 
     def may_see_locations(self, caller: Caller, image: Image) -> bool:
         """Whether the caller may be told where the bytes lie."""
@@ -147,13 +156,16 @@ class Images:
 
     def _switch(
         self, conn: Connection, caller: Caller, image_id: str, rule: str, to: ImageStatus
-    ) -> None:
+    ) -> Image:
         row = self._access.find(conn, caller, image_id)
         self._access.require(rule, caller, row)
         before = row.image.status
         if before is to:
-            return
+            return row.image
         if before not in (ImageStatus.ACTIVE, ImageStatus.DEACTIVATED):
             raise Forbidden(f"Image {image_id} is {before}; only active images can {rule}.")
-        if not images.transition(conn, image_id, {before}, to, updated_at=now()):
+        moment = now()
+        if not images.transition(conn, image_id, {before}, to, updated_at=moment):
             raise not_found(image_id)
+        row.image.status, row.image.updated_at = to, moment
+        return row.image

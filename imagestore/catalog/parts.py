@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from imagestore.config.settings import Settings
 from imagestore.database.engine import Database
 from imagestore.identity.policy import Policy
+from imagestore.notifier import Notifier
 from imagestore.stores import Stores
 
 
@@ -21,6 +22,7 @@ class Parts:
     stores: Stores
     owner: str
     """The identity of this process in the journal of transfers."""
+    notifier: Notifier = field(default_factory=Notifier)
 
 
 def now() -> datetime:

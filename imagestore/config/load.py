@@ -23,6 +23,7 @@ from imagestore.config.settings import (
     Keystone,
     Limits,
     Logging,
+    Notifications,
     Scrubber,
     Server,
     Settings,
@@ -67,6 +68,7 @@ def read(
             jobs=_build(source, Jobs),
             scrubber=_build(source, Scrubber),
             events=_build(source, Events),
+            notifications=_notifications(source),
             logging=_logging(source),
             import_filter=_import_filter(source),
         )
@@ -182,6 +184,12 @@ def _logging(source: Source) -> Logging:
     if settings.log_file and directory:
         return replace(settings, log_file=Path(directory).expanduser() / settings.log_file)
     return settings
+
+
+def _notifications(source: Source) -> Notifications:
+    built = _build(source, Notifications)
+    url = built.transport_url or source.value("DEFAULT", "transport_url") or ""
+    return replace(built, transport_url=url, files=tuple(source.files))
 
 
 def _import_filter(source: Source) -> Rules:

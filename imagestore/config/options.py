@@ -23,12 +23,14 @@ from imagestore.config.settings import (
     Jobs,
     Limits,
     Logging,
+    Notifications,
     Scrubber,
     Server,
 )
 from imagestore.config.value_types import HashName, HostPort, Numbers, Pairs, Ports, Size, Words
 
 _FILTER = "import_filtering_opts"
+_NOTIFICATIONS = "oslo_messaging_notifications"
 
 MAX_SIZE = (1 << 63) - 1
 """The largest size that the database can hold."""
@@ -325,6 +327,40 @@ OPTIONS: tuple[Option, ...] = (
         Events, "imagestore", "events_kept_rows", cfg.IntOpt,
         "Most events that are kept, however young.", attribute="kept_rows", min=1000,
     ),
+    # Messages to other services.
+    _fill(
+        Notifications, _NOTIFICATIONS, "driver", cfg.MultiStrOpt,
+        "How other services are notified: messagingv2, messaging, log, noop; may be given several "
+        "times. Needs oslo.messaging (imagestore[notifications]). Without it nobody is notified.",
+        formerly=(("DEFAULT", "notification_driver"),),
+    ),
+    _fill(
+        Notifications, _NOTIFICATIONS, "transport_url", cfg.StrOpt,
+        "URL of the message bus. Its further options stand in [oslo_messaging_rabbit] and so on.",
+        secret=True,
+    ),
+    _also(
+        "DEFAULT", "transport_url", cfg.StrOpt,
+        "URL of the message bus where [oslo_messaging_notifications] has none.", secret=True,
+    ),
+    _fill(
+        Notifications, _NOTIFICATIONS, "topics", Words(), "Topics that are sent to.",
+        formerly=(("DEFAULT", "notification_topics"),),
+    ),
+    _fill(
+        Notifications, _NOTIFICATIONS, "retry", cfg.IntOpt,
+        "Attempts to send a notification again that the bus did not take; -1: for ever. "
+        "Requests never wait for that.", min=-1,
+    ),
+    _fill(
+        Notifications, "DEFAULT", "default_publisher_id", cfg.StrOpt,
+        "Whom notifications say that they are from.",
+    ),
+    _fill(
+        Notifications, "DEFAULT", "disabled_notifications", Words(),
+        "Notifications that are not sent, by type (image.create) or group (image, task, "
+        "metadef_namespace).",
+    ),
     # Stores.
     _also(
         "DEFAULT", "enabled_backends", Pairs(),
@@ -390,6 +426,7 @@ SECTIONS = {
     "oslo_middleware": "Proxies in front of the service.",
     "healthcheck": "What load balancers ask.",
     "task": "Work in the background.",
+    "oslo_messaging_notifications": "Messages to other services.",
     "imagestore": "What only imagestore has.",
 }
 """Sections in the order in which they are shown, and what they are about."""

@@ -198,6 +198,22 @@ class Events:
 
 
 @dataclass(frozen=True, slots=True)
+class Notifications:
+    """Messages to other services; without a driver there are none."""
+
+    driver: tuple[str, ...] = ()
+    transport_url: str = field(default="", repr=False)
+    topics: tuple[str, ...] = ("notifications",)
+    retry: int = -1
+    """Attempts to send one again; -1: for ever."""
+    default_publisher_id: str = "image.localhost"
+    disabled_notifications: tuple[str, ...] = ()
+    """Types, or groups of them, that are not sent."""
+    files: tuple[Path, ...] = ()
+    """Configuration files, for the options of the bus itself."""
+
+
+@dataclass(frozen=True, slots=True)
 class StoreSection:
     """One store as configured: ``enabled_backends = name:type`` and section ``[name]``."""
 
@@ -240,6 +256,7 @@ class Settings:
     jobs: Jobs = field(default_factory=Jobs)
     scrubber: Scrubber = field(default_factory=Scrubber)
     events: Events = field(default_factory=Events)
+    notifications: Notifications = field(default_factory=Notifications)
     logging: Logging = field(default_factory=Logging)
     import_filter: Rules = field(default_factory=Rules)
     """Which URLs users may have fetched: imports, and locations that they add."""
