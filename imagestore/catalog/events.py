@@ -184,14 +184,16 @@ class Events:
 
 def _begin(conn: Connection, after: int | None) -> tuple[int, int, Position]:
     """The first and the last event that there are, and where a reader begins."""
-    last = events.last(conn)
-    position = events.recent(conn, _PAGE // 2) if after is None else Position(min(after, last))
-    return events.first(conn), last, position
+    first, last = events.first(conn), events.last(conn)
+    if after is None:
+        return first, last, events.recent(conn, _PAGE // 2)
+    # Nobody waits for numbers that are purged.
+    return first, last, Position(min(max(after, first - 1), last))
 
 
 def _read_page(conn: Connection, after: int) -> _Page:
     found = events.select_after(conn, after, _PAGE)
-    running = [] if found else events.running_jobs(conn)
+    running = events.running_jobs(conn)
     ids = {event.image_id for event in found} | {row[2] for row in running}
     return _Page(found, events.subjects(conn, sorted(one for one in ids if one)), running)
 

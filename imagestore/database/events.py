@@ -103,7 +103,7 @@ def recent(conn: Connection, number: int) -> Position:
     """The position of a reader who has everything that is there; ``number``: events that are
     looked through for such that are still missing."""
     newest = last(conn)
-    settled = max(newest - number, 0)
+    settled = max(newest - number, first(conn) - 1, 0)
     ids = select(events.c.id).where(events.c.id > settled, events.c.id <= newest)
     return Position(settled, set(conn.scalars(ids)))
 

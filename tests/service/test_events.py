@@ -140,7 +140,8 @@ async def test_what_is_purged_is_said_to_be_missing(service: Service, alice: Per
         await alice.create()
     assert await database(service).write(events.purge, now() + timedelta(hours=1), 100, 1000) >= 3
     image = (await alice.create())["id"]
-    async with watching(alice, **{"Last-Event-ID": "1"}) as stream:
+    first = await database(service).read(events.first)
+    async with watching(alice, **{"Last-Event-ID": str(first - 2)}) as stream:
         found = await stream.until("image.create", image=image)
     assert found[0].kind == "missed"
     # Of a number that never was (another database), the reader is told the same.
@@ -157,7 +158,7 @@ async def test_rows_are_bounded(service: Service, alice: Person) -> None:
     last = await db.read(events.last)
     long_ago = now() - timedelta(days=1)
     assert await db.write(events.purge, long_ago, 1000, 100) == 0
-    assert await db.write(events.purge, long_ago, 2, 100) == last - 2
+    assert await db.write(events.purge, long_ago, 2, 100) >= 3
     assert [one.id for one in await db.read(events.select_after, 0, 10)] == [last - 1, last]
 
 
