@@ -109,8 +109,11 @@ class Replacement:
                 if isinstance(error, Busy):
                     return False
                 raise
-            await self._database.write(_record, image.id, damage, stored, entry)
-            return True
+            if await self._database.write(_record, image.id, damage, stored, entry):
+                return True
+            # Nobody else knows of the new object.
+            await self._uploads.undo(image.id, entry, target)
+            return False
         finally:
             self._uploads.under_way.discard(entry)
 
@@ -182,19 +185,23 @@ def _claim(
     return bad
 
 
-def _record(conn: Connection, image_id: str, damage: Damage, stored: Location, entry: str) -> None:
-    """The new copy is durable and compared: it takes the place of the other."""
+def _record(conn: Connection, image_id: str, damage: Damage, stored: Location, entry: str) -> bool:
+    """The new copy is durable and compared: it takes the place of the other.
+
+    False if the image was deleted meanwhile; the journal row stays then.
+    """
     images.lock(conn, image_id)
-    journal.close(conn, entry)
-    row = images.get(conn, image_id, include_pending_delete=True)
+    row = images.get(conn, image_id)
     if row is None:
-        return
+        return False
     moment = now()
+    journal.close(conn, entry)
     locations.finish(conn, damage.location_id)
     locations.add(conn, image_id, stored, moment)
     damages.set_state(conn, damage.location_id, DamageState.REPAIRED, moment)
     mark_property(conn, image_id)
     events.record(conn, "image.repaired", image_id=image_id, store=damage.store)
+    return True
 
 
 def _undo(conn: Connection, damage: Damage, entry: str) -> None:

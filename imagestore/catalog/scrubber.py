@@ -19,7 +19,8 @@ from imagestore.backends.errors import StoreError
 from imagestore.catalog.deletions import Deletions
 from imagestore.catalog.jobs import Completion, Jobs, Kind, Work
 from imagestore.catalog.parts import Parts, now
-from imagestore.database import jobs, journal, locations, pending
+from imagestore.database import damages, jobs, journal, locations, pending
+from imagestore.database.damages import DamageState
 from imagestore.database.journal import Entry
 from imagestore.database.pending import Pending
 from imagestore.errors import Conflict, NotFound
@@ -150,6 +151,10 @@ def _restore(conn: Connection, image_id: str) -> None:
     if not locations.select_hidden(conn, image_id):
         raise Conflict(f"The data of image {image_id} is removed already.")
     pending.restore(conn, image_id, now())
+    for damage in damages.list(conn, image_id=image_id):
+        # It comes back as it went: out of use.
+        if locations.set_status(conn, damage.location_id, locations.DAMAGED):
+            damages.set_state(conn, damage.location_id, DamageState.DAMAGED, now())
 
 
 def _draft() -> JobDraft:

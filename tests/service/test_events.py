@@ -151,7 +151,9 @@ async def test_what_is_purged_is_said_to_be_missing(service: Service, alice: Per
         assert told.kind == "missed"
 
 
-async def test_rows_are_bounded(service: Service, alice: Person) -> None:
+async def test_rows_are_bounded(start: Start) -> None:
+    service = await start(jobs=Jobs(workers=0))
+    alice = service.person("red")
     for _ in range(5):
         await alice.create()
     db = database(service)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from imagestore.api import keys
 from imagestore.backends import errors
 from imagestore.catalog.catalog import Catalog
 from imagestore.catalog.damage import DAMAGE_PROPERTY
 from imagestore.config.settings import Scrubber
-from imagestore.database import events, journal
+from imagestore.database import damages, events, journal
 from imagestore.database.damages import DamageState
 from imagestore.job import ENDED, JobState
 from tests.service.conftest import Service, Start
@@ -220,16 +223,74 @@ async def test_it_runs_by_itself_and_goes_on_where_it_was(start: Start) -> None:
     # Its successor waits for its time.
     [queued] = await jobs.list(kind="patrol", states=[JobState.QUEUED])
     assert (queued.not_before - queued.created_at).days >= 6
-    from dataclasses import replace
-
-    from imagestore.database import damages
-
     first, second = sorted([await stored(service, copies=1) for _ in range(2)])
     for image in (first, second):
         flip(path_of(service, "file1", image))
     before = await catalog_of(service).patrol.progress()
     assert before is not None
-    left = replace(before, position=first, finished_at=None)
+    left = dataclasses.replace(before, position=first, finished_at=None)
     await database(service).write(damages.set_progress, left)
     await patrol(service)
     assert [one.image_id for one in await catalog_of(service).patrol.damages()] == [second]
+
+
+async def test_a_repair_whose_process_died_goes_on(service: Service) -> None:
+    from imagestore.catalog import damage, replacement
+    from imagestore.database import images
+    from tests.service.test_recovery import _dead
+
+    image = await stored(service, copies=2)
+    flip(path_of(service, "file1", image))
+    db, entry, dead = database(service), journal.new_entry(), _dead()
+
+    def died(conn: Connection) -> None:
+        row = images.get(conn, image)
+        assert row is not None
+        bad = row.image.locations[0]
+        assert damage.mark(conn, row.image, bad, "file1", "forced")
+        [found] = damages.list(conn, image_id=image)
+        assert replacement._claim(conn, found, "file1", entry, dead) == [
+            dataclasses.replace(bad, status="damaged")
+        ]
+
+    await db.write(died)
+    # Nobody else begins while it may still be at work.
+    await patrol(service)
+    assert path_of(service, "file1", image).exists()
+    assert await download(service, image) == (200, DATA)
+    assert await catalog_of(service).recovery.run() == 1
+    assert not path_of(service, "file1", image).exists()
+    await patrol(service)
+    assert path_of(service, "file1", image).read_bytes() == DATA
+    assert await db.read(journal.entries) == []
+
+
+async def test_an_image_that_is_deleted_during_its_repair_leaves_nothing(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = await stored(service, copies=2)
+    flip(path_of(service, "file1", image))
+    store = service.client.app[keys.stores].get("file1")
+    add = store.add
+
+    async def add_and_delete(*given: Any, **more: Any) -> Any:
+        added = await add(*given, **more)
+        answer = await service.person("red")("DELETE", f"/v2/images/{image}")
+        assert answer.status == 204
+        return added
+
+    monkeypatch.setattr(store, "add", add_and_delete)
+    await patrol(service)
+    assert service.files() == set()
+    assert await database(service).read(journal.entries) == []
+
+
+async def test_a_damaged_copy_comes_back_damaged(start: Start) -> None:
+    service = await start(scrubber=Scrubber(delayed_delete=True, scrub_time=3600))
+    image = await stored(service, copies=1)
+    flip(path_of(service, "file1", image))
+    await patrol(service, image)
+    assert (await service.person("red")("DELETE", f"/v2/images/{image}")).status == 204
+    await catalog_of(service).scrubber.restore(image)
+    assert (await service.person("red").show(image))["status"] == "active"
+    assert (await download(service, image))[0] == 410
