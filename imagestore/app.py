@@ -20,6 +20,7 @@ from imagestore.config.settings import Settings
 from imagestore.database.engine import Database
 from imagestore.identity.policy import Policy
 from imagestore.identity.sources import IdentitySource, source
+from imagestore.notifier import Notifier
 from imagestore.stores import Stores
 from imagestore.transfer.digests import computing_threads
 from imagestore.workers import cache as cache_worker
@@ -45,6 +46,7 @@ def create(settings: Settings) -> web.Application:
         stores=stores,
         cache=cache,
         limits=limits,
+        notifier=Notifier(settings.notifications),
     )
     catalog = Catalog(parts)
     sites = Sites(catalog, settings, ImageSchema(settings.images))
@@ -73,6 +75,7 @@ async def _running(
     """Everything below the API, from its start to its stop."""
     await parts.database.open()
     await parts.stores.start()
+    parts.notifier.start()
     await catalog.recovery.run()
     if parts.cache is not None:
         await parts.cache.start()
@@ -80,6 +83,8 @@ async def _running(
     await catalog.housekeeping.ensure()
     await catalog.replication.ensure()
     await sites.ensure()
+    await catalog.scrubber.ensure()
+    await catalog.patrol.ensure()
     background = [
         asyncio.create_task(recovery.watch(catalog.recovery)),
         asyncio.create_task(runner.run()),
@@ -100,4 +105,5 @@ async def _running(
     if limits is not None:
         await limits.close()
     await parts.stores.stop()
+    await asyncio.to_thread(parts.notifier.stop)
     await parts.database.close()

@@ -128,6 +128,29 @@ REPLICATION_REMOVED = Counter(
     registry=_own,
 )
 
+PATROL_BYTES = Counter(
+    "imagestore_patrol_bytes", "Bytes that this node read to compare digests.", registry=_own
+)
+PATROL_REPAIRS = Counter(
+    "imagestore_patrol_repairs",
+    "Damaged copies that this node replaced, or could not.",
+    ["store", "outcome"],
+    registry=_own,
+)
+"""``outcome``: repaired or failed."""
+DAMAGED_COPIES = Gauge(
+    "imagestore_damaged_copies",
+    "Copies of images, of all nodes, that are known to be damaged and not repaired.",
+    ["store"],
+    multiprocess_mode="livemostrecent",
+    registry=_own,
+)
+
+NOTIFICATIONS = Counter(
+    "imagestore_notifications", "Notifications to other services.", ["outcome"], registry=_own
+)
+"""``outcome``: sent, failed, or dropped because the queue was full."""
+
 
 def set_jobs(counts: Mapping[tuple[str, JobState], int], kinds: Iterable[str]) -> None:
     """What the database holds; a kind without jobs in a state has none, not no value."""

@@ -22,6 +22,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from imagestore.access_log import AccessLogger, access_log
 from imagestore.config.settings import Server, Settings
+from imagestore.ending import ENDING
 from imagestore.errors import ConfigurationError
 from imagestore.malformed import Runner
 from imagestore.supervisor import reports
@@ -174,6 +175,7 @@ class _Connections:
     def __init__(self, app: web.Application) -> None:
         self._busy: set[Any] = set()
         self._draining = False
+        self._ending = app[ENDING] = asyncio.Event()
         app.middlewares.insert(0, self._middleware())
         app.on_response_prepare.append(self._on_prepare)
 
@@ -184,6 +186,7 @@ class _Connections:
         and told to use another connection; whoever idles for long is let go.
         """
         self._draining = True
+        self._ending.set()
         server = runner.server
         assert server is not None
         loop = asyncio.get_running_loop()

@@ -7,6 +7,7 @@ from imagestore.catalog.copies import Copies
 from imagestore.catalog.copy_jobs import CopyJobs
 from imagestore.catalog.deletions import Deletions
 from imagestore.catalog.downloads import Downloads
+from imagestore.catalog.events import Events
 from imagestore.catalog.health import Health
 from imagestore.catalog.housekeeping import Housekeeping
 from imagestore.catalog.images import Images
@@ -17,8 +18,11 @@ from imagestore.catalog.location_imports import LocationImports
 from imagestore.catalog.members import Members
 from imagestore.catalog.metadefs.metadefs import Metadefs
 from imagestore.catalog.parts import Parts
+from imagestore.catalog.patrol import Patrol
 from imagestore.catalog.recovery import Recovery
+from imagestore.catalog.replacement import Replacement
 from imagestore.catalog.replication import Replication
+from imagestore.catalog.scrubber import Scrubber
 from imagestore.catalog.tags import Tags
 from imagestore.catalog.uploads import Uploads
 
@@ -36,6 +40,7 @@ class Catalog:
         self.copies = Copies(parts)
         self.recovery = Recovery(parts, self.uploads, self.deletions, self.copies)
         self.metadefs = Metadefs(parts)
+        self.events = Events(parts)
         self.health = Health(parts)
         self.jobs = Jobs(parts.database, parts.settings.jobs, parts.owner)
         self.cache = CacheEntries(parts, self.jobs, self.downloads)
@@ -43,6 +48,8 @@ class Catalog:
         self.location_imports = LocationImports(parts, self.jobs)
         self.jobs.register(self.location_imports.kind)
         self.jobs.register(LocationHashes(parts).kind)
-        self.housekeeping = Housekeeping(self.jobs, parts.settings.jobs)
+        self.housekeeping = Housekeeping(self.jobs, parts.settings)
+        self.scrubber = Scrubber(parts, self.jobs, self.deletions)
+        self.patrol = Patrol(parts, self.jobs, Replacement(parts, self.uploads))
         self.copy_jobs = CopyJobs(parts, self.jobs, self.copies, self.recovery)
         self.replication = Replication(parts, self.jobs, self.deletions, self.copies)

@@ -20,7 +20,8 @@ from imagestore.backends import errors as store_errors
 from imagestore.backends.base import Capability
 from imagestore.catalog.access import Access, not_found, require_writer
 from imagestore.catalog.parts import Parts, now
-from imagestore.database import images, journal, locations
+from imagestore.catalog.telling import Telling
+from imagestore.database import images, journal, locations, pending
 from imagestore.database.journal import Entry
 from imagestore.errors import Conflict, Forbidden, ImagestoreError, NotFound, Unavailable
 from imagestore.identity.caller import Caller
@@ -36,6 +37,8 @@ class Deletions:
         self._parts = parts
         self._database = parts.database
         self._access = Access(parts.policy)
+        self._tell = Telling(parts.notifier)
+        self._delayed = parts.settings.scrubber.delayed_delete
         self.under_way: set[str] = set()
         """Journal rows of this process that are not left behind."""
 
@@ -45,9 +48,11 @@ class Deletions:
 
         async def remove(entry: str) -> None:
             image = await self._database.write(self._claim, caller, image_id, entry)
-            if image.locations:
+            if image.locations and not self._delayed:
                 # The caller may go away; a deletion that has begun is carried to its end.
                 await asyncio.shield(self._carry_out(image, entry))
+            kept = self._delayed and image.locations
+            self._tell.deleted(image, "pending_delete" if kept else "deleted")
 
         await self._under_way(remove)
         if self._parts.cache is not None:
@@ -79,7 +84,7 @@ class Deletions:
             images.lock(conn, image_id)
             row = images.get(conn, image_id)
             copy = None if row is None else self._copy_in(row.image, store)
-            if row is None or copy is None or len(row.image.locations) == 1:
+            if row is None or copy is None or _is_last(copy, row.image):
                 return None
             if row.image.status is not ImageStatus.ACTIVE or not may_go(conn, row.image, copy):
                 return None
@@ -119,6 +124,11 @@ class Deletions:
             if not images.soft_delete(conn, image_id, moment, {image.status}):
                 raise not_found(image_id)
             return image
+        if self._delayed:
+            # Its bytes are for the scrubber.
+            if not pending.delay(conn, image_id, moment, {image.status}):
+                raise not_found(image_id)
+            return image
         if not images.transition(
             conn, image_id, {image.status}, ImageStatus.PENDING_DELETE, updated_at=moment
         ):
@@ -142,6 +152,8 @@ class Deletions:
         copy = self._copy_in(image, store)
         if copy is None:
             raise NotFound(f"Image {image_id} is not in store '{store}'.")
+        if _is_last(copy, image):
+            raise Forbidden("This is the only copy of the data that is whole.")
         self._hide_copy(conn, image_id, copy, entry)
         return copy
 
@@ -182,7 +194,7 @@ class Deletions:
 
     async def _carry_out_removal(self, image_id: str, copy: Location, entry: str) -> None:
         try:
-            await self._remove_copy(image_id, copy)
+            await self.remove_bytes(image_id, copy)
         except store_errors.StoreError as error:
             log.warning("a copy of image %s was not removed: %s", image_id, error)
             await self._unless_open(error, _restore_copy, copy, entry)
@@ -217,7 +229,7 @@ class Deletions:
             if store is not None and store.name != entry.store:
                 continue
             try:
-                await self._remove_copy(entry.image_id, copy)
+                await self.remove_bytes(entry.image_id, copy)
             except store_errors.Busy:
                 await self._database.write(_restore_copy, copy, entry.id)
                 return
@@ -227,11 +239,11 @@ class Deletions:
     async def _remove_data(self, image: Image) -> None:
         """Remove every copy, one after the other."""
         for location in image.locations:
-            await self._remove_copy(image.id, location)
+            await self.remove_bytes(image.id, location)
             if location.id is not None:
                 await self._database.write(locations.remove, location.id)
 
-    async def _remove_copy(self, image_id: str, location: Location) -> None:
+    async def remove_bytes(self, image_id: str, location: Location) -> None:
         """Remove the bytes. Missing ones are no error; a read-only store keeps them."""
         store = self._parts.stores.of(location)
         if store is None:
@@ -245,6 +257,13 @@ class Deletions:
             log.warning("image %s: a copy in %s was missing", image_id, store.name)
         except store_errors.ReadOnly:
             log.warning("image %s: its data stays in %s, which is read-only", image_id, store.name)
+
+
+def _is_last(copy: Location, image: Image) -> bool:
+    """Whether without it nothing would be left that can be read."""
+    others = [each for each in image.locations if each.id != copy.id]
+    whole = any(each.status == "active" for each in others)
+    return not others or (copy.status == "active" and not whole)
 
 
 def _finish(conn: Connection, image_id: str, entry: str) -> None:

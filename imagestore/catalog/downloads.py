@@ -11,7 +11,9 @@ from imagestore.catalog.cached_data import CachedData
 from imagestore.catalog.location_rules import fetched
 from imagestore.catalog.locations import Repairs
 from imagestore.catalog.parts import Parts
-from imagestore.errors import Forbidden, Invalid
+from imagestore.catalog.telling import Telling
+from imagestore.database.locations import DAMAGED
+from imagestore.errors import Forbidden, Gone, Invalid
 from imagestore.identity.caller import Caller
 from imagestore.image import Image, ImageStatus
 from imagestore.stores import Stores
@@ -66,6 +68,7 @@ class Downloads:
         self._database = parts.database
         self._stores = parts.stores
         self._access = Access(parts.policy)
+        self._tell = Telling(parts.notifier)
         self._repairs = Repairs(parts)
         self._cache = CachedData(parts.cache) if parts.cache is not None else None
         sections = parts.stores.sections
@@ -99,13 +102,25 @@ class Downloads:
     def of(
         self, image: Image, prefer: Sequence[str] = (), cache: CachedData | None = None
     ) -> Download:
-        """The data of an image that has some; nobody is asked whether this is allowed."""
+        """The data of an image that has some; nobody is asked whether this is allowed.
+
+        ``Gone`` if none of it is whole.
+        """
+        if all(each.status == DAMAGED for each in image.locations):
+            raise Gone(
+                "The data of this image is damaged in every store and is not served. "
+                "The operator of the service has been told."
+            )
         locations = self._repairs.corrected(image.locations)
         copies = [
             Copy(store, fetched(location.url))
             for store, location in self._stores.readable(locations, prefer)
         ]
         return Download(image, image.size or 0, tuple(copies), self._files, self._stores, cache)
+
+    def sent(self, caller: Caller, image: Image, count: int, *, whole: bool) -> None:
+        """Tell that so many bytes went out; ``whole``: all that were asked for."""
+        self._tell.sent(caller, image, count, whole=whole)
 
     def _check_preference(self, prefer: Sequence[str]) -> None:
         if prefer and not self._stores.multiple:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from imagestore.catalog.jobs import Completion, Jobs, Kind, Work
 from imagestore.catalog.parts import now
 from imagestore.config import settings
-from imagestore.database import jobs, purge
+from imagestore.database import events, jobs, purge
 from imagestore.job import JobDraft
 
 KIND = "housekeeping"
@@ -22,10 +22,11 @@ _AT_ONCE = 500
 class Housekeeping:
     """A job that queues its successor as it ends: there is one at any time."""
 
-    def __init__(self, jobs_: Jobs, config: settings.Jobs) -> None:
+    def __init__(self, jobs_: Jobs, config: settings.Settings) -> None:
         self._jobs = jobs_
-        self._kept = timedelta(hours=config.time_to_live)
-        self._purged_after = config.purge_deleted_after
+        self._kept = timedelta(hours=config.jobs.time_to_live)
+        self._purged_after = config.jobs.purge_deleted_after
+        self._events = config.events
         jobs_.register(Kind(KIND, self._run))
 
     async def ensure(self) -> None:
@@ -35,6 +36,17 @@ class Housekeeping:
     async def _run(self, work: Work) -> Completion:
         while await work.write(jobs.remove_ended, now() - self._kept, _AT_ONCE) == _AT_ONCE:
             pass
+        while (
+            await work.write(
+                events.purge,
+                now() - timedelta(hours=self._events.kept_hours),
+                self._events.kept_rows,
+                _AT_ONCE,
+            )
+            == _AT_ONCE
+        ):
+            pass
+        await work.write(purge.expire_tasks, now())
         if self._purged_after > 0:
             before = now() - timedelta(days=self._purged_after)
             while sum((await work.write(purge.purge, before, _AT_ONCE)).values()) >= _AT_ONCE:

@@ -15,6 +15,7 @@ from imagestore.catalog.limits import require_within
 from imagestore.catalog.location_changes import LocationChanges, Prepared
 from imagestore.catalog.parts import Parts, now
 from imagestore.catalog.quotas import ProjectLimits
+from imagestore.catalog.telling import Telling
 from imagestore.catalog.wishes import Wishes
 from imagestore.changes import Change, ImageDraft
 from imagestore.database import images, properties, tags
@@ -46,6 +47,7 @@ class Images:
         self._shown = parts.settings.images
         self._access = Access(parts.policy)
         self._wishes = Wishes(parts)
+        self._tell = Telling(parts.notifier)
 
     async def create(self, caller: Caller, draft: ImageDraft) -> Image:
         """Register an image without data; its owner is the caller's project by default."""
@@ -67,6 +69,7 @@ class Images:
         given = "id" in attributes
         limits = await self._quotas.limits(image.owner)
         await self._database.write(self._insert, image, limits, id_is_given=given)
+        self._tell.image("image.create", image)
         return self._shown_to(caller, image)
 
     def _insert(
@@ -104,18 +107,23 @@ class Images:
                 await self._deletions.remove_claimed(image_id, copy, entry)
         finally:
             self._deletions.under_way.difference_update(entries)
+        self._tell.image("image.update", image)
         return self._shown_to(caller, image)
 
     async def deactivate(self, caller: Caller, image_id: str) -> None:
         """Withhold the data from everyone but administrators."""
         require_writer(caller)
-        await self._database.write(
+        image = await self._database.write(
             self._switch, caller, image_id, "deactivate", ImageStatus.DEACTIVATED
         )
+        self._tell.image("image.update", image)
 
     async def reactivate(self, caller: Caller, image_id: str) -> None:
         require_writer(caller)
-        await self._database.write(self._switch, caller, image_id, "reactivate", ImageStatus.ACTIVE)
+        image = await self._database.write(
+            self._switch, caller, image_id, "reactivate", ImageStatus.ACTIVE
+        )
+        self._tell.image("image.update", image)
 
     def may_see_locations(self, caller: Caller, image: Image) -> bool:
         """Whether the caller may be told where the bytes lie."""
@@ -224,14 +232,17 @@ class Images:
 
     def _switch(
         self, conn: Connection, caller: Caller, image_id: str, rule: str, to: ImageStatus
-    ) -> None:
+    ) -> Image:
         row = self._access.find(conn, caller, image_id)
         self._access.require(rule, caller, row)
         before = row.image.status
         if before is to:
-            return
+            return row.image
         if before not in (ImageStatus.ACTIVE, ImageStatus.DEACTIVATED):
             raise Forbidden(f"Image {image_id} is {before}; only active images can {rule}.")
-        if not images.transition(conn, image_id, {before}, to, updated_at=now()):
+        moment = now()
+        if not images.transition(conn, image_id, {before}, to, updated_at=moment):
             raise not_found(image_id)
         self._wishes.follow(conn, image_id)
+        row.image.status, row.image.updated_at = to, moment
+        return row.image

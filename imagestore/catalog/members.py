@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 from imagestore.catalog.access import Access, require_writer
 from imagestore.catalog.limits import require_within
 from imagestore.catalog.parts import Parts, now
+from imagestore.catalog.telling import Telling
 from imagestore.database import images, members
 from imagestore.database.images import ImageRow
 from imagestore.errors import Forbidden, Invalid, NotFound
@@ -23,6 +24,7 @@ class Members:
         self._database = parts.database
         self._quota = parts.settings.limits.image_member_quota
         self._access = Access(parts.policy)
+        self._tell = Telling(parts.notifier)
 
     async def all(self, caller: Caller, image_id: str) -> list[Member]:
         """All members for those who own the image; a member sees only itself."""
@@ -37,18 +39,23 @@ class Members:
 
     async def add(self, caller: Caller, image_id: str, member_id: str) -> Member:
         require_writer(caller)
-        return await self._database.write(self._add, caller, image_id, member_id)
+        member = await self._database.write(self._add, caller, image_id, member_id)
+        self._tell.member("create", member)
+        return member
 
     async def set_status(
         self, caller: Caller, image_id: str, member_id: str, status: MemberStatus
     ) -> Member:
         """Accept or reject; for the member project itself and administrators."""
         require_writer(caller)
-        return await self._database.write(self._set_status, caller, image_id, member_id, status)
+        member = await self._database.write(self._set_status, caller, image_id, member_id, status)
+        self._tell.member("update", member)
+        return member
 
     async def remove(self, caller: Caller, image_id: str, member_id: str) -> None:
         require_writer(caller)
-        await self._database.write(self._remove, caller, image_id, member_id)
+        member = await self._database.write(self._remove, caller, image_id, member_id)
+        self._tell.member("delete", member)
 
     def _shared(self, conn: Connection, caller: Caller, image_id: str) -> ImageRow:
         row = self._access.find(conn, caller, image_id)
@@ -99,11 +106,12 @@ class Members:
         members.set_status(conn, image_id, member_id, status, moment)
         return Member(image_id, member_id, status, member.created_at, moment)
 
-    def _remove(self, conn: Connection, caller: Caller, image_id: str, member_id: str) -> None:
+    def _remove(self, conn: Connection, caller: Caller, image_id: str, member_id: str) -> Member:
         row = self._shared(conn, caller, image_id)
-        self._find(conn, caller, row, member_id)
+        member = self._find(conn, caller, row, member_id)
         self._access.require("delete_member", caller, row)
         members.remove(conn, image_id, member_id)
+        return member
 
 
 def _no_member(image_id: str, member_id: str) -> NotFound:

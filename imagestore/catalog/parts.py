@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from imagestore import process
@@ -12,6 +12,7 @@ from imagestore.config.settings import Settings
 from imagestore.database.engine import Database
 from imagestore.identity.policy import Policy
 from imagestore.identity.protections import Protections
+from imagestore.notifier import Notifier
 from imagestore.stores import Stores
 
 
@@ -30,6 +31,7 @@ class Parts:
     quotas: Quotas
     cache: Cache | None = None
     """The node's cache of data, if it has one."""
+    notifier: Notifier = field(default_factory=Notifier)
 
 
 def assemble(
@@ -40,6 +42,7 @@ def assemble(
     stores: Stores | None = None,
     cache: Cache | None = None,
     limits: LimitSource | None = None,
+    notifier: Notifier | None = None,
 ) -> Parts:
     """The rooms of this process, made from the settings where they are not given.
 
@@ -60,6 +63,7 @@ def assemble(
         ),
         quotas=Quotas(settings, database, limits),
         cache=cache,
+        notifier=notifier or Notifier(),
     )
 
 

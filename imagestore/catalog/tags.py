@@ -7,10 +7,12 @@ from sqlalchemy import Connection
 from imagestore.catalog.access import Access, require_writer
 from imagestore.catalog.limits import require_within
 from imagestore.catalog.parts import Parts, now
+from imagestore.catalog.telling import Telling
 from imagestore.catalog.wishes import Wishes
 from imagestore.database import images, tags
 from imagestore.errors import Invalid, NotFound
 from imagestore.identity.caller import Caller
+from imagestore.image import Image
 
 MAX_LENGTH = 255
 
@@ -23,34 +25,42 @@ class Tags:
         self._quota = parts.settings.limits.image_tag_quota
         self._access = Access(parts.policy)
         self._wishes = Wishes(parts)
+        self._tell = Telling(parts.notifier)
 
     async def add(self, caller: Caller, image_id: str, tag: str) -> None:
         """Put the tag on the image; one that is there already is no error."""
         require_writer(caller)
         if len(tag) > MAX_LENGTH:
             raise Invalid(f"A tag has at most {MAX_LENGTH} characters, this one {len(tag)}.")
-        await self._database.write(self._add, caller, image_id, tag)
+        image = await self._database.write(self._add, caller, image_id, tag)
+        self._tell.image("image.update", image)
 
     async def remove(self, caller: Caller, image_id: str, tag: str) -> None:
         require_writer(caller)
-        await self._database.write(self._remove, caller, image_id, tag)
+        image = await self._database.write(self._remove, caller, image_id, tag)
+        self._tell.image("image.update", image)
 
-    def _add(self, conn: Connection, caller: Caller, image_id: str, tag: str) -> None:
+    def _add(self, conn: Connection, caller: Caller, image_id: str, tag: str) -> Image:
         # No constraint of the tables keeps a tag from being added twice.
         images.lock(conn, image_id)
         row = self._access.find(conn, caller, image_id)
         self._access.require("modify_image", caller, row)
         if tag in row.image.tags:
-            return
+            return row.image
         require_within(self._quota, len(row.image.tags) + 1, "tags")
         tags.add(conn, image_id, tag)
-        images.update(conn, image_id, {"updated_at": now()})
-        self._wishes.follow(conn, image_id)
+        return self._touched(conn, row.image, (*row.image.tags, tag))
 
-    def _remove(self, conn: Connection, caller: Caller, image_id: str, tag: str) -> None:
+    def _remove(self, conn: Connection, caller: Caller, image_id: str, tag: str) -> Image:
         row = self._access.find(conn, caller, image_id)
         self._access.require("modify_image", caller, row)
         if not tags.remove(conn, image_id, tag):
             raise NotFound(f"Image {image_id} has no tag '{tag}'.")
-        images.update(conn, image_id, {"updated_at": now()})
-        self._wishes.follow(conn, image_id)
+        left = tuple(each for each in row.image.tags if each != tag)
+        return self._touched(conn, row.image, left)
+
+    def _touched(self, conn: Connection, image: Image, after: tuple[str, ...]) -> Image:
+        image.tags, image.updated_at = after, now()
+        images.update(conn, image.id, {"updated_at": image.updated_at})
+        self._wishes.follow(conn, image.id)
+        return image

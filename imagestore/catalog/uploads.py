@@ -24,6 +24,7 @@ from imagestore.catalog.access import Access, require_writer
 from imagestore.catalog.parts import Parts, now
 from imagestore.catalog.quotas import ProjectLimits
 from imagestore.catalog.signatures import Signatures, signed
+from imagestore.catalog.telling import Telling
 from imagestore.catalog.wishes import Wishes
 from imagestore.database import images, journal, locations, quotas
 from imagestore.errors import (
@@ -65,6 +66,7 @@ class Uploads:
         self._signatures = Signatures(parts.settings.signatures)
         self._access = Access(parts.policy)
         self._wishes = Wishes(parts)
+        self._tell = Telling(parts.notifier)
         self.under_way: set[str] = set()
         """Journal rows of this process that are not left behind."""
 
@@ -101,14 +103,17 @@ class Uploads:
             claim = await self._database.write(
                 self._claim, caller, image_id, size, target.name, entry, limits, described
             )
+            self._tell.preparing(claim.image, target.name)
             try:
                 metered = self._quotas.metered(limits, entry, source, size)
                 received = await self._receive(target, claim, metered, size, verification)
                 await self._finish(target, claim, received)
             except BaseException as error:
+                self._tell.not_uploaded(f"Image {image_id} was not uploaded: {_reason(error)}")
                 # A client that goes away cancels this task; the clean-up must not go with it.
                 await asyncio.shield(self._abandon(target, claim, error))
                 raise
+            self._tell.uploaded(_filled(claim.image, received))
         finally:
             self.under_way.discard(entry)
 
@@ -160,6 +165,7 @@ class Uploads:
         ):
             raise Conflict(f"Another upload of image {image_id} has begun.")
         journal.open_upload(conn, entry, image_id, store, self._parts.owner, moment)
+        image.status, image.updated_at = ImageStatus.SAVING, moment
         return _Claim(image, entry, limits)
 
     async def _receive(
@@ -238,6 +244,20 @@ class Uploads:
     def _is_in(self, store: Store, image: Image | None) -> bool:
         locations_ = image.locations if image else ()
         return any(self._parts.stores.of(location) is store for location in locations_)
+
+
+def _filled(image: Image, received: Received) -> Image:
+    """The image as it is recorded with what was received."""
+    image.status = ImageStatus.ACTIVE
+    image.updated_at = now()
+    image.size, image.virtual_size = received.size, received.virtual_size
+    image.checksum = received.checksum
+    image.os_hash_algo, image.os_hash_value = received.os_hash_algo, received.os_hash_value
+    return image
+
+
+def _reason(error: BaseException) -> str:
+    return error.message if isinstance(error, ImagestoreError) else type(error).__name__
 
 
 def _left_nothing(cause: BaseException | None, store: Store) -> bool:

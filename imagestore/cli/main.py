@@ -15,11 +15,14 @@ from imagestore.cli import (
     cache,
     config,
     db,
+    image,
     job,
     metadefs,
+    patrol,
     policy,
     replicate,
     replication,
+    scrub,
     serve,
     store,
     worker,
@@ -49,6 +52,9 @@ app.add_typer(policy.app, name="policy")
 app.add_typer(job.app, name="job")
 app.add_typer(replication.app, name="replication")
 app.add_typer(cache.app, name="cache")
+app.add_typer(image.app, name="image")
+app.add_typer(scrub.app, name="scrub")
+app.add_typer(patrol.app, name="patrol")
 app.add_typer(replicate.app, name="replicate")
 
 

@@ -28,13 +28,16 @@ from imagestore.config.settings import (
     Cache,
     Cors,
     Database,
+    Events,
     Identity,
     Images,
     Jobs,
     Keystone,
     Limits,
     Logging,
+    Notifications,
     Replication,
+    Scrubber,
     Server,
     Settings,
     Signatures,
@@ -85,6 +88,9 @@ def read(
             cache=_cache(source),
             signatures=key_manager.read(source, _build(source, Signatures)),
             sites=site_sections.read(source),
+            scrubber=_build(source, Scrubber),
+            events=_build(source, Events),
+            notifications=_notifications(source),
             logging=_logging(source),
             import_filter=_import_filter(source),
         )
@@ -227,6 +233,12 @@ def _logging(source: Source) -> Logging:
     if settings.log_file and directory:
         return replace(settings, log_file=Path(directory).expanduser() / settings.log_file)
     return settings
+
+
+def _notifications(source: Source) -> Notifications:
+    built = _build(source, Notifications)
+    url = built.transport_url or source.value("DEFAULT", "transport_url") or ""
+    return replace(built, transport_url=url, files=tuple(source.files))
 
 
 def _import_filter(source: Source) -> Rules:

@@ -19,17 +19,21 @@ from imagestore.config.settings import (
     Cache,
     Cors,
     Database,
+    Events,
     Identity,
     Images,
     Jobs,
     Limits,
     Logging,
+    Notifications,
     Replication,
+    Scrubber,
     Server,
 )
 from imagestore.config.value_types import HashName, HostPort, Numbers, Pairs, Ports, Size, Words
 
 _FILTER = "import_filtering_opts"
+_NOTIFICATIONS = "oslo_messaging_notifications"
 
 MAX_SIZE = (1 << 63) - 1
 """The largest size that the database can hold."""
@@ -435,6 +439,74 @@ OPTIONS: tuple[Option, ...] = (
         "Bring images into the cache also from stores of files that this machine has mounted.",
         attribute="local_stores",
     ),
+    # Deleted images, and the watch over the others.
+    _fill(
+        Scrubber, "DEFAULT", "delayed_delete", cfg.BoolOpt,
+        "Keep the bytes of a deleted image for scrub_time: imagestore image restore.",
+    ),
+    _fill(
+        Scrubber, "DEFAULT", "scrub_time", cfg.IntOpt,
+        "Seconds for which the bytes of a deleted image are kept, with delayed_delete.", min=0,
+    ),
+    _fill(
+        Scrubber, "DEFAULT", "scrub_pool_size", cfg.IntOpt,
+        "Deleted images whose bytes are removed at once.", min=1,
+    ),
+    _fill(
+        Scrubber, "DEFAULT", "wakeup_time", cfg.IntOpt,
+        "Seconds between two looks for deleted images whose time is up.", min=1,
+    ),
+    _fill(
+        Scrubber, "imagestore", "patrol_rate", Size(),
+        "Bytes a second, also with a unit (20MB), at which one node reads all stored images again "
+        "and compares their digests. 0: not at all.",
+    ),
+    _fill(
+        Scrubber, "imagestore", "patrol_interval", cfg.IntOpt,
+        "Hours from the beginning of one such pass to that of the next, at the least.", min=0,
+    ),
+    _fill(
+        Events, "imagestore", "events_kept_hours", cfg.IntOpt,
+        "Hours for which GET /v2/events can go back.", attribute="kept_hours", min=1,
+    ),
+    _fill(
+        Events, "imagestore", "events_kept_rows", cfg.IntOpt,
+        "Most events that are kept, however young.", attribute="kept_rows", min=1000,
+    ),
+    # Messages to other services.
+    _fill(
+        Notifications, _NOTIFICATIONS, "driver", cfg.MultiStrOpt,
+        "How other services are notified: messagingv2, messaging, log, noop; may be given several "
+        "times. Needs oslo.messaging (imagestore[notifications]). Without it nobody is notified.",
+        formerly=(("DEFAULT", "notification_driver"),),
+    ),
+    _fill(
+        Notifications, _NOTIFICATIONS, "transport_url", cfg.StrOpt,
+        "URL of the message bus. Its further options stand in [oslo_messaging_rabbit] and so on.",
+        secret=True,
+    ),
+    _also(
+        "DEFAULT", "transport_url", cfg.StrOpt,
+        "URL of the message bus where [oslo_messaging_notifications] has none.", secret=True,
+    ),
+    _fill(
+        Notifications, _NOTIFICATIONS, "topics", Words(), "Topics that are sent to.",
+        formerly=(("DEFAULT", "notification_topics"),),
+    ),
+    _fill(
+        Notifications, _NOTIFICATIONS, "retry", cfg.IntOpt,
+        "Attempts to send a notification again that the bus did not take; -1: for ever. "
+        "Requests never wait for that.", min=-1,
+    ),
+    _fill(
+        Notifications, "DEFAULT", "default_publisher_id", cfg.StrOpt,
+        "Whom notifications say that they are from.",
+    ),
+    _fill(
+        Notifications, "DEFAULT", "disabled_notifications", Words(),
+        "Notifications that are not sent, by type (image.create) or group (image, task, "
+        "metadef_namespace).",
+    ),
     # Stores.
     _also(
         "DEFAULT", "enabled_backends", Pairs(),
@@ -503,6 +575,7 @@ SECTIONS = {
     "cors": "Browsers with pages of other origins.",
     "healthcheck": "What load balancers ask.",
     "task": "Work in the background.",
+    "oslo_messaging_notifications": "Messages to other services.",
     "imagestore": "What only imagestore has.",
 }
 """Sections in the order in which they are shown, and what they are about."""

@@ -315,6 +315,46 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True)
+class Scrubber:
+    """What becomes of the bytes of deleted images, and what watches over the others.
+
+    Times in seconds, unless said otherwise.
+    """
+
+    delayed_delete: bool = False
+    scrub_time: int = 0
+    """For which the bytes of a deleted image are kept, with ``delayed_delete``."""
+    scrub_pool_size: int = 1
+    wakeup_time: int = 300
+    patrol_rate: int = 0
+    """Bytes a second that are read again; 0: the patrol is off."""
+    patrol_interval: int = 168
+    """Hours from the beginning of one pass to that of the next, at the least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    kept_hours: int = 24
+    kept_rows: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Notifications:
+    """Messages to other services; without a driver there are none."""
+
+    driver: tuple[str, ...] = ()
+    transport_url: str = field(default="", repr=False)
+    topics: tuple[str, ...] = ("notifications",)
+    retry: int = -1
+    """Attempts to send one again; -1: for ever."""
+    default_publisher_id: str = "image.localhost"
+    disabled_notifications: tuple[str, ...] = ()
+    """Types, or groups of them, that are not sent."""
+    files: tuple[Path, ...] = ()
+    """Configuration files, for the options of the bus itself."""
+
+
+@dataclass(frozen=True, slots=True)
 class StoreSection:
     """One store as configured: ``enabled_backends = name:type`` and section ``[name]``."""
 
@@ -360,6 +400,9 @@ class Settings:
     cache: Cache = field(default_factory=Cache)
     signatures: Signatures = field(default_factory=Signatures)
     sites: tuple[Site, ...] = ()
+    scrubber: Scrubber = field(default_factory=Scrubber)
+    events: Events = field(default_factory=Events)
+    notifications: Notifications = field(default_factory=Notifications)
     logging: Logging = field(default_factory=Logging)
     import_filter: Rules = field(default_factory=Rules)
     """Which URLs users may have fetched: imports, and locations that they add."""

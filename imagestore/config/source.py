@@ -17,6 +17,8 @@ from imagestore.errors import ConfigurationError
 
 _DATA_DIR = "IMAGESTORE_DATA_DIR"
 """A shorter name for ``OS_IMAGESTORE__DATA_DIR``."""
+_OF_THE_BUS = ("oslo_messaging_rabbit", "oslo_messaging_kafka", "oslo_messaging_amqp")
+"""Sections that oslo.messaging reads by itself."""
 
 
 class Source:
@@ -99,6 +101,8 @@ class Source:
         found = []
         for path, sections in self._in_files:
             for section, options in sections.items():
+                if section.startswith(_OF_THE_BUS):
+                    continue
                 names = [name for name in options if (_normal(section), name) not in known]
                 if names:
                     found.append(f"{path}: [{section}] {', '.join(names)}: not known, no effect.")

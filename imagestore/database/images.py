@@ -30,7 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from imagestore.database import locations, properties, tags
+from imagestore.database import events, locations, properties, tags
 from imagestore.database.expressions import exact, not_deleted
 from imagestore.database.pages import select_page
 from imagestore.database.rows import COLUMNS, load_children, to_image
@@ -79,6 +79,8 @@ _LOCK = select(images.c.id).where(images.c.id == bindparam("id")).with_for_updat
 
 _NOT_USED = sorted(DELETED_STATUSES | {ImageStatus.KILLED})
 
+_UNTOLD = {"updated_at", "deleted", "deleted_at"}
+
 _USAGE = (
     select(func.sum(images.c.size))
     .join(image_locations, image_locations.c.image_id == images.c.id)
@@ -116,6 +118,7 @@ def insert(conn: Connection, image: Image, *, id_is_given: bool = True) -> None:
         tags.insert(conn, image.id, image.tags, moment)
     for location in image.locations:
         locations.add(conn, image.id, location, moment)
+    events.record(conn, "image.create", image_id=image.id, status=image.status.value)
 
 
 def get(
@@ -169,7 +172,14 @@ def update(
     parameters["image_id"] = image_id
     if only_if_status is not None:
         parameters["statuses"] = [status.value for status in only_if_status]
-    return conn.execute(statement, parameters).rowcount == 1
+    changed = conn.execute(statement, parameters).rowcount == 1
+    # What is being deleted is told of by who deletes it.
+    if changed and values.get("status") not in _NOT_USED:
+        status = {"status": values["status"]} if "status" in values else {}
+        events.record(
+            conn, "image.update", image_id=image_id, changed=sorted({*values} - _UNTOLD), **status
+        )
+    return changed
 
 
 def transition(
@@ -203,6 +213,7 @@ def soft_delete(
     if gone:
         for statement in _DELETE_CHILDREN:
             conn.execute(statement, {"b_image_id": image_id, "deleted_at": moment})
+        events.record(conn, "image.delete", image_id=image_id)
     return gone
 
 

@@ -20,6 +20,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from imagestore.database import events
 from imagestore.database.schema import jobs
 from imagestore.errors import Conflict
 from imagestore.job import ENDED, Job, JobDraft, JobState
@@ -63,6 +64,7 @@ def enqueue(conn: Connection, draft: JobDraft, moment: datetime) -> tuple[str, b
     }
     if draft.key is None:
         conn.execute(_INSERT, row)
+        _tell_queued(conn, draft, job_id)
         return job_id, True
     if (known := conn.scalar(_BY_KEY, {"key": draft.key})) is not None:
         return str(known), False
@@ -75,6 +77,7 @@ def enqueue(conn: Connection, draft: JobDraft, moment: datetime) -> tuple[str, b
         if known is None:
             raise
         return str(known), False
+    _tell_queued(conn, draft, job_id)
     return job_id, True
 
 
@@ -158,6 +161,18 @@ def set_payload(conn: Connection, job_id: str, payload: Mapping[str, Any]) -> No
     conn.execute(update(jobs).where(jobs.c.id == job_id).values(payload=json.dumps(dict(payload))))
 
 
+def bring_forward(
+    conn: Connection, job_id: str, payload: Mapping[str, Any], moment: datetime
+) -> bool:
+    """Have a job that waits for its time begin now, with another payload; whether it waited."""
+    statement = (
+        update(jobs)
+        .where(jobs.c.id == job_id, _QUEUED)
+        .values(not_before=moment, payload=json.dumps(dict(payload)), updated_at=moment)
+    )
+    return conn.execute(statement).rowcount == 1
+
+
 def remove_ended(conn: Connection, before: datetime, limit: int) -> int:
     """Forget jobs that ended before a moment, ``limit`` at most; how many those were."""
     old = (
@@ -175,6 +190,17 @@ def to_job(row: Any) -> Job:
     values = dict(zip(Job.__slots__, row, strict=True))
     payload, state = json.loads(values["payload"]), JobState(values["state"])
     return Job(**values | {"payload": payload, "state": state})
+
+
+def _tell_queued(conn: Connection, draft: JobDraft, job_id: str) -> None:
+    events.record(
+        conn,
+        "job.queued",
+        image_id=draft.image_id,
+        job_id=job_id,
+        project=draft.project,
+        job_kind=draft.kind,
+    )
 
 
 def _next_turn(conn: Connection, project: str | None, moment: datetime) -> int:

@@ -59,6 +59,10 @@ _UPLOADS_INTO = select(journal.c.id).where(
 _IN_STORE = select(journal.c.id).where(
     journal.c.image_id == bindparam("of_image"), journal.c.store == bindparam("of_store")
 )
+_DELETIONS = select(journal.c.id).where(
+    journal.c.image_id == bindparam("of_image"), journal.c.kind == Kind.DELETION.value
+)
+_OF_IMAGE = select(journal.c.id).where(journal.c.image_id == bindparam("of_image"))
 _CLOSE = delete(journal).where(journal.c.id == bindparam("of_id"))
 _RENEW = (
     update(journal)
@@ -125,6 +129,16 @@ def is_busy(conn: Connection, image_id: str, store: str) -> bool:
     """Whether bytes of the image are on their way into ``store``, or out of it."""
     parameters = {"of_image": image_id, "of_store": store}
     return conn.execute(_IN_STORE, parameters).first() is not None
+
+
+def has_deletion(conn: Connection, image_id: str) -> bool:
+    """Whether all bytes of the image are being removed."""
+    return conn.execute(_DELETIONS, {"of_image": image_id}).first() is not None
+
+
+def has_any(conn: Connection, image_id: str) -> bool:
+    """Whether bytes of the image are on their way into any store or out of it."""
+    return conn.execute(_OF_IMAGE, {"of_image": image_id}).first() is not None
 
 
 def close(conn: Connection, entry: str) -> bool:

@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
+from imagestore.database import events
 from imagestore.database.jobs import COLUMNS, to_job
 from imagestore.database.schema import job_gates, jobs
 from imagestore.job import Job, JobState
@@ -96,6 +97,8 @@ def claim(
             break
         rows = conn.execute(select(*COLUMNS).where(jobs.c.id.in_(won)).order_by(jobs.c.turn))
         claimed += [to_job(row) for row in rows]
+    for job in claimed:
+        _tell(conn, job, JobState.RUNNING, None)
     return claimed
 
 
@@ -136,7 +139,10 @@ def end(conn: Connection, job: Job, state: JobState, message: str | None, moment
             )
             .values(state=state.value, active_key=null(), message=message, updated_at=moment)
         )
-    return _run(conn, statement, job)
+    ended = _run(conn, statement, job)
+    if ended:
+        _tell(conn, job, state, message)
+    return ended
 
 
 def give_back(
@@ -157,7 +163,10 @@ def give_back(
         attempts=jobs.c.attempts - (0 if counts else 1),
         **_FREE,
     )
-    return _run(conn, statement, job)
+    held = _run(conn, statement, job)
+    if held:
+        _tell(conn, job, JobState.QUEUED, message)
+    return held
 
 
 def make_gates(conn: Connection, kinds: Sequence[str]) -> None:
@@ -240,6 +249,19 @@ def _take(conn: Connection, job_id: str, owner: str, moment: datetime, until: da
 
 def _change(**values: Any) -> Update:
     return update(jobs).where(*_HELD).values(**values)
+
+
+def _tell(conn: Connection, job: Job, state: JobState, message: str | None) -> None:
+    more = {} if message is None else {"message": message}
+    events.record(
+        conn,
+        f"job.{state.value}",
+        image_id=job.image_id,
+        job_id=job.id,
+        project=job.project,
+        job_kind=job.kind,
+        **more,
+    )
 
 
 def _run(conn: Connection, statement: Update, job: Job) -> bool:

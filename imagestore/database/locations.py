@@ -18,6 +18,9 @@ _INSERT = insert(image_locations)
 PENDING_DELETE = "pending_delete"
 """The status of a copy that is being removed; its row is marked deleted, as the peer has it."""
 
+DAMAGED = "damaged"
+"""The status of a copy whose bytes are not those of the image: it is not read."""
+
 _COLUMNS = (
     image_locations.c.id,
     image_locations.c.value,

@@ -18,7 +18,7 @@ from sqlalchemy import (
     insert as sql_insert,
 )
 
-from imagestore.database import images
+from imagestore.database import events, images
 from imagestore.database.expressions import exact, not_deleted
 from imagestore.database.schema import image_members
 from imagestore.errors import Conflict
@@ -82,6 +82,7 @@ def insert(conn: Connection, member: Member) -> None:
         "deleted": False,
     }
     conn.execute(_INSERT, row)
+    _tell(conn, "create", member.image_id, member.member_id, member.status)
 
 
 def set_status(
@@ -94,13 +95,26 @@ def set_status(
         "new_status": status.value,
         "moment": moment,
     }
-    return conn.execute(_SET_STATUS, parameters).rowcount > 0
+    found = conn.execute(_SET_STATUS, parameters).rowcount > 0
+    if found:
+        _tell(conn, "update", image_id, member_id, status)
+    return found
 
 
 def remove(conn: Connection, image_id: str, member_id: str) -> bool:
     """End a membership; whether there was one."""
     parameters = {"of_image": image_id, "of_member": member_id}
-    return conn.execute(_REMOVE, parameters).rowcount > 0
+    found = conn.execute(_REMOVE, parameters).rowcount > 0
+    if found:
+        _tell(conn, "delete", image_id, member_id)
+    return found
+
+
+def _tell(
+    conn: Connection, what: str, image_id: str, member_id: str, status: MemberStatus | None = None
+) -> None:
+    more = {} if status is None else {"status": status.value}
+    events.record(conn, f"image.member.{what}", image_id=image_id, member=member_id, **more)
 
 
 def _to_member(row: Any) -> Member:

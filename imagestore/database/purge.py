@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, insert, select
+from sqlalchemy import Connection, Table, delete, false, insert, select, update
 
+from imagestore.database.locations import PENDING_DELETE
 from imagestore.database.schema import (
     image_locations,
     image_members,
@@ -60,6 +61,20 @@ def purge_images(conn: Connection, before: datetime, limit: int) -> int:
     return len(old)
 
 
+def expire_tasks(conn: Connection, moment: datetime) -> int:
+    """Mark tasks as deleted whose time is up, as the peer does when it lists them; how many."""
+    statement = (
+        update(tasks)
+        .where(
+            tasks.c.deleted == false(),
+            tasks.c.expires_at <= moment,
+            tasks.c.status.in_(["success", "failure"]),
+        )
+        .values(deleted=True, deleted_at=moment)
+    )
+    return conn.execute(statement).rowcount
+
+
 def _remove(conn: Connection, table: Table, before: datetime, limit: int) -> int:
     old = _old(conn, table, before, limit)
     if old:
@@ -69,4 +84,10 @@ def _remove(conn: Connection, table: Table, before: datetime, limit: int) -> int
 
 def _old(conn: Connection, table: Table, before: datetime, limit: int) -> list[Any]:
     statement = select(table.c.id).where(table.c.deleted_at < before).order_by(table.c.deleted_at)
+    if table is images:
+        statement = statement.where(images.c.status != PENDING_DELETE)
+    elif table in _CHILDREN:
+        # A deletion that is delayed may still be undone, with all that belongs to the image.
+        waiting = select(images.c.id).where(images.c.status == PENDING_DELETE)
+        statement = statement.where(table.c.image_id.not_in(waiting))
     return list(conn.scalars(statement.limit(limit)))

@@ -238,6 +238,15 @@ _DISCOVERY_RULES = (
     ),
 )
 
+_OWN_RULES = (
+    Rule(
+        "get_events",
+        OWNER_READER,
+        "Watch what happens to the images that one may see, and to one's jobs (not in Glance)",
+        (("GET", "/v2/events"),),
+    ),
+)
+
 RULES: tuple[Rule, ...] = (
     *_BASE,
     *_IMAGE_RULES,
@@ -245,6 +254,7 @@ RULES: tuple[Rule, ...] = (
     *_metadef_rules(),
     *_CACHE_RULES,
     *_DISCOVERY_RULES,
+    *_OWN_RULES,
 )
 
 

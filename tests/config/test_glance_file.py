@@ -33,6 +33,8 @@ def test_every_option_is_used_or_named(tmp_path: Path) -> None:
         if match := re.search(r"\[([^]]+)\] (.*): not known", text):
             warnings[match[1]] = match[2]
     for section, name in every:
+        if section.startswith("oslo_messaging_") and section != "oslo_messaging_notifications":
+            continue  # oslo.messaging reads them by itself
         used = (section.lower(), name) in known
         named = name in warnings.get(section, "").split(", ")
         assert used != named, f"[{section}] {name}"

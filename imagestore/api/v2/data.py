@@ -18,7 +18,6 @@ from imagestore.api.reply import no_content
 from imagestore.api.sendblocks import BlockSender
 from imagestore.api.sendfile import FileFault, send_file
 from imagestore.backends.base import Buffer
-from imagestore.catalog.downloads import Download
 from imagestore.errors import Invalid, Unsupported
 from imagestore.transfer.local_files import LocalFiles
 from imagestore.transfer.reading import LocalCopy, Reading
@@ -89,23 +88,29 @@ async def download(request: web.Request) -> web.StreamResponse:
     if request.method == "HEAD" or not answer.length:
         await response.prepare(request)
         return response
-    with counting.transfer("download"):
-        await _send(request, response, found, answer.offset, answer.length)
+    reading = found.read(answer.offset, answer.length)
+    try:
+        with counting.transfer("download"):
+            await _send(request, response, reading, found.files)
+    finally:
+        sent = answer.length - reading.left
+        request.app[keys.catalog].downloads.sent(
+            request[keys.caller], image, sent, whole=sent == answer.length
+        )
     metrics.BYTES_SENT.inc(answer.length)
     return response
 
 
 async def _send(
-    request: web.Request, response: web.StreamResponse, found: Download, offset: int, length: int
+    request: web.Request, response: web.StreamResponse, reading: Reading, files: LocalFiles
 ) -> None:
     """Whatever copy goes on, and however its bytes leave, to the end of the range."""
-    reading = found.read(offset, length)
     while reading.left and _past_the_transport(request):
         local = await reading.file()
         if local is None:
             break
         with local:
-            await _send_file(request, response, reading, local, found.files)
+            await _send_file(request, response, reading, local, files)
     async with contextlib.aclosing(reading.blocks()) as blocks:
         first = await anext(blocks, None)
         # Only now it is certain that there is something to send.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from imagestore.api.v2 import cache, data, images, info, locations, members, openapi
+from imagestore.api.v2 import cache, data, events, images, info, locations, members, openapi
 from imagestore.api.v2.metadefs.routes import routes as metadef_routes
 
 _IMAGE = "/v2/images/{image_id}"
@@ -34,6 +34,7 @@ def routes() -> Sequence[web.RouteDef]:
         web.get(_MEMBERS + "/{member_id}", members.show, allow_head=False),
         web.put(_MEMBERS + "/{member_id}", members.set_status),
         web.delete(_MEMBERS + "/{member_id}", members.remove),
+        web.get("/v2/events", events.watch, allow_head=False),
         web.get("/v2/info/import", info.import_methods, allow_head=False),
         web.get("/v2/info/usage", info.usage, allow_head=False),
         web.get("/v2/info/stores", info.stores, allow_head=False),

@@ -62,7 +62,10 @@ class ImageView:
         }
         # Where the data of a deactivated image lies is for administrators, like the data.
         off = image.status is ImageStatus.DEACTIVATED and not caller.is_admin
-        locations = () if off else image.locations
+        # A damaged copy is told to nobody who might read it past the service.
+        locations = (
+            () if off else tuple(each for each in image.locations if each.status == "active")
+        )
         if self._direct_url or self._locations:
             view |= self._where(image, locations, caller)
         if self._stores.multiple and locations:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from imagestore.catalog.access import require_writer
 from imagestore.catalog.metadefs.access import NamespaceAccess, require_unprotected
 from imagestore.catalog.parts import Parts, now
+from imagestore.catalog.telling import Telling
 from imagestore.database.metadefs import contents, namespaces, resource_types
 from imagestore.errors import Invalid
 from imagestore.identity.caller import Caller
@@ -51,6 +52,7 @@ class Namespaces:
     def __init__(self, parts: Parts) -> None:
         self._database = parts.database
         self._access = NamespaceAccess(parts.policy)
+        self._tell = Telling(parts.notifier)
 
     async def create(self, caller: Caller, draft: NamespaceDraft, inside: Contents) -> Namespace:
         """Make a namespace and all that is to be in it, or nothing."""
@@ -77,6 +79,7 @@ class Namespaces:
             protected=draft.protected,
         )
         await self._database.write(_create, namespace, inside)
+        self._tell.namespace("create", namespace)
         return namespace
 
     async def show(self, caller: Caller, name: str) -> tuple[Namespace, Contents]:
@@ -91,12 +94,15 @@ class Namespaces:
     async def replace(self, caller: Caller, name: str, draft: NamespaceDraft) -> Namespace:
         """Give a namespace new attributes, all of them; what is in it stays."""
         require_writer(caller)
-        return await self._database.write(self._replace, caller, name, draft)
+        namespace = await self._database.write(self._replace, caller, name, draft)
+        self._tell.namespace("update", namespace, former=name)
+        return namespace
 
     async def delete(self, caller: Caller, name: str) -> None:
         """Remove a namespace with all that is in it."""
         require_writer(caller)
-        await self._database.write(self._delete, caller, name)
+        namespace = await self._database.write(self._delete, caller, name)
+        self._tell.namespace("delete", namespace)
 
     def _show(self, conn: Connection, caller: Caller, name: str) -> tuple[Namespace, Contents]:
         found = self._access.find(conn, caller, name)
@@ -136,11 +142,12 @@ class Namespaces:
         namespaces.change(conn, after)
         return after
 
-    def _delete(self, conn: Connection, caller: Caller, name: str) -> None:
+    def _delete(self, conn: Connection, caller: Caller, name: str) -> Namespace:
         found = self._access.find(conn, caller, name, lock=True)
         self._access.require("delete_metadef_namespace", caller, found)
         require_unprotected(found, "it")
         namespaces.remove(conn, found.id)
+        return found
 
 
 def _create(conn: Connection, namespace: Namespace, inside: Contents) -> None:

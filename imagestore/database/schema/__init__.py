@@ -7,6 +7,7 @@ own are called ``imagestore_…``; Glance knows nothing of them and leaves them 
 from __future__ import annotations
 
 from imagestore.database.schema.cache import cached_images, node_reference
+from imagestore.database.schema.events import damages, events, patrol
 from imagestore.database.schema.images import (
     image_locations,
     image_members,
@@ -45,6 +46,8 @@ __all__ = [
     "PEER_REVISION",
     "VERSION_TABLE",
     "cached_images",
+    "damages",
+    "events",
     "image_locations",
     "image_members",
     "image_properties",
@@ -62,6 +65,7 @@ __all__ = [
     "metadef_resource_types",
     "metadef_tags",
     "node_reference",
+    "patrol",
     "peer_version",
     "quota_gates",
     "replicas",

@@ -1,0 +1,14 @@
+"""Events, and what the integrity patrol finds."""
+
+from __future__ import annotations
+
+from alembic import op
+
+from imagestore.database.migrations.creation import create_tables
+
+revision = "0007"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    create_tables(op.get_bind())
