@@ -44,6 +44,7 @@ async def _running(parts: Parts, catalog: Catalog, identity: IdentitySource) -> 
     """Everything below the API, from its start to its stop."""
     await parts.database.open()
     await parts.stores.start()
+    await catalog.imports.open()
     await catalog.recovery.run()
     runner = Runner(catalog.jobs, parts.settings.jobs.workers)
     await catalog.housekeeping.ensure()
@@ -57,6 +58,7 @@ async def _running(parts: Parts, catalog: Catalog, identity: IdentitySource) -> 
     for task in background:
         with contextlib.suppress(asyncio.CancelledError):
             await task
+    await catalog.imports.close()
     await catalog.downloads.close()
     await identity.close()
     await parts.stores.stop()

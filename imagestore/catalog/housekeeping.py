@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from imagestore.catalog.jobs import Completion, Jobs, Kind, Work
 from imagestore.catalog.parts import now
 from imagestore.config import settings
-from imagestore.database import jobs, purge
+from imagestore.database import jobs, purge, tasks
 from imagestore.job import JobDraft
 
 KIND = "housekeeping"
@@ -34,6 +34,8 @@ class Housekeeping:
 
     async def _run(self, work: Work) -> Completion:
         while await work.write(jobs.remove_ended, now() - self._kept, _AT_ONCE) == _AT_ONCE:
+            pass
+        while await work.write(tasks.remove_expired, now(), _AT_ONCE) == _AT_ONCE:
             pass
         if self._purged_after > 0:
             before = now() - timedelta(days=self._purged_after)

@@ -36,6 +36,13 @@ class Images:
 
     async def create(self, caller: Caller, draft: ImageDraft) -> Image:
         """Register an image without data; its owner is the caller's project by default."""
+        image = self.prepare(caller, draft)
+        given = "id" in draft.attributes
+        await self._database.write(images.insert, image, id_is_given=given)
+        return image
+
+    def prepare(self, caller: Caller, draft: ImageDraft) -> Image:
+        """The image that ``draft`` describes, if this caller may register it; not recorded."""
         require_writer(caller)
         moment = now()
         attributes = {"owner": caller.project_id, **draft.attributes}
@@ -49,8 +56,6 @@ class Images:
         image.visibility = Visibility(image.visibility)
         self._authorise_creation(caller, image)
         self._require_within_quotas(image)
-        given = "id" in attributes
-        await self._database.write(images.insert, image, id_is_given=given)
         return image
 
     async def show(self, caller: Caller, image_id: str) -> Image:

@@ -7,16 +7,20 @@ nodes one does the work, and that work can itself be taken over.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from datetime import timedelta
 
 from imagestore.backends.base import Store
 from imagestore.backends.errors import StoreError, Unavailable
 from imagestore.catalog.deletions import Deletions
+from imagestore.catalog.imports.staging import Staging
 from imagestore.catalog.parts import Parts, now
 from imagestore.catalog.uploads import Uploads
+from imagestore.config.store_sections import STAGING
 from imagestore.database import journal
 from imagestore.database.journal import Entry, Kind
+from imagestore.errors import Unavailable as NotNow
 from imagestore.process import is_gone
 
 log = logging.getLogger(__name__)
@@ -25,16 +29,22 @@ LEASE = timedelta(seconds=60)
 """Age after which a row of another machine counts as left behind."""
 HEARTBEAT = timedelta(seconds=10)
 """How often a process renews its rows."""
+_LOOK = 0.5
 
 
 class Recovery:
     """Finds rows that were left behind and finishes what they stand for."""
 
-    def __init__(self, parts: Parts, uploads_: Uploads, deletions_: Deletions) -> None:
+    def __init__(
+        self, parts: Parts, uploads_: Uploads, deletions_: Deletions, staging: Staging
+    ) -> None:
         self._parts = parts
         self._database = parts.database
         self._uploads = uploads_
         self._deletions = deletions_
+        self._staging = staging
+        self._turn = asyncio.Lock()
+        """Two that put right the same row would undo what has begun after the first."""
 
     async def renew(self) -> None:
         """Tell the other nodes that this process is alive."""
@@ -47,9 +57,29 @@ class Recovery:
         What a store hinders has to wait for the next time. A store that does not
         answer is asked once.
         """
+        async with self._turn:
+            return await self._run(await self._database.read(journal.entries))
+
+    async def clear(self, image_id: str) -> None:
+        """Wait until nothing is left of earlier attempts to write the image into a store.
+
+        Raises :class:`imagestore.errors.Unavailable` if that takes longer than a lease.
+        """
+        end = asyncio.get_running_loop().time() + 2 * LEASE.total_seconds()
+        while True:
+            async with self._turn:
+                found = await self._database.read(journal.entries)
+                left = [entry for entry in found if entry.image_id == image_id]
+                if not left or await self._run(left) == len(left):
+                    return
+            if asyncio.get_running_loop().time() > end:
+                raise NotNow(f"What an earlier attempt left of image {image_id} is not removed.")
+            await asyncio.sleep(_LOOK)
+
+    async def _run(self, entries: list[Entry]) -> int:
         done = 0
         away: set[str] = set()
-        for entry in await self._database.read(journal.entries):
+        for entry in entries:
             if entry.store in away or not self._left_behind(entry) or not await self._take(entry):
                 continue
             try:
@@ -81,6 +111,8 @@ class Recovery:
 
     async def _put_right(self, entry: Entry) -> None:
         match entry.kind:
+            case Kind.UPLOAD if entry.store.partition("@")[0] == STAGING:
+                await self._staging.undo(entry.image_id, entry.id, entry.store)
             case Kind.UPLOAD:
                 await self._uploads.undo(entry.image_id, entry.id, self._store(entry))
             case Kind.REMOVAL:

@@ -125,7 +125,7 @@ class Uploads:
             raise Invalid("disk_format and container_format must be set before data is uploaded.")
         if journal.has_upload(conn, image_id, store):
             raise Conflict(f"What an earlier upload left in store '{store}' is not removed yet.")
-        cap = self._size_cap(conn, image)
+        cap = self.size_cap(conn, image)
         if size is not None and size > cap:
             raise OverLimit(f"The image may have {cap} bytes at most, {size} were announced.")
         moment = now()
@@ -136,7 +136,8 @@ class Uploads:
         journal.open_upload(conn, entry, image_id, store, self._parts.owner, moment)
         return _Claim(image, entry, cap)
 
-    def _size_cap(self, conn: Connection, image: Image) -> int:
+    def size_cap(self, conn: Connection, image: Image) -> int:
+        """The most bytes that the image may have; raises :class:`OverLimit` if that is none."""
         limits = self._parts.settings.limits
         if limits.user_storage_quota <= 0 or image.owner is None:
             return limits.image_size_cap
@@ -160,7 +161,7 @@ class Uploads:
             )
         except store_errors.StoreError as error:
             log.warning("upload of image %s failed: %s", image_id, error)
-            raise _told(error, store.name) from error
+            raise told(error, store.name) from error
 
     async def _finish(self, store: Store, claim: _Claim, received: Received) -> None:
         metadata = dict(received.metadata)
@@ -193,7 +194,7 @@ class Uploads:
     async def _abandon(self, store: Store, claim: _Claim, error: BaseException) -> None:
         try:
             async with asyncio.timeout(_CLEANING):
-                unclean = None if _left_nothing(error.__cause__, store) else store
+                unclean = None if left_nothing(error.__cause__, store) else store
                 await self.undo(claim.image.id, claim.entry, unclean)
         except (ImagestoreError, store_errors.StoreError, TimeoutError) as failure:
             log.error("image %s: undoing an upload has to wait: %r", claim.image.id, failure)
@@ -216,7 +217,7 @@ class Uploads:
         return any(self._parts.stores.of(location) is store for location in locations_)
 
 
-def _left_nothing(cause: BaseException | None, store: Store) -> bool:
+def left_nothing(cause: BaseException | None, store: Store) -> bool:
     """Whether the store has certainly nothing of the upload: it was not asked, or is not free.
 
     What was there before the upload is not for it to remove.
@@ -242,7 +243,7 @@ def in_any_status(conn: Connection, image_id: str) -> Image | None:
     return row.image if row else None
 
 
-def _told(error: store_errors.StoreError, store: str) -> ImagestoreError:
+def told(error: store_errors.StoreError, store: str) -> ImagestoreError:
     """What the caller is told; paths and hosts of the store stay in the log."""
     match error:
         case store_errors.Full():

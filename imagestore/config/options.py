@@ -58,6 +58,11 @@ OPTIONS: tuple[Option, ...] = (
         "Without it the Host header of the request is used.",
     ),
     _fill(
+        Server, "DEFAULT", "worker_self_reference_url", cfg.StrOpt,
+        "URL of this very node, where several nodes do not share the directory for staged data: "
+        "what a node has staged it then imports itself.",
+    ),
+    _fill(
         Server, "DEFAULT", "max_header_line", cfg.IntOpt,
         "Longest header line of a request in bytes; tokens with a large catalogue need more.",
         min=1024,

@@ -34,6 +34,8 @@ class Server:
     progress_timeout: float = 60.0
     """Seconds without a single byte after which a transfer is given up."""
     public_endpoint: str | None = None
+    worker_self_reference_url: str | None = None
+    """What tells this node from those that do not share its directory for staged data."""
     enable_proxy_headers_parsing: bool = False
     max_header_line: int = 16384
     max_request_id_length: int = 64

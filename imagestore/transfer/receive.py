@@ -63,7 +63,7 @@ async def receive(
     """
     algorithm = settings.hashing_algorithm
     inspection = Inspection(image.disk_format, image.container_format, settings)
-    flow = _Flow(source, {CHECKSUM, algorithm}, inspection, size_cap, on_progress)
+    flow = Flow(source, {CHECKSUM, algorithm}, inspection, size_cap, on_progress)
     try:
         async with contextlib.aclosing(flow.blocks()) as blocks:
             stored = await store.add(image.id, blocks, size, owner=image.owner)
@@ -73,7 +73,7 @@ async def receive(
             await asyncio.shield(_remove(store, stored))
             raise
     finally:
-        await _close(source)
+        await close(source)
     return Received(
         url=stored.url,
         size=stored.size,
@@ -85,7 +85,7 @@ async def receive(
     )
 
 
-class _Flow:
+class Flow:
     """The blocks of a source on their way to a store, past everyone who looks at them."""
 
     def __init__(
@@ -97,6 +97,8 @@ class _Flow:
         on_progress: Callable[[int], object] | None,
     ) -> None:
         self.digests = {name: Digest(name) for name in algorithms}
+        self.size = 0
+        """Bytes of the source, once it was read to its end."""
         self.virtual_size: int | None = None
         self._source = source
         self._inspection = inspection
@@ -125,6 +127,7 @@ class _Flow:
             if self._on_progress is not None:
                 self._on_progress(size)
             yield block
+        self.size = size
         self.virtual_size = await inspecting.finish(partial(inspection.finish, size))
 
 
@@ -135,7 +138,7 @@ async def _remove(store: Store, stored: Stored) -> None:
         log.error("what was stored could not be removed again: %s", error)
 
 
-async def _close(source: Blocks) -> None:
+async def close(source: Blocks) -> None:
     """Have the source release what it holds, also when it was not read to its end."""
     close = getattr(source, "aclose", None)
     if close is not None:
