@@ -24,12 +24,16 @@ class Web:
     headers: list[dict[str, str]] = field(default_factory=list)
     gate: asyncio.Event | None = None
     pause: float = 0.0
+    redirects: dict[str, str] = field(default_factory=dict)
+    """Where paths lead to."""
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(request.path)
         self.headers.append(dict(request.headers))
         if self.statuses:
             return web.Response(status=self.statuses.pop(0))
+        if request.path in self.redirects:
+            return web.Response(status=302, headers={"Location": self.redirects[request.path]})
         data = self.files.get(request.path)
         if data is None:
             return web.Response(status=404)
