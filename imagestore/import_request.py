@@ -17,8 +17,6 @@ class Method(StrEnum):
     """From a URL."""
     COPY_IMAGE = "copy-image"
     """From a store that has them, into others."""
-    GLANCE_DOWNLOAD = "glance-download"
-    """From the image service of another region."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from imagestore.config.settings import (
     Database,
     Identity,
     Images,
+    Imports,
     Jobs,
     Keystone,
     Limits,
@@ -64,6 +65,7 @@ def read(
             stores=store_sections.read(source, data_dir, warnings),
             jobs=_build(source, Jobs),
             logging=_logging(source),
+            imports=_imports(source, warnings),
             import_filter=_import_filter(source),
         )
     return replace(settings, warnings=(*warnings, *source.unknown())), source
@@ -178,6 +180,16 @@ def _logging(source: Source) -> Logging:
     if settings.log_file and directory:
         return replace(settings, log_file=Path(directory).expanduser() / settings.log_file)
     return settings
+
+
+def _imports(source: Source, warnings: list[str]) -> Imports:
+    imports = _build(source, Imports)
+    warnings += [
+        f"[image_import_opts] image_import_plugins: {name!r} is not available; no effect."
+        for name in imports.image_import_plugins
+        if name not in ("no_op", "inject_image_metadata", "image_decompression")
+    ]
+    return imports
 
 
 def _import_filter(source: Source) -> Rules:

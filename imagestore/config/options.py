@@ -8,14 +8,23 @@ and are taken from there. Options of stores come from the drivers, see
 
 from __future__ import annotations
 
-from oslo_config import cfg
+from oslo_config import cfg, types
 
 from imagestore.backends.http.rules import Rules
 from imagestore.config import keystone_authtoken
 from imagestore.config.option import Option
 from imagestore.config.option import also as _also
 from imagestore.config.option import fill as _fill
-from imagestore.config.settings import Database, Identity, Images, Jobs, Limits, Logging, Server
+from imagestore.config.settings import (
+    Database,
+    Identity,
+    Images,
+    Imports,
+    Jobs,
+    Limits,
+    Logging,
+    Server,
+)
 from imagestore.config.value_types import HashName, HostPort, Numbers, Pairs, Ports, Size, Words
 
 _FILTER = "import_filtering_opts"
@@ -163,6 +172,21 @@ OPTIONS: tuple[Option, ...] = (
     _fill(
         Images, "DEFAULT", "enabled_import_methods", Words(),
         "Ways of importing that are offered.",
+    ),
+    # What is done with imports.
+    _fill(
+        Imports, "image_import_opts", "image_import_plugins",
+        types.List(types.String(quotes=True), bounds=True),
+        "What is done with every import, as [first, second]. Known: inject_image_metadata; "
+        "image_decompression, which unpacks gzip, and zip with one entry; no_op.",
+    ),
+    _fill(
+        Imports, "inject_metadata_properties", "inject", Pairs(),
+        "Properties that inject_image_metadata gives to imported images, as name:value pairs.",
+    ),
+    _fill(
+        Imports, "inject_metadata_properties", "ignore_user_roles", Words(),
+        "Roles whose imports are given none.",
     ),
     # What may be fetched.
     _fill(
@@ -348,6 +372,8 @@ SECTIONS = {
     "oslo_policy": "Authorisation.",
     "image_format": "What may be uploaded.",
     "import_filtering_opts": "Which URLs users may have fetched: imports, and locations.",
+    "image_import_opts": "What is done with images on their way in.",
+    "inject_metadata_properties": "For the plug-in inject_image_metadata.",
     "oslo_middleware": "Proxies in front of the service.",
     "healthcheck": "What load balancers ask.",
     "task": "Work in the background.",

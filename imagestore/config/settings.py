@@ -84,6 +84,18 @@ class Images:
 
 
 @dataclass(frozen=True, slots=True)
+class Imports:
+    """What is done with images on their way in, when they are imported."""
+
+    image_import_plugins: tuple[str, ...] = ("no_op",)
+    """Of these are known: inject_image_metadata, image_decompression, no_op."""
+    inject: Mapping[str, str] = field(default_factory=dict)
+    """Properties that imported images get."""
+    ignore_user_roles: tuple[str, ...] = ("admin",)
+    """Roles whose imports get none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Keystone:
     """Where tokens are validated, and as whom (``[keystone_authtoken]``). Times in seconds."""
 
@@ -217,6 +229,7 @@ class Settings:
     stores: Stores = field(default_factory=Stores)
     jobs: Jobs = field(default_factory=Jobs)
     logging: Logging = field(default_factory=Logging)
+    imports: Imports = field(default_factory=Imports)
     import_filter: Rules = field(default_factory=Rules)
     """Which URLs users may have fetched: imports, and locations that they add."""
     warnings: tuple[str, ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import hashlib
 import os
 from collections.abc import AsyncIterator
@@ -12,7 +13,7 @@ import pytest
 
 from imagestore.api import keys
 from imagestore.backends.http import Rules
-from imagestore.config.settings import Images, Limits
+from imagestore.config.settings import Images, Imports, Limits
 from tests.service.conftest import OCTETS, Person, Service, Start
 from tests.service.web import Web, served_files
 
@@ -263,3 +264,36 @@ async def test_methods_that_are_not_enabled(start: Start) -> None:
     image = (await alice.create())["id"]
     assert await stage(alice, image, b"x") == 404
     assert await start_import(alice, image, {"method": {"name": "glance-direct"}}) == 400
+
+
+async def test_plugins(start: Start, site: Web) -> None:
+    plugins = Imports(
+        image_import_plugins=("image_decompression", "inject_image_metadata"),
+        inject={"checked": "yes"},
+    )
+    service = await start(**fetching(site), imports=plugins)
+    alice, ops = service.person("red"), service.person("ops", "admin,member,reader")
+    site.files["/packed"] = gzip.compress(DATA)
+    image = (await alice.create(color="blue"))["id"]
+    assert await start_import(alice, image, web_download(site, "/packed", all_stores=True)) == 202
+    await assert_active(alice, image, DATA, "file1,file2")
+    shown = await alice.show(image)
+    assert (shown["checked"], shown["color"]) == ("yes", "blue")
+    spared = (await ops.create())["id"]
+    assert await start_import(ops, spared, web_download(site)) == 202
+    await assert_active(ops, spared, DATA, "file1")
+    assert "checked" not in await ops.show(spared)
+    kept = (await alice.create(container_format="compressed"))["id"]
+    assert await start_import(alice, kept, web_download(site, "/packed")) == 202
+    await assert_active(alice, kept, site.files["/packed"], "file1")
+
+
+async def test_a_bomb(start: Start, site: Web) -> None:
+    plugins = Imports(image_import_plugins=("image_decompression",))
+    service = await start(**fetching(site), imports=plugins, limits=Limits(image_size_cap=10**7))
+    alice = service.person("red")
+    site.files["/bomb"] = gzip.compress(bytes(10**8))
+    image = (await alice.create())["id"]
+    assert await start_import(alice, image, web_download(site, "/bomb")) == 202
+    await assert_put_back(alice, image, "bytes at most")
+    assert service.files() == set()

@@ -19,6 +19,7 @@ from imagestore.backends import errors as store_errors
 from imagestore.backends.base import Store
 from imagestore.catalog.imports import progress
 from imagestore.catalog.imports.copying import Copying
+from imagestore.catalog.imports.plugins import Plugins
 from imagestore.catalog.imports.sources import Source, SourceAway, Sources
 from imagestore.catalog.imports.staging import Staging
 from imagestore.catalog.imports.unstaging import IMPORT, unstage
@@ -61,6 +62,7 @@ class Running:
         self._recovery = recovery
         self._jobs = jobs_
         self._kept = timedelta(hours=parts.settings.jobs.time_to_live)
+        self._plugins = Plugins(parts.settings.imports)
         self._copying = Copying(parts, uploads, recovery, self._kept)
         for name in {IMPORT, IMPORT + staging.host}:
             jobs_.register(Kind(name, self._run, self._abandoned))
@@ -123,7 +125,8 @@ class Running:
         stores = [self._store(name) for name in order.stores]
         async with self._sources.open(image.id, order, cap) as source:
             work.progress(0, source.size)
-            fanned = await self._fan_out(work, image, order, stores, source, cap)
+            stored = self._plugins.transform(image, source)
+            fanned = await self._fan_out(work, image, order, stores, stored, cap)
         if fanned.failed:
             failed = {entry: name for entry, name in entries.items() if name in fanned.failed}
             for entry, name in failed.items():
@@ -189,6 +192,7 @@ class Running:
             locations.add(conn, image.id, Location(stored.url, metadata))
         for entry in entries:
             journal.close(conn, entry)
+        self._plugins.amend(conn, image, order)
         progress.end(conn, image, fanned.failed, staged=True)
         if order.method is Method.GLANCE_DIRECT:
             jobs.enqueue(conn, unstage(order.host, image.id), moment)

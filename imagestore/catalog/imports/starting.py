@@ -29,7 +29,6 @@ ATTEMPTS = 8
 _STATUS = {
     Method.GLANCE_DIRECT: ImageStatus.UPLOADING,
     Method.WEB_DOWNLOAD: ImageStatus.QUEUED,
-    Method.GLANCE_DOWNLOAD: ImageStatus.QUEUED,
     Method.COPY_IMAGE: ImageStatus.ACTIVE,
 }
 """What an image has to be for each method."""
