@@ -176,7 +176,7 @@ OPTIONS: tuple[Option, ...] = (
     # What is done with imports.
     _fill(
         Imports, "image_import_opts", "image_import_plugins",
-        types.List(types.String(quotes=True), bounds=True),
+        Words(types.String(quotes=True)),
         "What is done with every import, as [first, second]. Known: inject_image_metadata; "
         "image_decompression, which unpacks gzip, and zip with one entry; no_op.",
     ),

@@ -42,7 +42,7 @@ async def test_what_is_packed(step: int) -> None:
     assert await _unpacked(_zipped(DATA), step) == DATA
 
 
-@pytest.mark.parametrize("data", [b"", b"\x1f", b"PK", b"plain", DATA])
+@pytest.mark.parametrize("data", [b"", b"\x1f", b"PK", b"plain", DATA], ids=range(5))
 async def test_what_is_not_packed(data: bytes) -> None:
     assert await _unpacked(data, 3 if len(data) < 10 else 1 << 20) == data
 
@@ -61,6 +61,7 @@ async def test_what_is_not_packed(data: bytes) -> None:
         b"\x1f\x8b\x08" + bytes(100),
         b"PK\x03\x04" + bytes(100),
     ],
+    ids=range(10),
 )
 async def test_what_cannot_be_unpacked(data: bytes) -> None:
     with pytest.raises(Unsupported):
