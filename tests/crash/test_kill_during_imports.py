@@ -16,7 +16,7 @@ from tests.served import Served, serve
 from tests.service.web import Web, served_files
 
 KILLS = int(os.environ.get("IMAGESTORE_TEST_KILLS", "4"))
-"""``make soak-imports`` kills 20 times."""
+"""How often; a longer run sets it."""
 IMAGES = 24
 ADMIN = HEADERS | {"X-Roles": "admin,member,reader"}
 OCTETS = {"Content-Type": "application/octet-stream"}
