@@ -76,6 +76,7 @@ async def _running(
     await parts.database.open()
     await parts.stores.start()
     parts.notifier.start()
+    await catalog.imports.open()
     await catalog.recovery.run()
     if parts.cache is not None:
         await parts.cache.start()
@@ -100,6 +101,7 @@ async def _running(
     if parts.cache is not None:
         await parts.cache.stop()
         catalog.cache.close()
+    await catalog.imports.close()
     await catalog.downloads.close()
     await identity.close()
     if limits is not None:

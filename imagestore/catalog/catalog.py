@@ -11,6 +11,8 @@ from imagestore.catalog.events import Events
 from imagestore.catalog.health import Health
 from imagestore.catalog.housekeeping import Housekeeping
 from imagestore.catalog.images import Images
+from imagestore.catalog.imports.imports import Imports
+from imagestore.catalog.imports.staging import Staging
 from imagestore.catalog.jobs import Jobs
 from imagestore.catalog.location_changes import LocationChanges
 from imagestore.catalog.location_hashes import LocationHashes
@@ -24,6 +26,7 @@ from imagestore.catalog.replacement import Replacement
 from imagestore.catalog.replication import Replication
 from imagestore.catalog.scrubber import Scrubber
 from imagestore.catalog.tags import Tags
+from imagestore.catalog.tasks import Tasks
 from imagestore.catalog.uploads import Uploads
 
 
@@ -38,11 +41,14 @@ class Catalog:
         self.deletions = Deletions(parts)
         self.images = Images(parts, LocationChanges(parts, self.deletions), self.deletions)
         self.copies = Copies(parts)
-        self.recovery = Recovery(parts, self.uploads, self.deletions, self.copies)
+        self.jobs = Jobs(parts.database, parts.settings.jobs, parts.owner)
+        staging = Staging(parts, self.uploads, self.jobs)
+        self.recovery = Recovery(parts, self.uploads, self.deletions, self.copies, staging)
+        self.imports = Imports(parts, self.uploads, staging, self.recovery, self.copies, self.jobs)
+        self.tasks = Tasks(parts, self.images, self.imports.sources, self.jobs)
         self.metadefs = Metadefs(parts)
         self.events = Events(parts)
         self.health = Health(parts)
-        self.jobs = Jobs(parts.database, parts.settings.jobs, parts.owner)
         self.cache = CacheEntries(parts, self.jobs, self.downloads)
         self.quotas = parts.quotas
         self.location_imports = LocationImports(parts, self.jobs)

@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 from imagestore.backends import errors as store_errors
 from imagestore.backends.base import Capability
 from imagestore.catalog.access import Access, not_found, require_writer
+from imagestore.catalog.imports.unstaging import leave
 from imagestore.catalog.parts import Parts, now
 from imagestore.catalog.telling import Telling
 from imagestore.database import images, journal, locations, pending
@@ -123,6 +124,7 @@ class Deletions:
         if not image.locations:
             if not images.soft_delete(conn, image_id, moment, {image.status}):
                 raise not_found(image_id)
+            leave(conn, image, self._parts.settings.server)
             return image
         if self._delayed:
             # Its bytes are for the scrubber.

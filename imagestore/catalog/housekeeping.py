@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from imagestore.catalog.jobs import Completion, Jobs, Kind, Work
 from imagestore.catalog.parts import now
 from imagestore.config import settings
-from imagestore.database import events, jobs, purge
+from imagestore.database import events, jobs, purge, tasks
 from imagestore.job import JobDraft
 
 KIND = "housekeeping"
@@ -46,7 +46,8 @@ class Housekeeping:
             == _AT_ONCE
         ):
             pass
-        await work.write(purge.expire_tasks, now())
+        while await work.write(tasks.remove_expired, now(), _AT_ONCE) == _AT_ONCE:
+            pass
         if self._purged_after > 0:
             before = now() - timedelta(days=self._purged_after)
             while sum((await work.write(purge.purge, before, _AT_ONCE)).values()) >= _AT_ONCE:

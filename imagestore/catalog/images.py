@@ -51,6 +51,21 @@ class Images:
 
     async def create(self, caller: Caller, draft: ImageDraft) -> Image:
         """Register an image without data; its owner is the caller's project by default."""
+        image = self.prepare(caller, draft)
+        given = "id" in draft.attributes
+        limits = await self._quotas.limits(image.owner)
+        await self._database.write(self._insert, image, limits, id_is_given=given)
+        self._tell.image("image.create", image)
+        return self._shown_to(caller, image)
+
+    def _insert(
+        self, conn: Connection, image: Image, limits: ProjectLimits | None, *, id_is_given: bool
+    ) -> None:
+        self._quotas.require_count(conn, limits)
+        images.insert(conn, image, id_is_given=id_is_given)
+
+    def prepare(self, caller: Caller, draft: ImageDraft) -> Image:
+        """The image that ``draft`` describes, if this caller may register it; not recorded."""
         require_writer(caller)
         moment = now()
         attributes = {"owner": caller.project_id, **draft.attributes}
@@ -66,17 +81,7 @@ class Images:
         for name in image.properties:
             self._require_property("create", name, caller)
         self._require_within_quotas(image)
-        given = "id" in attributes
-        limits = await self._quotas.limits(image.owner)
-        await self._database.write(self._insert, image, limits, id_is_given=given)
-        self._tell.image("image.create", image)
-        return self._shown_to(caller, image)
-
-    def _insert(
-        self, conn: Connection, image: Image, limits: ProjectLimits | None, *, id_is_given: bool
-    ) -> None:
-        self._quotas.require_count(conn, limits)
-        images.insert(conn, image, id_is_given=id_is_given)
+        return image
 
     async def show(self, caller: Caller, image_id: str) -> Image:
         row = await self._database.read(self._access.find, caller, image_id)

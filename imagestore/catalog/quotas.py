@@ -58,6 +58,7 @@ class Quotas:
         self, settings: Settings, database: Database, source: LimitSource | None = None
     ) -> None:
         self._storage = settings.limits.user_storage_quota
+        self._size_cap = settings.limits.image_size_cap
         self._database = database
         self._source = source if settings.limits.use_keystone_limits else None
 
@@ -123,6 +124,26 @@ class Quotas:
         quotas.enter(conn, limits.project)
         stored = quotas.size_total(conn, limits.project) + size
         _require(limits.size_total, stored, "bytes of images")
+
+    def size_cap(self, conn: Connection, limits: ProjectLimits | None) -> int:
+        """The most bytes that one more image may have; ``OverLimit`` if that is none."""
+        cap = self._size_cap
+        if limits is None or limits.size_total is None:
+            return cap
+        quotas.enter(conn, limits.project)
+        left = limits.size_total - quotas.size_total(conn, limits.project)
+        _require(left, 1, "bytes of images that are left")
+        return min(cap, left)
+
+    def stage_cap(self, conn: Connection, limits: ProjectLimits | None) -> int:
+        """The most bytes that may be staged for one more image; ``OverLimit`` if that is none."""
+        cap = self.size_cap(conn, limits)
+        if limits is None or limits.stage_total is None:
+            return cap
+        quotas.enter(conn, limits.project)
+        left = limits.stage_total - quotas.stage_total(conn, limits.project)
+        _require(left, 1, "bytes of staged data that are left")
+        return min(cap, left)
 
     def reserve(
         self, conn: Connection, limits: ProjectLimits | None, entry: str, size: int | None

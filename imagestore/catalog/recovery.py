@@ -15,10 +15,13 @@ from imagestore.backends.base import Store
 from imagestore.backends.errors import StoreError, Unavailable
 from imagestore.catalog.copies import Copies
 from imagestore.catalog.deletions import Deletions
+from imagestore.catalog.imports.staging import Staging
 from imagestore.catalog.parts import Parts, now
 from imagestore.catalog.uploads import Uploads
+from imagestore.config.store_sections import STAGING
 from imagestore.database import journal
 from imagestore.database.journal import Entry, Kind
+from imagestore.errors import Unavailable as NotNow
 from imagestore.process import is_gone
 
 log = logging.getLogger(__name__)
@@ -27,20 +30,28 @@ LEASE = timedelta(seconds=60)
 """Age after which a row of another machine counts as left behind."""
 HEARTBEAT = timedelta(seconds=10)
 """How often a process renews its rows."""
+_LOOK = 0.5
 
 
 class Recovery:
     """Finds rows that were left behind and finishes what they stand for."""
 
     def __init__(
-        self, parts: Parts, uploads_: Uploads, deletions_: Deletions, copies_: Copies
+        self,
+        parts: Parts,
+        uploads_: Uploads,
+        deletions_: Deletions,
+        copies_: Copies,
+        staging: Staging,
     ) -> None:
         self._parts = parts
         self._database = parts.database
         self._uploads = uploads_
         self._deletions = deletions_
         self._copies = copies_
-        self._running = asyncio.Lock()
+        self._staging = staging
+        self._turn = asyncio.Lock()
+        """Two that put right the same row would undo what has begun after the first."""
 
     async def renew(self) -> None:
         """Tell the other nodes that this process is alive."""
@@ -54,17 +65,32 @@ class Recovery:
         answer is asked once. One at a time in a process: of two that undo the same transfer
         the slower one could remove what was written since.
         """
-        if image_id is not None and self._running.locked():
+        if image_id is not None and self._turn.locked():
             return 0  # it is being seen to
-        async with self._running:
-            return await self._run(image_id)
+        async with self._turn:
+            found = await self._database.read(journal.entries)
+            return await self._run([entry for entry in found if image_id in (None, entry.image_id)])
 
-    async def _run(self, image_id: str | None) -> int:
+    async def clear(self, image_id: str) -> None:
+        """Wait until nothing is left of earlier attempts to write the image into a store.
+
+        Raises :class:`imagestore.errors.Unavailable` if that takes longer than a lease.
+        """
+        end = asyncio.get_running_loop().time() + 2 * LEASE.total_seconds()
+        while True:
+            async with self._turn:
+                found = await self._database.read(journal.entries)
+                left = [entry for entry in found if entry.image_id == image_id]
+                if not left or await self._run(left) == len(left):
+                    return
+            if asyncio.get_running_loop().time() > end:
+                raise NotNow(f"What an earlier attempt left of image {image_id} is not removed.")
+            await asyncio.sleep(_LOOK)
+
+    async def _run(self, entries: list[Entry]) -> int:
         done = 0
         away: set[str] = set()
-        for entry in await self._database.read(journal.entries):
-            if image_id not in (None, entry.image_id):
-                continue
+        for entry in entries:
             if entry.store in away or not self._left_behind(entry) or not await self._take(entry):
                 continue
             try:
@@ -96,6 +122,8 @@ class Recovery:
 
     async def _put_right(self, entry: Entry) -> None:
         match entry.kind:
+            case Kind.UPLOAD if entry.store.partition("@")[0] == STAGING:
+                await self._staging.undo(entry.image_id, entry.id, entry.store)
             case Kind.UPLOAD:
                 await self._uploads.undo(entry.image_id, entry.id, self._store(entry))
             case Kind.COPY:

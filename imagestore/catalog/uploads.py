@@ -189,7 +189,7 @@ class Uploads:
             )
         except store_errors.StoreError as error:
             log.warning("upload of image %s failed: %s", image_id, error)
-            raise _told(error, store.name) from error
+            raise told(error, store.name) from error
 
     async def _finish(self, store: Store, claim: _Claim, received: Received) -> None:
         metadata = dict(received.metadata)
@@ -217,13 +217,13 @@ class Uploads:
         if not active:
             raise Gone(f"Image {image_id} was deleted during the upload.")
         locations.add(conn, image_id, location)
-        _close(conn, claim.entry)
+        close(conn, claim.entry)
         self._wishes.follow(conn, image_id)
 
     async def _abandon(self, store: Store, claim: _Claim, error: BaseException) -> None:
         try:
             async with asyncio.timeout(_CLEANING):
-                unclean = None if _left_nothing(error.__cause__, store) else store
+                unclean = None if left_nothing(error.__cause__, store) else store
                 await self.undo(claim.image.id, claim.entry, unclean)
         except (ImagestoreError, store_errors.StoreError, TimeoutError) as failure:
             log.error("image %s: undoing an upload has to wait: %r", claim.image.id, failure)
@@ -239,7 +239,7 @@ class Uploads:
         image = await self._database.read(in_any_status, image_id)
         if store is not None and not self._is_in(store, image):
             await store.discard(image_id, owner=image.owner if image else None)
-        await self._database.write(_close, entry)
+        await self._database.write(close, entry)
 
     def _is_in(self, store: Store, image: Image | None) -> bool:
         locations_ = image.locations if image else ()
@@ -260,7 +260,7 @@ def _reason(error: BaseException) -> str:
     return error.message if isinstance(error, ImagestoreError) else type(error).__name__
 
 
-def _left_nothing(cause: BaseException | None, store: Store) -> bool:
+def left_nothing(cause: BaseException | None, store: Store) -> bool:
     """Whether the store has certainly nothing of the upload: it was not asked, or is not free.
 
     What was there before the upload is not for it to remove.
@@ -269,7 +269,7 @@ def _left_nothing(cause: BaseException | None, store: Store) -> bool:
     return isinstance(cause, kinds) and cause.store == store.name
 
 
-def _close(conn: Connection, entry: str) -> None:
+def close(conn: Connection, entry: str) -> None:
     journal.close(conn, entry)
     quotas.release(conn, entry)
 
@@ -291,7 +291,7 @@ def in_any_status(conn: Connection, image_id: str) -> Image | None:
     return row.image if row else None
 
 
-def _told(error: store_errors.StoreError, store: str) -> ImagestoreError:
+def told(error: store_errors.StoreError, store: str) -> ImagestoreError:
     """What the caller is told; paths and hosts of the store stay in the log."""
     match error:
         case store_errors.Full():

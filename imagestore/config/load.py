@@ -31,6 +31,7 @@ from imagestore.config.settings import (
     Events,
     Identity,
     Images,
+    Imports,
     Jobs,
     Keystone,
     Limits,
@@ -92,6 +93,7 @@ def read(
             events=_build(source, Events),
             notifications=_notifications(source),
             logging=_logging(source),
+            imports=_imports(source, warnings),
             import_filter=_import_filter(source),
         )
     return replace(settings, warnings=(*warnings, *source.unknown())), source
@@ -239,6 +241,16 @@ def _notifications(source: Source) -> Notifications:
     built = _build(source, Notifications)
     url = built.transport_url or source.value("DEFAULT", "transport_url") or ""
     return replace(built, transport_url=url, files=tuple(source.files))
+
+
+def _imports(source: Source, warnings: list[str]) -> Imports:
+    imports = _build(source, Imports)
+    warnings += [
+        f"[image_import_opts] image_import_plugins: {name!r} is not available; no effect."
+        for name in imports.image_import_plugins
+        if name not in ("no_op", "inject_image_metadata", "image_decompression")
+    ]
+    return imports
 
 
 def _import_filter(source: Source) -> Rules:

@@ -8,7 +8,7 @@ and are taken from there. Options of stores come from the drivers, see
 
 from __future__ import annotations
 
-from oslo_config import cfg
+from oslo_config import cfg, types
 
 from imagestore.backends.http.rules import Rules
 from imagestore.config import key_manager, keystone_authtoken, oslo_limit
@@ -22,6 +22,7 @@ from imagestore.config.settings import (
     Events,
     Identity,
     Images,
+    Imports,
     Jobs,
     Limits,
     Logging,
@@ -71,6 +72,11 @@ OPTIONS: tuple[Option, ...] = (
         Server, "DEFAULT", "public_endpoint", cfg.StrOpt,
         "URL under which clients reach the service, for links in version documents. "
         "Without it the Host header of the request is used.",
+    ),
+    _fill(
+        Server, "DEFAULT", "worker_self_reference_url", cfg.StrOpt,
+        "URL of this very node, where several nodes do not share the directory for staged data: "
+        "what a node has staged it then imports itself.",
     ),
     _fill(
         Server, "DEFAULT", "max_header_line", cfg.IntOpt,
@@ -224,6 +230,21 @@ OPTIONS: tuple[Option, ...] = (
     _fill(
         Images, "DEFAULT", "enabled_import_methods", Words(),
         "Ways of importing that are offered.",
+    ),
+    # What is done with imports.
+    _fill(
+        Imports, "image_import_opts", "image_import_plugins",
+        Words(types.String(quotes=True)),
+        "What is done with every import, as [first, second]. Known: inject_image_metadata; "
+        "image_decompression, which unpacks gzip, and zip with one entry; no_op.",
+    ),
+    _fill(
+        Imports, "inject_metadata_properties", "inject", Pairs(),
+        "Properties that inject_image_metadata gives to imported images, as name:value pairs.",
+    ),
+    _fill(
+        Imports, "inject_metadata_properties", "ignore_user_roles", Words(),
+        "Roles whose imports are given none.",
     ),
     # What may be fetched.
     _fill(
@@ -571,6 +592,8 @@ SECTIONS = {
     "key_manager": "Certificates of signed images.",
     "image_format": "What may be uploaded.",
     "import_filtering_opts": "Which URLs users may have fetched: imports, and locations.",
+    "image_import_opts": "What is done with images on their way in.",
+    "inject_metadata_properties": "For the plug-in inject_image_metadata.",
     "oslo_middleware": "Proxies in front of the service.",
     "cors": "Browsers with pages of other origins.",
     "healthcheck": "What load balancers ask.",

@@ -35,6 +35,8 @@ class Server:
     progress_timeout: float = 60.0
     """Seconds without a single byte after which a transfer is given up."""
     public_endpoint: str | None = None
+    worker_self_reference_url: str | None = None
+    """What tells this node from those that do not share its directory for staged data."""
     enable_proxy_headers_parsing: bool = False
     max_header_line: int = 16384
     max_request_id_length: int = 64
@@ -110,6 +112,18 @@ class Images:
     """Declared custom properties (schema-image.json); None is the built-in set."""
     metadata_source_path: Path | None = None
     """The operator's files of metadata definitions; None is the set that is shipped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Imports:
+    """What is done with images on their way in, when they are imported."""
+
+    image_import_plugins: tuple[str, ...] = ("no_op",)
+    """Of these are known: inject_image_metadata, image_decompression, no_op."""
+    inject: Mapping[str, str] = field(default_factory=dict)
+    """Properties that imported images get."""
+    ignore_user_roles: tuple[str, ...] = ("admin",)
+    """Roles whose imports get none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -404,6 +418,7 @@ class Settings:
     events: Events = field(default_factory=Events)
     notifications: Notifications = field(default_factory=Notifications)
     logging: Logging = field(default_factory=Logging)
+    imports: Imports = field(default_factory=Imports)
     import_filter: Rules = field(default_factory=Rules)
     """Which URLs users may have fetched: imports, and locations that they add."""
     warnings: tuple[str, ...] = ()

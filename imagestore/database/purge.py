@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, false, insert, select, update
+from sqlalchemy import Connection, Table, delete, insert, select
 
 from imagestore.database.locations import PENDING_DELETE
 from imagestore.database.schema import (
@@ -59,20 +59,6 @@ def purge_images(conn: Connection, before: datetime, limit: int) -> int:
         conn.execute(insert(tombstones), new)
     conn.execute(delete(images).where(images.c.id.in_(old)))
     return len(old)
-
-
-def expire_tasks(conn: Connection, moment: datetime) -> int:
-    """Mark tasks as deleted whose time is up, as the peer does when it lists them; how many."""
-    statement = (
-        update(tasks)
-        .where(
-            tasks.c.deleted == false(),
-            tasks.c.expires_at <= moment,
-            tasks.c.status.in_(["success", "failure"]),
-        )
-        .values(deleted=True, deleted_at=moment)
-    )
-    return conn.execute(statement).rowcount
 
 
 def _remove(conn: Connection, table: Table, before: datetime, limit: int) -> int:

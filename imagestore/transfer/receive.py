@@ -78,7 +78,7 @@ async def receive(
     """
     algorithm = settings.hashing_algorithm
     inspection = Inspection(image.disk_format, image.container_format, settings)
-    flow = _Flow(source, {CHECKSUM, algorithm}, inspection, size_cap, on_progress, verification)
+    flow = Flow(source, {CHECKSUM, algorithm}, inspection, size_cap, on_progress, verification)
     try:
         async with contextlib.aclosing(flow.blocks()) as blocks:
             stored = await store.add(image.id, blocks, size, owner=image.owner)
@@ -88,7 +88,7 @@ async def receive(
             await asyncio.shield(_remove(store, stored))
             raise
     finally:
-        await _close(source)
+        await close(source)
     return Received(
         url=stored.url,
         size=stored.size,
@@ -100,7 +100,7 @@ async def receive(
     )
 
 
-class _Flow:
+class Flow:
     """The blocks of a source on their way to a store, past everyone who looks at them."""
 
     def __init__(
@@ -113,6 +113,8 @@ class _Flow:
         verification: Verification | None,
     ) -> None:
         self.digests = {name: Digest(name) for name in algorithms}
+        self.size = 0
+        """Bytes of the source, once it was read to its end."""
         self.virtual_size: int | None = None
         self._source = source
         self._inspection = inspection
@@ -148,6 +150,7 @@ class _Flow:
             yield block
         if verification is not None and verifying is not None:
             await verifying.finish(verification.finish)
+        self.size = size
         self.virtual_size = await inspecting.finish(partial(inspection.finish, size))
 
 
@@ -158,7 +161,7 @@ async def _remove(store: Store, stored: Stored) -> None:
         log.error("what was stored could not be removed again: %s", error)
 
 
-async def _close(source: Blocks) -> None:
+async def close(source: Blocks) -> None:
     """Have the source release what it holds, also when it was not read to its end."""
     close = getattr(source, "aclose", None)
     if close is not None:

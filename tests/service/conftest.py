@@ -20,6 +20,7 @@ from imagestore.config.settings import (
     Stores,
     StoreSection,
 )
+from imagestore.config.store_sections import STAGING
 from tests.services.databases import mariadb, postgresql, url_of
 
 __all__ = ["mariadb", "postgresql"]
@@ -35,11 +36,14 @@ def settings_in(directory: Path, **changes: Any) -> Settings:
         StoreSection(name, "file", {"filesystem_store_datadir": str(directory / name)})
         for name in ("file1", "file2")
     )
+    staging = StoreSection(
+        STAGING, "file", {"filesystem_store_datadir": str(directory / "staging")}
+    )
     settings = Settings(
         data_dir=directory,
         identity=Identity(flavor="trusted-headers"),
         database=Database(f"sqlite:///{directory / 'db.sqlite'}", auto_upgrade=True),
-        stores=Stores(sections, "file1", multiple=True),
+        stores=Stores(sections, "file1", multiple=True, reserved=(staging,)),
     )
     return replace(settings, **changes)
 

@@ -29,11 +29,16 @@ async def expect_continue(request: web.Request) -> None:
     """``Expect: 100-continue`` is answered when the upload is let in, not before."""
 
 
-async def upload(request: web.Request) -> web.Response:
+def require_octets(request: web.Request) -> None:
+    """Raise :class:`Unsupported` unless the body is declared as data."""
     # aiohttp takes a missing or malformed type for this one.
     content_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if content_type != "application/octet-stream":
         raise Unsupported("The data of an image is sent as application/octet-stream.")
+
+
+async def upload(request: web.Request) -> web.Response:
+    require_octets(request)
     app = request.app
     patience = app[keys.settings].server.progress_timeout
     body = read_blocks(request, app[keys.pool], patience=patience)
@@ -43,7 +48,7 @@ async def upload(request: web.Request) -> web.Response:
                 request[keys.caller],
                 request.match_info["image_id"],
                 body,
-                size=_announced_size(request),
+                size=announced_size(request),
                 store=request.headers.get("X-Image-Meta-Store"),
                 token=request.headers.get("X-Auth-Token"),
             )
@@ -53,7 +58,7 @@ async def upload(request: web.Request) -> web.Response:
     return no_content()
 
 
-def _announced_size(request: web.Request) -> int | None:
+def announced_size(request: web.Request) -> int | None:
     """How many bytes the client says the image has; None if it does not say."""
     declared = request.headers.get("x-openstack-image-size")
     if declared is None:

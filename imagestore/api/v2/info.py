@@ -11,17 +11,15 @@ from imagestore.api.body import refuse_body
 from imagestore.api.reply import json_reply
 from imagestore.config.settings import Images, StoreSection
 from imagestore.errors import NotFound
+from imagestore.import_request import Method
 from imagestore.stores import Stores
 
 schemas_key = web.AppKey("schemas", dict[str, dict[str, Any]])
 
 
-IMPORT_METHODS: frozenset[str] = frozenset()
-"""The import methods that this release has; what is not here is never advertised."""
-
-
 def available_import_methods(settings: Images) -> list[str]:
-    return [method for method in settings.enabled_import_methods if method in IMPORT_METHODS]
+    """Those that are enabled and known; what is not there is never advertised."""
+    return [name for name in settings.enabled_import_methods if name in set(Method)]
 
 
 async def import_methods(request: web.Request) -> web.Response:

@@ -6,7 +6,18 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from imagestore.api.v2 import cache, data, events, images, info, locations, members, openapi
+from imagestore.api.v2 import (
+    cache,
+    data,
+    events,
+    images,
+    imports,
+    info,
+    locations,
+    members,
+    openapi,
+    tasks,
+)
 from imagestore.api.v2.metadefs.routes import routes as metadef_routes
 
 _IMAGE = "/v2/images/{image_id}"
@@ -22,6 +33,9 @@ def routes() -> Sequence[web.RouteDef]:
         web.delete(_IMAGE, images.delete),
         web.put(_IMAGE + "/file", data.upload, expect_handler=data.expect_continue),
         web.get(_IMAGE + "/file", data.download),
+        web.put(_IMAGE + "/stage", imports.stage, expect_handler=data.expect_continue),
+        web.post(_IMAGE + "/import", imports.start),
+        web.get(_IMAGE + "/tasks", tasks.of_image, allow_head=False),
         web.post(_IMAGE + "/actions/deactivate", images.deactivate),
         web.post(_IMAGE + "/actions/reactivate", images.reactivate),
         web.put(_IMAGE + "/tags/{tag}", images.add_tag),
@@ -35,6 +49,10 @@ def routes() -> Sequence[web.RouteDef]:
         web.put(_MEMBERS + "/{member_id}", members.set_status),
         web.delete(_MEMBERS + "/{member_id}", members.remove),
         web.get("/v2/events", events.watch, allow_head=False),
+        web.get("/v2/tasks", tasks.index, allow_head=False),
+        web.post("/v2/tasks", tasks.create),
+        web.get("/v2/tasks/{task_id}", tasks.show, allow_head=False),
+        web.delete("/v2/tasks/{task_id}", tasks.delete),
         web.get("/v2/info/import", info.import_methods, allow_head=False),
         web.get("/v2/info/usage", info.usage, allow_head=False),
         web.get("/v2/info/stores", info.stores, allow_head=False),

@@ -1,4 +1,4 @@
-"""Replication between sites."""
+"""Reservations of storage, and the gates of projects that are counted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from alembic import op
 
 from imagestore.database.migrations.creation import create_tables
 
-revision = "0008"
+revision = "0003"
 down_revision = "0002"
 
 

@@ -1,4 +1,4 @@
-"""Reservations of storage, and the gates of projects that are counted."""
+"""Replication between sites."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from alembic import op
 
 from imagestore.database.migrations.creation import create_tables
 
-revision = "0004"
-down_revision = "0002"
+revision = "0006"
+down_revision = "0005"
 
 
 def upgrade() -> None:

@@ -1,4 +1,4 @@
-"""Events, and what the integrity patrol finds."""
+"""Copies that were made for a rule of replication."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from alembic import op
 
 from imagestore.database.migrations.creation import create_tables
 
-revision = "0007"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 
 
 def upgrade() -> None:

@@ -1,4 +1,4 @@
-"""Copies that were made for a rule of replication."""
+"""Events, and what the integrity patrol finds."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from alembic import op
 
 from imagestore.database.migrations.creation import create_tables
 
-revision = "0006"
-down_revision = "0002"
+revision = "0005"
+down_revision = "0004"
 
 
 def upgrade() -> None:

@@ -1,0 +1,99 @@
+"""``/v2/images/{id}/stage`` and ``/import``: bytes sent ahead, and bytes that are fetched."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+
+from imagestore import metrics
+from imagestore.api import counting, keys
+from imagestore.api.body import read_blocks, read_json
+from imagestore.api.reply import no_content
+from imagestore.api.request_id import key as request_id
+from imagestore.api.v2.data import announced_size, require_octets
+from imagestore.api.v2.info import available_import_methods
+from imagestore.api.v2.schemas import storable
+from imagestore.errors import Invalid, NotFound
+from imagestore.import_request import ImportRequest, Method
+
+_STORE = "X-Image-Meta-Store"
+
+
+async def stage(request: web.Request) -> web.Response:
+    app = request.app
+    if Method.GLANCE_DIRECT not in available_import_methods(app[keys.settings].images):
+        raise NotFound("'glance-direct' method is not available at this site.")
+    require_octets(request)
+    body = read_blocks(request, app[keys.pool], patience=app[keys.settings].server.progress_timeout)
+    try:
+        with counting.transfer("upload"):
+            await app[keys.catalog].imports.stage(
+                request[keys.caller],
+                request.match_info["image_id"],
+                body,
+                size=announced_size(request),
+            )
+    finally:
+        metrics.BYTES_RECEIVED.inc(body.received)
+        await body.settle()
+    return no_content()
+
+
+async def start(request: web.Request) -> web.Response:
+    app = request.app
+    enabled = available_import_methods(app[keys.settings].images)
+    asked = parse(await read_json(request), enabled)
+    await app[keys.catalog].imports.start(
+        request[keys.caller],
+        request.match_info["image_id"],
+        asked,
+        header_store=request.headers.get(_STORE),
+        request_id=request[request_id],
+    )
+    return web.Response(status=202)
+
+
+def parse(body: Any, enabled: list[str]) -> ImportRequest:
+    """The request that a body describes; :class:`Invalid` if it describes none."""
+    if not isinstance(body, dict) or not isinstance(body.get("method"), dict):
+        raise Invalid("An import needs an object 'method' with the name of the method.")
+    method = body["method"]
+    name = method.get("name")
+    if not isinstance(name, str) or name not in enabled:
+        raise Invalid(f"The method has to be one of: {', '.join(enabled) or 'none'}.")
+    require_storable(body)
+    stores = body.get("stores")
+    if stores is not None and not (
+        isinstance(stores, list) and all(isinstance(store, str) for store in stores)
+    ):
+        raise Invalid("'stores' must be a list of ids of stores.")
+    return ImportRequest(
+        Method(name),
+        {key: value for key, value in method.items() if key != "name"},
+        None if stores is None else tuple(stores),
+        all_stores=_flag(body, "all_stores", default=False),
+        all_must_succeed=_flag(body, "all_stores_must_succeed", default=True),
+        body=body,
+    )
+
+
+def _flag(body: dict[str, Any], name: str, *, default: bool) -> bool:
+    value = body.get(name, default)
+    if not isinstance(value, bool):
+        raise Invalid(f"'{name}' must be true or false.")
+    return value
+
+
+def require_storable(value: Any) -> None:
+    """All of it is kept with the task, as JSON."""
+    match value:
+        case str():
+            storable(value, "The request")
+        case dict():
+            for name, each in value.items():
+                storable(name, "The request")
+                require_storable(each)
+        case list():
+            for each in value:
+                require_storable(each)

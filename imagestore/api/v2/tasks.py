@@ -1,0 +1,161 @@
+"""``/v2/tasks`` and ``/v2/images/{id}/tasks``: how far imports are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Never
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from imagestore.api import keys
+from imagestore.api.body import read_json, refuse_body
+from imagestore.api.reply import json_reply
+from imagestore.api.request_id import key as request_id
+from imagestore.api.v2.documents import UUID_PATTERN
+from imagestore.api.v2.images import schema_key
+from imagestore.api.v2.imports import require_storable
+from imagestore.api.v2.views import timestamp
+from imagestore.api.versions import base_url
+from imagestore.config.settings import Limits
+from imagestore.database.tasks import SORT_KEYS, TaskQuery
+from imagestore.errors import Invalid
+from imagestore.task import Task, TaskStatus, TaskType
+
+_UUID = re.compile(UUID_PATTERN)
+
+
+async def of_image(request: web.Request) -> web.Response:
+    refuse_body(request)
+    found = await request.app[keys.catalog].tasks.of_image(
+        request[keys.caller], request.match_info["image_id"]
+    )
+    return json_reply({"tasks": [_of_image(task) for task in found]})
+
+
+async def index(request: web.Request) -> web.Response:
+    app = request.app
+    app[keys.catalog].tasks.authorize(request[keys.caller])
+    query = _query(request.query, app[keys.settings].limits)
+    found = await app[keys.catalog].tasks.page(request[keys.caller], query)
+    asked = {name: value for name, value in request.query.items() if name != "marker"}
+    body: dict[str, Any] = {
+        "tasks": [_stub(task) for task in found],
+        "first": _link(asked),
+        "schema": "/v2/schemas/tasks",
+    }
+    if found and len(found) == query.limit:
+        body["next"] = _link(asked | {"marker": found[-1].id})
+    return json_reply(body)
+
+
+async def create(request: web.Request) -> web.Response:
+    app = request.app
+    caller = request[keys.caller]
+    app[keys.catalog].tasks.authorize(caller)
+    body = await read_json(request)
+    asked = body.get("input") if isinstance(body, dict) else None
+    if not isinstance(asked, dict) or body.get("type") != TaskType.IMPORT:
+        raise Invalid("A task has the type 'import' and an object as input.")
+    require_storable(body)
+    missing = [name for name in _INPUT if name not in asked]
+    if missing:
+        raise Invalid(f"The input lacks {', '.join(missing)}.")
+    url, properties = asked["import_from"], asked["image_properties"]
+    if not isinstance(url, str) or not isinstance(properties, dict):
+        raise Invalid("import_from is a URL, image_properties an object.")
+    draft = app[schema_key].validate_create(properties)
+    task = await app[keys.catalog].tasks.create(caller, draft, url, asked, request[request_id])
+    location = f"{base_url(request)}/v2/tasks/{task.id}"
+    return json_reply(_whole(task), 201, {"Location": location})
+
+
+async def show(request: web.Request) -> web.Response:
+    task = await request.app[keys.catalog].tasks.show(
+        request[keys.caller], request.match_info["task_id"]
+    )
+    return json_reply(_whole(task))
+
+
+async def delete(request: web.Request) -> Never:
+    request.app[keys.catalog].tasks.authorize(request[keys.caller])
+    raise web.HTTPMethodNotAllowed(request.method, ["GET"])
+
+
+_INPUT = ("import_from", "import_from_format", "image_properties")
+
+
+def _query(given: Mapping[str, str], limits: Limits) -> TaskQuery:
+    limit = given.get("limit")
+    if limit is not None and not (limit.isascii() and limit.isdecimal()):
+        raise Invalid("limit must be a number that is not negative.")
+    marker = given.get("marker")
+    if marker is not None and not _UUID.fullmatch(marker):
+        raise Invalid("marker must be the id of a task.")
+    sort_key, sort_dir = given.get("sort_key", "created_at"), given.get("sort_dir", "desc")
+    if sort_key not in SORT_KEYS or sort_dir not in ("asc", "desc"):
+        raise Invalid(f"sort_key is one of {', '.join(SORT_KEYS)}, sort_dir asc or desc.")
+    filters = {name: given[name] for name in ("status", "type") if given.get(name)}
+    if filters.get("status", "pending") not in set(TaskStatus):
+        raise Invalid(f"status is one of: {', '.join(TaskStatus)}.")
+    if filters.get("type", "import") != TaskType.IMPORT:
+        raise Invalid("The only type that can be asked for is import.")
+    asked = limits.limit_param_default if limit is None else int(limit[:10])
+    return TaskQuery(
+        limit=min(asked, limits.api_limit_max),
+        marker=marker,
+        sort_key=sort_key,
+        descending=sort_dir == "desc",
+        filters=filters,
+    )
+
+
+def _link(parameters: Mapping[str, str]) -> str:
+    return "/v2/tasks" + (f"?{urlencode(parameters)}" if parameters else "")
+
+
+def _stub(task: Task) -> dict[str, Any]:
+    view: dict[str, Any] = {
+        "id": task.id,
+        "type": task.type,
+        "status": task.status,
+        "owner": task.owner,
+        "created_at": timestamp(task.created_at),
+        "updated_at": timestamp(task.updated_at),
+        "self": f"/v2/tasks/{task.id}",
+        "schema": "/v2/schemas/task",
+    }
+    if task.expires_at is not None:
+        view["expires_at"] = timestamp(task.expires_at)
+    return view
+
+
+def _whole(task: Task) -> dict[str, Any]:
+    view = _stub(task)
+    view |= {"input": task.input, "result": task.result, "message": task.message}
+    for name in ("image_id", "request_id", "user_id"):
+        if (value := getattr(task, name)) is not None:
+            view[name] = value
+    return view
+
+
+def _of_image(task: Task) -> dict[str, Any]:
+    """As Glance shows it here alone: its row, with times to the microsecond."""
+    return {
+        "id": task.id,
+        "type": task.type,
+        "status": task.status,
+        "owner": task.owner,
+        "expires_at": task.expires_at and task.expires_at.isoformat(),
+        "created_at": task.created_at.isoformat(),
+        "updated_at": task.updated_at.isoformat(),
+        "deleted_at": None,
+        "deleted": False,
+        "image_id": task.image_id,
+        "request_id": task.request_id,
+        "user_id": task.user_id,
+        "input": task.input,
+        "result": task.result,
+        "message": task.message,
+    }

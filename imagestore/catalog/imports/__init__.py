@@ -1,0 +1,1 @@
+"""Imports: bytes that the service fetches by itself, as durable work."""

@@ -1,0 +1,115 @@
+"""``copy-image``: an image that is there, into more stores, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import Connection
+
+from imagestore.catalog.copies import Copies, InTheWay
+from imagestore.catalog.imports import progress
+from imagestore.catalog.jobs import GiveUp, Work
+from imagestore.catalog.parts import Parts, now
+from imagestore.catalog.recovery import Recovery
+from imagestore.database import images, journal, locations, tasks
+from imagestore.errors import Conflict, Gone, ImagestoreError, NotFound
+from imagestore.image import Image
+from imagestore.import_request import Order
+from imagestore.task import TaskStatus
+
+
+class Copying:
+    """The part of import jobs that copies."""
+
+    def __init__(self, parts: Parts, copies: Copies, recovery: Recovery, kept: timedelta) -> None:
+        self._parts = parts
+        self._copies = copies
+        self._recovery = recovery
+        self._kept = kept
+
+    async def _copy(self, image_id: str, store: str, work: Work) -> None:
+        try:
+            await self._copies.copy(image_id, store, write=work.write, on_progress=work.progress)
+        except InTheWay:
+            # Left behind, perhaps, by the process that worked on this job before.
+            await self._recovery.run(image_id)
+            raise
+        except (NotFound, Conflict, Gone) as error:
+            raise GiveUp(error.message) from error
+
+    async def run(self, work: Work, image_id: str, order: Order) -> None:
+        """Copy into all stores of the order; those that have it by now are passed over."""
+        image = await work.write(self._begin, image_id, order)
+        if image is None:
+            return
+        failed: dict[str, ImagestoreError] = {}
+        work.progress(0, image.size)
+        for position, name in enumerate(order.stores):
+            try:
+                await self._copy(image_id, name, work)
+            except ImagestoreError as error:
+                # With the last attempt at the latest the other stores get their turn.
+                is_last = work.job.attempts >= work.job.max_attempts or isinstance(error, GiveUp)
+                if order.all_must_succeed or not is_last:
+                    raise
+                failed[name] = error
+            await work.write(_advance, image_id, order.stores[position + 1 :], sorted(failed))
+        if len(failed) == len(order.stores):
+            raise GiveUp(next(iter(failed.values())).message)
+        await work.write(self._end, image_id, order, sorted(failed))
+
+    def _begin(self, conn: Connection, image_id: str, order: Order) -> Image | None:
+        task = tasks.get(conn, order.task)
+        if task is not None and task.status is TaskStatus.SUCCESS:
+            return None
+        row = images.get(conn, image_id)
+        if row is None or row.image.properties.get(progress.TASK) != order.task:
+            raise GiveUp("The image is not there any more.")
+        tasks.set_status(conn, order.task, TaskStatus.PROCESSING, now())
+        return row.image
+
+    def _end(self, conn: Connection, image_id: str, order: Order, failed: Sequence[str]) -> None:
+        moment = now()
+        row = images.get(conn, image_id)
+        if row is not None:
+            progress.end(conn, row.image, failed, staged=False)
+        done = progress.listed(set(order.stores) - set(failed))
+        tasks.set_status(
+            conn,
+            order.task,
+            TaskStatus.SUCCESS,
+            moment,
+            message=f"The image was copied to {done}.",
+            result={"image_id": image_id},
+            expires_at=moment + self._kept,
+        )
+
+    def abandon(self, conn: Connection, image: Image, order: Order) -> None:
+        """Take back the copies that were made, unless they are all that is left of the image.
+
+        They are hidden at once, and a journal row for each has recovery remove their bytes.
+        """
+        stores = self._parts.stores
+        made = {}
+        for location in image.locations:
+            store = stores.of(location)
+            if store is not None and store.name in order.stores:
+                made[store.name] = location
+        if len(made) < len(image.locations):
+            moment = now()
+            for name, location in made.items():
+                assert location.id is not None
+                locations.hide(conn, location.id)
+                entry = journal.new_entry()
+                journal.open_removal(conn, entry, image.id, name, self._parts.owner, moment)
+            images.update(conn, image.id, {"updated_at": moment})
+        progress.end(conn, image, order.stores, staged=False)
+
+
+def _advance(
+    conn: Connection, image_id: str, importing: Sequence[str], failed: Sequence[str]
+) -> None:
+    row = images.get(conn, image_id)
+    if row is not None:
+        progress.advance(conn, row.image, importing, failed)

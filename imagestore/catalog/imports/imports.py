@@ -1,0 +1,39 @@
+"""All that has to do with imports, in one place for the callers."""
+
+from __future__ import annotations
+
+from imagestore.catalog.copies import Copies
+from imagestore.catalog.imports.running import Running
+from imagestore.catalog.imports.sources import Sources
+from imagestore.catalog.imports.staging import Staging
+from imagestore.catalog.imports.starting import Starting
+from imagestore.catalog.jobs import Jobs
+from imagestore.catalog.parts import Parts
+from imagestore.catalog.recovery import Recovery
+from imagestore.catalog.uploads import Uploads
+
+
+class Imports:
+    """``stage`` takes bytes in, ``start`` queues an import; the jobs do the rest."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        uploads: Uploads,
+        staging: Staging,
+        recovery: Recovery,
+        copies: Copies,
+        jobs: Jobs,
+    ) -> None:
+        self.sources = Sources(parts.settings, staging)
+        starting = Starting(parts, self.sources, jobs)
+        self._running = Running(parts, uploads, staging, self.sources, recovery, copies, jobs)
+        self.stage = staging.stage
+        self.start = starting.start
+
+    async def open(self) -> None:
+        """Be ready to fetch."""
+        await self.sources.start()
+
+    async def close(self) -> None:
+        await self.sources.stop()

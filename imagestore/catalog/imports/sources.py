@@ -1,0 +1,110 @@
+"""Where the bytes of an import come from. Every URL goes through the guarded fetcher."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from imagestore.backends import errors as store_errors
+from imagestore.backends.base import Blocks
+from imagestore.backends.http import Connections, Fetcher, Guard, Transport
+from imagestore.backends.http.faults import Broken
+from imagestore.catalog.imports.staging import Staging
+from imagestore.catalog.jobs import GiveUp
+from imagestore.config.settings import Settings
+from imagestore.errors import Invalid, OverLimit, Unavailable
+from imagestore.import_request import Method, Order
+
+_RESUMES = 5
+"""Times that a download goes on in the middle after its connection broke."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """``size`` in bytes; None if it is not known beforehand."""
+
+    size: int | None
+    blocks: Blocks
+
+
+class Sources:
+    """Opens what an import reads. ``start`` and ``stop`` go with the service's."""
+
+    def __init__(self, settings: Settings, staging: Staging) -> None:
+        self._guard = Guard(settings.import_filter)
+        patience = settings.server.progress_timeout
+        self._connections = Connections(self._guard, Transport())
+        self._fetcher = Fetcher(
+            self._guard, self._connections, answer_timeout=patience, progress_timeout=patience
+        )
+        self._staging = staging
+
+    async def start(self) -> None:
+        await self._connections.start()
+
+    async def stop(self) -> None:
+        await self._connections.stop()
+
+    async def check(self, method: Method, source: Mapping[str, Any]) -> None:
+        """Raise :class:`Invalid` for what can never be fetched. Asks nobody but a name server."""
+        if method is Method.WEB_DOWNLOAD:
+            await self.check_url(source.get("uri"))
+
+    async def check_url(self, url: Any) -> None:
+        """Whether the URL is one that may be fetched, as far as that can be told beforehand."""
+        if not isinstance(url, str) or not url:
+            raise Invalid("web-download needs the URL of the data, as uri.")
+        try:
+            await self._guard.admit(url)
+        except store_errors.InvalidLocation as error:
+            raise Invalid(f"The URL cannot be imported from: {error.message}.") from None
+        except store_errors.Unavailable:
+            # A name that is not known now may be when the import begins.
+            return
+
+    @contextlib.asynccontextmanager
+    async def open(self, image_id: str, order: Order, most: int) -> AsyncIterator[Source]:
+        """The bytes for an image, ``most`` of them.
+
+        Errors of the source are :class:`GiveUp` or :class:`Unavailable` (try again), so that
+        nobody takes them for those of a store.
+        """
+        with _blaming_the_source(most):
+            if order.method is Method.GLANCE_DIRECT:
+                async with self._staging.open(image_id) as (size, blocks):
+                    yield Source(size, _guarded(blocks, most))
+            else:
+                url = str(order.source.get("uri"))
+                async with self._fetcher.open(url, most=most, resumes=_RESUMES) as fetched:
+                    yield Source(fetched.head.size, _guarded(fetched.blocks, most))
+
+
+async def _guarded(blocks: Blocks, most: int) -> Blocks:
+    with _blaming_the_source(most):
+        async for block in blocks:
+            yield block
+            del block
+
+
+class SourceAway(Unavailable):
+    """The source does not answer at the moment."""
+
+
+@contextlib.contextmanager
+def _blaming_the_source(most: int) -> Any:
+    try:
+        yield
+    except store_errors.StoreError as error:
+        if error.store and not isinstance(error, _OF_SOURCE):
+            raise
+        match error:
+            case store_errors.WrongSize():
+                raise OverLimit(f"The image may have {most} bytes at most.") from error
+            case Broken():
+                raise SourceAway(f"The source cannot be read: {error.message}.") from error
+        raise GiveUp(f"The source cannot be read: {error.message}.") from error
+
+
+_OF_SOURCE = (Broken,)

@@ -1,0 +1,213 @@
+"""Staged bytes: sent ahead of the import that makes them an image's data.
+
+They lie in a directory of the node that received them (``os_glance_staging_store``), or of
+all nodes if that is a shared one. A node that is known by a ``worker_self_reference_url`` keeps
+to itself what it has staged: whatever is to be done with it is a job of a kind of
+that node's own, which no other node claims.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+
+from sqlalchemy import Connection
+
+from imagestore.backends import errors as store_errors
+from imagestore.backends.base import Blocks, Store
+from imagestore.catalog.access import Access, require_writer
+from imagestore.catalog.imports import progress
+from imagestore.catalog.imports.unstaging import UNSTAGE, host_key, unstage
+from imagestore.catalog.jobs import Jobs, Kind, Work
+from imagestore.catalog.parts import Parts, now
+from imagestore.catalog.quotas import ProjectLimits
+from imagestore.catalog.uploads import Uploads, told
+from imagestore.config.store_sections import STAGING
+from imagestore.database import images, jobs, journal
+from imagestore.errors import Conflict, Gone, ImagestoreError, NotFound, OverLimit
+from imagestore.identity.caller import Caller
+from imagestore.image import ImageStatus
+from imagestore.job import ACTIVE, JobDraft
+
+log = logging.getLogger(__name__)
+
+_CLEANING = 10.0
+"""Seconds that a client waits for what is left of earlier staged bytes to be removed."""
+
+
+class Staging:
+    """Takes bytes in, gives them to the import, and removes them."""
+
+    def __init__(self, parts: Parts, uploads: Uploads, jobs_: Jobs) -> None:
+        self._parts = parts
+        self._database = parts.database
+        self._access = Access(parts.policy)
+        self._uploads = uploads
+        self._jobs = jobs_
+        self._url = parts.settings.server.worker_self_reference_url
+        self.host = host_key(self._url)
+        jobs_.register(Kind(UNSTAGE + self.host, self._unstage))
+
+    @property
+    def store(self) -> Store:
+        return self._parts.stores.reserved(STAGING)
+
+    async def stage(
+        self, caller: Caller, image_id: str, source: Blocks, *, size: int | None = None
+    ) -> None:
+        """Read ``source`` to its end and keep it until an import makes it the image's data."""
+        require_writer(caller)
+        await self._until_removed(image_id)
+        entry = journal.new_entry()
+        self._uploads.under_way.add(entry)
+        try:
+            limits = await self._parts.quotas.limits_of_owner(image_id)
+            cap = await self._database.write(self._claim, caller, image_id, size, entry, limits)
+            try:
+                stored = await self._add(image_id, source, size, cap)
+                await self._database.write(self._finish, image_id, stored, entry)
+            except BaseException as error:
+                await asyncio.shield(self._abandon(image_id, entry, error))
+                raise
+        finally:
+            self._uploads.under_way.discard(entry)
+
+    @contextlib.asynccontextmanager
+    async def open(self, image_id: str) -> AsyncIterator[tuple[int, Blocks]]:
+        """Size and bytes of what was staged; :class:`NotFound` if it is not here."""
+        store = self.store
+        for place in sorted(store.places()):
+            url = f"{place}/{image_id}"
+            try:
+                size = await store.size(url)
+            except (store_errors.NotFound, store_errors.InvalidLocation):
+                continue
+            async with store.open(url) as blocks:
+                yield size, blocks
+            return
+        raise NotFound("The staged data is gone.")
+
+    async def _until_removed(self, image_id: str) -> None:
+        """What was staged for the image before may still be on its way out."""
+
+        def is_leaving(conn: Connection) -> bool:
+            kind = UNSTAGE + self.host
+            return bool(jobs.select_jobs(conn, states=ACTIVE, kind=kind, image_id=image_id))
+
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLEANING):
+                while await self._database.read(is_leaving):
+                    self._jobs.wake()
+                    await asyncio.sleep(0.05)
+                return
+        raise Conflict("The data that was staged before is not removed yet.")
+
+    def _claim(
+        self,
+        conn: Connection,
+        caller: Caller,
+        image_id: str,
+        size: int | None,
+        entry: str,
+        limits: ProjectLimits | None,
+    ) -> int:
+        row = self._access.find(conn, caller, image_id)
+        self._access.require("modify_image", caller, row)
+        image = row.image
+        if image.status is not ImageStatus.QUEUED:
+            raise Conflict(
+                f"Image status transition from {image.status} to uploading is not allowed"
+            )
+        if journal.has_upload(conn, image_id, self._name):
+            raise Conflict("What was staged for this image before is not removed yet.")
+        self._parts.quotas.require_uploading(conn, limits)
+        cap = self._parts.quotas.stage_cap(conn, limits)
+        if size is not None and size > cap:
+            raise OverLimit(f"The image may have {cap} bytes at most, {size} were announced.")
+        moment = now()
+        if not images.transition(
+            conn, image_id, {ImageStatus.QUEUED}, ImageStatus.UPLOADING, updated_at=moment
+        ):
+            raise Conflict(f"Another upload of image {image_id} has begun.")
+        journal.open_upload(conn, entry, image_id, self._name, self._parts.owner, moment)
+        return cap
+
+    async def _add(self, image_id: str, source: Blocks, size: int | None, cap: int) -> int:
+        try:
+            stored = await self.store.add(image_id, _within(source, cap), size)
+        except store_errors.StoreError as error:
+            log.warning("data of image %s could not be staged: %s", image_id, error)
+            raise told(error, STAGING) from error
+        return stored.size
+
+    def _finish(self, conn: Connection, image_id: str, size: int, entry: str) -> None:
+        if not images.update(
+            conn,
+            image_id,
+            {"size": size, "updated_at": now()},
+            only_if_status={ImageStatus.UPLOADING},
+        ):
+            raise Gone(f"Image {image_id} was deleted meanwhile.")
+        row = images.get(conn, image_id)
+        if self._url and row is not None:
+            progress.set_stage_host(conn, row.image, self._url)
+        journal.close(conn, entry)
+
+    async def _abandon(self, image_id: str, entry: str, error: BaseException) -> None:
+        try:
+            async with asyncio.timeout(_CLEANING):
+                await self.undo(image_id, entry, self._name)
+        except (ImagestoreError, store_errors.StoreError, TimeoutError) as failure:
+            log.error("image %s: undoing the staging has to wait: %r", image_id, failure)
+
+    @property
+    def _name(self) -> str:
+        """Of the place in the journal: other nodes must not look for it in their own."""
+        return STAGING + self.host
+
+    async def undo(self, image_id: str, entry: str, place: str) -> None:
+        """What was being staged at ``place`` goes; the image is queued again."""
+        if not await self._database.write(_requeue, image_id, entry):
+            return
+        if place == self._name:
+            await self.store.discard(image_id)
+            await self._database.write(journal.close, entry)
+        else:
+            draft = unstage(place.removeprefix(STAGING), image_id)
+            await self._database.write(_leave_to, entry, draft)
+
+    async def _unstage(self, work: Work) -> None:
+        """Handler: remove what was staged for an image."""
+        image_id = work.job.image_id
+        assert image_id is not None
+        await self.store.discard(image_id)
+
+
+def _requeue(conn: Connection, image_id: str, entry: str) -> bool:
+    images.transition(
+        conn,
+        image_id,
+        {ImageStatus.UPLOADING},
+        ImageStatus.QUEUED,
+        updated_at=now(),
+        size=None,
+        virtual_size=None,
+    )
+    return journal.is_open(conn, entry)
+
+
+def _leave_to(conn: Connection, entry: str, draft: JobDraft) -> None:
+    jobs.enqueue(conn, draft, now())
+    journal.close(conn, entry)
+
+
+async def _within(source: Blocks, cap: int) -> Blocks:
+    size = 0
+    async for block in source:
+        size += len(block)
+        if size > cap:
+            raise OverLimit(f"The image may have {cap} bytes at most.")
+        yield block
+        del block

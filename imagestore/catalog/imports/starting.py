@@ -1,0 +1,208 @@
+"""The start of an import: may the caller, is the image free; then a task and a job are queued."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from imagestore.catalog.access import Access, require_writer
+from imagestore.catalog.imports import progress
+from imagestore.catalog.imports.sources import Sources
+from imagestore.catalog.imports.unstaging import IMPORT, host_of, imports_of
+from imagestore.catalog.jobs import Jobs
+from imagestore.catalog.parts import Parts, now
+from imagestore.catalog.quotas import ProjectLimits
+from imagestore.database import images, jobs, tasks
+from imagestore.errors import Conflict, Invalid
+from imagestore.identity.caller import Caller
+from imagestore.image import Image, ImageStatus
+from imagestore.import_request import ImportRequest, Method, Order
+from imagestore.job import JobDraft
+from imagestore.task import Task, TaskStatus, TaskType
+
+ATTEMPTS = 8
+"""Of an import; each start of a process that died in between counts as one."""
+
+_STATUS = {
+    Method.GLANCE_DIRECT: ImageStatus.UPLOADING,
+    Method.WEB_DOWNLOAD: ImageStatus.QUEUED,
+    Method.COPY_IMAGE: ImageStatus.ACTIVE,
+}
+"""What an image has to be for each method."""
+
+
+class Starting:
+    """The operation behind ``POST /v2/images/{id}/import``."""
+
+    def __init__(self, parts: Parts, sources: Sources, jobs_: Jobs) -> None:
+        self._parts = parts
+        self._database = parts.database
+        self._access = Access(parts.policy)
+        self._sources = sources
+        self._jobs = jobs_
+
+    async def start(
+        self,
+        caller: Caller,
+        image_id: str,
+        request: ImportRequest,
+        *,
+        header_store: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        """Queue the import. ``header_store``: the store that a header of the request names."""
+        require_writer(caller)
+        image = await self._database.read(self._check, caller, image_id, request)
+        stores = self._targets(request, header_store, image)
+        if not stores:
+            return
+        await self._sources.check(request.method, request.source)
+        limits = await self._parts.quotas.limits(image.owner)
+        await self._database.write(
+            self._claim, caller, image_id, request, stores, request_id, limits
+        )
+        self._jobs.wake()
+
+    def _check(
+        self, conn: Connection, caller: Caller, image_id: str, request: ImportRequest
+    ) -> Image:
+        """The image, if it may be imported into by this caller in its present state."""
+        method = request.method
+        row = self._access.find(conn, caller, image_id)
+        image = row.image
+        wanted = _STATUS[method]
+        if image.status is not wanted:
+            raise Conflict(f"The image is {image.status}; for {method} it has to be {wanted}.")
+        for name in ("container_format", "disk_format"):
+            if getattr(image, name) is None:
+                raise Conflict(f"'{name}' needs to be set before import.")
+        if method is Method.GLANCE_DIRECT and image.size is None:
+            raise Conflict("The data of the image is still being staged.")
+        rule = "copy_image" if method is Method.COPY_IMAGE else "modify_image"
+        self._access.require(rule, caller, row)
+        self._require_unlocked(conn, image)
+        return image
+
+    def _require_unlocked(self, conn: Connection, image: Image) -> None:
+        """Raise while an import holds the image; one that nobody works on any more does not."""
+        if progress.TASK not in image.properties:
+            return
+        if imports_of(conn, image.id):
+            raise Conflict(
+                f"A new operation on image {image.id} is not allowed while an import goes on."
+            )
+
+    def _targets(
+        self, request: ImportRequest, header_store: str | None, image: Image
+    ) -> Sequence[str]:
+        """The ids of the stores that the bytes are to go to; none if there is nothing to do."""
+        stores = self._parts.stores
+        present = {
+            store.name for location in image.locations if (store := stores.of(location)) is not None
+        }
+        copying = request.method is Method.COPY_IMAGE
+        if not stores.multiple:
+            if not request.all_must_succeed:
+                raise Invalid("all_stores_must_succeed needs several stores; there is one.")
+            wanted = [stores.default.name]
+        elif request.all_stores:
+            if request.stores is not None or header_store is not None:
+                raise Invalid("all_stores excludes stores and the header X-Image-Meta-Store.")
+            wanted = [each.name for each in stores.sections if stores.is_writable(each.name)]
+            if copying:
+                wanted = [name for name in wanted if name not in present]
+        else:
+            if request.stores is not None and header_store is not None:
+                raise Invalid("stores excludes the header X-Image-Meta-Store.")
+            named = request.stores
+            if named is None:
+                named = (header_store or stores.default.name,)
+            elif not named:
+                raise Invalid("stores names no store.")
+            wanted = list(dict.fromkeys(named))
+        for name in wanted:
+            if name not in stores:
+                raise Conflict(f"There is no store '{name}'.")
+            if copying and name in present:
+                raise Invalid(f"The image is already present at store '{name}'.")
+            if not stores.is_writable(name):
+                raise Conflict(f"Store '{name}' is read-only.")
+        return wanted
+
+    def _claim(
+        self,
+        conn: Connection,
+        caller: Caller,
+        image_id: str,
+        request: ImportRequest,
+        stores: Sequence[str],
+        request_id: str | None,
+        limits: ProjectLimits | None,
+    ) -> None:
+        # Of two that ask at once, one gets the image.
+        images.lock(conn, image_id)
+        image = self._check(conn, caller, image_id, request)
+        quotas = self._parts.quotas
+        quotas.require_size(conn, limits, (image.size or 1) * len(stores))
+        if request.method is not Method.GLANCE_DIRECT:  # which is on its way in already
+            quotas.require_uploading(conn, limits)
+            quotas.require_stage(conn, limits, image.size or 1)
+        if request.method is not Method.COPY_IMAGE:
+            images.transition(
+                conn, image_id, {image.status}, ImageStatus.IMPORTING, updated_at=now()
+            )
+        staged = request.method is Method.GLANCE_DIRECT
+        order = Order(
+            task=str(uuid.uuid4()),
+            method=request.method,
+            stores=tuple(stores),
+            source=request.source,
+            all_must_succeed=request.all_must_succeed,
+            host=host_of(image, self._parts.settings.server) if staged else "",
+            roles=tuple(sorted(caller.roles)),
+        )
+        input_ = {
+            "image_id": image_id,
+            "import_req": request.body,
+            "backend": list(stores) if self._parts.stores.multiple else [None],
+        }
+        queue(conn, caller, image, order, TaskType.API_IMAGE_IMPORT, input_, request_id)
+
+
+def queue(
+    conn: Connection,
+    caller: Caller,
+    image: Image,
+    order: Order,
+    type_: TaskType,
+    input_: Mapping[str, Any],
+    request_id: str | None,
+) -> Task:
+    """A task, and the job that does it; they hold the image from now on."""
+    moment = now()
+    task = Task(
+        id=order.task,
+        type=type_.value,
+        status=TaskStatus.PENDING,
+        owner=caller.project_id or "",
+        created_at=moment,
+        updated_at=moment,
+        image_id=image.id,
+        request_id=request_id and request_id[:64],
+        user_id=caller.user_id and caller.user_id[:64],
+        input=input_,
+    )
+    tasks.add(conn, task)
+    progress.begin(conn, image, order.task, order.stores)
+    draft = JobDraft(
+        IMPORT + order.host,
+        payload=order.payload(),
+        image_id=image.id,
+        project=caller.project_id,
+        max_attempts=ATTEMPTS,
+    )
+    jobs.enqueue(conn, draft, moment)
+    return task

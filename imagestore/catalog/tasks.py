@@ -1,0 +1,112 @@
+"""Tasks: what was asked for, and how far it is. For administrators, but for those of an image."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection
+
+from imagestore.catalog.access import Access, require_writer
+from imagestore.catalog.images import Images
+from imagestore.catalog.imports.sources import Sources
+from imagestore.catalog.imports.starting import queue
+from imagestore.catalog.jobs import Jobs
+from imagestore.catalog.parts import Parts
+from imagestore.changes import ImageDraft
+from imagestore.database import images, tasks
+from imagestore.database.tasks import TaskQuery
+from imagestore.errors import Invalid, NotFound
+from imagestore.identity.caller import Caller
+from imagestore.image import ImageStatus
+from imagestore.import_request import Method, Order
+from imagestore.task import Task, TaskType
+
+
+class Tasks:
+    """The operations on tasks."""
+
+    def __init__(self, parts: Parts, images_: Images, sources: Sources, jobs: Jobs) -> None:
+        self._database = parts.database
+        self._stores = parts.stores
+        self._access = Access(parts.policy)
+        self._quotas = parts.quotas
+        self._images = images_
+        self._sources = sources
+        self._jobs = jobs
+
+    def authorize(self, caller: Caller) -> None:
+        """Raise unless the caller may use the API of tasks at all."""
+        self._access.policy.authorize("tasks_api_access", caller, {})
+
+    async def of_image(self, caller: Caller, image_id: str) -> list[Task]:
+        """The tasks of an image that the caller may see, the newest first."""
+
+        def find(conn: Connection) -> list[Task]:
+            row = self._access.find(conn, caller, image_id)
+            self._access.require("get_image", caller, row)
+            return tasks.of_image(conn, image_id)
+
+        return await self._database.read(find)
+
+    async def page(self, caller: Caller, query: TaskQuery) -> list[Task]:
+        """One page of tasks; all for an administrator, else those of the caller's project."""
+        self.authorize(caller)
+        self._access.policy.authorize("get_tasks", caller, {})
+        if not caller.is_admin:
+            query = replace(query, owner=caller.project_id or "")
+        found = await self._database.read(tasks.select_page, query)
+        if found is None:
+            raise Invalid(f"The marker {query.marker} is no task.")
+        return found
+
+    async def show(self, caller: Caller, task_id: str) -> Task:
+        self.authorize(caller)
+        task = await self._database.read(tasks.get, task_id)
+        if task is None or not (caller.is_admin or task.owner == caller.project_id):
+            raise NotFound(f"There is no task {task_id}.")
+        self._access.policy.authorize("get_task", caller, {})
+        return task
+
+    async def create(
+        self,
+        caller: Caller,
+        draft: ImageDraft,
+        url: str,
+        input_: Mapping[str, Any],
+        request_id: str | None = None,
+    ) -> Task:
+        """Make an image as ``draft`` says and import into it what is at ``url``.
+
+        The image is there at once; if the import fails, it goes. ``input_``: as it came.
+        """
+        self.authorize(caller)
+        self._access.policy.authorize("add_task", caller, {})
+        require_writer(caller)
+        image = self._images.prepare(caller, draft)
+        if image.disk_format is None or image.container_format is None:
+            raise Invalid("image_properties must set disk_format and container_format.")
+        await self._sources.check_url(url)
+        image.status = ImageStatus.IMPORTING
+        order = Order(
+            task=str(uuid.uuid4()),
+            method=Method.WEB_DOWNLOAD,
+            stores=(self._stores.default.name,),
+            source={"uri": url},
+            made_image=True,
+            roles=tuple(sorted(caller.roles)),
+        )
+
+        limits = await self._quotas.limits(image.owner)
+
+        def record(conn: Connection) -> Task:
+            self._quotas.require_count(conn, limits)
+            self._quotas.require_uploading(conn, limits)
+            images.insert(conn, image, id_is_given="id" in draft.attributes)
+            return queue(conn, caller, image, order, TaskType.IMPORT, input_, request_id)
+
+        task = await self._database.write(record)
+        self._jobs.wake()
+        return task

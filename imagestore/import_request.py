@@ -1,0 +1,78 @@
+"""What somebody wants imported: the body of a request to import, understood. Pure data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Method(StrEnum):
+    """Where the bytes come from. Names are those of the Images API."""
+
+    GLANCE_DIRECT = "glance-direct"
+    """From what was staged before."""
+    WEB_DOWNLOAD = "web-download"
+    """From a URL."""
+    COPY_IMAGE = "copy-image"
+    """From a store that has them, into others."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRequest:
+    """``source``: what the method needs to know (``uri``, …), as it came and unchecked.
+
+    ``stores``: ids as asked for; None for the default. ``body``: all of it, for the record.
+    """
+
+    method: Method
+    source: Mapping[str, Any] = field(default_factory=dict)
+    stores: tuple[str, ...] | None = None
+    all_stores: bool = False
+    all_must_succeed: bool = True
+    body: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The payload of an import job: all that its handler has to know.
+
+    ``stores``: where the bytes are to go, in this order. ``made_image``: the task has made the
+    image, which goes if the import fails. ``host``: of the node that has the staged bytes, the
+    part of the job's kind that stands for it. ``roles``: those of the caller.
+    """
+
+    task: str
+    method: Method
+    stores: tuple[str, ...]
+    source: Mapping[str, Any] = field(default_factory=dict)
+    all_must_succeed: bool = True
+    made_image: bool = False
+    host: str = ""
+    roles: tuple[str, ...] = ()
+
+    def payload(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "task": self.task,
+            "method": self.method.value,
+            "stores": list(self.stores),
+            "source": dict(self.source),
+            "all_must_succeed": self.all_must_succeed,
+            "made_image": self.made_image,
+            "host": self.host,
+            "roles": list(self.roles),
+        }
+
+    @classmethod
+    def of(cls, payload: Mapping[str, Any]) -> Order:
+        """What :meth:`payload` has made."""
+        return cls(
+            **{
+                **payload,
+                "method": Method(payload["method"]),
+                "stores": tuple(payload["stores"]),
+                "roles": tuple(payload["roles"]),
+            }
+        )

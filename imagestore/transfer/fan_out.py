@@ -1,0 +1,139 @@
+"""One pass over an image's bytes into several stores at once: digested and inspected once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from imagestore.backends.base import Blocks, Buffer, Store, Stored
+from imagestore.backends.errors import StoreError, WrongSize
+from imagestore.config.settings import Images
+from imagestore.image import Image
+from imagestore.transfer.inspection import Inspection
+from imagestore.transfer.receive import CHECKSUM, Flow, Verification, close
+
+log = logging.getLogger(__name__)
+
+_AHEAD = 2
+"""Blocks that a store may lag behind the fastest before the source is kept waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class FannedOut:
+    """What an image is once its bytes are durable in ``stored``. Sizes in bytes.
+
+    ``stored`` and ``failed`` by the id of the store, in the order asked for.
+    """
+
+    size: int
+    checksum: str
+    os_hash_algo: str
+    os_hash_value: str
+    virtual_size: int | None
+    stored: Mapping[str, Stored]
+    failed: Mapping[str, StoreError]
+
+
+async def fan_out(
+    stores: Sequence[Store],
+    image: Image,
+    source: Blocks,
+    *,
+    settings: Images,
+    size: int | None = None,
+    size_cap: int | None = None,
+    all_must_succeed: bool = True,
+    on_progress: Callable[[int], object] | None = None,
+    verification: Verification | None = None,
+) -> FannedOut:
+    """Read ``source`` to its end, once, and store it in all ``stores`` as the data of ``image``.
+
+    As :func:`imagestore.transfer.receive.receive`, with these differences. A store that fails is
+    left behind if ``all_must_succeed`` is false, and the error of the last one that is left is
+    raised; else the first error is. When anything is raised, stores that were done
+    before keep what they have: the caller knows what is to be removed, here as after a crash.
+
+    The slowest store sets the pace.
+    """
+    algorithm = settings.hashing_algorithm
+    inspection = Inspection(image.disk_format, image.container_format, settings)
+    flow = Flow(source, {CHECKSUM, algorithm}, inspection, size_cap, on_progress, verification)
+    outlets = [_Outlet(store, image, size) for store in stores]
+    try:
+        await _pump(flow, outlets, size, all_must_succeed=all_must_succeed)
+        stored, failed = {}, {}
+        for outlet in outlets:
+            try:
+                stored[outlet.store.name] = await outlet.task
+            except StoreError as error:
+                if all_must_succeed:
+                    raise
+                log.warning("image %s: store %s failed: %s", image.id, outlet.store.name, error)
+                failed[outlet.store.name] = error
+        if not stored:
+            raise next(iter(failed.values()))
+        values = {name: await digest.value() for name, digest in flow.digests.items()}
+    finally:
+        for outlet in outlets:
+            outlet.task.cancel()
+        await asyncio.gather(*(outlet.task for outlet in outlets), return_exceptions=True)
+        await close(source)
+    return FannedOut(
+        size=flow.size,
+        checksum=values[CHECKSUM],
+        os_hash_algo=algorithm,
+        os_hash_value=values[algorithm],
+        virtual_size=flow.virtual_size,
+        stored=stored,
+        failed=failed,
+    )
+
+
+async def _pump(
+    flow: Flow, outlets: Sequence[_Outlet], size: int | None, *, all_must_succeed: bool
+) -> None:
+    """Hand every block to every store that is still writing; raise where none has to go on."""
+    async with contextlib.aclosing(flow.blocks()) as blocks:
+        async for block in blocks:
+            for outlet in outlets:
+                await outlet.put(block)
+            del block  # it may be used again from now on
+            broken = [outlet for outlet in outlets if outlet.task.done()]
+            if broken and (all_must_succeed or len(broken) == len(outlets)):
+                broken[-1].task.result()
+    if size is not None and flow.size != size:
+        raise WrongSize(f"{flow.size} bytes came instead of {size}")
+    for outlet in outlets:
+        await outlet.put(None)
+
+
+class _Outlet:
+    """One store, and the blocks that wait for it."""
+
+    def __init__(self, store: Store, image: Image, size: int | None) -> None:
+        self.store = store
+        self._queue: asyncio.Queue[Buffer | None] = asyncio.Queue(_AHEAD)
+        self.task = asyncio.create_task(
+            store.add(image.id, self._blocks(), size, owner=image.owner)
+        )
+
+    async def put(self, block: Buffer | None) -> None:
+        """Wait until there is room for the block, or the store has given up. None: the end."""
+        if self.task.done():
+            return
+        with contextlib.suppress(asyncio.QueueFull):
+            self._queue.put_nowait(block)
+            return
+        putting = asyncio.create_task(self._queue.put(block))
+        try:
+            await asyncio.wait({putting, self.task}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            putting.cancel()
+
+    async def _blocks(self) -> AsyncGenerator[Buffer, None]:
+        while (block := await self._queue.get()) is not None:
+            yield block
+            del block
