@@ -10,11 +10,14 @@ from imagestore.identity.rules import RULES, sample
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 
+OURS = {"get_events"}
+"""Rules for what Glance does not have."""
+
 
 def test_names_and_defaults_are_those_of_glance_33() -> None:
     expected = json.loads((HERE / "glance-33-rules.json").read_text())
 
-    assert {rule.name: rule.check for rule in RULES} == expected
+    assert {rule.name: rule.check for rule in RULES if rule.name not in OURS} == expected
 
 
 def test_every_name_is_there_once() -> None:
