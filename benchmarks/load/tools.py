@@ -1,8 +1,8 @@
 """One stream by the store's own tool or SDK, as fast as it goes with its own defaults.
 
 A job is ``store`` (``rbd``, ``s3`` or ``swift``), ``options`` (where the store is), ``action``
-(``put`` or ``get``), ``name`` (of the object) and for a put ``body`` (a file). What is got
-is thrown away.
+(``put``, ``get`` or ``delete``), ``name`` (of the object) and for a put ``body`` (a file). What
+is got is thrown away.
 Reports ``bytes`` and ``elapsed``.
 """
 
@@ -18,7 +18,7 @@ from typing import Any
 from benchmarks.load.generator import Job, Result, serve
 
 Work = Callable[[], int]
-"""Moves one object and returns its size in bytes."""
+"""Moves one object and returns its size in bytes; 0 where it is only deleted."""
 
 
 def rbd(options: dict[str, str], job: Job) -> Work:
@@ -29,6 +29,8 @@ def rbd(options: dict[str, str], job: Job) -> Work:
         size = os.path.getsize(job["body"])
         line = [*command, "import", "--object-size", "8M", job["body"], job["name"]]
         return lambda: _run(line, size)
+    if job["action"] == "delete":
+        return lambda: _run([*command, "remove", job["name"]], 0)
     line = [*command, "export", job["name"], "-"]
     return lambda: _drain(line)
 
@@ -62,7 +64,11 @@ def s3(options: dict[str, str], job: Job) -> Work:
         size: int = client.head_object(**place)["ContentLength"]
         return size
 
-    return put if job["action"] == "put" else get
+    def delete() -> int:
+        client.delete_object(**place)
+        return 0
+
+    return {"put": put, "get": get, "delete": delete}[job["action"]]
 
 
 def swift(options: dict[str, str], job: Job) -> Work:
@@ -96,7 +102,11 @@ def swift(options: dict[str, str], job: Job) -> Work:
         _check(found)
         return sum(each["read_length"] for each in found)
 
-    return put if job["action"] == "put" else get
+    def delete() -> int:
+        _check(service.delete(container, [name]))
+        return 0
+
+    return {"put": put, "get": get, "delete": delete}[job["action"]]
 
 
 def _check(results: Any) -> None:

@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from benchmarks.contenders.base import ImageService
 from benchmarks.load.generator import Generator
@@ -46,29 +47,13 @@ def through(service: ImageService, place: Place, body: Path) -> Iterator[tuple[s
 
 
 def by_tool(place: Place, body: Path) -> Iterator[tuple[str, Figures]]:
-    """The same by the store's own tool, one process a stream. The objects stay."""
+    """The same by the store's own tool, one process a stream."""
     size = body.stat().st_size
     for streams in STREAMS:
         names = [f"tool-{uuid.uuid4()}" for _ in range(streams)]
         for action in ("put", "get"):
             before = place.cpu()
-            generators = [
-                Generator(
-                    "tools",
-                    {
-                        "store": place.type,
-                        "options": dict(place.tool_options),
-                        "action": action,
-                        "name": name,
-                        "body": str(body),
-                    },
-                )
-                for name in names
-            ]
-            begun = time.perf_counter()
-            for generator in generators:
-                generator.go()
-            results = [generator.result() for generator in generators]
+            begun, results = _run(place, action, names, body)
             elapsed = time.perf_counter() - begun
             moved = sum(result["bytes"] for result in results)
             if moved != streams * size:
@@ -84,3 +69,28 @@ def by_tool(place: Place, body: Path) -> Iterator[tuple[str, Figures]]:
                     "store_cpu": store,
                 },
             )
+        # The stores keep everything in memory.
+        _run(place, "delete", names, body)
+
+
+def _run(
+    place: Place, action: str, names: list[str], body: Path
+) -> tuple[float, list[dict[str, Any]]]:
+    """Have a process each do that with its object; when they began, and their results."""
+    generators = [
+        Generator(
+            "tools",
+            {
+                "store": place.type,
+                "options": dict(place.tool_options),
+                "action": action,
+                "name": name,
+                "body": str(body),
+            },
+        )
+        for name in names
+    ]
+    begun = time.perf_counter()
+    for generator in generators:
+        generator.go()
+    return begun, [generator.result() for generator in generators]

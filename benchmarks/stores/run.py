@@ -49,8 +49,8 @@ class Run:
             for row, figures in Upload().run(self.bench, receiver):
                 self.results.add(row, "nginx", figures)
         with ExitStack() as running:
-            # Of what a round stores, 4 objects by the tool stay for each direction of each store.
-            room = (self.bench.scale.rounds + 1) * 16 * self.bench.scale.one_stream
+            # What is deleted the store removes later.
+            room = 16 * self.bench.scale.one_stream
             places = Places(self.directory, self.bench.directory, running, room)
             for name in self.stores:
                 self.report(f"starting {name}")
