@@ -8,7 +8,7 @@ grows its reservation as the bytes come.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -161,6 +161,18 @@ class Quotas:
         if limits is None or limits.size_total is None:
             return source
         return _Metered(self, limits, entry, source, size or 0)
+
+    async def fix(self, limits: ProjectLimits | None, entries: Collection[str], size: int) -> None:
+        """Reserve exactly ``size`` for each of some transfers that had reserved nothing yet."""
+        if limits is not None and limits.size_total is not None:
+            await self._database.write(self._fix, limits, entries, size)
+
+    def _fix(
+        self, conn: Connection, limits: ProjectLimits, entries: Collection[str], size: int
+    ) -> None:
+        self.require_size(conn, limits, size * len(entries))
+        for entry in entries:
+            quotas.resize(conn, entry, size)
 
     async def grow(self, limits: ProjectLimits, entry: str, reserved: int, wanted: int) -> int:
         """Reserve at least ``wanted`` bytes instead of ``reserved``; how many now are."""

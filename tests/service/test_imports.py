@@ -297,3 +297,34 @@ async def test_a_bomb(start: Start, site: Web) -> None:
     assert await start_import(alice, image, web_download(site, "/bomb")) == 202
     await assert_put_back(alice, image, "bytes at most")
     assert service.files() == set()
+
+
+async def test_each_copy_counts_against_the_quota(start: Start, site: Web) -> None:
+    """Three images fit in two stores each, however many are imported at once."""
+    limits = Limits(user_storage_quota=7 * len(DATA) - 1)
+    service = await start(**fetching(site), limits=limits)
+    alice = service.person("red")
+    images = [(await alice.create())["id"] for _ in range(5)]
+    body = web_download(site, all_stores=True)
+    statuses = await asyncio.gather(*(start_import(alice, image, body) for image in images))
+    assert set(statuses) <= {202, 413}
+    states = [(await ended(alice, image))["status"] for image in images]
+    assert set(states) <= {"active", "queued"}
+    assert states.count("active") == 3
+    kept = {image for image, state in zip(images, states, strict=True) if state == "active"}
+    assert service.files() == kept
+
+
+async def test_staged_data_counts_against_the_quota(start: Start) -> None:
+    service = await start(limits=Limits(user_storage_quota=len(DATA) + 1))
+    alice = service.person("red")
+    images = [(await alice.create())["id"] for _ in range(2)]
+    assert await stage(alice, images[0], DATA) == 204
+    body = {"method": {"name": "glance-direct"}, "all_stores": True}
+    assert await start_import(alice, images[0], body) == 413  # twice is too much
+    body = {"method": {"name": "glance-direct"}}
+    assert await start_import(alice, images[0], body) == 202
+    await assert_active(alice, images[0], DATA, "file1")
+    assert await stage(alice, images[1], DATA) == 413
+    assert (await alice.show(images[1]))["status"] == "queued"
+    await until_nothing_is_staged(service)

@@ -148,8 +148,10 @@ class Running:
         async with self._sources.open(image.id, order, cap) as source:
             work.progress(0, source.size)
             stored = self._plugins.transform(image, source)
+            if image.size is None and stored.size is not None:
+                await self._quotas.fix(limits, entries, stored.size)
             for entry in entries:  # each copy counts
-                metered = self._quotas.metered(limits, entry, stored.blocks, image.size)
+                metered = self._quotas.metered(limits, entry, stored.blocks, stored.size)
                 stored = replace(stored, blocks=metered)
             fanned = await self._fan_out(work, image, order, stores, stored, cap)
         if fanned.failed:
