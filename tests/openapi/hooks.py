@@ -27,6 +27,7 @@ _KNOWN: dict[str, deque[str]] = {
     "member_id": deque(["known"], maxlen=20),
     "store_id": deque(["file1", "file2"], maxlen=2),
     "tag": deque(["known"], maxlen=20),
+    "task_id": deque(maxlen=20),
 }
 _ANSWERED = {"id": "image_id", "namespace": "namespace", "name": "name", "member_id": "member_id"}
 """Key of an answer → what it can be put in place of."""
@@ -71,6 +72,8 @@ def after_call(context: Any, case: Any, response: Any) -> None:
     with _lock:
         for key, name in _ANSWERED.items():
             value = answer.get(key)
+            if (key, case.path) == ("id", "/v2/tasks"):
+                name = "task_id"
             # Slashes and dots would be other paths.
             harmless = isinstance(value, str) and value and not set(value) & set("/.?#%")
             if harmless and value not in _KNOWN[name]:

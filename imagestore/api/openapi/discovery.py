@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
-from imagestore.api.openapi.operation import Body, Operation, Schema, json
+from imagestore.api.openapi.operation import Body, Operation, Schema, closed, json
 
 _OBJECT: Schema = {"type": "object"}
 _TEXT: Schema = {"type": "string"}
 
-
-def _closed(**properties: Any) -> Schema:
-    return {"type": "object", "properties": properties, "required": list(properties)}
-
-
-_VERSIONS = _closed(
+_VERSIONS = closed(
     versions={
         "type": "array",
-        "items": _closed(
+        "items": closed(
             id=_TEXT,
             status={"enum": ["CURRENT", "SUPPORTED"]},
-            links={"type": "array", "items": _closed(rel=_TEXT, href=_TEXT)},
+            links={"type": "array", "items": closed(rel=_TEXT, href=_TEXT)},
         ),
     }
 )
@@ -42,21 +37,22 @@ _STORE_DETAIL: Schema = {
         "type": _TEXT,
         "weight": {"type": "integer"},
         "properties": _OBJECT,
-        "health": _closed(state={"enum": ["healthy", "away"]}, since=_TEXT),
+        "health": closed(state={"enum": ["healthy", "away"]}, since=_TEXT),
     },
 }
-_IMPORT = _closed(
+_IMPORT = closed(
     **{
-        "import-methods": _closed(
+        "import-methods": closed(
             description=_TEXT, type=_TEXT, value={"type": "array", "items": _TEXT}
         )
     }
 )
 _HEALTH = Body(
-    {"anyOf": [_TEXT, _closed(detailed={"type": "boolean"}, reasons={"type": "array"})]},
+    {"anyOf": [_TEXT, closed(detailed={"type": "boolean"}, reasons={"type": "array"})]},
     ("text/plain", "application/json", "text/html"),
 )
-_READINESS = _closed(ready={"type": "boolean"}, reasons={"type": "array", "items": _TEXT})
+_USAGE = closed(usage={"type": "integer"}, limit={"type": "integer"})
+_READINESS = closed(ready={"type": "boolean"}, reasons={"type": "array", "items": _TEXT})
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
     "GET /": Operation("versions", "List the versions", {300: json(_VERSIONS)}, public=True),
@@ -71,13 +67,17 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         {200: json(_READINESS), 503: json(_READINESS)}, public=True,
     ),
     "GET /v2/info/import": Operation("info", "Ways of importing", {200: json(_IMPORT)}),
+    "GET /v2/info/usage": Operation(
+        "info", "What the project uses and may use, by resource; empty without limits",
+        {200: json(closed(usage={"type": "object", "additionalProperties": _USAGE}))},
+    ),
     "GET /v2/info/stores": Operation(
-        "info", "The stores", {200: json(_closed(stores={"type": "array", "items": _STORE}))},
+        "info", "The stores", {200: json(closed(stores={"type": "array", "items": _STORE}))},
         errors=(404,),
     ),
     "GET /v2/info/stores/detail": Operation(
         "info", "The stores and their properties",
-        {200: json(_closed(stores={"type": "array", "items": _STORE_DETAIL}))}, errors=(404,),
+        {200: json(closed(stores={"type": "array", "items": _STORE_DETAIL}))}, errors=(404,),
     ),
     "GET /v2/schemas/{name}": Operation(
         "schemas", "The schema of images, members or tasks", {200: json(_OBJECT)}

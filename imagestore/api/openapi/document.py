@@ -10,12 +10,16 @@ from typing import Any, Final
 from aiohttp import web
 
 from imagestore import __version__
-from imagestore.api.openapi import discovery, images, metadefs
+from imagestore.api.openapi import cache, discovery, events, images, imports, locations, metadefs
 from imagestore.api.openapi.components import components
 from imagestore.api.openapi.operation import Body, Operation, Parameter, Schema
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
     **images.OPERATIONS,
+    **imports.OPERATIONS,
+    **locations.OPERATIONS,
+    **cache.OPERATIONS,
+    **events.OPERATIONS,
     **metadefs.OPERATIONS,
     **discovery.OPERATIONS,
 }

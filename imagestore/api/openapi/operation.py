@@ -59,3 +59,8 @@ class Operation:
 
 def json(schema: str | Schema) -> Body:
     return Body(schema)
+
+
+def closed(**properties: Any) -> Schema:
+    """An object that always has all of these properties."""
+    return {"type": "object", "properties": properties, "required": list(properties)}

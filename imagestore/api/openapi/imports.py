@@ -1,0 +1,115 @@
+"""Staging, import, and the tasks that tell how far imports are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from imagestore.api.openapi.operation import Body, Operation, Parameter, Schema, closed, json
+from imagestore.database.tasks import SORT_KEYS
+from imagestore.import_request import Method
+from imagestore.task import TaskStatus, TaskType
+
+_IMAGE = "/v2/images/{image_id}"
+_TEXT: Schema = {"type": "string"}
+_NULLABLE: Schema = {"type": ["string", "null"]}
+_INTEGER: Schema = {"type": "integer", "minimum": 0}
+_FLAG: Schema = {"type": "boolean"}
+_IMPORT: Schema = {
+    "type": "object",
+    "properties": {
+        "method": {
+            "type": "object",
+            "properties": {
+                "name": {"enum": [method.value for method in Method]},
+                "uri": {"type": "string", "description": "Of the data, for web-download."},
+            },
+            "required": ["name"],
+        },
+        "stores": {"type": "array", "items": _TEXT},
+        "all_stores": _FLAG,
+        "all_stores_must_succeed": _FLAG,
+    },
+    "required": ["method"],
+}
+_NEW_TASK: Schema = {
+    "type": "object",
+    "properties": {
+        "type": {"enum": [TaskType.IMPORT.value]},
+        "input": {
+            "type": "object",
+            "properties": {
+                "import_from": {"type": "string", "format": "uri"},
+                "import_from_format": _TEXT,
+                "image_properties": {"$ref": "#/components/schemas/ImageDraft"},
+            },
+            "required": ["import_from", "import_from_format", "image_properties"],
+        },
+    },
+    "required": ["type", "input"],
+}
+
+
+def _task_of_image() -> dict[str, Any]:
+    """The row of a task, as only the list of an image shows it."""
+    return closed(
+        id=_TEXT,
+        type={"enum": [type_.value for type_ in TaskType]},
+        status={"enum": [status.value for status in TaskStatus]},
+        owner=_TEXT,
+        created_at=_TEXT,
+        updated_at=_TEXT,
+        expires_at=_NULLABLE,
+        deleted_at=_NULLABLE,
+        deleted=_FLAG,
+        image_id=_NULLABLE,
+        request_id=_NULLABLE,
+        user_id=_NULLABLE,
+        input={"type": ["object", "null"]},
+        result={"type": ["object", "null"]},
+        message=_NULLABLE,
+    )
+
+
+OPERATIONS: Final[Mapping[str, Operation]] = {
+    f"PUT {_IMAGE}/stage": Operation(
+        "imports", "Send the data ahead of an import", {204: None}, errors=(409, 410, 415),
+        body=Body({"type": "string", "format": "binary"}, ("application/octet-stream",)),
+        headers=(Parameter("x-openstack-image-size", "How many bytes will come.", _INTEGER),),
+    ),
+    f"POST {_IMAGE}/import": Operation(
+        "imports", "Import staged or fetched data, or copy the data into further stores",
+        {202: None}, errors=(409,), body=json(_IMPORT),
+        headers=(Parameter("X-Image-Meta-Store", "The store that the data goes to."),),
+    ),
+    f"GET {_IMAGE}/tasks": Operation(
+        "tasks", "The tasks of an image, the newest first",
+        {200: json(closed(tasks={"type": "array", "items": _task_of_image()}))},
+    ),
+    "GET /v2/tasks": Operation(
+        "tasks", "List tasks, without what went in and came out", {200: json("Tasks")},
+        query=(
+            Parameter("limit", "Most tasks on the page.", _INTEGER),
+            Parameter("marker", "The last task of the page before."),
+            Parameter("sort_key", "Default: created_at.", {"enum": list(SORT_KEYS)}),
+            Parameter("sort_dir", "Default: desc.", {"enum": ["asc", "desc"]}),
+            Parameter("status", "Of this status.", {"enum": [s.value for s in TaskStatus]}),
+            Parameter("type", "Of this type.", {"enum": [TaskType.IMPORT.value]}),
+        ),
+    ),
+    "POST /v2/tasks": Operation(
+        "tasks", "Make an image and import what is at a URL", {201: json("Task")},
+        errors=(409,), body=json(_NEW_TASK), answer_headers=("Location",),
+        links={
+            "show": {
+                "operationId": "get_v2_tasks_task_id",
+                "parameters": {"task_id": "$response.body#/id"},
+            }
+        },
+    ),
+    "GET /v2/tasks/{task_id}": Operation("tasks", "Show a task", {200: json("Task")}),
+    # There in the routes, for its own answer to who may not use tasks at all.
+    "DELETE /v2/tasks/{task_id}": Operation(
+        "tasks", "Never allowed: tasks go by themselves when they expire", {}, errors=(405,)
+    ),
+}  # fmt: skip
