@@ -111,18 +111,4 @@ EXTENSIONS: Final = (
 )
 
 NOT_YET: Final = (
-    Difference(
-        ("create/*", "protocol/request-id-of-create", "rbac/create*"),
-        "*.headers.openstack-image-import-methods",
-        ANY,
-        ABSENT,
-        "Import is not built yet, and only what works is announced.",
-    ),
-    Difference(
-        ("discovery/info-import-as-*", "rbac/info-import-as-*"),
-        "1.body.import-methods.value",
-        ANY,
-        [],
-        "Import is not built yet, and only what works is announced.",
-    ),
 )
