@@ -171,6 +171,11 @@ class Image:
     properties: dict[str, str] = field(default_factory=dict)
     locations: tuple[Location, ...] = ()
 
+    @property
+    def listed_locations(self) -> tuple[Location, ...]:
+        """Those that are shown, at the places by which a PATCH names them: no damaged copies."""
+        return tuple(location for location in self.locations if location.status != "damaged")
+
 
 def can_see(image: Image, project_id: str | None, *, is_admin: bool, is_member: bool) -> bool:
     """Whether a caller of ``project_id`` may know that the image exists.

@@ -116,7 +116,7 @@ class LocationChanges:
         their journal rows.
         """
         steps = [change for change in changes if change.name == "locations"]
-        left = list(image.locations)
+        left = list(image.listed_locations)
         values: dict[str, Any] = {}
         removed: list[tuple[Location, str]] = []
         entries = iter(prepared.entries)
@@ -157,7 +157,8 @@ class LocationChanges:
         )
         for entry in added:
             url = entry["url"]
-            if any(location.url == url for location in left):
+            hidden = [one for one in image.locations if one not in image.listed_locations]
+            if any(location.url == url for location in (*left, *hidden)):
                 raise Invalid("The image has this location already.")
             found = prepared.found.get(url)
             if found is None:

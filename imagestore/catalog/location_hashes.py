@@ -15,11 +15,12 @@ from sqlalchemy import Connection
 from imagestore.backends.errors import InvalidLocation, NotFound, StoreError, WrongSize
 from imagestore.catalog.jobs import GiveUp, Kind, Work
 from imagestore.catalog.location_rules import fetched
+from imagestore.catalog.location_tasks import LocationTasks, reason
 from imagestore.catalog.parts import Parts, now
 from imagestore.database import images, jobs, locations
 from imagestore.errors import Unavailable
 from imagestore.image import Image, ImageStatus, Location
-from imagestore.job import JobDraft
+from imagestore.job import Job, JobDraft
 from imagestore.transfer.digesting import digest
 from imagestore.transfer.receive import CHECKSUM
 
@@ -31,11 +32,19 @@ UNVERIFIED = "unverified"
 _HASHED = {ImageStatus.ACTIVE, ImageStatus.DEACTIVATED}
 
 
-def hash_later(conn: Connection, image: Image, location: int, store: str, moment: datetime) -> None:
-    """Queue the work for a location, by the id of its row."""
+def hash_later(
+    conn: Connection,
+    image: Image,
+    location: int,
+    store: str,
+    moment: datetime,
+    *,
+    task: str | None = None,
+) -> None:
+    """Queue the work for a location, by the id of its row. ``task``: one that ends with it."""
     draft = JobDraft(
         KIND,
-        {"location": location},
+        {"location": location, "task": task},
         image_id=image.id,
         target=store,
         project=image.owner,
@@ -49,12 +58,22 @@ class LocationHashes:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._tasks = LocationTasks(parts)
 
     @property
     def kind(self) -> Kind:
-        return Kind(KIND, self._carry_out)
+        return Kind(KIND, self._carry_out, abandoned=self._without_hash)
 
     async def _carry_out(self, work: Work) -> None:
+        await self._hash(work)
+        await work.write(self._tasks.succeed, work.job)
+
+    def _without_hash(self, conn: Connection, job: Job) -> None:
+        """The data is there all the same."""
+        why = reason(conn, job, "it was given up")
+        self._tasks.succeed(conn, job, f"The image has no hash: {why}")
+
+    async def _hash(self, work: Work) -> None:
         image_id, number = work.job.image_id, work.job.payload["location"]
         assert image_id is not None
         row = await self._parts.database.read(images.get, image_id)

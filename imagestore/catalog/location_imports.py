@@ -19,6 +19,7 @@ from imagestore.catalog.access import Access, require_writer
 from imagestore.catalog.jobs import GiveUp, Jobs, Kind, Work
 from imagestore.catalog.location_hashes import hash_later
 from imagestore.catalog.location_rules import LocationRules, fetched, has_service_role, told
+from imagestore.catalog.location_tasks import LocationTasks
 from imagestore.catalog.parts import Parts, now
 from imagestore.catalog.quotas import ProjectLimits
 from imagestore.catalog.validation_data import check_digest
@@ -41,27 +42,34 @@ class LocationImports:
         self._parts = parts
         self._access = Access(parts.policy)
         self._rules = LocationRules(parts)
+        self._tasks = LocationTasks(parts)
         self._jobs = jobs_
 
     @property
     def kind(self) -> Kind:
-        return Kind(KIND, self._carry_out, abandoned=_put_back)
+        return Kind(KIND, self._carry_out, abandoned=self._put_back)
 
     async def add(
-        self, caller: Caller, image_id: str, url: str, validation: Mapping[str, str]
+        self,
+        caller: Caller,
+        image_id: str,
+        url: str,
+        validation: Mapping[str, str],
+        *,
+        request_id: str | None = None,
     ) -> None:
         """Have the bytes at ``url`` become the image's; ``validation``: their hash, or nothing."""
         require_writer(caller)
-        await self._parts.database.write(self._claim, caller, image_id, url, validation)
+        await self._parts.database.write(self._claim, caller, image_id, url, validation, request_id)
         self._jobs.wake()
 
     async def all(self, caller: Caller, image_id: str) -> tuple[Location, ...]:
-        """The locations of the image, for services."""
+        """The locations of the image, for services: of the copies that may be read."""
 
         def find(conn: Connection) -> tuple[Location, ...]:
             row = self._access.find(conn, caller, image_id)
             self._access.require("fetch_image_location", caller, row)
-            return row.image.locations
+            return tuple(each for each in row.image.locations if each.status == "active")
 
         return await self._parts.database.read(find)
 
@@ -72,6 +80,7 @@ class LocationImports:
         image_id: str,
         url: str,
         validation: Mapping[str, str],
+        request_id: str | None,
     ) -> None:
         row = self._access.find(conn, caller, image_id)
         self._access.require("add_image_location", caller, row)
@@ -91,9 +100,10 @@ class LocationImports:
             conn, image_id, {ImageStatus.QUEUED}, ImageStatus.IMPORTING, updated_at=moment
         ):
             raise Conflict(f"Something else is under way with image {image_id}.")
+        task = self._tasks.begin(conn, caller, image_id, validation, request_id)
         draft = JobDraft(
             KIND,
-            {"url": url, "validation": dict(validation)},
+            {"url": url, "validation": dict(validation), "task": task},
             image_id=image_id,
             target=store.name,
             project=image.owner,
@@ -105,7 +115,10 @@ class LocationImports:
         assert work.job.image_id is not None
         row = await self._parts.database.read(images.get, work.job.image_id)
         if row is None or row.image.status is not ImageStatus.IMPORTING:
-            return  # deleted meanwhile, or recorded by an attempt before this one
+            # Deleted meanwhile; or recorded by an attempt before this one, with its task.
+            await work.write(self._tasks.fail, work.job)
+            return
+        await work.write(self._tasks.proceed, work.job)
         image, url = row.image, work.job.payload["url"]
         store = self._parts.stores.by_url(url)
         if store is None:
@@ -114,7 +127,7 @@ class LocationImports:
         values |= await self._hashes(work, image, store, values["size"])
         limits = await self._parts.quotas.limits(image.owner)
         location = Location(url, self._metadata(store))
-        await work.write(self._activate, image, location, store, values, limits)
+        await work.write(self._activate, work.job, image, location, store, values, limits)
 
     async def _hashes(self, work: Work, image: Image, store: Store, size: int) -> dict[str, Any]:
         """What is recorded of the bytes when the image becomes active."""
@@ -153,6 +166,7 @@ class LocationImports:
     def _activate(
         self,
         conn: Connection,
+        job: Job,
         image: Image,
         location: Location,
         store: Store,
@@ -168,12 +182,15 @@ class LocationImports:
             raise GiveUp("The image is gone.")
         number = locations.add(conn, image.id, location, moment)
         if self._parts.settings.images.do_secure_hash and "os_hash_value" not in values:
-            hash_later(conn, image, number, store.name, moment)
+            # The task ends with the hash: that is what clients wait for.
+            hash_later(conn, image, number, store.name, moment, task=job.payload.get("task"))
+        else:
+            self._tasks.succeed(conn, job)
 
-
-def _put_back(conn: Connection, job: Job) -> None:
-    """The job has ended without success: the image waits for its data again."""
-    assert job.image_id is not None
-    images.transition(
-        conn, job.image_id, {ImageStatus.IMPORTING}, ImageStatus.QUEUED, updated_at=now()
-    )
+    def _put_back(self, conn: Connection, job: Job) -> None:
+        """The job has ended without success: the image waits for its data again."""
+        assert job.image_id is not None
+        images.transition(
+            conn, job.image_id, {ImageStatus.IMPORTING}, ImageStatus.QUEUED, updated_at=now()
+        )
+        self._tasks.fail(conn, job)

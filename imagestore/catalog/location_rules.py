@@ -88,7 +88,7 @@ class LocationRules:
         try:
             self._guard.check(fetched(url))
         except store_errors.InvalidLocation as error:
-            raise Invalid(f"This URL may not be fetched: {error.message}.") from error
+            raise Invalid(f"The URL does not pass filtering: {error.message}.") from error
 
 
 def told(error: store_errors.StoreError) -> ImagestoreError:

@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestServer
 from imagestore.api import keys
 from imagestore.backends.http.rules import Rules
 from imagestore.config.settings import Images, Limits, Settings, Stores, StoreSection
+from imagestore.database import images, locations
 from imagestore.job import JobState
 from tests.hostile_urls import ANYWHERE
 from tests.service.conftest import DRAFT, Person, Service, Start, settings_in
@@ -104,6 +105,13 @@ async def data_of(person: Person, image: str) -> bytes:
     return await (await person("GET", f"/v2/images/{image}/file")).read()
 
 
+async def only_task(person: Person, image: str) -> dict[str, Any]:
+    """The one task that the image has."""
+    (task,) = (await (await person("GET", f"/v2/images/{image}/tasks")).json())["tasks"]
+    assert isinstance(task, dict)
+    return task
+
+
 async def test_a_first_location_makes_the_image_active(served: Service, site: Web) -> None:
     alice = served.person("red")
     image = (await alice.create())["id"]
@@ -153,6 +161,30 @@ async def test_bytes_that_are_not_compared_yet_are_not_read(
     preferred = await alice("GET", f"/v2/images/{image}/file?prefer=web")
     assert await preferred.read() == DATA
     assert site.asked == []
+    # It has its place in the list all the same: that is how a PATCH names it.
+    shown = await alice.show(image)
+    assert [each["url"] for each in shown["locations"]][1:] == [site.url("other")]
+    assert "web" not in shown["stores"]
+    service = served.person("red", "service")
+    listed = await (await service("GET", f"/v2/images/{image}/locations")).json()
+    assert site.url("other") not in [each["url"] for each in listed]
+
+
+async def test_damaged_copies_are_not_listed_and_cannot_be_named(
+    served: Service, site: Web
+) -> None:
+    alice, admin = served.person("red"), served.person("ops", "admin,member,reader")
+    image = (await alice.create())["id"]
+    await alice.upload(image, DATA)
+    assert (await alice.patch(image, add(site.url("again")))).status == 200
+    await settled(served, image)
+    database = served.client.app[keys.catalog].jobs.database
+    row = await database.read(images.get, image)
+    assert row is not None
+    await database.write(locations.set_status, row.image.locations[0].id, locations.DAMAGED)
+    assert [each["url"] for each in (await alice.show(image))["locations"]] == [site.url("again")]
+    remove = {"op": "remove", "path": "/locations/0"}
+    assert (await admin.patch(image, remove)).status == 403  # the last that can be read
 
 
 async def test_replace_and_remove(served: Service, site: Web) -> None:
@@ -318,6 +350,11 @@ async def test_without_a_hash_it_is_active_first(served: Service, site: Web) -> 
     ).status == 202
     assert await settled(served, image) == [JobState.DONE] * 2
     assert (await alice.show(image))["os_hash_value"] == hashes()["os_hash_value"]
+    task = await only_task(alice, image)
+    assert (task["type"], task["status"]) == ("location_import", "success")
+    assert (task["result"], task["message"]) == ({"image_id": image}, "")
+    # Whoever sees the image sees this.
+    assert site.url() not in str(task)
 
 
 async def test_hashes_are_believed_where_the_operator_says_so(
@@ -329,6 +366,7 @@ async def test_hashes_are_believed_where_the_operator_says_so(
     body = {"url": site.url(), "validation_data": hashes(b"else")}
     assert (await alice("POST", f"/v2/images/{image}/locations", json=body)).status == 202
     assert await settled(served, image) == [JobState.DONE]
+    assert (await only_task(alice, image))["status"] == "success"
     assert (await alice.show(image))["os_hash_value"] == hashes(b"else")["os_hash_value"]
 
 
@@ -341,6 +379,10 @@ async def test_a_location_that_is_not_what_was_said(served: Service, site: Web, 
     assert await settled(served, image) == [JobState.FAILED]
     shown = await alice.show(image)
     assert (shown["status"], shown["locations"], shown["os_hash_value"]) == ("queued", [], None)
+    task = await only_task(alice, image)
+    assert task["status"] == "failure"
+    assert task["message"]
+    assert task["expires_at"]
     assert await alice.upload(image, b"something else") == 204
 
 

@@ -10,6 +10,7 @@ from aiohttp import web
 from imagestore.api import keys
 from imagestore.api.body import read_json, refuse_body
 from imagestore.api.reply import json_reply
+from imagestore.api.request_id import key as request_id
 from imagestore.errors import Invalid
 
 _ALGORITHMS = ("sha1", "sha256", "sha512", "md5")
@@ -18,7 +19,11 @@ _ALGORITHMS = ("sha1", "sha256", "sha512", "md5")
 async def add(request: web.Request) -> web.Response:
     url, validation = _parse(await read_json(request))
     await request.app[keys.catalog].location_imports.add(
-        request[keys.caller], request.match_info["image_id"], url, validation
+        request[keys.caller],
+        request.match_info["image_id"],
+        url,
+        validation,
+        request_id=request[request_id],
     )
     return web.Response(status=202)
 

@@ -63,18 +63,23 @@ class ImageView:
         # Where the data of a deactivated image lies is for administrators, like the data.
         off = image.status is ImageStatus.DEACTIVATED and not caller.is_admin
         # A damaged copy is told to nobody who might read it past the service.
-        locations = (
-            () if off else tuple(each for each in image.locations if each.status == "active")
-        )
+        locations = () if off else image.listed_locations
+        readable = tuple(each for each in locations if each.status == "active")
         if self._direct_url or self._locations:
-            view |= self._where(image, locations, caller)
-        if self._stores.multiple and locations:
-            copies = self._stores.ordered(locations)
+            view |= self._where(image, locations, readable, caller)
+        if self._stores.multiple and readable:
+            copies = self._stores.ordered(readable)
             view["stores"] = ",".join(store.name for store, _ in copies)
         return view
 
-    def _where(self, image: Image, locations: Sequence[Location], caller: Caller) -> dict[str, Any]:
-        """Backend URLs, for those who may see them."""
+    def _where(
+        self,
+        image: Image,
+        locations: Sequence[Location],
+        readable: Sequence[Location],
+        caller: Caller,
+    ) -> dict[str, Any]:
+        """Backend URLs, for those who may see them; the direct one is of ``readable``."""
         told: dict[str, Any] = {"locations": []} if self._locations else {}
         if not locations or not self._may_see_locations(caller, image):
             return told
@@ -82,9 +87,9 @@ class ImageView:
             told["locations"] = [
                 {"url": location.url, "metadata": dict(location.metadata)} for location in locations
             ]
-        if self._direct_url:
-            copies = self._stores.ordered(locations)
-            best = copies[0][1] if copies else locations[0]
+        if self._direct_url and readable:
+            copies = self._stores.ordered(readable)
+            best = copies[0][1] if copies else readable[0]
             told["direct_url"] = best.url
         return told
 

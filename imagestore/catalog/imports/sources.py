@@ -59,7 +59,7 @@ class Sources:
         try:
             await self._guard.admit(url)
         except store_errors.InvalidLocation as error:
-            raise Invalid(f"The URL cannot be imported from: {error.message}.") from None
+            raise Invalid(f"The URL does not pass filtering: {error.message}.") from None
         except store_errors.Unavailable:
             # A name that is not known now may be when the import begins.
             return
