@@ -1,4 +1,4 @@
-"""What imagestore offers beyond Glance, and what it does not offer yet."""
+"""What imagestore offers beyond Glance."""
 
 from __future__ import annotations
 
@@ -107,22 +107,5 @@ EXTENSIONS: Final = (
         ANY,
         [],
         "Stricter: characters that not every database can hold, as in the tags of a new image.",
-    ),
-)
-
-NOT_YET: Final = (
-    Difference(
-        ("create/*", "protocol/request-id-of-create", "rbac/create*"),
-        "*.headers.openstack-image-import-methods",
-        ANY,
-        ABSENT,
-        "Import is not built yet, and only what works is announced.",
-    ),
-    Difference(
-        ("discovery/info-import-as-*", "rbac/info-import-as-*"),
-        "1.body.import-methods.value",
-        ANY,
-        [],
-        "Import is not built yet, and only what works is announced.",
     ),
 )
