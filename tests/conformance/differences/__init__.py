@@ -16,7 +16,7 @@ from tests.conformance.differences.corrections import (
     REPEATED_PARAMETERS,
     SERVER_ERRORS,
 )
-from tests.conformance.differences.extensions import EXTENSIONS, NOT_YET
+from tests.conformance.differences.extensions import EXTENSIONS
 from tests.conformance.differences.metadefs import METADEFS
 
 DIFFERENCES: Final = (
@@ -28,7 +28,6 @@ DIFFERENCES: Final = (
     *EXTENSIONS,
     *STRICTER,
     *CLEARER,
-    *NOT_YET,
     *METADEFS,
 )
 

@@ -1,4 +1,4 @@
-"""What imagestore offers beyond Glance, and what it does not offer yet."""
+"""What imagestore offers beyond Glance."""
 
 from __future__ import annotations
 
@@ -108,7 +108,4 @@ EXTENSIONS: Final = (
         [],
         "Stricter: characters that not every database can hold, as in the tags of a new image.",
     ),
-)
-
-NOT_YET: Final = (
 )
