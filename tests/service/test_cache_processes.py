@@ -131,8 +131,8 @@ async def test_the_process_that_fills_is_killed_and_another_goes_on(node: Node) 
         client = Client(node, http)
         image = await client.image(data)
         partial = f"incomplete/{image}.{SIZE}"
-        # The second worker may come up a while after the first.
-        await until(lambda: all(files["lock"] for files in node.open_files().values()))
+        # The second worker comes up a while after the first.
+        await until(lambda: "with 2 worker(s)" in node.served.log)
         locks = {pid: files["lock"] for pid, files in node.open_files().items()}
         assert len(locks) == 2
         node.line.faults = Faults(rate=RATE)
