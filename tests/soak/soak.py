@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagestore.catalog.catalog import Catalog
-from imagestore.catalog.parts import Parts
+from imagestore.catalog.parts import assemble
 from imagestore.config.load import load
 from imagestore.database import images, journal
 from imagestore.database.engine import Database
-from imagestore.identity.policy import Policy
 from imagestore.job import JobState
 from imagestore.stores import Stores
 from tests.soak.clients import Clients, Known
@@ -123,7 +122,7 @@ async def _verify(plan: Plan, clients: Clients, say: Callable[[str], object]) ->
     database, stores = Database(settings.database), Stores(settings.stores)
     await database.connect()
     await stores.start()
-    parts = Parts(settings, database, Policy(settings.identity), stores, "the soak")
+    parts = assemble(settings, database, stores=stores)
     try:
         catalog = Catalog(parts)
         begin = time.monotonic()
