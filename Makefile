@@ -13,7 +13,7 @@ run: .venv/run.stamp
 	$(BIN)/imagestore serve
 
 test: .venv/test.stamp lint packages
-	$(BIN)/pytest -n $(TESTERS) --cov --cov-report=term --cov-fail-under=90 $(PYTEST)
+	$(BIN)/pytest -n $(TESTERS) --dist worksteal --cov --cov-report=term --cov-fail-under=90 $(PYTEST)
 
 # Nodes and stores that fail at random for some minutes: make soak MINUTES=5 DATABASE=mariadb
 soak: .venv/test.stamp packages
