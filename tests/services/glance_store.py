@@ -75,13 +75,11 @@ class GlanceStore:
         self.directory.mkdir(parents=True, exist_ok=True)
         request = {
             "action": action,
-            "type": self.type,
             "configuration": str(self._configure()),
             "store": self.name,
-            "paths": list(self.paths),
             **arguments,
         }
-        answer = _program().ask(request)
+        answer = _program(tuple(self.paths)).ask(request)
         if "error" in answer:
             raise Failed(answer["error"], answer["message"])
         return answer
@@ -103,10 +101,10 @@ class GlanceStore:
 class _Program:
     """The running program, see :mod:`tests.services.glance_store_program`."""
 
-    def __init__(self) -> None:
+    def __init__(self, paths: Sequence[str]) -> None:
         self._busy = threading.Lock()
         self._process = subprocess.Popen(
-            [venv() / "bin" / "python", "-P", PROGRAM],
+            [venv() / "bin" / "python", "-P", PROGRAM, *paths],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -135,8 +133,8 @@ class _Program:
 
 
 @functools.cache
-def _program() -> _Program:
-    return _Program()
+def _program(paths: tuple[str, ...]) -> _Program:
+    return _Program(paths)
 
 
 def venv() -> Path:

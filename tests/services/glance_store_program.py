@@ -1,23 +1,21 @@
 """Calls of glance_store, each in a process of its own: run by the Python of its environment.
 
-A request is a line of JSON on the input, its answer one on the output. The parent has imported
-what all of them need, and forks: an import for each would take longer than all that is asked.
+``python glance_store_program.py [PATH ...]``: further directories of modules. A request is a line
+of JSON on the input, its answer one on the output. The parent has imported what all of them need,
+and forks: an import for each would take longer than all that is asked.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib
 import json
 import os
 import sys
+from importlib import metadata
 from typing import Any
 
 from glance_store import multi_backend
 from oslo_config import cfg, types
-
-DRIVERS = {"file": "filesystem", "rbd": "rbd", "s3": "s3", "swift": "swift.store"}
-"""Type of a store → its module; that of S3 takes the SDK along."""
 
 
 def call(request: dict[str, Any]) -> dict[str, Any]:
@@ -58,14 +56,14 @@ def answer(line: str, output: int) -> None:
 
 
 def main() -> None:
+    sys.path.extend(sys.argv[1:])
+    for driver in metadata.entry_points(group="glance_store.drivers"):
+        with contextlib.suppress(ImportError):
+            driver.load()
     # What drivers print must not be taken for an answer.
     output = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     for line in sys.stdin:
-        request = json.loads(line)
-        sys.path.extend(path for path in request["paths"] if path not in sys.path)
-        with contextlib.suppress(ImportError):
-            importlib.import_module(f"glance_store._drivers.{DRIVERS[request['type']]}")
         if not (child := os.fork()):
             try:
                 answer(line, output)
