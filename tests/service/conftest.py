@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import coverage
 import pytest
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
@@ -28,7 +27,6 @@ __all__ = ["mariadb", "postgresql"]
 
 OCTETS = {"Content-Type": "application/octet-stream"}
 PATCH = {"Content-Type": "application/openstack-images-v2.1-json-patch"}
-ON_SERVERS = ("mariadb", "postgresql")
 DRAFT = {"disk_format": "raw", "container_format": "bare"}
 
 
@@ -109,24 +107,7 @@ class Service:
 Start = Callable[..., Awaitable[Service]]
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Function) -> Generator[None, object, object]:
-    """Measure coverage where a test runs on SQLite: being traced costs half as much again.
-
-    On the servers it reaches no other lines but those of ``database``, which has tests of its own.
-    """
-    again = hasattr(item, "callspec") and item.callspec.params.get("url") in ON_SERVERS
-    measuring = coverage.Coverage.current() if again else None
-    if measuring is not None:
-        measuring.stop()
-    try:
-        return (yield)
-    finally:
-        if measuring is not None:
-            measuring.start()
-
-
-@pytest.fixture(params=["embedded", *ON_SERVERS])
+@pytest.fixture(params=["embedded", "mariadb", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Of a database without rows."""
     return url_of(request, request.param, tmp_path)
