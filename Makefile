@@ -1,6 +1,10 @@
 # The habits of the house, a line each.
 PYTHON ?= python3
 BIN := .venv/bin
+# More than there are processors: much of the time each of them waits for a service or for a deadline.
+TESTERS ?= 4
+# Images of containers set it. Each of the thousands of processes would compile all its modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test lint conformance clients schemathesis soak packages services services-stop
 .PHONY: bench bench-stores bench-cache soak-nodes
@@ -9,7 +13,7 @@ run: .venv/run.stamp
 	$(BIN)/imagestore serve
 
 test: .venv/test.stamp lint packages
-	$(BIN)/pytest -n 2 --cov --cov-report=term --cov-fail-under=90 $(PYTEST)
+	$(BIN)/pytest -n $(TESTERS) --dist worksteal --cov --cov-report=term --cov-fail-under=90 $(PYTEST)
 
 # Nodes and stores that fail at random for some minutes: make soak MINUTES=5 DATABASE=mariadb
 soak: .venv/test.stamp packages

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.backends.table import pytest_terminal_summary
+from tests.measuring import pytest_runtest_protocol
 from tests.services import keystone as keystone_service
 
-__all__ = ["keystone", "own_keystone", "pytest_terminal_summary"]
+__all__ = ["keystone", "own_keystone", "pytest_runtest_protocol", "pytest_terminal_summary"]
 
 
 @pytest.fixture(scope="session")

@@ -35,11 +35,13 @@ def create(settings: Settings) -> web.Application:
 
     async def upload(request: web.Request) -> web.Response:
         count = 0
+        await _note(settings.data_dir / "begun")
         async for block in request.content.iter_any():
             count += len(block)
         return web.json_response({"pid": os.getpid(), "bytes": count})
 
     async def block(request: web.Request) -> web.Response:
+        await _note(settings.data_dir / "begun")
         with metrics.TRANSFERS.labels("download").track_inprogress():
             await asyncio.sleep(3600)
         return web.Response()
@@ -48,7 +50,7 @@ def create(settings: Settings) -> web.Application:
         switch = settings.data_dir / "fail"
         if switch.exists():
             raise Unavailable(switch.read_text())
-        await _count_up(settings.data_dir / "starts")
+        await _note(settings.data_dir / "starts")
 
     app.router.add_get("/", pid)
     app.router.add_get("/slow", slow)
@@ -58,6 +60,6 @@ def create(settings: Settings) -> web.Application:
     return app
 
 
-async def _count_up(file: Path) -> None:
+async def _note(file: Path) -> None:
     with file.open("a") as log:
         log.write(f"{os.getpid()}\n")

@@ -23,7 +23,7 @@ import pytest
 from tests.supervised_app import PIECE
 
 ROOT = Path(__file__).parents[1]
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @dataclass
@@ -59,6 +59,17 @@ class Service:
         """Process ids of all that were started, and live."""
         pids = map(int, (self.directory / "starts").read_text().split())
         return [pid for pid in pids if alive(pid)]
+
+    def wait_until_begun(self) -> None:
+        """Until the handler of a request that takes long has it."""
+        self.wait_for((self.directory / "begun").exists, "a request to begin")
+
+    def refuses(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE).close()
+        except ConnectionRefusedError:
+            return True
+        return False
 
     def get(self, path: str = "/") -> dict[str, Any]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
@@ -151,18 +162,17 @@ class Load:
 
 def test_a_rolling_restart_under_load_loses_nothing(tmp_path: Path) -> None:
     with service(tmp_path, "--workers", "2") as served, Load(served.port) as load:
-        time.sleep(0.3)
         before = set(served.workers())
+        served.wait_for(lambda: before <= load.pids, "answers of both workers")
         for turn in (1, 2):
             served.signal(signal.SIGHUP)
             served.wait_for_log("reloaded", turn)
         served.wait_for(lambda: len(served.workers()) == 2, "the old workers to go")
         after = set(served.workers())
-        time.sleep(0.3)
+        served.wait_for(lambda: after <= load.pids, "answers of their successors")
     assert load.errors == []
-    assert load.answers > 200
     assert not before & after
-    assert before <= load.pids
+    # Also of those in between there was one that served.
     assert len(load.pids) >= 5
 
 
@@ -202,9 +212,8 @@ def test_a_reload_may_change_the_number_of_workers(tmp_path: Path, before: int, 
         served.wait_for_log("reloaded")
         served.wait_for(lambda: len(served.workers()) == after, "the new number")
         load.pids.clear()
-        time.sleep(0.5)
+        served.wait_for(lambda: load.pids, "an answer of them")
     assert load.errors == []
-    assert load.pids
 
 
 @pytest.mark.parametrize("fault", ["file", "worker"])
@@ -265,11 +274,9 @@ def test_sigterm_lets_transfers_end(tmp_path: Path) -> None:
         upload = socket.create_connection(("127.0.0.1", served.port))
         upload.sendall(b"PUT /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 2000\r\n\r\n")
         upload.sendall(PIECE)
-        time.sleep(0.2)
+        served.wait_until_begun()
         served.signal(signal.SIGTERM)
-        time.sleep(0.5)
-        with pytest.raises(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.1", served.port))
+        served.wait_for(served.refuses, "the socket to close")
         upload.sendall(PIECE)
         assert b'"bytes": 2000' in upload.makefile("rb").read()
 
@@ -282,24 +289,23 @@ def test_what_does_not_end_in_time_is_cut(tmp_path: Path) -> None:
     with service(tmp_path, config=config) as served:
         connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=PATIENCE)
         connection.request("GET", "/block")
-        time.sleep(0.2)
+        served.wait_until_begun()
         start = time.monotonic()
         served.signal(signal.SIGTERM)
         assert served.process.wait(PATIENCE) == 0
-        assert 0.5 <= time.monotonic() - start < 6
+        assert time.monotonic() - start >= 0.5
 
 
 def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
-    with service(tmp_path) as served:
+    config = "[DEFAULT]\ngraceful_shutdown_timeout = 3600\n"
+    with service(tmp_path, config=config) as served:
         connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=PATIENCE)
         connection.request("GET", "/block")
-        time.sleep(0.2)
+        served.wait_until_begun()
         served.signal(signal.SIGINT)
         served.wait_for_log("stopping")
-        start = time.monotonic()
         served.signal(signal.SIGINT)
         served.process.wait(PATIENCE)
-        assert time.monotonic() - start < 2
         assert served.workers() == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ async def connect(stack: AsyncExitStack, place: Place, settings: S3Settings) -> 
     if authorities and not await asyncio.to_thread(Path(authorities).is_file):
         raise Misconfigured(f"s3_store_cacert: no file {authorities}", store=place.store)
     session = get_session()
+    session.register_component("data_loader", _descriptions())
     with while_starting(place.store):
         if not access and await session.get_credentials() is None:
             raise Misconfigured(
@@ -49,6 +51,12 @@ async def connect(stack: AsyncExitStack, place: Place, settings: S3Settings) -> 
                 config=_config(settings),
             )
         )
+
+
+@functools.cache
+def _descriptions() -> Any:
+    """What the SDK reads of S3, a few megabytes of JSON: once for all stores of a process."""
+    return get_session().get_component("data_loader")
 
 
 def _config(settings: S3Settings) -> AioConfig:

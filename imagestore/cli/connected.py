@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from imagestore import logs
-from imagestore.catalog.catalog import Catalog
-from imagestore.catalog.parts import assemble
 from imagestore.config import data_directory
 from imagestore.config.arguments import unparse
 from imagestore.config.load import load
@@ -17,7 +15,9 @@ from imagestore.config.settings import Settings
 from imagestore.database.engine import Database
 from imagestore.database.migrations import State
 from imagestore.errors import ConfigurationError
-from imagestore.stores import Stores
+
+if TYPE_CHECKING:
+    from imagestore.catalog.catalog import Catalog
 
 T = TypeVar("T")
 
@@ -62,6 +62,10 @@ def with_catalog(
     stores: bool = False,
 ) -> T:
     """What ``function`` makes of the operations; ``stores``: it needs them to be started."""
+    # Here, as commands that only look at the database start in half the time without them.
+    from imagestore.catalog.catalog import Catalog
+    from imagestore.catalog.parts import assemble
+    from imagestore.stores import Stores
 
     async def run(database: Database, settings: Settings) -> T:
         configured = Stores(settings.stores)

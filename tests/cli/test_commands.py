@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -41,15 +40,17 @@ def test_help(args: list[str], words: list[str]) -> None:
 
 
 def test_help_is_quick() -> None:
-    def seconds() -> float:
-        before = os.times()
-        run("--help")
-        after = os.times()
-        return (after.children_user + after.children_system) - (
-            before.children_user + before.children_system
-        )
-
-    assert min(seconds() for _ in range(3)) < 0.5
+    """It waits for nothing that takes long to import."""
+    told = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "imagestore", "--help"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    imported = {line.rpartition("|")[2].strip() for line in told.stderr.splitlines()}
+    assert "imagestore.cli.serve" in imported
+    slow = {"aiohttp", "alembic", "asyncio", "jsonschema", "oslo_config", "oslo_policy"}
+    assert imported & {*slow, "sqlalchemy", "imagestore.config.settings"} == set()
 
 
 def test_version() -> None:
@@ -200,9 +201,7 @@ def test_store_check(tmp_path: Path) -> None:
 
 def test_a_directory_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    start = time.monotonic()
     answer = run("serve", "--data-dir", str(tmp_path / "file/x"))
-    assert time.monotonic() - start < 20
     assert answer.returncode == 78
     assert answer.stderr.startswith("imagestore: [imagestore] data_dir: ")
     assert answer.stderr.count("\n") == 1

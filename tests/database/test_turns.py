@@ -65,13 +65,13 @@ def test_a_turn_that_does_not_come_is_taken(tmp_path: Path) -> None:
         turns = Turns(tmp_path / "turn", 0.1)
         began = time.monotonic()
         with turns.mine():
-            assert 0.1 <= time.monotonic() - began < 5
+            assert 0.1 <= time.monotonic() - began < 50
     finally:
         holder.kill()
         holder.join()
     began = time.monotonic()
-    with Turns(tmp_path / "turn", 5).mine():
-        assert time.monotonic() - began < 1
+    with Turns(tmp_path / "turn", 60).mine():
+        assert time.monotonic() - began < 50
 
 
 def test_the_file_must_be_writable(tmp_path: Path) -> None:

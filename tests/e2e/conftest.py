@@ -13,6 +13,7 @@ import orjson
 import pytest
 
 from tests.e2e.proxy import authenticating_proxy
+from tests.measuring import unmeasured
 from tests.served import Served, serve
 
 BIN = Path(sys.executable).parent
@@ -55,7 +56,11 @@ class Client:
     def run(self, *arguments: str, stdin: Path | None = None) -> subprocess.CompletedProcess[bytes]:
         with open(stdin or "/dev/null", "rb") as source:
             return subprocess.run(
-                [*self.command, *arguments], stdin=source, capture_output=True, timeout=120
+                [*self.command, *arguments],
+                stdin=source,
+                capture_output=True,
+                timeout=120,
+                env=unmeasured(),
             )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from openstack.connection import Connection
 
 from tests.e2e.conftest import BIN, Client
 from tests.images import converted
+from tests.measuring import unmeasured
 from tests.served import Served, serve
 from tests.services import keystone as keystone_service
 from tests.services.keystone import PROJECTS, Keystone
@@ -148,7 +148,7 @@ def test_the_glance_client(cloud: tuple[Keystone, Served, str], tmp_path: Path) 
     keystone, _, region = cloud
     source = converted(tmp_path, "vdi")
     environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("OS_")},
+        **{name: value for name, value in unmeasured().items() if not name.startswith("OS_")},
         "OS_AUTH_URL": keystone.url, "OS_USERNAME": "member", "OS_PASSWORD": "memberpw",
         "OS_USER_DOMAIN_ID": "default", "OS_PROJECT_NAME": "demo",
         "OS_PROJECT_DOMAIN_ID": "default", "OS_REGION_NAME": region,

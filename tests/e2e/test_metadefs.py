@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import BIN
+from tests.measuring import unmeasured
 from tests.served import Served
 from tests.services import glance as glance_service
 from tests.services.shared import shared
@@ -128,7 +129,12 @@ def played(command: list[str], script: list[list[str]]) -> list[tuple[int, str]]
     outcomes = []
     for line in script:
         done = subprocess.run(
-            [*command, *line], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120
+            [*command, *line],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            env=unmeasured(),
         )
         outcomes.append((done.returncode, TIME.sub("<time>", done.stdout)))
     return outcomes

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tests.services import process
+from tests.services import process, venvs
 
 Server = Literal["threaded", "uwsgi"]
 Options = Mapping[str, Mapping[str, str]]
@@ -152,9 +152,8 @@ def venv(server: Server = "threaded") -> Path:
         done = all((path / "bin" / name).exists() for name in PROGRAMS[server])
         if not done:
             if not (path / "bin" / "python").exists():
-                subprocess.run([sys.executable, "-m", "venv", path], check=True)
-            pip: list[str | Path] = [path / "bin" / "python", "-m", "pip", "install", "-qq"]
-            subprocess.run([*pip, *REQUIREMENTS[server]], check=True)
+                venvs.make(path)
+            venvs.install(path, *REQUIREMENTS[server])
     return path
 
 
@@ -164,8 +163,7 @@ def venv_with_drivers() -> Path:
     with process.locked(path.parent / f"{path.name}.lock"):
         packages = next((path / "lib").glob("python*/site-packages"))
         if not all((packages / name).is_dir() for name in ("pymysql", "psycopg2")):
-            pip = [path / "bin" / "python", "-m", "pip", "install", "-qq"]
-            subprocess.run([*pip, *DRIVERS], check=True)
+            venvs.install(path, *DRIVERS)
     return path
 
 

@@ -5,15 +5,18 @@ For tests of interchange: what it wrote we read and delete, and the other way ro
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import functools
 import json
 import subprocess
-import sys
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.services import process
+from tests.services import process, venvs
 
 REQUIREMENTS = ("glance_store[swift,s3]==5.7.0",)
 PROGRAM = Path(__file__).parent / "glance_store_program.py"
@@ -31,8 +34,9 @@ class Failed(Exception):
 class GlanceStore:
     """One store of a type (``swift``, ``s3``, ``rbd``, …) with Glance's options.
 
-    Each call is a process of its own. ``paths`` are further directories of Python modules, behind
-    the environment's own, for drivers that PyPI does not have (Debian's rados and rbd).
+    Each call is a process of its own, forked from one that all calls of this process share.
+    ``paths`` are further directories of Python modules, behind the environment's own, for
+    drivers that PyPI does not have (Debian's rados and rbd).
     """
 
     type: str
@@ -73,19 +77,9 @@ class GlanceStore:
             "action": action,
             "configuration": str(self._configure()),
             "store": self.name,
-            "paths": list(self.paths),
             **arguments,
         }
-        done = subprocess.run(
-            [venv() / "bin" / "python", "-P", PROGRAM],
-            input=json.dumps(request),
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        if done.returncode:
-            raise process.StartError(f"{PROGRAM} failed: {done.stderr[-3000:]}")
-        answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        answer = _program(tuple(self.paths)).ask(request)
         if "error" in answer:
             raise Failed(answer["error"], answer["message"])
         return answer
@@ -104,14 +98,52 @@ class GlanceStore:
         return path
 
 
+class _Program:
+    """The running program, see :mod:`tests.services.glance_store_program`."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        self._busy = threading.Lock()
+        self._process = subprocess.Popen(
+            [venv() / "bin" / "python", "-P", PROGRAM, *paths],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        atexit.register(self._process.kill)
+
+    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Its answer, which may take some minutes. Raises when the program has died."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with self._busy:
+            end = threading.Timer(300, self._process.kill)
+            end.start()
+            try:
+                with contextlib.suppress(BrokenPipeError):
+                    self._process.stdin.write(json.dumps(request) + "\n")
+                    self._process.stdin.flush()
+                line = self._process.stdout.readline()
+            finally:
+                end.cancel()
+            if not line:
+                _program.cache_clear()
+                raise process.StartError(f"{PROGRAM} has ended; why is on the standard error")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+
+@functools.cache
+def _program(paths: tuple[str, ...]) -> _Program:
+    return _Program(paths)
+
+
 def venv() -> Path:
     """The virtual environment that holds glance_store; made on first use, safe among processes."""
     path = process.KEPT / "glance-store-venv"
     with process.locked(path.parent / f"{path.name}.lock"):
         stamp = path / "requirements"
         if not stamp.exists() or stamp.read_text() != repr(REQUIREMENTS):
-            subprocess.run([sys.executable, "-m", "venv", path], check=True)
-            pip: list[str | Path] = [path / "bin" / "python", "-m", "pip", "install", "-qq"]
-            subprocess.run([*pip, *REQUIREMENTS], check=True)
+            venvs.make(path)
+            venvs.install(path, *REQUIREMENTS)
             stamp.write_text(repr(REQUIREMENTS))
     return path

@@ -1,17 +1,24 @@
-"""One call of glance_store: run by the Python of its environment, told by JSON on its input."""
+"""Calls of glance_store, each in a process of its own: run by the Python of its environment.
+
+``python glance_store_program.py [PATH ...]``: further directories of modules. A request is a line
+of JSON on the input, its answer one on the output. The parent has imported what all of them need,
+and forks: an import for each would take longer than all that is asked.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
+from importlib import metadata
 from typing import Any
+
+from glance_store import multi_backend
+from oslo_config import cfg, types
 
 
 def call(request: dict[str, Any]) -> dict[str, Any]:
-    sys.path.extend(request["paths"])
-    from glance_store import multi_backend
-    from oslo_config import cfg, types
-
     conf = cfg.CONF  # glance_store looks there too, whatever it is handed
     conf.register_opt(cfg.Opt("enabled_backends", type=types.Dict(types.String())))
     conf([], default_config_files=[request["configuration"]], project="glance")
@@ -39,7 +46,32 @@ def call(request: dict[str, Any]) -> dict[str, Any]:
     raise ValueError(request["action"])
 
 
-try:
-    print(json.dumps(call(json.load(sys.stdin))))
-except Exception as error:
-    print(json.dumps({"error": type(error).__name__, "message": str(error)}))
+def answer(line: str, output: int) -> None:
+    request = json.loads(line)
+    try:
+        found = call(request)
+    except Exception as error:
+        found = {"error": type(error).__name__, "message": str(error)}
+    os.write(output, json.dumps(found).encode() + b"\n")
+
+
+def main() -> None:
+    sys.path.extend(sys.argv[1:])
+    for driver in metadata.entry_points(group="glance_store.drivers"):
+        with contextlib.suppress(ImportError):
+            driver.load()
+    # What drivers print must not be taken for an answer.
+    output = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    for line in sys.stdin:
+        if not (child := os.fork()):
+            try:
+                answer(line, output)
+            finally:
+                sys.stdout.flush()
+                os._exit(0)
+        if os.waitpid(child, 0)[1]:
+            os.write(output, b'{"error": "Died", "message": "by a signal"}\n')
+
+
+main()

@@ -16,7 +16,6 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ import requests
 from keystoneauth1.identity import v3
 from keystoneauth1.session import Session
 
-from tests.services import process
+from tests.services import process, venvs
 from tests.services import shared as sharing
 
 REQUIREMENTS: Final = ("keystone==30.*", "gunicorn>=27")
@@ -223,9 +222,8 @@ def _venv() -> Path:
     with process.locked(path.parent / f"{path.name}.lock"):
         if not all((path / "bin" / name).exists() for name in ("keystone-manage", "gunicorn")):
             if not (path / "bin" / "python").exists():
-                subprocess.run([sys.executable, "-m", "venv", path], check=True)
-            pip: list[str | Path] = [path / "bin" / "python", "-m", "pip", "install", "-qq"]
-            subprocess.run([*pip, *REQUIREMENTS], check=True)
+                venvs.make(path)
+            venvs.install(path, *REQUIREMENTS)
     return path
 
 

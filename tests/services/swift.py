@@ -9,7 +9,6 @@ from __future__ import annotations
 import getpass
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPResponse
@@ -18,7 +17,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode
 from urllib.request import Request, urlopen
 
-from tests.services import process
+from tests.services import process, venvs
 from tests.services.keystone import Keystone
 
 REQUIREMENTS = ("swift==2.38.*", "keystonemiddleware")
@@ -242,9 +241,8 @@ def venv() -> Path:
     with process.locked(path.parent / f"{path.name}.lock"):
         stamp = path / "requirements"
         if not stamp.exists() or stamp.read_text() != repr(REQUIREMENTS):
-            subprocess.run([sys.executable, "-m", "venv", path], check=True)
-            pip: list[str | Path] = [path / "bin" / "python", "-m", "pip", "install", "-qq"]
-            subprocess.run([*pip, *REQUIREMENTS], check=True)
+            venvs.make(path)
+            venvs.install(path, *REQUIREMENTS)
             stamp.write_text(repr(REQUIREMENTS))
     return path
 

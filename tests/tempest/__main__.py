@@ -16,7 +16,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tests.services import process
+from tests.services import process, venvs
 from tests.tempest import pictures, profiles
 from tests.tempest.cloud import cloud
 from tests.tempest.differences import DIFFERENCES
@@ -34,9 +34,8 @@ def venv() -> Path:
     path = process.KEPT / "tempest-venv"
     with process.locked(path.parent / f"{path.name}.lock"):
         if not (path / "bin" / "tempest").exists():
-            subprocess.run([sys.executable, "-m", "venv", path], check=True)
-            pip = [path / "bin" / "python", "-m", "pip", "install", "-qq"]
-            subprocess.run([*pip, *REQUIREMENTS], check=True)
+            venvs.make(path)
+            venvs.install(path, *REQUIREMENTS)
     return path
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from aiobotocore.config import AioConfig
-from aiobotocore.session import get_session
+from aiobotocore.session import AioSession, get_session
 
 from imagestore.backends.s3 import S3Settings, S3Store
 from tests.services import swift
@@ -54,7 +55,7 @@ class Server:
     @contextlib.asynccontextmanager
     async def client(self) -> AsyncIterator[Any]:
         """The SDK's own client."""
-        async with get_session().create_client(
+        async with _session().create_client(
             "s3",
             endpoint_url=self.url,
             region_name="us-east-1",
@@ -68,6 +69,12 @@ class Server:
             ),
         ) as client:
             yield client
+
+
+@functools.cache
+def _session() -> AioSession:
+    """One for all clients: each new one reads the description of S3 again."""
+    return get_session()
 
 
 @dataclass

@@ -7,6 +7,7 @@ import dataclasses
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +50,31 @@ def own_gateway(own_cluster: ceph.Ceph, tmp_path: Path) -> Iterator[RadosGW]:
 
 @pytest.fixture
 async def made(own_gateway: RadosGW) -> AsyncIterator[S3Service]:
-    server = Server(own_gateway.url, radosgw.ACCESS, radosgw.SECRET)
-    async with service(server, tidy=False, s3_store_timeout=3.0) as made:
+    async with impatient(own_gateway) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def stoppable(gateway: RadosGW, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RadosGW]:
+    """The only gateway of its cluster, for tests that stop it and let it go on."""
+    directory = tmp_path_factory.mktemp("stoppable")
+    cluster = ceph.start(directory / "ceph")
+    own = radosgw.start(directory / "gateway", cluster)
+    yield own
+    own.stop()
+    cluster.stop()
+
+
+@pytest.fixture
+async def stopped(stoppable: RadosGW) -> AsyncIterator[S3Service]:
+    """A store on it."""
+    async with impatient(stoppable) as made:
+        yield made
+
+
+def impatient(gateway: RadosGW) -> AbstractAsyncContextManager[S3Service]:
+    server = Server(gateway.url, radosgw.ACCESS, radosgw.SECRET)
+    return service(server, tidy=False, s3_store_timeout=3.0)
 
 
 @pytest.fixture
@@ -78,59 +101,60 @@ async def after(count: int, data: bytes, act: Callable[[], Any]) -> AsyncIterato
 
 
 @SIZES
-async def test_stopped_in_an_upload(made: S3Service, own_gateway: RadosGW, size: int) -> None:
+async def test_stopped_in_an_upload(stopped: S3Service, stoppable: RadosGW, size: int) -> None:
     image_id, data = new_id(), content(size)
-    source = after(size // 2, data, lambda: os.kill(own_gateway.pid, signal.SIGSTOP))
+    source = after(size // 2, data, lambda: os.kill(stoppable.pid, signal.SIGSTOP))
     try:
         with pytest.raises(errors.Unavailable) as caught:
-            await asyncio.wait_for(made.store.add(image_id, source), PATIENT)
+            await asyncio.wait_for(stopped.store.add(image_id, source), PATIENT)
     finally:
-        os.kill(own_gateway.pid, signal.SIGCONT)
+        os.kill(stoppable.pid, signal.SIGCONT)
     assert caught.value.store == "s3"
-    await _discard(made, made.store, image_id)
-    stored = await made.store.add(image_id, cut(data))
-    assert await read(made.store, stored.url) == data
+    await _discard(stopped, stopped.store, image_id)
+    stored = await stopped.store.add(image_id, cut(data))
+    assert await read(stopped.store, stored.url) == data
 
 
-async def test_stopped_in_a_download(made: S3Service, own_gateway: RadosGW) -> None:
+async def test_stopped_in_a_download(stopped: S3Service, stoppable: RadosGW) -> None:
     data = content(48 * MIB)
-    stored = await made.store.add(new_id(), cut(data))
+    stored = await stopped.store.add(new_id(), cut(data))
     got = b""
 
     async def receive() -> None:
         nonlocal got
-        async with made.store.open(stored.url) as blocks:
+        async with stopped.store.open(stored.url) as blocks:
             async for block in blocks:
                 got += block
-                os.kill(own_gateway.pid, signal.SIGSTOP)
+                os.kill(stoppable.pid, signal.SIGSTOP)
 
     try:
         with pytest.raises(errors.Unavailable):
             await asyncio.wait_for(receive(), PATIENT)
     finally:
-        os.kill(own_gateway.pid, signal.SIGCONT)
+        os.kill(stoppable.pid, signal.SIGCONT)
     assert len(got) < len(data)
     assert data.startswith(got)
-    assert await read(made.store, stored.url) == data
+    assert await read(stopped.store, stored.url) == data
 
 
-@pytest.mark.parametrize("what", ["size", "exists", "delete", "open", "discard"])
-async def test_stopped_before_a_request(made: S3Service, own_gateway: RadosGW, what: str) -> None:
-    image_id = new_id()
-    stored = await made.store.add(image_id, cut(b"x"))
+async def test_stopped_before_a_request(stopped: S3Service, stoppable: RadosGW) -> None:
+    store, image_id = stopped.store, new_id()
+    stored = await store.add(image_id, cut(b"x"))
     calls = {
-        "size": lambda: made.store.size(stored.url),
-        "exists": lambda: made.store.exists(stored.url),
-        "delete": lambda: made.store.delete(stored.url),
-        "open": lambda: read(made.store, stored.url),
-        "discard": lambda: made.store.discard(image_id),
+        "size": store.size(stored.url),
+        "exists": store.exists(stored.url),
+        "delete": store.delete(stored.url),
+        "open": read(store, stored.url),
+        "discard": store.discard(image_id),
     }
-    os.kill(own_gateway.pid, signal.SIGSTOP)
+    os.kill(stoppable.pid, signal.SIGSTOP)
     try:
-        with pytest.raises(errors.Unavailable):
-            await asyncio.wait_for(calls[what](), PATIENT)
+        async with asyncio.timeout(PATIENT):
+            results = await asyncio.gather(*calls.values(), return_exceptions=True)
     finally:
-        os.kill(own_gateway.pid, signal.SIGCONT)
+        os.kill(stoppable.pid, signal.SIGCONT)
+    for name, result in zip(calls, results, strict=True):
+        assert isinstance(result, errors.Unavailable), (name, result)
 
 
 async def test_killed_in_an_upload(
