@@ -17,3 +17,8 @@ def is_id(name: str) -> bool:
 def leading_id(name: str) -> str | None:
     """The id that a name begins with; None if it begins with something else."""
     return name[:_LENGTH] if _ID.match(name) else None
+
+
+def ids_in(text: str) -> set[str]:
+    """All that stand anywhere in a text, such as a location, in small letters."""
+    return {found.lower() for found in _ID.findall(text)}
