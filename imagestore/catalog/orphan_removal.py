@@ -55,9 +55,9 @@ class OrphanRemoval:
         log.warning("removed an orphan of image %s from %s", one.image_id, one.store)
 
     def _claim(self, conn: Connection, one: Orphan, place: Place, entry: str) -> None:
-        images.lock(conn, one.image_id)
-        if orphans.get(conn, one) is None:
+        if not orphans.lock(conn, one):
             raise Conflict("It is removed already.")
+        images.lock(conn, one.image_id)
         self._require_unneeded(conn, one, place, claiming=True)
         journal.open_upload(conn, entry, one.image_id, place.name, self._parts.owner, now())
 
@@ -67,7 +67,7 @@ class OrphanRemoval:
         belonging = belongings.of_images(conn, (one.image_id,))[one.image_id.lower()]
         if not claiming:
             belonging.busy = False  # by the row of this removal
-        named = bool(belongings.naming(conn, one.image_id))
+        named = belongings.is_named(conn, one.image_id)
         if is_needed(place, self._parts.stores, belonging, named):
             raise Conflict("It is needed by now.")
 

@@ -238,7 +238,9 @@ class Uploads:
             return
         image = await self._database.read(in_any_status, image_id)
         if store is not None and not self._is_in(store, image):
-            await store.discard(image_id, owner=image.owner if image else None)
+            # That of an image which was deleted meanwhile, too: its account has what is left.
+            owner = await self._database.read(images.owner_of, image_id)
+            await store.discard(image_id, owner=owner)
         await self._database.write(close, entry)
 
     def _is_in(self, store: Store, image: Image | None) -> bool:

@@ -70,10 +70,13 @@ _ALL_LOCATIONS = (
     .order_by(image_locations.c.id)
     .limit(bindparam("number"))
 )
-_NAMING = select(*_LOCATION).where(
+_OTHERS_LOCATION = select(image_locations.c.id).where(
     image_locations.c.value.like(bindparam("pattern")),
     image_locations.c.image_id != bindparam("not_of"),
     _ALIVE,
+)
+_WORK_ON_IT = select(jobs.c.id).where(
+    jobs.c.payload.like(bindparam("pattern")), jobs.c.state.in_([each.value for each in ACTIVE])
 )
 
 
@@ -108,10 +111,16 @@ def locations_after(conn: Connection, after: int, number: int) -> Sequence[tuple
     return [(row[0], row[1], row[2]) for row in rows]
 
 
-def naming(conn: Connection, image_id: str) -> list[Location]:
-    """Locations of other images in whose URL the id stands. Reads all rows of the table."""
+def is_named(conn: Connection, image_id: str) -> bool:
+    """Whether the id stands in a location of another image, or in one that a job is to add.
+
+    Reads all rows of the table.
+    """
     parameters = {"pattern": f"%{image_id}%", "not_of": image_id}
-    return [to_location(*row) for row in conn.execute(_NAMING, parameters)]
+    return any(
+        conn.execute(statement, parameters).first() is not None
+        for statement in (_OTHERS_LOCATION, _WORK_ON_IT)
+    )
 
 
 def projects(conn: Connection) -> list[str]:

@@ -97,6 +97,15 @@ def get(conn: Connection, one: Orphan) -> Orphan | None:
     return None if row is None else Orphan(*row)
 
 
+def lock(conn: Connection, one: Orphan) -> bool:
+    """Of those who would remove it one goes on until this transaction ends; whether it is there.
+
+    SQLite has one writer anyway.
+    """
+    statement = _GET if conn.dialect.name == "sqlite" else _GET.with_for_update()
+    return conn.execute(statement, _key(one)).one_or_none() is not None
+
+
 def finish(conn: Connection, search: Search) -> None:
     """The search has seen all of the store: what it did not see is no orphan any more."""
     unseen = (orphans.c.store == search.store, orphans.c.last_seen < search.started_at)

@@ -332,7 +332,8 @@ class StoreContract(ReadContract):
 
     async def test_everything_is_told_of(self, service: Service) -> None:
         """What is there by its image's id, each whole object once, and nothing that is gone."""
-        assert Capability.LISTED in service.store.capabilities
+        if Capability.LISTED not in service.store.capabilities:
+            pytest.skip("the store cannot tell what it holds")
         assert await self._held(service) == {}
         ids = [new_id() for _ in range(3)]
         for image_id, size in zip(ids, (0, 17, 2 * self.part), strict=True):

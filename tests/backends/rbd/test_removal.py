@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from imagestore.backends import errors
-from imagestore.backends.rbd import RBDSettings, RBDStore, removal
+from imagestore.backends.rbd import RBDSettings, RBDStore, listing, removal
 from tests.services import process
 
 from ..contract import MIB, content, cut, new_id, read
@@ -188,7 +188,7 @@ async def test_a_lock_that_a_writer_of_ours_left(store: RBDStore, pool: Pool) ->
 
 WRITER = """
 import asyncio, sys
-from imagestore.backends.rbd import RBDSettings, RBDStore, removal
+from imagestore.backends.rbd import RBDSettings, RBDStore, listing, removal
 
 async def blocks():
     yield bytes([1]) * (20 << 20)
@@ -316,3 +316,21 @@ async def test_an_image_that_is_opened_while_it_is_removed_stays_whole(
         assert image.is_protected_snap("snap")
     await store.delete(stored.url)
     assert pool.objects() == set()
+
+
+async def test_a_listing_in_pages(
+    store: RBDStore, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "_NAMES", 2)
+    monkeypatch.setattr(listing, "_TRASHED", 2)
+    rbd, names, thrown = pool.rbd.RBD(), [new_id() for _ in range(5)], [new_id() for _ in range(5)]
+    for name in (*names, *thrown, "volume-1", f"{new_id()}_disk"):
+        rbd.create(pool.context, name, MIB, old_format=False)
+    for name in thrown:
+        rbd.trash_move(pool.context, name)
+    pages = [page async for page in store.held()]
+    assert max(map(len, pages)) == 2
+    expected = [*((name, True) for name in names), *((name, False) for name in thrown)]
+    assert sorted((each.image_id, each.whole) for page in pages for each in page) == sorted(
+        expected
+    )
