@@ -83,7 +83,7 @@ class LocationRules:
         is on its way out of the store."""
         if Capability.EXTERNAL in store.capabilities:
             return
-        if any(journal.has_upload(conn, each, store.name) for each in ids_in(url)):
+        if any(journal.is_busy(conn, each, store.name) for each in ids_in(url)):
             raise Conflict("What lies at this location is being written or removed.")
         if is_named_after(image_id, url):
             return

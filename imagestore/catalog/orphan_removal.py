@@ -1,4 +1,4 @@
-"""An orphan is removed: as what an upload left behind, with a row of the journal.
+"""An orphan is removed: as a copy that was not recorded, with a row of the journal.
 
 While the row is there nobody writes the image into that store; and a process that dies
 in the middle leaves what :mod:`recovery` does to its end.
@@ -59,7 +59,7 @@ class OrphanRemoval:
             raise Conflict("It is removed already.")
         images.lock(conn, one.image_id)
         self._require_unneeded(conn, one, place, claiming=True)
-        journal.open_upload(conn, entry, one.image_id, place.name, self._parts.owner, now())
+        journal.open_copy(conn, entry, one.image_id, place.name, self._parts.owner, now())
 
     def _require_unneeded(
         self, conn: Connection, one: Orphan, place: Place, *, claiming: bool = False

@@ -54,10 +54,10 @@ class Orphans:
         self._host = host
         stores = parts.stores
         self._shared = {store.name: Place(store.name, store) for store in stores}
-        staged = Place(STAGING + host, stores.reserved(STAGING), staging=True)
-        self._own = {staged.name: staged} if host else {}
-        if not host:
-            self._shared[staged.name] = staged
+        self._own: dict[str, Place] = {}
+        if stores.has_reserved(STAGING):
+            staged = Place(STAGING + host, stores.reserved(STAGING), staging=True)
+            (self._own if host else self._shared)[staged.name] = staged
         self._search = OrphanSearch(parts)
         self._removal = OrphanRemoval(parts, uploads)
         jobs_.register(Kind(KIND, self._run))

@@ -152,7 +152,7 @@ class Uploads:
             raise Conflict(f"Image status transition from {image.status} to saving is not allowed")
         if image.disk_format is None or image.container_format is None:
             raise Invalid("disk_format and container_format must be set before data is uploaded.")
-        if journal.has_upload(conn, image_id, store):
+        if journal.is_busy(conn, image_id, store):
             raise Conflict(f"What an earlier upload left in store '{store}' is not removed yet.")
         cap = self._parts.settings.limits.image_size_cap
         if size is not None and size > cap:
