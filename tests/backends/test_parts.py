@@ -63,10 +63,14 @@ async def test_parts_are_sent_in_parallel_and_answered_in_order() -> None:
 
 async def test_the_first_error_ends_what_is_under_way() -> None:
     ended: list[int] = []
+    third = asyncio.Event()
 
     async def send(number: int, part: Part) -> None:
         try:
+            if number == 3:
+                third.set()
             if number == 2:
+                await third.wait()
                 raise ConnectionError("second")
             await asyncio.sleep(60)
         finally:
