@@ -36,10 +36,9 @@ class Body(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ContainerEntry:
-    """A line of the listing of an account; its numbers may be behind."""
+    """A line of the listing of an account; ``bytes`` are minutes behind."""
 
     name: str
-    objects: int
     bytes: int
 
 
@@ -158,7 +157,7 @@ class Account:
                 lines = await response.json(content_type=None) if response.status == 200 else []
             if not lines:
                 return
-            yield [ContainerEntry(each["name"], each["count"], each["bytes"]) for each in lines]
+            yield [ContainerEntry(each["name"], each["bytes"]) for each in lines]
             marker = lines[-1]["name"]
 
     async def _granted(self, refused: str | None) -> Access:

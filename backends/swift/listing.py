@@ -45,7 +45,11 @@ async def in_containers(account: Account, base: str, placement: Placement) -> Pa
 async def of_projects(
     account: Account, base: str, placement: Placement, projects: Iterable[str]
 ) -> Pages:
-    """The containers of images, each of which has its own, in our account and in the projects'."""
+    """The containers of images, each of which has its own, in our account and in the projects'.
+
+    What is in them is not looked at, which would take a request for each: Swift's own count is
+    minutes behind, so each counts for an object.
+    """
     seen: set[str | None] = set()
     for project in (None, *projects):
         try:
@@ -58,7 +62,7 @@ async def of_projects(
         try:
             async for page in account.containers(f"{base}_", address):
                 yield [
-                    Held(image_id, entry.objects > 0, entry.bytes, project)
+                    Held(image_id, whole=True, size=entry.bytes, owner=project)
                     for entry in page
                     if is_id(image_id := entry.name.removeprefix(f"{base}_"))
                 ]
