@@ -19,16 +19,16 @@ from imagestore.backends.ids import ids_in
 from imagestore.catalog.jobs import Work
 from imagestore.catalog.parts import Parts, now
 from imagestore.database import belongings, orphans
-from imagestore.database.belongings import Belonging
-from imagestore.database.orphans import UNKNOWN, Orphan, Search
+from imagestore.database.belongings import UNKNOWN, Belonging
+from imagestore.database.orphans import Orphan, Search
 from imagestore.image import ImageStatus, Location
 from imagestore.stores import Stores
 
 _PAGE = 1000
 """Things that are looked up at once."""
 _MOST_UNKNOWN = 10_000
-"""Of ids that the database does not know, so many of a store are written down at the most: more
-than that are another service's, and there may be millions."""
+"""Of what no image ever had, so many of a store are written down at the most: more than that are
+another service's, and there may be millions."""
 _WAITING = frozenset(
     {
         ImageStatus.QUEUED,
@@ -104,6 +104,17 @@ def is_needed(place: Place, stores: Stores, belonging: Belonging, named: bool) -
     )
 
 
+def _was_ours(place: Place, stores: Stores, its: Belonging) -> bool:
+    """Whether the image had its bytes there once. An image that only bears the id is no proof:
+    any user can choose that of another service's image."""
+    if place.staging:
+        return its.status != UNKNOWN
+    return any(
+        stores.of(location) is not None and _leads_to(place.store, stores, location)
+        for location in its.former
+    )
+
+
 def _leads_to(store: Store, stores: Stores, location: Location) -> bool:
     """Or perhaps does: a location of a store that is not configured may be of this one."""
     found = stores.of(location)
@@ -127,7 +138,8 @@ def _orphans(
         its = belonging[image_id]
         if is_needed(place, stores, its, image_id in others):
             continue
-        if its.status == UNKNOWN:
+        ours = _was_ours(place, stores, its)
+        if not ours:
             tally.unknown += held.whole
             tally.recorded += 1
             if tally.recorded > _MOST_UNKNOWN:
@@ -138,6 +150,7 @@ def _orphans(
             held.image_id,
             project,
             its.status,
+            ours,
             held.whole or (before is not None and before.whole),
             1 + (before.pieces if before else 0),
             (held.size or 0) + (before.bytes if before else 0),

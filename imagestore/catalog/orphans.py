@@ -23,7 +23,7 @@ from imagestore.catalog.parts import Parts, now
 from imagestore.catalog.uploads import Uploads
 from imagestore.config.store_sections import STAGING
 from imagestore.database import jobs, orphans
-from imagestore.database.orphans import UNKNOWN, Orphan, Search
+from imagestore.database.orphans import Orphan, Search
 from imagestore.errors import Conflict, NotFound
 from imagestore.job import Job, JobDraft
 
@@ -109,9 +109,9 @@ class Orphans:
     ) -> AsyncIterator[Outcome]:
         """Remove orphans, all or those of a store or of an image id, and tell of each.
 
-        Of ids that the database has never heard of nothing is removed from a store where these
-        are more than ``orphan_max_unknown`` percent: it is most likely another service's as
-        well. ``force``: it is not.
+        Of what no image here ever had nothing is removed from a store where that is more than
+        ``orphan_max_unknown`` percent: the store is most likely another service's as well.
+        ``force``: it is not.
         """
         if store is not None and store not in self._places:
             raise NotFound(f"There is no store '{store}' here.")
@@ -128,11 +128,11 @@ class Orphans:
         if search is None:
             return Outcome(one, "no search of its store has come to its end")
         most = self._settings.orphan_max_unknown
-        if one.origin == UNKNOWN and search.share * 100 > most and not force:
+        if not one.ours and search.share * 100 > most and not force:
             return Outcome(
                 one,
-                f"{search.unknown} of {search.objects} objects in its store have ids that this "
-                "database does not know: is the store another service's, too?",
+                f"{search.unknown} of {search.objects} objects in its store were never an image's "
+                "of this database: is the store another service's, too?",
             )
         try:
             await self._removal.remove(one, place)
@@ -165,7 +165,7 @@ class Orphans:
                 log.error("store %s was not searched for orphans: %s", place.name, error)
                 continue
             if self._settings.orphan_delete:
-                await self._delete_known(place)
+                await self._delete_ours(place)
         await self._count()
         if not self._settings.orphan_interval:
             return None
@@ -178,11 +178,11 @@ class Orphans:
 
         return again
 
-    async def _delete_known(self, place: Place) -> None:
+    async def _delete_ours(self, place: Place) -> None:
         """What nobody looks at before it goes has to have been ours."""
         search = (await self.searches()).get(place.name)
         async for one in self.list(place.name):
-            if one.origin != UNKNOWN and one.is_ripe(self.grace):
+            if one.ours and one.is_ripe(self.grace):
                 outcome = await self._delete(one, search, force=False)
                 if outcome.reason:
                     log.warning(

@@ -28,7 +28,7 @@ def status(
     config_dir: ConfigDirs = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Show when each store was last searched, and how much there has an id that is unknown."""
+    """Show when each store was last searched, and how much there was never an image's."""
     from imagestore.cli.connected import with_catalog
 
     async def run(catalog: Catalog) -> list[Search]:
@@ -80,7 +80,17 @@ def list_orphans(
     found = with_catalog(run, config_file, config_dir, data_dir)
     _print(
         [{**_document(one), "state": "orphan" if ripe else "seen"} for one, ripe in found],
-        ("store", "image_id", "project", "state", "origin", "pieces", "bytes", "first_seen"),
+        (
+            "store",
+            "image_id",
+            "project",
+            "state",
+            "origin",
+            "ours",
+            "pieces",
+            "bytes",
+            "first_seen",
+        ),
         as_json=as_json,
     )
     if any(ripe for _, ripe in found):
@@ -97,8 +107,8 @@ def delete(
         bool,
         typer.Option(
             "--force",
-            help="Also where more than orphan_max_unknown percent have unknown ids. If the store "
-            "is another service's too, its images are lost.",
+            help="Also where more than orphan_max_unknown percent were never an image's of this "
+            "database. If the store is another service's too, its images are lost.",
         ),
     ] = False,
     config_file: ConfigFiles = None,

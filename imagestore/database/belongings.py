@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Select, String, bindparam, or_, select
+from sqlalchemy import Connection, Select, String, bindparam, case, or_, select
 
 from imagestore.database.expressions import not_deleted
 from imagestore.database.rows import to_location
@@ -25,18 +25,22 @@ _IMPORTING = ("os_glance_import_task", "os_glance_importing_to_stores")
 """Properties of an image into which the peer copies bytes, of which no row of ours tells."""
 
 
+UNKNOWN = "unknown"
+
+
 @dataclass(slots=True)
 class Belonging:
     """What there is of one image. ``status``: of its row, ``deleted`` also for one that is marked
     so, ``unknown`` if the id was never in use.
 
     ``busy``: bytes are on their way, or a job is to see to it. ``locations``: all whose bytes are
-    not known to be removed.
+    not known to be removed; ``former``: the others.
     """
 
-    status: str = "unknown"
+    status: str = UNKNOWN
     busy: bool = False
     locations: list[Location] = field(default_factory=list)
+    former: list[Location] = field(default_factory=list)
 
 
 _IDS = bindparam("ids", expanding=True, type_=String)
@@ -49,8 +53,8 @@ _LOCATION = (
     image_locations.c.meta_data,
     image_locations.c.status,
 )
-_LOCATIONS = select(image_locations.c.image_id, *_LOCATION).where(
-    image_locations.c.image_id.in_(_IDS), _ALIVE
+_LOCATIONS = select(image_locations.c.image_id, case((_ALIVE, 1), else_=0), *_LOCATION).where(
+    image_locations.c.image_id.in_(_IDS)
 )
 _BUSY: tuple[Select[Any], ...] = (
     select(journal.c.image_id).where(journal.c.image_id.in_(_IDS)),
@@ -97,8 +101,9 @@ def of_images(conn: Connection, ids: Iterable[str]) -> Mapping[str, Belonging]:
     for image_id, status, deleted in conn.execute(_IMAGES, given):
         gone = deleted and status not in DELETED_STATUSES
         one(image_id).status = "deleted" if gone else status
-    for image_id, *location in conn.execute(_LOCATIONS, given):
-        one(image_id).locations.append(to_location(*location))
+    for image_id, alive, *location in conn.execute(_LOCATIONS, given):
+        its = one(image_id)
+        (its.locations if alive else its.former).append(to_location(*location))
     for statement in _BUSY:
         for image_id in conn.scalars(statement, given):
             one(image_id).busy = True

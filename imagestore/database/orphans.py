@@ -15,9 +15,6 @@ from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select
 
 from imagestore.database.schema import orphan_searches, orphans
 
-UNKNOWN = "unknown"
-"""The origin of what has an id that the database has never heard of: perhaps another service's."""
-
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
@@ -25,14 +22,17 @@ class Orphan:
     and the last search that saw it.
 
     ``project``: in whose account, for a store that keeps projects apart, else empty. ``origin``:
-    the status of the image, ``deleted``, or ``unknown``. ``whole``: an object that can be read is
-    among the ``pieces``. ``bytes``: of what tells its size.
+    the status of the image, ``deleted``, or ``unknown``. ``ours``: the image had a location in
+    this store once; else it may be another service's, whatever became of an image of that id
+    here. ``whole``: an object that can be read is among the ``pieces``. ``bytes``: of what tells
+    its size.
     """
 
     store: str
     image_id: str
     project: str
     origin: str
+    ours: bool
     whole: bool
     pieces: int
     bytes: int
@@ -46,7 +46,11 @@ class Orphan:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """The last search of a store that came to its end: whole objects, and those of unknown ids."""
+    """The last search of a store that came to its end.
+
+    ``objects``: whole ones that lie there; ``unknown``: those among the orphans that no image
+    ever had, as far as the database knows.
+    """
 
     store: str
     started_at: datetime
@@ -56,7 +60,7 @@ class Search:
 
     @property
     def share(self) -> float:
-        """Of what lies there, how much is of ids that the database does not know: 0 to 1."""
+        """Of what lies there, how much is unknown: 0 to 1."""
         return self.unknown / self.objects if self.objects else 0.0
 
 
@@ -82,6 +86,7 @@ def record(conn: Connection, found: Iterable[Orphan]) -> None:
             .where(_KEY)
             .values(
                 origin=one.origin,
+                ours=one.ours,
                 whole=one.whole or (same and known.whole),
                 pieces=one.pieces + (known.pieces if same else 0),
                 bytes=one.bytes + (known.bytes if same else 0),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import uuid
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -100,17 +101,18 @@ async def test_what_belongs_to_nothing_is_found_and_removed(service: Service) ->
     await search(service)
     orphans = await found(service)
     assert {
-        key: (one.origin, one.whole, one.pieces, one.bytes) for key, one in orphans.items()
+        key: (one.origin, one.ours, one.whole, one.pieces, one.bytes)
+        for key, one in orphans.items()
     } == {
-        ("file1", gone): ("deleted", True, 1, 4),
-        ("file2", kept): ("active", True, 1, len(DATA)),
-        ("file2", stranger): ("unknown", True, 1, 5),
-        ("file2", half): ("unknown", False, 1, 4),
-        ("os_glance_staging_store", staged): ("unknown", True, 1, 4),
+        ("file1", gone): ("deleted", True, True, 1, 4),
+        ("file2", kept): ("active", False, True, 1, len(DATA)),
+        ("file2", stranger): ("unknown", False, True, 1, 5),
+        ("file2", half): ("unknown", False, False, 1, 4),
+        ("os_glance_staging_store", staged): ("unknown", False, True, 1, 4),
     }
     searches = await catalog_of(service).orphans.searches()
     assert {name: (one.objects, one.unknown) for name, one in searches.items()} == {
-        "file1": (3, 0), "file2": (3, 1), "os_glance_staging_store": (1, 1),
+        "file1": (3, 0), "file2": (3, 2), "os_glance_staging_store": (1, 1),
     }  # fmt: skip
     # One, those of a store, all.
     assert [one.orphan.image_id for one in await delete(service, image_id=half)] == [half]
@@ -215,8 +217,14 @@ async def test_a_store_that_is_another_services_too(start: Start) -> None:
     await stored(service)
     place(service, "file1", gone)
     theirs = {place(service, "file1", str(uuid.uuid4())) for _ in range(3)}
+    # A user who knows the id of another service's image may choose it here.
+    chosen = min(theirs)
+    mallory = service.person("blue")
+    await mallory.create(id=chosen)
+    assert await mallory.upload(chosen, DATA) == 409
+    assert (await mallory("DELETE", f"/v2/images/{chosen}")).status == 204
     await search(service, 2)
-    # What was ours went by itself, as the option says; of the other ids nothing does.
+    # What was ours went by itself, as the option says; nothing else does.
     assert gone not in lies(service, "file1")
     assert lies(service, "file1") >= theirs
     outcomes = await delete(service)
@@ -292,12 +300,19 @@ async def test_a_removal_keeps_writers_out_and_is_carried_to_its_end(
     [entry] = await database(service).read(journal.entries)
     assert (entry.image_id, entry.store) == (name, "file1")
     assert await alice.upload(name, DATA) == 409
-    async with asyncio.timeout(30):
-        while await database(service).read(journal.entries):
+
+    async def body() -> AsyncIterator[bytes]:
+        yield DATA[:1000]
+        while (await alice.show(name))["status"] != "saving":
+            await asyncio.sleep(0.05)
+        while entry.id in {one.id for one in await database(service).read(journal.entries)}:
             await catalog_of(service).recovery.run()
             await asyncio.sleep(0.05)
-    assert lies(service, "file1") == set()
-    assert await alice.upload(name, DATA) == 204
+        yield DATA[1000:]
+
+    # An upload into another store is none of its business.
+    assert await alice.upload(name, body(), **{"X-Image-Meta-Store": "file2"}) == 204
+    assert (lies(service, "file1"), lies(service, "file2")) == (set(), {name})
 
 
 async def test_a_store_that_is_away_keeps_what_was_found(

@@ -52,7 +52,7 @@ async def service(start: Start, swift_url: str, container: str, tmp_path: Path) 
         stores=Stores(
             sections, "swift", multiple=True, reserved=settings_in(tmp_path).stores.reserved
         ),
-        scrubber=Scrubber(orphan_grace=0),
+        scrubber=Scrubber(orphan_grace=0, orphan_max_unknown=100),
     )
 
 

@@ -167,13 +167,14 @@ OPTIONS: tuple[Option, ...] = (
     ),
     _fill(
         Scrubber, "imagestore", "orphan_max_unknown", cfg.IntOpt,
-        "Percent of the objects in a store that may have ids which the database has never heard "
-        "of; if it is more, imagestore orphans delete leaves these alone unless it is forced.",
+        "Percent of the objects in a store that may be orphans which no image of this database "
+        "ever had; if it is more, imagestore orphans delete leaves them alone unless forced.",
         min=0, max=100,
     ),
     _fill(
         Scrubber, "imagestore", "orphan_delete", cfg.BoolOpt,
-        "Remove orphans after each search; those of unknown ids only an operator does.",
+        "Remove after each search the orphans that an image of this database once had there; "
+        "others only an operator removes.",
     ),
     _fill(
         Events, "imagestore", "events_kept_hours", cfg.IntOpt,

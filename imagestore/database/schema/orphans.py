@@ -15,6 +15,7 @@ orphans = Table(
     # Empty where the store does not keep the objects of projects apart.
     Column("project", String(255), primary_key=True),
     Column("origin", String(20), nullable=False),
+    Column("ours", Boolean, nullable=False),
     Column("whole", Boolean, nullable=False),
     Column("pieces", big_integer(), nullable=False),
     Column("bytes", big_integer(), nullable=False),
