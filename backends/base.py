@@ -11,7 +11,7 @@ refers to it, so a driver may hold several in flight; it must never write to one
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import Flag, auto
@@ -39,6 +39,8 @@ class Capability(Flag):
     """The location is of use to another program (a clone, a redirect)."""
     EXTERNAL = auto()
     """The objects are somebody else's, only pointed to: they stay when an image goes."""
+    LISTED = auto()
+    """``held`` tells what lies in the store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,20 @@ class Capacity:
 
     total: int | None
     free: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Something that lies in a store under a name that ``add`` gives: made for ``image_id``.
+
+    ``whole``: an object that can be read, not a segment, a part or what an upload left.
+    ``size`` in bytes, None where it costs a request to know. ``owner``: as in ``add``.
+    """
+
+    image_id: str
+    whole: bool
+    size: int | None = None
+    owner: str | None = None
 
 
 @runtime_checkable
@@ -125,6 +141,15 @@ class Store(Protocol):
         Segments, parts of an unfinished upload and the finished object alike; ``owner``
         as in ``add``. Called only when nobody is writing that id and no image refers to it.
         Finding nothing is success.
+        """
+
+    def held(self, owners: Iterable[str] = ()) -> AsyncGenerator[Sequence[Held], None]:
+        """Everything that lies in the store and is called as ``add`` would call it, in pages.
+
+        Also what only ``discard`` would remove, but not what others put there under names of
+        their own. ``owners``: the projects in whose accounts to look, for a store that keeps
+        the objects of projects apart. However much there is, one page of some thousands at a
+        time is in memory. What comes or goes meanwhile may be told of or not, all else once.
         """
 
     async def capacity(self) -> Capacity:

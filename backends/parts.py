@@ -50,13 +50,15 @@ async def send_parts(
     At most ``parallel`` calls are under way, and no more parts are held than that and
     the one that is being gathered; of parts that grow, ``parallel`` may be asked for the
     number with each. The first error of a call or of ``parts`` is raised
-    as it is, and so is a cancellation, after all calls that were under way have ended.
+    as it is, and so is a cancellation, after all calls that were under way have ended. A call
+    that fails while the next part is still to come ends the wait for it: what a slow client
+    would go on to send is lost anyway.
     """
     results: list[asyncio.Task[T]] = []
     running: set[asyncio.Task[T]] = set()
     number = 0
     try:
-        async for part in parts:
+        while (part := await _next_part(parts, running)) is not None:
             number += 1
             limit = parallel if isinstance(parallel, int) else parallel(part)
             while len(running) >= limit:
@@ -75,3 +77,24 @@ async def send_parts(
         raise
     finally:
         await parts.aclose()
+
+
+async def _next_part(parts: AsyncGenerator[P, None], running: set[asyncio.Task[T]]) -> P | None:
+    """The next part; raises what one of the calls raises meanwhile."""
+    coming: asyncio.Task[P | None] = asyncio.create_task(_take(parts))
+    waiting: set[asyncio.Task[T]] = set(running)
+    try:
+        while not coming.done():
+            done, _ = await asyncio.wait({coming, *waiting}, return_when=asyncio.FIRST_COMPLETED)
+            waiting -= done
+            for task in done - {coming}:
+                task.result()
+        return coming.result()
+    finally:
+        if not coming.done():
+            coming.cancel()
+            await asyncio.wait({coming})
+
+
+async def _take(parts: AsyncGenerator[P, None]) -> P | None:
+    return await anext(parts, None)

@@ -86,6 +86,7 @@ async def _running(
     await sites.ensure()
     await catalog.scrubber.ensure()
     await catalog.patrol.ensure()
+    await catalog.orphans.ensure()
     background = [
         asyncio.create_task(recovery.watch(catalog.recovery)),
         asyncio.create_task(runner.run()),

@@ -145,6 +145,23 @@ DAMAGED_COPIES = Gauge(
     multiprocess_mode="livemostrecent",
     registry=_own,
 )
+ORPHANS = Gauge(
+    "imagestore_orphans",
+    "Images of which something lies in the store and belongs to nothing, seen more than once.",
+    ["store"],
+    multiprocess_mode="livemostrecent",
+    registry=_own,
+)
+ORPHAN_BYTES = Gauge(
+    "imagestore_orphan_bytes",
+    "Bytes of these, where the store tells their size.",
+    ["store"],
+    multiprocess_mode="livemostrecent",
+    registry=_own,
+)
+ORPHANS_REMOVED = Counter(
+    "imagestore_orphans_removed", "Orphans that this node removed.", ["store"], registry=_own
+)
 
 NOTIFICATIONS = Counter(
     "imagestore_notifications", "Notifications to other services.", ["outcome"], registry=_own

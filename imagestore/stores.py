@@ -52,6 +52,10 @@ class Stores:
         """A store for the service's own use; KeyError if there is none."""
         return self._reserved[name]
 
+    def has_reserved(self, name: str) -> bool:
+        """Whether there is such a store."""
+        return name in self._reserved
+
     def is_writable(self, name: str) -> bool:
         """Whether images can be added to the store and removed from it."""
         return Capability.WRITABLE in self._stores[name].capabilities

@@ -6,14 +6,22 @@ import asyncio
 import contextlib
 import os
 import stat
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from imagestore.backends.base import BLOCK_SIZE, Blocks, Capability, Capacity, Stored
+from imagestore.backends.base import BLOCK_SIZE, Blocks, Capability, Capacity, Held, Stored
 from imagestore.backends.blocks import BlockPool
 from imagestore.backends.errors import (
     InvalidLocation,
@@ -24,6 +32,7 @@ from imagestore.backends.errors import (
 )
 from imagestore.backends.file.datadirs import DataDirs
 from imagestore.backends.file.faults import while_removing, while_using, while_writing
+from imagestore.backends.file.listing import Listing
 from imagestore.backends.file.mountpoints import Mountpoints
 from imagestore.backends.file.reader import Reader
 from imagestore.backends.file.settings import FileSettings
@@ -43,7 +52,11 @@ class FileStore:
     """A :class:`~imagestore.backends.base.Store` in local or shared directories."""
 
     capabilities = (
-        Capability.WRITABLE | Capability.RANGED | Capability.LOCAL_PATH | Capability.DIRECT_URL
+        Capability.WRITABLE
+        | Capability.RANGED
+        | Capability.LOCAL_PATH
+        | Capability.DIRECT_URL
+        | Capability.LISTED
     )
 
     def __init__(self, name: str, settings: FileSettings) -> None:
@@ -175,6 +188,15 @@ class FileStore:
                 for path in left:
                     path.unlink(missing_ok=True)
                 _sync(datadir.path)
+
+    async def held(self, owners: Iterable[str] = ()) -> AsyncGenerator[Sequence[Held], None]:
+        for datadir in self._dirs.dirs:
+            listing = await self._call(Listing, self.name, datadir.path, undo=Listing.close)
+            try:
+                while page := await self._call(listing.page):
+                    yield page
+            finally:
+                self._executor().submit(listing.close)
 
     async def capacity(self) -> Capacity:
         return await self._call(self._capacity)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
-from imagestore.backends.base import Blocks, Capability, Capacity, Stored
+from imagestore.backends.base import Blocks, Capability, Capacity, Held, Stored
 from imagestore.backends.errors import NotFound, ReadOnly, Unavailable
 from imagestore.backends.http.connections import Connections
 from imagestore.backends.http.fetch import Fetcher
@@ -86,6 +86,11 @@ class HttpStore:
 
     async def discard(self, image_id: str, *, owner: str | None = None) -> None:
         raise self._refusal()
+
+    async def held(self, owners: Iterable[str] = ()) -> AsyncGenerator[Sequence[Held], None]:
+        """Nothing: what is on other people's servers is theirs."""
+        return
+        yield ()
 
     async def capacity(self) -> Capacity:
         return Capacity(total=None, free=None)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from imagestore.backends.errors import Busy, NotFound, Unavailable
+from imagestore.backends.rbd import trash
 from imagestore.backends.rbd.connection import Connection
 from imagestore.backends.rbd.location import SNAPSHOT, Location
 
@@ -29,8 +30,25 @@ def remove(
     ``Busy``, with the image left as it was, while someone has it open, while it has other
     snapshots, or while its snapshot has clones of the first format. Clones of the second format
     do not need their parent's name: the image goes to RBD's trash, as with Glance,
-    and can be purged from there once the last of them is gone.
+    and can be purged from there once the last of them is gone. A removal that broke off when it
+    had the image in the trash is carried to its end.
     """
+    assert location.pool is not None
+    try:
+        _remove(connection, location, only, report)
+    except NotFound:
+        if only is not None:
+            raise
+        if not trash.purge(connection, location.pool, location.image, report=report):
+            raise
+
+
+def _remove(
+    connection: Connection,
+    location: Location,
+    only: str | None,
+    report: Callable[..., int] | None,
+) -> None:
     assert location.pool is not None
     rbd = connection.rbd
     pool, name = connection.pool(location.pool), location.image
@@ -43,12 +61,17 @@ def remove(
             if len(list(image.watchers_list())) > 1:  # we are one of them
                 raise _watched(connection, location)
             _free(connection, pool, image)
-            _drop_snapshot(connection, image, location)
+            dropped = _drop_snapshot(connection, image, location)
         try:
             rbd.RBD().remove(pool, name, on_progress=report)
         except rbd.ImageHasSnapshots:
             rbd.RBD().trash_move(pool, name)
         except rbd.ImageBusy as error:
+            # Someone has opened it in this very moment, and it is to stay as it was.
+            if dropped is not None:
+                with rbd.Image(pool, name) as image:
+                    image.create_snap(dropped)
+                    image.protect_snap(dropped)
             raise _watched(connection, location) from error
         except rbd.ImageNotFound as error:
             # Someone was faster, or librbd says so of another thing that it did not find.
@@ -77,7 +100,8 @@ def _free(connection: Connection, pool: Any, image: Any) -> None:
             pool.unlock(f"rbd_header.{image.id()}", "rbd_lock", cookie)
 
 
-def _drop_snapshot(connection: Connection, image: Any, location: Location) -> None:
+def _drop_snapshot(connection: Connection, image: Any, location: Location) -> str | None:
+    """Remove the snapshot that makes the image whole; its name, if it was there."""
     rbd = connection.rbd
     snapshot = location.snapshot or SNAPSHOT
     lasting = {rbd.RBD_SNAP_NAMESPACE_TYPE_USER, rbd.RBD_SNAP_NAMESPACE_TYPE_GROUP}
@@ -90,7 +114,7 @@ def _drop_snapshot(connection: Connection, image: Any, location: Location) -> No
             url=location.url,
         )
     if snapshot not in names:
-        return  # an earlier removal came so far
+        return None  # an earlier removal came so far
     # RBD refuses to unprotect what is not protected, too.
     if image.is_protected_snap(snapshot):
         try:
@@ -100,6 +124,7 @@ def _drop_snapshot(connection: Connection, image: Any, location: Location) -> No
                 "its snapshot has clones", store=connection.store, url=location.url
             ) from error
     image.remove_snap(snapshot)
+    return snapshot
 
 
 def discard(
@@ -114,12 +139,21 @@ def discard(
             remove(connection, location, report=report)
         except NotFound:
             _forget(connection, location)
+        _purge(connection, location, report)
     except Watched as error:
         raise Unavailable(
             "someone has it open, or has died less than half a minute ago",
             store=connection.store,
             url=location.url,
         ) from error
+
+
+def _purge(connection: Connection, location: Location, report: Callable[..., int] | None) -> None:
+    assert location.pool is not None
+    try:
+        trash.purge(connection, location.pool, location.image, report=report)
+    except Busy as error:
+        raise _watched(connection, location) from error
 
 
 def _forget(connection: Connection, location: Location) -> None:

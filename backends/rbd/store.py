@@ -5,13 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from imagestore.backends.base import Blocks, Buffer, Capability, Capacity, Stored
+from imagestore.backends.base import Blocks, Buffer, Capability, Capacity, Held, Stored
 from imagestore.backends.daemon_threads import DaemonThreads
 from imagestore.backends.errors import (
     InvalidLocation,
@@ -23,7 +30,7 @@ from imagestore.backends.errors import (
     WrongSize,
 )
 from imagestore.backends.parts import in_parts, send_parts
-from imagestore.backends.rbd import features, removal
+from imagestore.backends.rbd import features, listing, removal
 from imagestore.backends.rbd.calls import Calls
 from imagestore.backends.rbd.connection import Connection
 from imagestore.backends.rbd.location import SNAPSHOT, Location
@@ -44,7 +51,9 @@ _CLEANUP = 1.0
 class RBDStore:
     """A :class:`~imagestore.backends.base.Store` in a pool of RBD images."""
 
-    capabilities = Capability.WRITABLE | Capability.RANGED | Capability.DIRECT_URL
+    capabilities = (
+        Capability.WRITABLE | Capability.RANGED | Capability.DIRECT_URL | Capability.LISTED
+    )
 
     def __init__(self, name: str, settings: RBDSettings) -> None:
         self.name = name
@@ -200,6 +209,24 @@ class RBDStore:
                 how(connection, location, report=report)
 
         await calls.progress(removed)
+
+    async def held(self, owners: Iterable[str] = ()) -> AsyncGenerator[Sequence[Held], None]:
+        for pages in (listing.names, listing.trashed):
+            after: str | None = ""
+            while after is not None:
+                found, after = await self._page(pages, after)
+                yield found
+
+    async def _page(
+        self, pages: Callable[..., tuple[list[Held], str | None]], after: str
+    ) -> tuple[list[Held], str | None]:
+        calls, connection = await self._connected()
+
+        def page() -> tuple[list[Held], str | None]:
+            with connection.held():
+                return pages(connection, self._pool, after)
+
+        return await calls.call(page)
 
     async def capacity(self) -> Capacity:
         """What the monitors say of the pool. Without a manager they know nothing."""

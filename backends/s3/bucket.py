@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from imagestore.backends.s3.location import Place
 _WRITER = "imagestore-writer"
 """Metadata of an object (``x-amz-meta-…``) that tells which writer made it."""
 _LISTED = 1000
-"""Uploads named in one answer, S3's most."""
+"""Objects or uploads named in one answer, S3's most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +123,16 @@ class Bucket:
             IfMatch=f'"{etag}"',
         )
 
+    async def objects(self) -> AsyncGenerator[Sequence[tuple[str, int]], None]:
+        """Key and size of every object, a page a request."""
+        more: dict[str, Any] = {}
+        while True:
+            answer = await self._ask("list_objects_v2", None, MaxKeys=_LISTED, **more)
+            yield [(each["Key"], int(each["Size"])) for each in answer.get("Contents", ())]
+            if not answer.get("IsTruncated"):
+                return
+            more = {"ContinuationToken": answer["NextContinuationToken"]}
+
     async def delete(self, key: str) -> None:
         """Remove an object; of one that is not there S3 says the same."""
         await self._ask("delete_object", key, writing=True)
@@ -162,17 +172,22 @@ class Bucket:
 
     async def uploads(self, key: str) -> AsyncIterator[str]:
         """The ids of all uploads in parts of that key, in as many requests as it takes."""
-        markers: dict[str, Any] = {}
+        async for page in self.all_uploads(key):
+            for found, upload in page:
+                if found == key:
+                    yield upload
+
+    async def all_uploads(
+        self, prefix: str = ""
+    ) -> AsyncGenerator[Sequence[tuple[str, str]], None]:
+        """Key and id of every upload in parts whose key begins so, a page a request."""
+        markers: dict[str, Any] = {"Prefix": prefix} if prefix else {}
         while True:
-            answer = await self._ask(
-                "list_multipart_uploads", None, Prefix=key, MaxUploads=_LISTED, **markers
-            )
-            for upload in answer.get("Uploads", ()):
-                if upload["Key"] == key:
-                    yield str(upload["UploadId"])
+            answer = await self._ask("list_multipart_uploads", None, MaxUploads=_LISTED, **markers)
+            yield [(each["Key"], str(each["UploadId"])) for each in answer.get("Uploads", ())]
             if not answer.get("IsTruncated"):
                 return
-            markers = {
+            markers |= {
                 "KeyMarker": answer["NextKeyMarker"],
                 "UploadIdMarker": answer["NextUploadIdMarker"],
             }

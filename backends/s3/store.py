@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imagestore.backends.base import Blocks, Capability, Capacity, Stored
+from imagestore.backends.base import Blocks, Capability, Capacity, Held, Stored
 from imagestore.backends.blocks import BlockPool
 from imagestore.backends.errors import Misconfigured, Unavailable
+from imagestore.backends.ids import is_id
 from imagestore.backends.read_ahead import read_ahead
 from imagestore.backends.s3.location import Place
 from imagestore.backends.s3.settings import S3Settings
@@ -29,7 +30,9 @@ _DEPTH = 2
 class S3Store:
     """A :class:`~imagestore.backends.base.Store` in a bucket."""
 
-    capabilities = Capability.WRITABLE | Capability.RANGED | Capability.DIRECT_URL
+    capabilities = (
+        Capability.WRITABLE | Capability.RANGED | Capability.DIRECT_URL | Capability.LISTED
+    )
 
     def __init__(self, name: str, settings: S3Settings) -> None:
         self.name = name
@@ -122,6 +125,14 @@ class S3Store:
         async for upload in bucket.uploads(key):
             await bucket.abort(key, upload)
         await bucket.delete(key)
+
+    async def held(self, owners: Iterable[str] = ()) -> AsyncGenerator[Sequence[Held], None]:
+        bucket = self._bucket()
+        # The uploads first: what one has made by the time that objects are listed is an object.
+        async for uploads in bucket.all_uploads():
+            yield [Held(key, whole=False) for key, _ in uploads if is_id(key)]
+        async for objects in bucket.objects():
+            yield [Held(key, whole=True, size=size) for key, size in objects if is_id(key)]
 
     async def capacity(self) -> Capacity:
         await self._bucket().ask()

@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import ssl
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Protocol
+from urllib.parse import urlencode
 
 import aiohttp
 from yarl import URL
@@ -30,6 +32,14 @@ class Body(Protocol):
 
     def send(self, deadline: asyncio.Timeout, seconds: float) -> AsyncIterator[bytes | memoryview]:
         """The blocks; ``deadline`` is moved so that each may take ``seconds``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerEntry:
+    """A line of the listing of an account; ``bytes`` are minutes behind."""
+
+    name: str
+    bytes: int
 
 
 class Account:
@@ -135,6 +145,20 @@ class Account:
         """Headers of the account; ``NotFound`` if there is none."""
         async with self.request("HEAD", "", Purpose.READ, base=base) as response:
             return response.headers
+
+    async def containers(
+        self, prefix: str, base: str | None = None
+    ) -> AsyncGenerator[list[ContainerEntry], None]:
+        """Containers whose name begins so, a page a request; ``NotFound``: there is no account."""
+        marker = ""
+        while True:
+            query = urlencode({"format": "json", "prefix": prefix, "marker": marker})
+            async with self.request("GET", f"?{query}", Purpose.READ, base=base) as response:
+                lines = await response.json(content_type=None) if response.status == 200 else []
+            if not lines:
+                return
+            yield [ContainerEntry(each["name"], each["bytes"]) for each in lines]
+            marker = lines[-1]["name"]
 
     async def _granted(self, refused: str | None) -> Access:
         try:

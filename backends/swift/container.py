@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
@@ -58,6 +58,12 @@ class Container:
 
     async def entries(self, prefix: str) -> AsyncIterator[Entry]:
         """What has a name that begins with ``prefix``, in order; ``NotFound`` if it is missing."""
+        async for page in self.pages(prefix):
+            for entry in page:
+                yield entry
+
+    async def pages(self, prefix: str = "") -> AsyncGenerator[list[Entry], None]:
+        """The same, a page a request."""
         marker = ""
         while True:
             query = urlencode({"format": "json", "prefix": prefix, "marker": marker})
@@ -65,9 +71,12 @@ class Container:
                 page = await response.json(content_type=None)
             if not page:
                 return
-            for line in page:
-                if "name" in line:  # else it is a common prefix, which nobody asked for
-                    yield Entry(line["name"], int(line["bytes"]), line["hash"])
+            # Another line is a common prefix, which nobody asked for.
+            yield [
+                Entry(line["name"], int(line["bytes"]), line["hash"])
+                for line in page
+                if "name" in line
+            ]
             marker = page[-1].get("name", "")
 
     async def find(self, name: str, location: str = "") -> Mapping[str, str]:

@@ -43,7 +43,7 @@ class Placement:
         if not self._settings.swift_store_multi_tenant:
             reference = self._settings.default_swift_reference
             return Place(container, image_id, reference=reference)
-        return Place(container, image_id, base=self._account_of(owner))
+        return Place(container, image_id, base=self.account_of(owner))
 
     def _container(self, image_id: str) -> str:
         """``container``, ``container_`` and the start of the id, or ``container_`` and the id.
@@ -59,7 +59,7 @@ class Placement:
         dashes = image_id[:seed].count("-")
         return f"{base}_{image_id[: seed + dashes].lower()}"
 
-    def _account_of(self, owner: str | None) -> str:
+    def account_of(self, owner: str | None) -> str:
         """The URL of a project's account: our own, with its project in place of ours."""
         if self._base is None:
             raise Unavailable("not started", store=self._store)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import aiohttp
 
-from imagestore.backends.base import Blocks, Capability, Capacity, Stored
+from imagestore.backends.base import Blocks, Capability, Capacity, Held, Stored
 from imagestore.backends.errors import (
     Full,
     InvalidLocation,
@@ -21,7 +21,7 @@ from imagestore.backends.errors import (
     Unavailable,
 )
 from imagestore.backends.read_ahead import read_ahead
-from imagestore.backends.swift import locations, quota, stored
+from imagestore.backends.swift import listing, locations, quota, stored
 from imagestore.backends.swift.account import Account, connections
 from imagestore.backends.swift.authentication import Refused
 from imagestore.backends.swift.container import Container
@@ -47,7 +47,7 @@ _THREADS = 4
 class SwiftStore:
     """A :class:`~imagestore.backends.base.Store` in OpenStack Object Storage."""
 
-    capabilities = Capability.WRITABLE | Capability.RANGED
+    capabilities = Capability.WRITABLE | Capability.RANGED | Capability.LISTED
 
     def __init__(self, name: str, settings: SwiftSettings) -> None:
         self.name = name
@@ -197,6 +197,14 @@ class SwiftStore:
             f"{self._settings.swift_store_container}_"
         ):
             await container.remove()
+
+    def held(self, owners: Iterable[str] = ()) -> AsyncGenerator[Sequence[Held], None]:
+        account, base = self._account(self._default), self._settings.swift_store_container
+        if self._settings.swift_store_multi_tenant:
+            return listing.of_projects(account, base, self._placement, owners)
+        if self._placement.is_spread:
+            return listing.in_containers(account, base, self._placement)
+        return listing.in_container(Container(account, base), self._placement)
 
     async def capacity(self) -> Capacity:
         account = self._account(self._default)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any, TypeVar
 
-from imagestore.backends.base import Blocks, Buffer, Capacity, Store, Stored
+from imagestore.backends.base import Blocks, Buffer, Capacity, Held, Store, Stored
 from imagestore.backends.errors import Refused, StoreError, Unavailable
 from imagestore.backends.wrappers.forwarding import ForwardingStore
 
@@ -115,6 +115,15 @@ class DeadlineStore(ForwardingStore):
             raise Refused("an earlier write of the image has not ended", store=self.name)
         await self._answered(self.store.discard(image_id, owner=owner))
 
+    async def held(self, owners: Iterable[str] = ()) -> AsyncGenerator[Sequence[Held], None]:
+        pages = self.store.held(owners)
+        try:
+            while (page := await self._answered(_next(pages))) is not None:
+                yield page
+        finally:
+            with suppress(RuntimeError):  # one that was left behind still runs
+                await pages.aclose()
+
     async def capacity(self) -> Capacity:
         return await self._answered(self.store.capacity())
 
@@ -184,6 +193,10 @@ class DeadlineStore(ForwardingStore):
     @staticmethod
     def _bounded(seconds: float) -> float | None:
         return None if math.isinf(seconds) else seconds
+
+
+async def _next(pages: AsyncGenerator[Sequence[Held], None]) -> Sequence[Held] | None:
+    return await anext(pages, None)
 
 
 class _Source:

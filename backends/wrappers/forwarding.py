@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
-from imagestore.backends.base import Blocks, Capacity, Store, Stored
+from imagestore.backends.base import Blocks, Capacity, Held, Store, Stored
 
 
 class ForwardingStore:
@@ -55,6 +55,9 @@ class ForwardingStore:
 
     async def discard(self, image_id: str, *, owner: str | None = None) -> None:
         await self.store.discard(image_id, owner=owner)
+
+    def held(self, owners: Iterable[str] = ()) -> AsyncGenerator[Sequence[Held], None]:
+        return self.store.held(owners)
 
     async def capacity(self) -> Capacity:
         return await self.store.capacity()

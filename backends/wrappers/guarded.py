@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from imagestore.backends.base import Blocks, Capacity, Store, Stored
+from imagestore.backends.base import Blocks, Capacity, Held, Store, Stored
 from imagestore.backends.errors import Refused, StoreError, Unavailable
 from imagestore.backends.wrappers.forwarding import ForwardingStore
 
@@ -108,6 +108,15 @@ class GuardedStore(ForwardingStore):
     async def discard(self, image_id: str, *, owner: str | None = None) -> None:
         with self._judged():
             await self.store.discard(image_id, owner=owner)
+
+    async def held(self, owners: Iterable[str] = ()) -> AsyncGenerator[Sequence[Held], None]:
+        async with aclosing(self.store.held(owners)) as pages:
+            while True:
+                with self._judged():
+                    page = await anext(pages, None)
+                if page is None:
+                    return
+                yield page
 
     async def capacity(self) -> Capacity:
         with self._judged():

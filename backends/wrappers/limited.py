@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
 
-from imagestore.backends.base import Blocks, Capacity, Store, Stored
+from imagestore.backends.base import Blocks, Capacity, Held, Store, Stored
 from imagestore.backends.errors import Refused
 from imagestore.backends.wrappers.forwarding import ForwardingStore
 
@@ -63,6 +63,15 @@ class LimitedStore(ForwardingStore):
     async def discard(self, image_id: str, *, owner: str | None = None) -> None:
         async with self._turn(self._calls):
             await self.store.discard(image_id, owner=owner)
+
+    async def held(self, owners: Iterable[str] = ()) -> AsyncGenerator[Sequence[Held], None]:
+        async with aclosing(self.store.held(owners)) as pages:
+            while True:
+                async with self._turn(self._calls):
+                    page = await anext(pages, None)
+                if page is None:
+                    return
+                yield page
 
     async def capacity(self) -> Capacity:
         async with self._turn(self._calls):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from imagestore.backends.base import Blocks, Buffer, Capacity, Store, Stored
+from imagestore.backends.base import Blocks, Buffer, Capacity, Held, Store, Stored
 from imagestore.backends.errors import StoreError
 from imagestore.backends.wrappers.forwarding import ForwardingStore
 
@@ -96,6 +96,15 @@ class MeasuredStore(ForwardingStore):
     async def discard(self, image_id: str, *, owner: str | None = None) -> None:
         with self._measured("discard"):
             await self.store.discard(image_id, owner=owner)
+
+    async def held(self, owners: Iterable[str] = ()) -> AsyncGenerator[Sequence[Held], None]:
+        async with aclosing(self.store.held(owners)) as pages:
+            while True:
+                with self._measured("held"):
+                    page = await anext(pages, None)
+                if page is None:
+                    return
+                yield page
 
     async def capacity(self) -> Capacity:
         with self._measured("capacity"):

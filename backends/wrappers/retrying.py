@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from itertools import count
 from typing import TypeVar
 
-from imagestore.backends.base import Blocks, Buffer, Capacity, Store, Stored
+from imagestore.backends.base import Blocks, Buffer, Capacity, Held, Store, Stored
 from imagestore.backends.errors import NotFound, Refused, Unavailable
 from imagestore.backends.wrappers.forwarding import ForwardingStore
 
@@ -99,6 +99,25 @@ class RetryingStore(ForwardingStore):
 
     async def discard(self, image_id: str, *, owner: str | None = None) -> None:
         await self._persist("discard", lambda: self.store.discard(image_id, owner=owner))
+
+    async def held(self, owners: Iterable[str] = ()) -> AsyncGenerator[Sequence[Held], None]:
+        """Repeated until its first page is there."""
+        owners = tuple(owners)
+        page, pages = await self._persist("held", lambda: self._first_page(owners))
+        async with aclosing(pages):
+            while page is not None:
+                yield page
+                page = await anext(pages, None)
+
+    async def _first_page(
+        self, owners: Iterable[str]
+    ) -> tuple[Sequence[Held] | None, AsyncGenerator[Sequence[Held], None]]:
+        pages = self.store.held(owners)
+        try:
+            return await anext(pages, None), pages
+        except BaseException:
+            await pages.aclose()
+            raise
 
     async def capacity(self) -> Capacity:
         return await self._persist("capacity", self.store.capacity)

@@ -19,6 +19,7 @@ from imagestore.catalog.location_hashes import LocationHashes
 from imagestore.catalog.location_imports import LocationImports
 from imagestore.catalog.members import Members
 from imagestore.catalog.metadefs.metadefs import Metadefs
+from imagestore.catalog.orphans import Orphans
 from imagestore.catalog.parts import Parts
 from imagestore.catalog.patrol import Patrol
 from imagestore.catalog.recovery import Recovery
@@ -56,6 +57,7 @@ class Catalog:
         self.jobs.register(LocationHashes(parts).kind)
         self.housekeeping = Housekeeping(self.jobs, parts.settings)
         self.scrubber = Scrubber(parts, self.jobs, self.deletions)
+        self.orphans = Orphans(parts, self.jobs, self.uploads, staging.host)
         self.patrol = Patrol(parts, self.jobs, Replacement(parts, self.uploads))
         self.copy_jobs = CopyJobs(parts, self.jobs, self.copies, self.recovery)
         self.replication = Replication(parts, self.jobs, self.deletions, self.copies)

@@ -121,19 +121,17 @@ class Copies:
         await (write or self._database.write)(self._record_digests, image, found[1].digests)
         return True
 
-    async def undo(
-        self, image_id: str, entry: str, store: Store | None, owner: str | None = None
-    ) -> None:
+    async def undo(self, image_id: str, entry: str, store: Store | None) -> None:
         """Remove the bytes of a copy that was not recorded, and close the journal row.
 
-        ``owner``: the project of the image, in case it is gone by now. Raises what store and
-        database raise; the row stays then, and this may be called again.
+        Raises what store and database raise; the row stays then, and this may be called again.
         """
         if not await self._database.read(journal.is_open, entry):
             return
         image = await self._database.read(_in_any_status, image_id)
         if store is not None and not self._is_in(store, image):
-            await store.discard(image_id, owner=image.owner if image else owner)
+            owner = await self._database.read(images.owner_of, image_id)
+            await store.discard(image_id, owner=owner)
         await self._database.write(journal.close, entry)
 
     # Before.
@@ -331,7 +329,7 @@ class Copies:
                 if mine and not await self._database.read(journal.is_open, claim.entry):
                     await self._reopen(store, claim)
                 unclean = store if mine else None
-                await self.undo(claim.image.id, claim.entry, unclean, claim.image.owner)
+                await self.undo(claim.image.id, claim.entry, unclean)
         except (ImagestoreError, store_errors.StoreError, TimeoutError) as failure:
             log.error("image %s: undoing a copy has to wait: %r", claim.image.id, failure)
 

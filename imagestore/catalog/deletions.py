@@ -155,6 +155,8 @@ class Deletions:
         if copy is None:
             raise NotFound(f"Image {image_id} is not in store '{store}'.")
         if _is_last(copy, image):
+            if any(each.status == locations.UNVERIFIED for each in image.locations):
+                raise Conflict("The other copies of the data are not verified yet; try later.")
             raise Forbidden("This is the only copy of the data that is whole.")
         self._hide_copy(conn, image_id, copy, entry)
         return copy

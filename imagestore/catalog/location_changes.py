@@ -19,7 +19,7 @@ from imagestore.backends.base import Store
 from imagestore.catalog.access import Access
 from imagestore.catalog.deletions import Deletions
 from imagestore.catalog.limits import require_within
-from imagestore.catalog.location_hashes import UNVERIFIED, hash_later
+from imagestore.catalog.location_hashes import hash_later
 from imagestore.catalog.location_rules import LocationRules
 from imagestore.catalog.parts import Parts
 from imagestore.catalog.quotas import ProjectLimits
@@ -124,6 +124,7 @@ class LocationChanges:
             if step.op == "remove":
                 copy = _at(left, step.index)
                 left.remove(copy)
+                _require_readable(copy, left)
                 entry = next(entries)
                 self._deletions.claim(conn, image.id, copy, entry, moment)
                 removed.append((copy, entry))
@@ -187,7 +188,7 @@ class LocationChanges:
         elif size is not None and size != found.size:
             raise Invalid(f"There are {found.size} bytes at this location; the image has {size}.")
         metadata = _metadata(entry, found.store.name if self._parts.stores.multiple else None)
-        status = "active" if is_first else UNVERIFIED
+        status = "active" if is_first else locations.UNVERIFIED
         location = Location(entry["url"], metadata, status)
         number = locations.add(conn, image.id, location, moment)
         if self._parts.settings.images.do_secure_hash or not is_first:
@@ -222,6 +223,13 @@ def _at(found: Sequence[Location], index: Any) -> Location:
     if not isinstance(place, int) or place >= len(found):
         raise Invalid("There is no location at this place of the list.")
     return found[place]
+
+
+def _require_readable(removed: Location, left: Sequence[Location]) -> None:
+    """What stays must be enough to read the image: Glance, which trusts every location, never
+    comes to that."""
+    if removed.status == "active" and all(each.status != "active" for each in left):
+        raise Conflict("The other locations of the image are not verified yet; try again later.")
 
 
 def _replace_metadata(

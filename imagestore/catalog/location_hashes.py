@@ -27,8 +27,6 @@ from imagestore.transfer.receive import CHECKSUM
 log = logging.getLogger(__name__)
 
 KIND = "location_hash"
-UNVERIFIED = "unverified"
-"""The status of a location whose bytes have not been compared yet: it is not read from."""
 _HASHED = {ImageStatus.ACTIVE, ImageStatus.DEACTIVATED}
 
 
@@ -86,7 +84,7 @@ class LocationHashes:
         if location.status == "active":
             if image.os_hash_value is None:
                 await self._fill_in(work, image, location)
-        elif location.status == UNVERIFIED:
+        elif location.status == locations.UNVERIFIED:
             await self._verify(work, image, location)
 
     async def _fill_in(self, work: Work, image: Image, location: Location) -> None:

@@ -16,9 +16,10 @@ from sqlalchemy import Connection
 from imagestore.backends import errors as store_errors
 from imagestore.backends.base import Capability, Store
 from imagestore.backends.http.guard import SCHEMES, Guard
+from imagestore.backends.ids import ids_in
 from imagestore.catalog.parts import Parts
-from imagestore.database import locations
-from imagestore.errors import ImagestoreError, Invalid, Unavailable
+from imagestore.database import journal, locations
+from imagestore.errors import Conflict, ImagestoreError, Invalid, Unavailable
 from imagestore.identity.caller import Caller
 
 MAX_LENGTH = 8000
@@ -78,8 +79,13 @@ class LocationRules:
         return size
 
     def require_unshared(self, conn: Connection, store: Store, image_id: str, url: str) -> None:
-        """Raise if another image has the object, which would go when either is deleted."""
-        if Capability.EXTERNAL in store.capabilities or is_named_after(image_id, url):
+        """Raise if another image has the object, which would go when either is deleted, or if it
+        is on its way out of the store."""
+        if Capability.EXTERNAL in store.capabilities:
+            return
+        if any(journal.is_busy(conn, each, store.name) for each in ids_in(url)):
+            raise Conflict("What lies at this location is being written or removed.")
+        if is_named_after(image_id, url):
             return
         if locations.is_taken(conn, url, image_id):
             raise Invalid("Another image has this location.")

@@ -22,6 +22,7 @@ from imagestore.catalog.damage import mark, unmark
 from imagestore.catalog.jobs import Completion, Jobs, Kind, Work
 from imagestore.catalog.parts import Parts, now
 from imagestore.catalog.replacement import BadSource, Replacement
+from imagestore.catalog.telling import Telling
 from imagestore.database import damages, images, jobs, locations
 from imagestore.database.damages import Damage, DamageState, Progress
 from imagestore.errors import ImagestoreError, NotFound
@@ -52,6 +53,7 @@ class Patrol:
         self._database = parts.database
         self._jobs = jobs_
         self._replacement = replacement
+        self._tell = Telling(parts.notifier)
         self._rate = parts.settings.scrubber.patrol_rate
         self._interval = timedelta(hours=parts.settings.scrubber.patrol_interval)
         jobs_.register(Kind(KIND, self._run))
@@ -142,11 +144,20 @@ class Patrol:
                 whole.add(location.id)
                 if location.status == locations.DAMAGED:
                     await self._database.write(unmark, image.id, location.id)
-            elif await self._database.write(mark, image, location, store.name, fault):
+                    self._tell.repaired(image, store.name)
+            elif await self._mark(image, location, store.name, fault):
                 tally.damaged += location.status != locations.DAMAGED
-                log.error("image %s: its copy in %s is damaged: %s", image.id, store.name, fault)
         if await self._database.read(damages.list, image_id=image.id, limit=1):
             await self._repair(pace, tally, frozenset(whole), image_id=image.id)
+
+    async def _mark(self, image: Image, location: Location, store: str, fault: str) -> bool:
+        """Take the copy out of use, and tell of it the first time; whether it is the image's."""
+        if not await self._database.write(mark, image, location, store, fault):
+            return False
+        log.error("image %s: its copy in %s is damaged: %s", image.id, store, fault)
+        if location.status != locations.DAMAGED:
+            self._tell.damaged(image, store, fault)
+        return True
 
     async def _examine(
         self, store: Store, location: Location, wanted: Expected, pace: Pace, tally: _Tally
@@ -185,6 +196,7 @@ class Patrol:
             if await self._replace(row.image, damage, pace, whole):
                 tally.repaired += 1
                 metrics.PATROL_REPAIRS.labels(damage.store, "repaired").inc()
+                self._tell.repaired(row.image, damage.store)
                 log.warning("image %s: its copy in %s is repaired", damage.image_id, damage.store)
             else:
                 metrics.PATROL_REPAIRS.labels(damage.store, "failed").inc()
@@ -197,8 +209,7 @@ class Patrol:
             try:
                 return await self._replacement.replace(damage, pace, whole)
             except BadSource as bad:
-                log.error("image %s: its copy in %s is damaged: %s", image.id, bad.store, bad)
-                if not await self._database.write(mark, image, bad.location, bad.store, bad.reason):
+                if not await self._mark(image, bad.location, bad.store, bad.reason):
                     return False
             except (StoreError, ImagestoreError) as error:
                 log.error("image %s: a repair has to wait: %s", image.id, error)

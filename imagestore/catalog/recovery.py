@@ -126,6 +126,9 @@ class Recovery:
                 await self._staging.undo(entry.image_id, entry.id, entry.store)
             case Kind.UPLOAD:
                 await self._uploads.undo(entry.image_id, entry.id, self._store(entry))
+            case Kind.COPY if entry.store.partition("@")[0] == STAGING:
+                # An orphan that was being removed: the next search finds what is left of it.
+                await self._database.write(journal.close, entry.id)
             case Kind.COPY:
                 await self._copies.undo(entry.image_id, entry.id, self._store(entry))
             case Kind.REMOVAL:

@@ -53,6 +53,16 @@ class Telling:
         """``status``: ``deleted``, or ``pending_delete`` if its bytes are kept for a while."""
         self.image("image.delete", image, **_gone(), status=status)
 
+    def damaged(self, image: Image, store: str, reason: str) -> None:
+        """The bytes of a copy are not those of the image. Glance has no such notification."""
+        if self._notifier.wants("image.damaged"):
+            payload = _image(image) | {"backend": store, "reason": reason}
+            self._notifier.tell("image.damaged", payload, priority="error")
+
+    def repaired(self, image: Image, store: str) -> None:
+        """A copy that was damaged is whole again."""
+        self.image("image.repaired", image, backend=store)
+
     def sent(self, caller: Caller, image: Image, count: int, *, whole: bool) -> None:
         """So many bytes went out; ``whole``: all that were asked for."""
         payload = {

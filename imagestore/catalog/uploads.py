@@ -152,7 +152,7 @@ class Uploads:
             raise Conflict(f"Image status transition from {image.status} to saving is not allowed")
         if image.disk_format is None or image.container_format is None:
             raise Invalid("disk_format and container_format must be set before data is uploaded.")
-        if journal.has_upload(conn, image_id, store):
+        if journal.is_busy(conn, image_id, store):
             raise Conflict(f"What an earlier upload left in store '{store}' is not removed yet.")
         cap = self._parts.settings.limits.image_size_cap
         if size is not None and size > cap:
@@ -238,7 +238,9 @@ class Uploads:
             return
         image = await self._database.read(in_any_status, image_id)
         if store is not None and not self._is_in(store, image):
-            await store.discard(image_id, owner=image.owner if image else None)
+            # That of an image which was deleted meanwhile, too: its account has what is left.
+            owner = await self._database.read(images.owner_of, image_id)
+            await store.discard(image_id, owner=owner)
         await self._database.write(close, entry)
 
     def _is_in(self, store: Store, image: Image | None) -> bool:

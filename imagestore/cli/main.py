@@ -18,6 +18,7 @@ from imagestore.cli import (
     image,
     job,
     metadefs,
+    orphans,
     patrol,
     policy,
     replicate,
@@ -55,6 +56,7 @@ app.add_typer(cache.app, name="cache")
 app.add_typer(image.app, name="image")
 app.add_typer(scrub.app, name="scrub")
 app.add_typer(patrol.app, name="patrol")
+app.add_typer(orphans.app, name="orphans")
 app.add_typer(replicate.app, name="replicate")
 
 

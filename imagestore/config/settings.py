@@ -344,6 +344,13 @@ class Scrubber:
     """Bytes a second that are read again; 0: the patrol is off."""
     patrol_interval: int = 168
     """Hours from the beginning of one pass to that of the next, at the least."""
+    orphan_interval: int = 24
+    """Hours from the beginning of one search for orphans to that of the next; 0: none."""
+    orphan_grace: int = 24
+    """Hours between two searches that see the same, for it to be an orphan."""
+    orphan_max_unknown: int = 5
+    """Percent of what lies in a store."""
+    orphan_delete: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ __all__ = [
     "get",
     "insert",
     "lock",
+    "owner_of",
     "select_page",
     "soft_delete",
     "transition",
@@ -76,6 +77,8 @@ _GET = select(*COLUMNS).where(exact(images.c.id, bindparam("id")), images.c.dele
 _PURGED = select(tombstones.c.image_id).where(tombstones.c.image_id == bindparam("id"))
 
 _LOCK = select(images.c.id).where(images.c.id == bindparam("id")).with_for_update()
+
+_OWNER = select(images.c.owner).where(images.c.id == bindparam("id"))
 
 _NOT_USED = sorted(DELETED_STATUSES | {ImageStatus.KILLED})
 
@@ -215,6 +218,12 @@ def soft_delete(
             conn.execute(statement, {"b_image_id": image_id, "deleted_at": moment})
         events.record(conn, "image.delete", image_id=image_id)
     return gone
+
+
+def owner_of(conn: Connection, image_id: str) -> str | None:
+    """The project of an image, deleted or not, as long as its row is there."""
+    owner: str | None = conn.scalar(_OWNER, {"id": image_id})
+    return owner
 
 
 def usage(conn: Connection, owner: str) -> int:

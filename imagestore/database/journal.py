@@ -51,11 +51,6 @@ _LIST = select(*journal.c[*Entry.__slots__]).order_by(journal.c.started_at, jour
 _LIST_BY_OWNER = _LIST.where(journal.c.owner == bindparam("of_owner"))
 _INSERT = insert(journal)
 _IS_OPEN = select(journal.c.id).where(journal.c.id == bindparam("of_id"))
-_UPLOADS_INTO = select(journal.c.id).where(
-    journal.c.image_id == bindparam("of_image"),
-    journal.c.store == bindparam("of_store"),
-    journal.c.kind == Kind.UPLOAD.value,
-)
 _IN_STORE = select(journal.c.id).where(
     journal.c.image_id == bindparam("of_image"), journal.c.store == bindparam("of_store")
 )
@@ -117,12 +112,6 @@ def open_removal(
 def is_open(conn: Connection, entry: str) -> bool:
     """Whether the row is there: what it stands for is neither done nor undone."""
     return conn.execute(_IS_OPEN, {"of_id": entry}).first() is not None
-
-
-def has_upload(conn: Connection, image_id: str, store: str) -> bool:
-    """Whether an upload of the image into ``store`` is under way or not yet undone."""
-    parameters = {"of_image": image_id, "of_store": store}
-    return conn.execute(_UPLOADS_INTO, parameters).first() is not None
 
 
 def is_busy(conn: Connection, image_id: str, store: str) -> bool:

@@ -21,6 +21,9 @@ PENDING_DELETE = "pending_delete"
 DAMAGED = "damaged"
 """The status of a copy whose bytes are not those of the image: it is not read."""
 
+UNVERIFIED = "unverified"
+"""The status of a location whose bytes have not been compared yet: it is not read from."""
+
 _COLUMNS = (
     image_locations.c.id,
     image_locations.c.value,

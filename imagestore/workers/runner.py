@@ -120,11 +120,13 @@ class Runner:
             pass
 
     async def _tick(self) -> None:
+        # A look, and renewing after it, take time in which a job may come to its end here.
+        ours = set(self._running)
         view = await self._jobs.look()
         self._notice({job.id: job for job in view.running})
         await self._renew()
         for job in view.running:
-            if (job.id, job.fence) not in self._running and self._is_left_behind(job):
+            if (job.id, job.fence) not in ours and self._is_left_behind(job):
                 await self._take_over(job)
         for job in view.to_cancel:
             await self._jobs.abandon(job, JobState.CANCELLED, "Cancelled before it began.")

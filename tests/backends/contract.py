@@ -327,3 +327,26 @@ class StoreContract(ReadContract):
         assert await read(service.store, kept.url) == b"other"
         await service.store.delete(kept.url)
         assert await service.objects() == set()
+
+    # What is there.
+
+    async def test_everything_is_told_of(self, service: Service) -> None:
+        """What is there by its image's id, each whole object once, and nothing that is gone."""
+        if Capability.LISTED not in service.store.capabilities:
+            pytest.skip("the store cannot tell what it holds")
+        assert await self._held(service) == {}
+        ids = [new_id() for _ in range(3)]
+        for image_id, size in zip(ids, (0, 17, 2 * self.part), strict=True):
+            await service.store.add(image_id, cut(content(size)))
+        assert await self._held(service) == dict.fromkeys(ids, 1)
+        await service.store.delete(service.url(ids[0]))
+        await service.store.discard(ids[1])
+        assert await self._held(service) == {ids[2]: 1}
+
+    async def _held(self, service: Service) -> dict[str, int]:
+        """The images of which something is told, and how many whole objects that is of each."""
+        found: dict[str, int] = {}
+        async for page in service.store.held():
+            for held in page:
+                found[held.image_id] = found.get(held.image_id, 0) + held.whole
+        return found

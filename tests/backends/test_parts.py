@@ -63,10 +63,14 @@ async def test_parts_are_sent_in_parallel_and_answered_in_order() -> None:
 
 async def test_the_first_error_ends_what_is_under_way() -> None:
     ended: list[int] = []
+    third = asyncio.Event()
 
     async def send(number: int, part: Part) -> None:
         try:
+            if number == 3:
+                third.set()
             if number == 2:
+                await third.wait()
                 raise ConnectionError("second")
             await asyncio.sleep(60)
         finally:
@@ -75,6 +79,33 @@ async def test_the_first_error_ends_what_is_under_way() -> None:
     with pytest.raises(ConnectionError, match="second"):
         await send_parts(in_parts(blocks(*[4] * 9), 4), send, parallel=3)
     assert sorted(ended) == [1, 2, 3]
+
+
+async def test_an_error_is_noticed_while_the_source_waits() -> None:
+    """A client that sends slowly, or not at all, learns at once that its upload has failed."""
+    ended: list[str] = []
+
+    async def source() -> AsyncGenerator[Part, None]:
+        try:
+            yield [b"one"]
+            yield [b"two"]
+            await asyncio.Event().wait()
+        finally:
+            ended.append("source")
+
+    async def send(number: int, part: Part) -> None:
+        try:
+            if number == 1:
+                await asyncio.sleep(0.01)
+                raise ConnectionError("first")
+            await asyncio.Event().wait()
+        finally:
+            ended.append(f"part {number}")
+
+    with pytest.raises(ConnectionError, match="first"):
+        async with asyncio.timeout(30):
+            await send_parts(source(), send, parallel=3)
+    assert sorted(ended) == ["part 1", "part 2", "source"]
 
 
 async def test_an_error_of_the_source_passes_through() -> None:

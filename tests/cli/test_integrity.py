@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,39 @@ def test_the_life_of_an_operator(tmp_path: Path) -> None:
         )  # fmt: skip
         assert ask(service, "GET", f"{path}/file")[0] == 410
         assert json.loads(imagestore(service, "patrol", "status", "--json")[1])["started_at"]
+
+
+def test_orphans(tmp_path: Path) -> None:
+    with serve(tmp_path, options="[imagestore]\norphan_grace = 0\n") as service:
+        image, left = image_of(service), str(uuid.uuid4())
+        (service.stores["file2"] / left).write_bytes(b"left")
+        for number in (1, 2):
+            assert imagestore(service, "orphans", "search")[0] == 0
+            until(lambda number=number: searched(service) == number)
+        assert imagestore(service, "orphans", "list", "--store", "file1")[0] == 0
+        code, out, _ = imagestore(service, "orphans", "list", "--json")
+        [row] = json.loads(out)
+        assert (code, row["image_id"], row["state"], row["origin"], row["bytes"]) == (
+            1, left, "orphan", "unknown", 4,
+        )  # fmt: skip
+        stores = json.loads(imagestore(service, "orphans", "status", "--json")[1])
+        assert {one["store"]: one["unknown_percent"] for one in stores} == {
+            "file1": 0.0, "file2": 100.0, "os_glance_staging_store": 0.0,
+        }  # fmt: skip
+        code, out, err = imagestore(service, "orphans", "delete")
+        assert (code, out) == (1, "")
+        assert "another service" in err
+        assert imagestore(service, "orphans", "delete", "--store", "nowhere")[0] != 0
+        code, out, _ = imagestore(service, "orphans", "delete", "--force")
+        assert (code, out) == (0, f"file2 {left} removed\n")
+        assert not (service.stores["file2"] / left).exists()
+        assert ask(service, "GET", f"/v2/images/{image}/file") == (200, DATA)
+
+
+def searched(service: Served) -> int:
+    """How many searches have come to their end."""
+    out = imagestore(service, "job", "list", "--kind", "orphans", "--state", "done", "--json")[1]
+    return len(json.loads(out))
 
 
 def test_a_stop_ends_the_streams(tmp_path: Path) -> None:

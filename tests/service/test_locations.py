@@ -170,6 +170,35 @@ async def test_bytes_that_are_not_compared_yet_are_not_read(
     assert site.url("other") not in [each["url"] for each in listed]
 
 
+async def test_the_only_location_that_is_verified_stays(
+    start: Start, site: Web, tmp_path: Any
+) -> None:
+    """Else the image could not be read, for ever if the other one proves to have other bytes."""
+    from imagestore.config.settings import Jobs
+
+    changes = settings(settings_in(tmp_path), site, show_multiple_locations=True)
+    served = await start(**changes, jobs=Jobs(workers=0))
+    alice, admin = served.person("red"), served.person("ops", "admin,member,reader")
+    image = (await alice.create())["id"]
+    await alice.upload(image, DATA)
+    assert (await alice.patch(image, add(site.url("again")))).status == 200
+    remove = {"op": "remove", "path": "/locations/0"}
+    answer = await admin.patch(image, remove)
+    assert (answer.status, "not verified yet" in await answer.text()) == (409, True)
+    answer = await admin("DELETE", f"/v2/stores/file1/{image}")
+    assert (answer.status, "not verified yet" in await answer.text()) == (409, True)
+    assert await data_of(alice, image) == DATA
+    # The other way about, and when it is verified.
+    assert (await admin.patch(image, remove | {"path": "/locations/1"})).status == 200
+    assert (await alice.patch(image, add(site.url("again")))).status == 200
+    database = served.client.app[keys.catalog].jobs.database
+    row = await database.read(images.get, image)
+    assert row is not None
+    await database.write(locations.set_status, row.image.locations[-1].id, "active")
+    assert (await admin.patch(image, remove)).status == 200
+    assert await data_of(alice, image) == DATA
+
+
 async def test_damaged_copies_are_not_listed_and_cannot_be_named(
     served: Service, site: Web
 ) -> None:
@@ -205,6 +234,7 @@ async def test_replace_and_remove(served: Service, site: Web) -> None:
     remove = {"op": "remove", "path": "/locations/0"}
     assert (await alice.patch(image, remove)).status == 403
     assert (await admin.patch(image, remove | {"path": "/locations/7"})).status == 400
+    await settled(served, image)
     assert (await admin.patch(image, remove)).status == 200
     assert (await admin.patch(image, remove)).status == 403
     assert [each["url"] for each in (await alice.show(image))["locations"]] == [two]

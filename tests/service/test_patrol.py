@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from imagestore.api import keys
 from imagestore.backends import errors
 from imagestore.catalog.catalog import Catalog
 from imagestore.catalog.damage import DAMAGE_PROPERTY
-from imagestore.config.settings import Scrubber
+from imagestore.config.settings import Notifications, Scrubber
 from imagestore.database import damages, events, journal
 from imagestore.database.damages import DamageState
 from imagestore.job import ENDED, JobState
@@ -294,3 +296,40 @@ async def test_a_damaged_copy_comes_back_damaged(start: Start) -> None:
     await catalog_of(service).scrubber.restore(image)
     assert (await service.person("red").show(image))["status"] == "active"
     assert (await download(service, image))[0] == 410
+
+
+async def test_others_are_notified(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+    """By the driver ``log`` of oslo.messaging, once for each damage and each repair."""
+    caplog.set_level(logging.INFO, "oslo.messaging.notification")
+    service = await start(notifications=Notifications(driver=("log",)))
+    image, single = await stored(service, copies=2), await stored(service, copies=1)
+    flip(path_of(service, "file1", image))
+    path_of(service, "file1", single).unlink()
+    await patrol(service)
+    await patrol(service)
+    path_of(service, "file1", single).write_bytes(DATA)
+    await patrol(service, single)
+
+    def told() -> list[tuple[str, str, str, str]]:
+        messages = [
+            json.loads(one.getMessage())
+            for one in caplog.records
+            if one.name.startswith("oslo.messaging.notification")
+        ]
+        return sorted(
+            (
+                one["event_type"], one["priority"], one["payload"]["id"],
+                one["payload"]["backend"],
+            )
+            for one in messages
+            if one["event_type"] in ("image.damaged", "image.repaired")
+        )  # fmt: skip
+
+    expected = sorted(
+        (event, priority, each, "file1")
+        for each in (image, single)
+        for event, priority in (("image.damaged", "ERROR"), ("image.repaired", "INFO"))
+    )
+    async with asyncio.timeout(30):
+        while told() != expected:
+            await asyncio.sleep(0.05)

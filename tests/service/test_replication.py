@@ -70,7 +70,7 @@ async def passed(service: Service) -> None:
 
     async def idle() -> bool:
         found = await jobs.list(states=[JobState.QUEUED, JobState.RUNNING])
-        return {job.kind for job in found} <= {"replication", "housekeeping"}
+        return {job.kind for job in found} <= {"replication", "housekeeping", "orphans"}
 
     await until(idle)
 

@@ -21,7 +21,7 @@ from imagestore.stores import Stores
 from tests.soak.clients import Clients, Known
 from tests.soak.nodes import Node
 
-PERIODIC = {"replication", "housekeeping"}
+PERIODIC = {"replication", "housekeeping", "orphans"}
 SETTLING = 300.0
 """Seconds in which everything has to be right again."""
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from imagestore import metrics, process
 from imagestore.backends import errors as store_errors
 from imagestore.catalog.jobs import Completion, GiveUp, Jobs, Kind, LeaseLost, Work
-from imagestore.database import images
+from imagestore.database import images, leases
 from imagestore.database import jobs as rows
 from imagestore.database.engine import Database
 from imagestore.errors import Conflict, Invalid, NotFound, Unavailable
@@ -60,6 +60,31 @@ async def test_a_job_is_done_with_what_it_records(jobs: Jobs, database: Database
         job = await ended(jobs, await jobs.submit(JobDraft("make", {"a": 1})))
     assert (job.state, job.message) == (JobState.DONE, None)
     assert await database.read(images.get, made.id) is not None
+
+
+async def test_a_job_that_ends_during_a_look_is_not_left_behind(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What a look has seen running may be done when it is gone through."""
+    go_on, look = asyncio.Event(), jobs.look
+
+    async def wait(work: Work) -> None:
+        await go_on.wait()
+
+    async def look_back() -> leases.View:
+        view = await look()
+        if view.running:
+            go_on.set()
+            await ended(jobs, view.running[0])
+            await asyncio.sleep(0)  # the runner learns of it
+        return view
+
+    jobs.register(Kind("wait", wait))
+    monkeypatch.setattr(jobs, "look", look_back)
+    async with working(jobs):
+        job = await ended(jobs, await jobs.submit(JobDraft("wait")))
+    assert (job.state, job.attempts) == (JobState.DONE, 1)
+    assert "left behind" not in caplog.text
 
 
 async def test_progress_is_seen_and_the_lease_renewed(jobs: Jobs) -> None:

@@ -120,7 +120,7 @@ class Staging:
             raise Conflict(
                 f"Image status transition from {image.status} to uploading is not allowed"
             )
-        if journal.has_upload(conn, image_id, self._name):
+        if journal.is_busy(conn, image_id, self._name):
             raise Conflict("What was staged for this image before is not removed yet.")
         self._parts.quotas.require_uploading(conn, limits)
         cap = self._parts.quotas.stage_cap(conn, limits)

@@ -156,6 +156,27 @@ OPTIONS: tuple[Option, ...] = (
         "Hours from the beginning of one such pass to that of the next, at the least.", min=0,
     ),
     _fill(
+        Scrubber, "imagestore", "orphan_interval", cfg.IntOpt,
+        "Hours from the beginning of one search for what lies in stores and belongs to no image "
+        "to that of the next. 0: no search.", min=0,
+    ),
+    _fill(
+        Scrubber, "imagestore", "orphan_grace", cfg.IntOpt,
+        "Hours that must lie between two searches that see the same, for it to be an orphan.",
+        min=0,
+    ),
+    _fill(
+        Scrubber, "imagestore", "orphan_max_unknown", cfg.IntOpt,
+        "Percent of the objects in a store that may be orphans which no image of this database "
+        "ever had; if it is more, imagestore orphans delete leaves them alone unless forced.",
+        min=0, max=100,
+    ),
+    _fill(
+        Scrubber, "imagestore", "orphan_delete", cfg.BoolOpt,
+        "Remove after each search the orphans that an image of this database once had there; "
+        "others only an operator removes.",
+    ),
+    _fill(
         Events, "imagestore", "events_kept_hours", cfg.IntOpt,
         "Hours for which GET /v2/events can go back.", attribute="kept_hours", min=1,
     ),

@@ -30,6 +30,7 @@ from imagestore.database.schema.metadefs import (
     metadef_resource_types,
     metadef_tags,
 )
+from imagestore.database.schema.orphans import orphan_searches, orphans
 from imagestore.database.schema.own import (
     VERSION_TABLE,
     indexes_for,
@@ -65,6 +66,8 @@ __all__ = [
     "metadef_resource_types",
     "metadef_tags",
     "node_reference",
+    "orphan_searches",
+    "orphans",
     "patrol",
     "peer_version",
     "quota_gates",

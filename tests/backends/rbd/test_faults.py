@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -102,6 +102,49 @@ async def test_the_cluster_stops_during_an_upload(
             await asyncio.sleep(0.1)
     stored = await store.add(name, cut(data))
     assert await read(store, stored.url) == data
+
+
+@pytest.mark.parametrize("again", ["delete", "discard"])
+async def test_the_cluster_stops_during_a_removal(
+    own: ceph.Ceph, pool: Pool, store: RBDStore, again: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name is gone by then, and the data in RBD's trash: it must not stay there for good."""
+    name = new_id()
+    stored = await store.add(name, cut(content(80 * MIB)))
+    calls = store._calls
+    assert calls is not None
+    progress = calls.progress
+
+    async def stopping(function: Callable[[Callable[..., int]], Any]) -> Any:
+        def stop_and(report: Callable[..., int]) -> Callable[..., int]:
+            def told(*arguments: object) -> int:
+                os.kill(own.osd_pid, signal.SIGSTOP)
+                return report(*arguments)
+
+            return told
+
+        return await progress(lambda report: function(stop_and(report)))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(calls, "progress", stopping)
+        async with asyncio.timeout(PATIENCE):
+            with pytest.raises(errors.Unavailable):
+                await store.delete(stored.url)
+    os.kill(own.osd_pid, signal.SIGCONT)
+    if again == "discard":
+        await discard(store, name)
+    else:
+        async with asyncio.timeout(4 * PATIENCE):
+            while True:
+                try:
+                    await store.delete(stored.url)
+                except errors.NotFound:
+                    break
+                except errors.StoreError:
+                    await asyncio.sleep(0.2)
+    async with asyncio.timeout(PATIENCE):
+        while pool.objects():
+            await asyncio.sleep(0.1)
 
 
 async def test_the_cluster_stops_during_a_download(own: ceph.Ceph, store: RBDStore) -> None:

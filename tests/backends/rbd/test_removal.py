@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from imagestore.backends import errors
-from imagestore.backends.rbd import RBDSettings, RBDStore
+from imagestore.backends.rbd import RBDSettings, RBDStore, listing, removal
 from tests.services import process
 
 from ..contract import MIB, content, cut, new_id, read
@@ -188,7 +188,7 @@ async def test_a_lock_that_a_writer_of_ours_left(store: RBDStore, pool: Pool) ->
 
 WRITER = """
 import asyncio, sys
-from imagestore.backends.rbd import RBDSettings, RBDStore
+from imagestore.backends.rbd import RBDSettings, RBDStore, listing, removal
 
 async def blocks():
     yield bytes([1]) * (20 << 20)
@@ -232,3 +232,105 @@ async def test_what_a_killed_process_left(store: RBDStore, pool: Pool) -> None:
         except errors.Unavailable:  # the cluster lets it go after a while
             await asyncio.sleep(0.2)
     assert pool.objects() == set()
+
+
+async def held(store: RBDStore) -> list[tuple[str, bool]]:
+    return [(each.image_id, each.whole) async for page in store.held() for each in page]
+
+
+async def test_a_removal_that_broke_off_in_the_trash(store: RBDStore, pool: Pool) -> None:
+    """As it does when the cluster answers no more: the name is gone, the data is not."""
+    rbd, names = pool.rbd, [new_id() for _ in range(4)]
+    stored = [await store.add(name, cut(DATA)) for name in names]
+    for name in names:
+        with pool.image(name) as image:
+            image.unprotect_snap("snap")
+            image.remove_snap("snap")
+        rbd.RBD().trash_move(pool.context, name)
+    assert sorted(await held(store)) == sorted((name, False) for name in names)
+    await store.delete(stored[0].url)
+    with pytest.raises(errors.NotFound):
+        await store.delete(stored[0].url)
+    await store.discard(names[1])
+    await store.discard(names[1])
+    # One that is half removed: its data went first, and there is no header to open it by.
+    lost = next(e["id"] for e in rbd.RBD().trash_list(pool.context) if e["name"] == names[2])
+    for each in list(pool.context.list_objects()):
+        if each.key.startswith((f"rbd_data.{lost}.", f"rbd_header.{lost}")):
+            pool.context.remove_object(each.key)
+    assert sorted(await held(store)) == sorted((name, False) for name in names[2:])
+    await store.discard(names[2])
+    # A name can be used again while the trash has what it once stood for.
+    again = await store.add(names[3], cut(b"again"))
+    await store.discard(names[3])
+    assert not await store.exists(again.url)
+    assert await held(store) == []
+    assert pool.objects() == set()
+
+
+async def test_the_trash_keeps_what_clones_are_made_of(store: RBDStore, pool: Pool) -> None:
+    name = new_id()
+    stored = await store.add(name, cut(DATA))
+    clone(pool, name, "volume", kind=2)
+    await store.delete(stored.url)
+    await store.discard(name)
+    assert await held(store) == []
+    with pool.image("volume") as volume:
+        assert volume.read(0, len(DATA)) == DATA
+    pool.rbd.RBD().remove(pool.context, "volume")
+    assert await held(store) == [(name, False)]
+    await store.discard(name)
+    assert pool.objects() == set()
+
+
+async def test_what_somebody_else_put_into_the_trash_for_a_while_stays(
+    store: RBDStore, pool: Pool
+) -> None:
+    name = new_id()
+    pool.rbd.RBD().create(pool.context, name, MIB, old_format=False)
+    pool.rbd.RBD().trash_move(pool.context, name, 3600)
+    assert await held(store) == []
+    await store.discard(name)
+    assert [each["name"] for each in pool.rbd.RBD().trash_list(pool.context)] == [name]
+
+
+async def test_an_image_that_is_opened_while_it_is_removed_stays_whole(
+    store: RBDStore, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = await store.add(new_id(), cut(DATA))
+    opened = []
+    drop = removal._drop_snapshot
+
+    def drop_and_open(*args: Any) -> str | None:
+        dropped = drop(*args)
+        opened.append(pool.image(args[2].image))
+        return dropped
+
+    monkeypatch.setattr(removal, "_drop_snapshot", drop_and_open)
+    with pytest.raises(errors.Busy):
+        await store.delete(stored.url)
+    opened.pop().close()
+    monkeypatch.undo()
+    assert await read(store, stored.url) == DATA
+    with pool.image(stored.url.split("/")[-2]) as image:
+        assert image.is_protected_snap("snap")
+    await store.delete(stored.url)
+    assert pool.objects() == set()
+
+
+async def test_a_listing_in_pages(
+    store: RBDStore, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "_NAMES", 2)
+    monkeypatch.setattr(listing, "_TRASHED", 2)
+    rbd, names, thrown = pool.rbd.RBD(), [new_id() for _ in range(5)], [new_id() for _ in range(5)]
+    for name in (*names, *thrown, "volume-1", f"{new_id()}_disk"):
+        rbd.create(pool.context, name, MIB, old_format=False)
+    for name in thrown:
+        rbd.trash_move(pool.context, name)
+    pages = [page async for page in store.held()]
+    assert max(map(len, pages)) == 2
+    expected = [*((name, True) for name in names), *((name, False) for name in thrown)]
+    assert sorted((each.image_id, each.whole) for page in pages for each in page) == sorted(
+        expected
+    )

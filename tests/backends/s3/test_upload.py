@@ -9,6 +9,7 @@ import pytest
 
 from imagestore.backends import errors
 from imagestore.backends.base import Buffer
+from imagestore.backends.s3 import bucket
 from imagestore.backends.s3.body import digest
 from imagestore.backends.s3.bucket import Bucket, SentPart
 from imagestore.backends.s3.upload import MAX_PARTS, MEMORY, Upload, part_sizes
@@ -148,3 +149,29 @@ async def test_discard_of_an_upload_left_behind(made: S3Service) -> None:
     assert {key for key in left if "?" in key} == {f"{image_id}-2?{longer['UploadId']}"}
     await made.store.discard(f"{image_id}-2")
     assert await made.objects() == set()
+
+
+async def test_uploads_that_were_never_completed_are_told_of(
+    made: S3Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In pages; and what lies there under a name of another kind is not."""
+    monkeypatch.setattr(bucket, "_LISTED", 2)
+    whole, left = [new_id() for _ in range(3)], [new_id() for _ in range(3)]
+    for image_id in whole:
+        await made.store.add(image_id, cut(b"whole"))
+    async with made.server.client() as client:
+        for name in (*left, left[0], "backup", f"{new_id()}.bak"):
+            await client.create_multipart_upload(Bucket=made.bucket, Key=name)
+        for name in ("README", f"folder/{new_id()}"):
+            await client.put_object(Bucket=made.bucket, Key=name, Body=b"x")
+    pages = [page async for page in made.store.held()]
+    assert max(map(len, pages)) <= 2
+    found = [each for page in pages for each in page]
+    assert sorted(each.image_id for each in found if each.whole) == sorted(whole)
+    assert {each.size for each in found if each.whole} == {5}
+    assert sorted(each.image_id for each in found if not each.whole) == sorted([*left, left[0]])
+    for image_id in left:
+        await made.store.discard(image_id)
+    assert sorted([each.image_id async for page in made.store.held() for each in page]) == (
+        sorted(whole)
+    )

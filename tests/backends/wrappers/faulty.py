@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from imagestore.backends.base import Blocks, Buffer, Capacity, Store, Stored
+from imagestore.backends.base import Blocks, Buffer, Capacity, Held, Store, Stored
 from imagestore.backends.errors import Unavailable
 from imagestore.backends.wrappers.forwarding import ForwardingStore
 
@@ -116,6 +124,13 @@ class FaultyStore(ForwardingStore):
     async def discard(self, image_id: str, *, owner: str | None = None) -> None:
         await self._met("discard")
         await super().discard(image_id, owner=owner)
+
+    async def held(self, owners: Iterable[str] = ()) -> AsyncGenerator[Sequence[Held], None]:
+        """``held`` stands for each of its pages."""
+        async with contextlib.aclosing(super().held(owners)) as pages:
+            async for page in pages:
+                await self._met("held")
+                yield page
 
     async def capacity(self) -> Capacity:
         await self._met("capacity")

@@ -15,7 +15,7 @@ from imagestore.backends.base import BLOCK_SIZE, Buffer
 from imagestore.backends.wrappers import deadline
 from imagestore.backends.wrappers.deadline import DeadlineStore
 
-from ..contract import content, cut, read
+from ..contract import content, cut, new_id, read
 from .faulty import Fault, FaultyStore, hang, hang_on, nothing
 
 DATA = content(3 * BLOCK_SIZE)
@@ -53,6 +53,19 @@ async def test_calls(store: DeadlineStore, faulty: FaultyStore, fault: Fault) ->
     for result in results:
         assert isinstance(result, errors.Unavailable)
         assert (result.store, result.message) == ("files", "did not answer within 1 s")
+
+
+@pytest.mark.parametrize("fault", [hang, hang_on])
+async def test_each_page_of_a_listing(
+    store: DeadlineStore, faulty: FaultyStore, fault: Fault
+) -> None:
+    await faulty.add(new_id(), cut(DATA))
+    assert [len(page) async for page in store.held()] == [1]
+    faulty.fail({"held": [fault]})
+    async with within(3.5):
+        with pytest.raises(errors.Unavailable, match="within 1 s"):
+            async for _ in store.held():
+                pytest.fail("a page came")
 
 
 async def test_a_transfer_may_take_as_long_as_it_goes_on(

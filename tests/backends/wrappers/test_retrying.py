@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Sequence,
+)
 from pathlib import Path
 
 import pytest
 
 from imagestore.backends import errors
-from imagestore.backends.base import BLOCK_SIZE, Buffer, Store
+from imagestore.backends.base import BLOCK_SIZE, Buffer, Held, Store
 from imagestore.backends.wrappers import retrying
+from imagestore.backends.wrappers.forwarding import ForwardingStore
 from imagestore.backends.wrappers.retrying import RetryingStore
 
-from ..contract import content, cut, read
+from ..contract import content, cut, new_id, read
 from .faulty import FaultyStore, away, hang, nothing, raising
 
 DATA = content(2 * BLOCK_SIZE)
@@ -56,6 +64,31 @@ async def test_safe_calls_are_repeated(
     faulty.fail({operation: [away(), away()]})
     await SAFE[operation](store, url)
     assert faulty.calls.count(operation) >= 3
+
+
+async def test_a_listing_is_begun_again_but_not_gone_on_with(
+    store: RetryingStore, faulty: FaultyStore
+) -> None:
+    """Who has had pages would get them twice."""
+    await faulty.add(new_id(), cut(DATA))
+    faulty.fail({"held": [away(), away()]})
+    assert [len(page) async for page in store.held()] == [1]
+    assert faulty.calls == ["held"] * 3
+    several = _Pages(faulty)
+    came: list[Sequence[Held]] = []
+    with pytest.raises(errors.Unavailable):
+        async for page in RetryingStore(several, retries=2, within=30).held():
+            came.append(page)
+    assert (len(came), several.begun) == (1, 1)
+
+
+class _Pages(ForwardingStore):
+    begun = 0
+
+    async def held(self, owners: Iterable[str] = ()) -> AsyncGenerator[Sequence[Held], None]:
+        self.begun += 1
+        yield [Held(new_id(), whole=True)]
+        raise errors.Unavailable("forced")
 
 
 @pytest.mark.parametrize("operation", SAFE)

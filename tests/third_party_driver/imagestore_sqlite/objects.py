@@ -91,6 +91,15 @@ class Objects:
             raise NotFound("was deleted while it was read", store=self._store, url=url)
         return bytes(row[0])
 
+    def page(self, after: int) -> list[tuple[int, str, bool, int | None]]:
+        """Id, image, whether it is finished, and size of the objects that follow an id."""
+        with self._errors():
+            return self._connection.execute(
+                "SELECT id, image_id, name IS NOT NULL, size FROM objects WHERE id > ? "
+                "ORDER BY id LIMIT 1000",
+                (after,),
+            ).fetchall()
+
     def remove(self, object_id: int) -> None:
         self._remove("id = ?", object_id)
 

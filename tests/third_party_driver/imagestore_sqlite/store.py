@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from functools import partial
@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from imagestore_sqlite.objects import CHUNK, Objects
 from imagestore_sqlite.settings import SqliteSettings
 
-from imagestore.backends.base import Blocks, Capability, Capacity, Stored
+from imagestore.backends.base import Blocks, Capability, Capacity, Held, Stored
 from imagestore.backends.errors import (
     InvalidLocation,
     Misconfigured,
@@ -35,7 +35,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 class SqliteStore:
     """A store in a file; one thread has its connection."""
 
-    capabilities = Capability.WRITABLE | Capability.RANGED
+    capabilities = Capability.WRITABLE | Capability.RANGED | Capability.LISTED
 
     def __init__(self, name: str, settings: SqliteSettings) -> None:
         self.name = name
@@ -138,6 +138,12 @@ class SqliteStore:
     async def discard(self, image_id: str, *, owner: str | None = None) -> None:
         self._locate(self._url(image_id))
         await self._submit(Objects.discard, image_id)
+
+    async def held(self, owners: Iterable[str] = ()) -> AsyncGenerator[Sequence[Held], None]:
+        after = 0
+        while rows := await self._submit(Objects.page, after):
+            yield [Held(image_id, bool(whole), size) for _, image_id, whole, size in rows]
+            after = rows[-1][0]
 
     async def capacity(self) -> Capacity:
         return Capacity(total=None, free=None)

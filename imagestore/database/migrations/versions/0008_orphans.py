@@ -1,0 +1,14 @@
+"""What lies in stores and belongs to no image."""
+
+from __future__ import annotations
+
+from alembic import op
+
+from imagestore.database.migrations.creation import create_tables
+
+revision = "0008"
+down_revision = "0006"
+
+
+def upgrade() -> None:
+    create_tables(op.get_bind())
