@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
+
+from tests.services import glance
 
 SIZE_CAP: Final = 1_000_000
 STORAGE_QUOTA: Final = 1_500_000
@@ -20,3 +24,28 @@ OPTIONS: Final = {
     "cors": {"allowed_origin": "https://page.example,https://other.example:8443"},
 }
 """Section → option → value, added to the defaults of each server."""
+
+
+def cached(directory: Path, flavor: str) -> Mapping[str, Mapping[str, str]]:
+    """The options with a cache in ``directory``; ``flavor`` switches its older routes on."""
+    return {
+        **OPTIONS,
+        "DEFAULT": {**OPTIONS["DEFAULT"], "image_cache_dir": str(directory)},
+        "paste_deploy": {"flavor": flavor},
+        "oslo_concurrency": {"lock_path": str(directory)},
+    }
+
+
+def start_cached_glance(directory: Path) -> glance.Glance:
+    """A Glance with a cache, in a directory below ``directory``."""
+    place = directory.resolve() / "cache"
+    place.mkdir(parents=True, exist_ok=True)
+    return glance.start(directory, options=cached(place, "tokens+cachemanagement"))
+
+
+def written(options: Mapping[str, Mapping[str, str]]) -> str:
+    """Options as lines of a configuration file."""
+    lines = []
+    for section, values in options.items():
+        lines += [f"[{section}]", *(f"{name} = {value}" for name, value in values.items())]
+    return "\n".join(lines) + "\n"
