@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests import served
-from tests.conformance.servers import OPTIONS, cached, start_cached_glance, written
+from tests.conformance.servers import OPTIONS, equipped, start_equipped_glance, written
 from tests.services import glance as glance_service
 from tests.services.shared import shared
 
@@ -28,9 +28,9 @@ def glance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def cached_glance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The same with a cache."""
-    with shared(_place(tmp_path_factory) / "cached-glance", start_cached_glance) as url:
+def equipped_glance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The same with a cache and a store for http."""
+    with shared(_place(tmp_path_factory) / "equipped-glance", start_equipped_glance) as url:
         yield url
 
 
@@ -43,11 +43,11 @@ def imagestore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def cached_imagestore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The same with a cache."""
-    directory = tmp_path_factory.mktemp("cached-imagestore")
+def equipped_imagestore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The same with a cache and a store for http."""
+    directory = tmp_path_factory.mktemp("equipped-imagestore")
     flavor = "trusted-headers+cachemanagement"
-    options = {**cached(directory / "cache", flavor)}
+    options = {**equipped(directory / "cache", flavor)}
     del options["paste_deploy"]
     with served.serve(directory, flavor=flavor, options=written(options)) as service:
         yield service.url

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.conformance import runner, table
-from tests.conformance.servers import OPTIONS, start_cached_glance
+from tests.conformance.servers import OPTIONS, start_equipped_glance
 from tests.services import glance
 
 RECORDING = Path(__file__).parent / "recorded" / "glance-33.json"
@@ -30,8 +30,8 @@ def main() -> None:
     groups = parser.parse_args().group or list(table.GROUPS)
     results: runner.Results = {}
     for start, chosen in (
-        (_start, [group for group in groups if group not in table.CACHED]),
-        (start_cached_glance, [group for group in groups if group in table.CACHED]),
+        (_start, [group for group in groups if group not in table.EQUIPPED]),
+        (start_equipped_glance, [group for group in groups if group in table.EQUIPPED]),
     ):
         if chosen:
             results |= _ask(start, chosen)
@@ -64,11 +64,8 @@ def _ask(start: Callable[[Path], glance.Glance], groups: list[str]) -> runner.Re
 def _others(groups: list[str]) -> runner.Results:
     """What was recorded before of the other parts."""
     everything: runner.Results = json.loads(RECORDING.read_text())
-    return {
-        case: records
-        for case, records in everything.items()
-        if case.partition("/")[0] not in groups
-    }
+    kept = table.GROUPS.keys() - set(groups)
+    return {case: records for case, records in everything.items() if case.partition("/")[0] in kept}
 
 
 if __name__ == "__main__":

@@ -26,21 +26,26 @@ OPTIONS: Final = {
 """Section → option → value, added to the defaults of each server."""
 
 
-def cached(directory: Path, flavor: str) -> Mapping[str, Mapping[str, str]]:
-    """The options with a cache in ``directory``; ``flavor`` switches its older routes on."""
+def equipped(directory: Path, flavor: str) -> Mapping[str, Mapping[str, str]]:
+    """The options with a store for http, and a cache in ``directory``, whose older routes
+    ``flavor`` switches on."""
     return {
         **OPTIONS,
-        "DEFAULT": {**OPTIONS["DEFAULT"], "image_cache_dir": str(directory)},
+        "DEFAULT": {
+            **OPTIONS["DEFAULT"],
+            "enabled_backends": "file1:file,file2:file,web:http",
+            "image_cache_dir": str(directory),
+        },
         "paste_deploy": {"flavor": flavor},
         "oslo_concurrency": {"lock_path": str(directory)},
     }
 
 
-def start_cached_glance(directory: Path) -> glance.Glance:
-    """A Glance with a cache, in a directory below ``directory``."""
+def start_equipped_glance(directory: Path) -> glance.Glance:
+    """A Glance with all that, below ``directory``."""
     place = directory.resolve() / "cache"
     place.mkdir(parents=True, exist_ok=True)
-    return glance.start(directory, options=cached(place, "tokens+cachemanagement"))
+    return glance.start(directory, options=equipped(place, "tokens+cachemanagement"))
 
 
 def written(options: Mapping[str, Mapping[str, str]]) -> str:

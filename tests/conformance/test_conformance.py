@@ -25,7 +25,7 @@ def test_group(
     record_property: Callable[[str, object], None],
 ) -> None:
     def served(name: str) -> str:
-        url: str = request.getfixturevalue(f"cached_{name}" if group in table.CACHED else name)
+        url: str = request.getfixturevalue(f"equipped_{name}" if group in table.EQUIPPED else name)
         return url
 
     theirs = recorded(group)

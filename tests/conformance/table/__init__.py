@@ -26,7 +26,7 @@ from tests.conformance.table import (
     paging,
     protocol,
     rbac,
-    rbac_cache,
+    rbac_equipped,
     rbac_metadefs,
     tags,
     upload,
@@ -59,11 +59,11 @@ GROUPS: Final[Mapping[str, Callable[[], Iterable[Scene]]]] = {
     "metadefs-schemas": metadefs_schemas.scenes,
     "rbac": rbac.scenes,
     "rbac-metadefs": rbac_metadefs.scenes,
-    "rbac-cache": rbac_cache.scenes,
+    "rbac-equipped": rbac_equipped.scenes,
 }
 
-CACHED: Final = frozenset({"rbac-cache"})
-"""Parts that are asked of a server with a cache."""
+EQUIPPED: Final = frozenset({"rbac-equipped"})
+"""Parts that are asked of a server with a cache and a store for http."""
 
 
 def scenes(group: str) -> list[Scene]:

@@ -32,8 +32,14 @@ OFF = action("deactivate")
 DRAFT = "draft"
 """An image without data, also shared."""
 WITHOUT_DATA = (raw_image(DRAFT), share("invited", DRAFT))
-LOCATION = {"url": "http://127.0.0.1/image"}
+FETCH = {"name": "web-download", "uri": "http://127.0.0.1/image"}
 TASKS = "/v2/tasks"
+
+
+def _import(label: str, method: dict[str, str], store: str) -> Request:
+    body = {"method": method, "stores": [store]}
+    return Request("POST", f"{IMAGES}/<{label}>/import", json=body)
+
 
 ROWS: Final[Mapping[str, Row]] = {
     "list": ((), listing("owner=<owner>")),
@@ -72,20 +78,14 @@ ROWS: Final[Mapping[str, Row]] = {
             "PUT", f"{IMAGES}/<{DRAFT}>/stage", body=b"data", headers={"Content-Type": OCTETS}
         ),
     ),
-    # Nothing is staged, so that nothing goes on behind the answer.
-    "import": (
-        WITHOUT_DATA,
-        Request("POST", f"{IMAGES}/<{DRAFT}>/import", json={"method": {"name": "glance-direct"}}),
-    ),
+    # There is no such store, or the copy is there: nothing goes on behind the answer.
+    "import": (WITHOUT_DATA, _import(DRAFT, FETCH, "nowhere")),
+    "copy": ((), _import("a", {"name": "copy-image"}, "file1")),
     "tasks-of-image": ((), get(f"{IMAGES}/<a>/tasks")),
-    # Neither server has a store for it.
-    "add-location": (
-        WITHOUT_DATA, Request("POST", f"{IMAGES}/<{DRAFT}>/locations", json=LOCATION),
-    ),
     # A location has the name of a directory in it.
     "list-locations": ((), outcome(get(f"{IMAGES}/<a>/locations"))),
     "delete-copy": ((), remove_copy()),
-    "delete-copy-elsewhere": ((), remove_copy("file2")),
+    "delete-copy-of-draft": (WITHOUT_DATA, remove_copy(label=DRAFT)),
     "list-tasks": ((), outcome(get(TASKS))),
     "create-task": ((), Request("POST", TASKS, json={"type": "import", "input": {}})),
     "show-task": ((), get(f"{TASKS}/<never>")),

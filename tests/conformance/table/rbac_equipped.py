@@ -1,4 +1,4 @@
-"""The matrix of routes and callers: the cache, on a server that has one.
+"""The matrix of routes and callers: what a server with a cache and a store for http has.
 
 All scenes share the cache, so nothing is put into it beforehand, and of lists only the
 status is compared.
@@ -10,14 +10,20 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from tests.conformance.entry import Request, Scene
-from tests.conformance.requests import answer, get, raw_image, share, upload
+from tests.conformance.requests import IMAGES, answer, get, raw_image, share, upload
 from tests.conformance.table.matrix import Row, matrix, outcome
 
 CACHE = "/v2/cache"
 CACHED = "/v2/cached_images"
 QUEUED = "/v2/queued_images"
+DRAFT = "draft"
 
 ROWS: Final[Mapping[str, Row]] = {
+    # The port is not among those that may be fetched from: nothing goes on behind the answer.
+    "add-location": (
+        (raw_image(DRAFT), share("invited", DRAFT)),
+        Request("POST", f"{IMAGES}/<{DRAFT}>/locations", json={"url": "http://127.0.0.1:1/image"}),
+    ),
     "show": ((), outcome(get(CACHE))),
     "clear": ((), outcome(Request("DELETE", CACHE))),
     "clean": ((), Request("POST", f"{CACHE}/clean")),
@@ -32,9 +38,9 @@ ROWS: Final[Mapping[str, Row]] = {
     "older-clear-queued": ((), outcome(Request("DELETE", QUEUED))),
     "older-queue": ((), Request("PUT", f"{QUEUED}/<a>")),
     "older-dequeue": ((), Request("DELETE", f"{QUEUED}/<a>")),
-}
+}  # fmt: skip
 
 
 def scenes() -> Iterator[Scene]:
     ground = (raw_image(), upload(), share("invited"), answer("accepted"))
-    yield from matrix("rbac-cache", ground, ROWS)
+    yield from matrix("rbac-equipped", ground, ROWS)
