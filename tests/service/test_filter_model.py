@@ -132,7 +132,7 @@ sorts = st.lists(st.tuples(st.sampled_from(SORTS), st.booleans()), max_size=2)
 
 
 @settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(conditions, sorts, st.integers(1, 30))
 async def test_any_list_is_as_the_model_has_it(

@@ -149,7 +149,7 @@ async def alice(start: Start) -> Person:
 
 
 @settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(documents)
 async def test_any_patch_is_as_the_model_has_it(
