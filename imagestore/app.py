@@ -17,6 +17,7 @@ from imagestore.catalog.parts import Parts, assemble
 from imagestore.catalog.quotas import LimitSource
 from imagestore.catalog.sites.sites import Sites
 from imagestore.config.settings import Settings
+from imagestore.database.characters import require_four_bytes
 from imagestore.database.engine import Database
 from imagestore.identity.policy import Policy
 from imagestore.identity.sources import IdentitySource, source
@@ -74,6 +75,8 @@ async def _running(
 ) -> AsyncIterator[None]:
     """Everything below the API, from its start to its stop."""
     await parts.database.open()
+    if parts.settings.images.four_byte_characters:
+        await parts.database.read(require_four_bytes)
     await parts.stores.start()
     parts.notifier.start()
     await catalog.imports.open()

@@ -17,6 +17,7 @@ __all__ = [
     "HIDDEN_PROPERTIES",
     "IMMUTABLE_ONCE_USED",
     "READ_ONLY",
+    "REFUSED_LOCATION",
     "RESERVED",
     "RESERVED_PREFIX",
     "Image",
@@ -112,8 +113,11 @@ RESERVED = frozenset({"locations", "location", "deleted", "deleted_at"})
 RESERVED_PREFIX = "os_glance"
 """Property names that callers may not write."""
 
-HIDDEN_PROPERTIES = frozenset({"os_glance_stage_host", "os_glance_hash_op_host"})
-"""Kept for the peer's sake in a shared database; never shown to anyone."""
+REFUSED_LOCATION = "os_glance_refused_location"
+"""The store of a location that was not taken, kept with a queued image."""
+
+HIDDEN_PROPERTIES = frozenset({"os_glance_stage_host", "os_glance_hash_op_host", REFUSED_LOCATION})
+"""Never shown to anyone; the first two are kept for the peer's sake in a shared database."""
 
 IMMUTABLE_ONCE_USED = frozenset({"disk_format", "container_format"})
 """May change only while the image has no data (queued or importing)."""

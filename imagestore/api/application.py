@@ -19,6 +19,7 @@ from imagestore.api import (
     keys,
     paths,
     request_id,
+    texts,
     versions,
 )
 from imagestore.api.openapi.document import document
@@ -64,6 +65,7 @@ def build(
     app[keys.catalog] = catalog
     app[keys.stores] = stores
     app[keys.pool] = BlockPool()
+    app[texts.key] = texts.Texts(settings.images.four_byte_characters)
     app[schema_key] = ImageSchema(settings.images)
     app[view_key] = ImageView(settings.images, stores, catalog.images.may_see_locations)
     schemas = documents(settings.images)

@@ -8,6 +8,7 @@ from urllib.parse import unquote_to_bytes
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from imagestore.api.texts import PLAIN
 from imagestore.errors import Invalid, NotFound
 
 
@@ -24,13 +25,8 @@ async def refuse_undecodable(request: web.Request, handler: Handler) -> web.Stre
     return await handler(request)
 
 
-def is_possible(text: str) -> bool:
-    """Whether every supported database can compare it; NUL and 4-byte characters are in none."""
-    return "\0" not in text and (text.isascii() or max(text) <= "\uffff")
-
-
 def refuse_impossible_ids(variables: Mapping[str, str]) -> None:
     """Raise :class:`NotFound` for an id in a path that nothing can have."""
     for name, value in variables.items():
-        if name.endswith("_id") and not is_possible(value):
+        if name.endswith("_id") and not PLAIN.is_possible(value):
             raise NotFound("The resource could not be found.")

@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from imagestore.backends.base import Store
+from imagestore.catalog import refused_locations
 from imagestore.catalog.access import Access
 from imagestore.catalog.deletions import Deletions
 from imagestore.catalog.limits import require_within
@@ -171,6 +172,7 @@ class LocationChanges:
             if image.disk_format is None or image.container_format is None:
                 raise Invalid("disk_format and container_format must be set before a location is.")
             values |= {**new, "status": ImageStatus.ACTIVE.value}
+            refused_locations.forget(conn, image)
 
     def _record(
         self,

@@ -13,8 +13,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from imagestore.backends.base import Store
+from imagestore.backends.base import Capability, Store
 from imagestore.backends.errors import StoreError, Unavailable, WrongSize
+from imagestore.catalog import refused_locations
 from imagestore.catalog.access import Access, require_writer
 from imagestore.catalog.jobs import GiveUp, Jobs, Kind, Work
 from imagestore.catalog.location_hashes import hash_later
@@ -100,6 +101,7 @@ class LocationImports:
             conn, image_id, {ImageStatus.QUEUED}, ImageStatus.IMPORTING, updated_at=moment
         ):
             raise Conflict(f"Something else is under way with image {image_id}.")
+        refused_locations.forget(conn, image)
         task = self._tasks.begin(conn, caller, image_id, validation, request_id)
         draft = JobDraft(
             KIND,
@@ -190,7 +192,15 @@ class LocationImports:
     def _put_back(self, conn: Connection, job: Job) -> None:
         """The job has ended without success: the image waits for its data again."""
         assert job.image_id is not None
-        images.transition(
+        if images.transition(
             conn, job.image_id, {ImageStatus.IMPORTING}, ImageStatus.QUEUED, updated_at=now()
-        )
+        ):
+            self._remember(conn, job)
         self._tasks.fail(conn, job)
+
+    def _remember(self, conn: Connection, job: Job) -> None:
+        """Where the refused bytes lie, if they are in no hands of ours."""
+        store = self._parts.stores.by_url(job.payload["url"])
+        row = images.get(conn, job.image_id) if job.image_id else None
+        if row and store is not None and Capability.EXTERNAL in store.capabilities:
+            refused_locations.remember(conn, row.image, store.name)

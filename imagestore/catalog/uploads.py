@@ -20,6 +20,7 @@ from sqlalchemy import Connection
 
 from imagestore.backends import errors as store_errors
 from imagestore.backends.base import Blocks, Capability, Store
+from imagestore.catalog import refused_locations
 from imagestore.catalog.access import Access, require_writer
 from imagestore.catalog.parts import Parts, now
 from imagestore.catalog.quotas import ProjectLimits
@@ -164,6 +165,7 @@ class Uploads:
             conn, image_id, {ImageStatus.QUEUED}, ImageStatus.SAVING, updated_at=moment
         ):
             raise Conflict(f"Another upload of image {image_id} has begun.")
+        refused_locations.forget(conn, image)
         journal.open_upload(conn, entry, image_id, store, self._parts.owner, moment)
         image.status, image.updated_at = ImageStatus.SAVING, moment
         return _Claim(image, entry, limits)

@@ -65,6 +65,24 @@ def upgrade(
 
 
 @app.command()
+def widen(
+    config_file: ConfigFiles = None,
+    config_dir: ConfigDirs = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Let tables in MariaDB and MySQL hold characters of four bytes, as four_byte_characters needs.
+
+    Each of these tables is written anew; others cannot write to it meanwhile. May be repeated.
+    """
+
+    async def run(database: Database) -> list[str]:
+        return await database.widen()
+
+    columns = with_database(run, config_file, config_dir, data_dir, tables=True)
+    typer.echo(f"Widened: {', '.join(columns)}." if columns else "The tables hold them already.")
+
+
+@app.command()
 def check(
     config_file: ConfigFiles = None,
     config_dir: ConfigDirs = None,

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 import imagestore
+from imagestore.api.texts import PLAIN, Texts
 from imagestore.api.v2.metadefs.bodies import read_namespace
 from imagestore.errors import Invalid
 from imagestore.metadef import Association, Contents, MetadefObject, Namespace, NamespaceDraft
@@ -36,7 +37,7 @@ def find(path: Path) -> list[Path]:
     return found
 
 
-def read(path: Path) -> tuple[NamespaceDraft, Contents]:
+def read(path: Path, texts: Texts = PLAIN) -> tuple[NamespaceDraft, Contents]:
     """What is in one file. Raises an :class:`imagestore.errors.ImagestoreError`."""
     try:
         body = orjson.loads(path.read_bytes())
@@ -44,7 +45,7 @@ def read(path: Path) -> tuple[NamespaceDraft, Contents]:
         raise Invalid(f"It cannot be read: {error.strerror}.") from error
     except orjson.JSONDecodeError as error:
         raise Invalid(f"It is no JSON: {error}.") from error
-    return read_namespace(_told(body))
+    return read_namespace(_told(body), texts)
 
 
 def write(directory: Path, everything: Iterable[tuple[Namespace, Contents]]) -> list[Path]:

@@ -11,6 +11,7 @@ from imagestore.cli.db import with_database
 from imagestore.cli.options import ConfigDirs, ConfigFiles, DataDir
 
 if TYPE_CHECKING:
+    from imagestore.config.settings import Images
     from imagestore.database.engine import Database
 
 EXPORTED = Path("metadefs")
@@ -62,6 +63,7 @@ def load(
     data_dir: DataDir = None,
 ) -> None:
     """Load metadata definitions from JSON files. Namespaces that are there stay as they are."""
+    from imagestore.api.texts import Texts
     from imagestore.catalog.metadefs import loading
     from imagestore.catalog.parts import now
     from imagestore.cli import metadef_files
@@ -76,14 +78,15 @@ def load(
         mode = loading.Mode.PREFER_NEW
     if overwrite:
         mode = loading.Mode.OVERWRITE
-    source = path or _configured(config_file, config_dir, data_dir) or metadef_files.shipped()
-    files = metadef_files.find(source)
+    settings = _configured(config_file, config_dir, data_dir)
+    texts = Texts(settings.four_byte_characters)
+    files = metadef_files.find(path or settings.metadata_source_path or metadef_files.shipped())
 
     async def run(database: Database) -> bool:
         complete = True
         for file in files:
             try:
-                draft, contents = metadef_files.read(file)
+                draft, contents = metadef_files.read(file, texts)
                 outcome = await database.write(loading.load, draft, contents, mode, now())
             except (Invalid, Forbidden, Conflict) as error:
                 typer.echo(f"{file}: {error.message}", err=True)
@@ -125,17 +128,17 @@ def export(
         everything = await database.read(loading.dump)
         return metadef_files.write(target, everything)
 
-    target = path or _configured(config_file, config_dir, data_dir) or EXPORTED
+    settings = _configured(config_file, config_dir, data_dir)
+    target = path or settings.metadata_source_path or EXPORTED
     for file in with_database(run, config_file, config_dir, data_dir, ready=True):
         typer.echo(file)
 
 
-def _configured(config_file: ConfigFiles, config_dir: ConfigDirs, data_dir: DataDir) -> Path | None:
+def _configured(config_file: ConfigFiles, config_dir: ConfigDirs, data_dir: DataDir) -> Images:
     from imagestore.config.arguments import unparse
     from imagestore.config.load import load
 
-    settings = load(unparse(config_file or (), config_dir or (), data_dir=data_dir))
-    return settings.images.metadata_source_path
+    return load(unparse(config_file or (), config_dir or (), data_dir=data_dir)).images
 
 
 def register(app: typer.Typer) -> None:

@@ -105,6 +105,8 @@ class Images:
     """Hash what is added as a location, and compare where a hash was given."""
     http_retries: int = 3
     """Attempts to read what is added as a location."""
+    four_byte_characters: bool = False
+    """Names, properties, tags and metadata definitions may have characters such as emoji."""
     property_protection_file: Path | None = None
     property_protection_rule_format: str = "roles"
     enabled_import_methods: tuple[str, ...] = ("glance-direct", "web-download", "copy-image")

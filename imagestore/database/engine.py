@@ -10,7 +10,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection
 
 from imagestore.config import settings
-from imagestore.database import failures, migrations, urls
+from imagestore.database import characters, failures, migrations, urls
 from imagestore.database.embedded import EmbeddedRunner
 from imagestore.database.migrations import State
 from imagestore.database.pooled import PooledRunner
@@ -97,6 +97,10 @@ class Database:
     async def upgrade(self) -> None:
         """Create or upgrade the tables. Of several processes that start together one does it."""
         await self._repeat(self._runner.write_without_limit, migrations.upgrade)
+
+    async def widen(self) -> list[str]:
+        """Have the tables hold characters of four bytes; the columns that did not yet."""
+        return await self._repeat(self._runner.write_without_limit, characters.widen)
 
     async def version(self) -> str | None:
         """The revision that the tables stand at; None if they are not ours."""

@@ -37,6 +37,10 @@ async def test_tables_from_their_making_to_their_purge(url: str, tmp_path: Path)
     assert "imagestore db upgrade" in imagestore("job", "list")[1]
     assert imagestore("db", "upgrade") == (0, "The tables are at 0006.\n")
     assert imagestore("db", "check")[0] == 0
+    already = (0, "The tables hold them already.\n")
+    if url.startswith("mysql"):
+        assert imagestore("db", "widen")[1].startswith("Widened: images.name, image_properties.")
+    assert imagestore("db", "widen") == already
     gone = samples.image(properties={"a": "1"})
 
     def fill(conn: Connection) -> str:

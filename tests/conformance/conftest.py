@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests import served
-from tests.conformance.servers import OPTIONS
+from tests.conformance.servers import OPTIONS, equipped, start_equipped_glance, written
 from tests.services import glance as glance_service
 from tests.services.shared import shared
 
@@ -19,26 +19,43 @@ SUMMARY = "conformance"
 @pytest.fixture(scope="session")
 def glance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the real Glance, one for all workers of the run."""
-    place = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        place = place.parent
 
     def start(directory: Path) -> glance_service.Glance:
         return glance_service.start(directory, options=OPTIONS)
 
-    with shared(place / "glance", start) as url:
+    with shared(_place(tmp_path_factory) / "glance", start) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def equipped_glance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The same with a cache and a store for http."""
+    with shared(_place(tmp_path_factory) / "equipped-glance", start_equipped_glance) as url:
         yield url
 
 
 @pytest.fixture(scope="session")
 def imagestore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a served imagestore that trusts identity headers."""
-    lines = []
-    for section, values in OPTIONS.items():
-        lines += [f"[{section}]", *(f"{name} = {value}" for name, value in values.items())]
     directory = tmp_path_factory.mktemp("imagestore")
-    with served.serve(directory, options="\n".join(lines) + "\n") as service:
+    with served.serve(directory, options=written(OPTIONS)) as service:
         yield service.url
+
+
+@pytest.fixture(scope="session")
+def equipped_imagestore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The same with a cache and a store for http."""
+    directory = tmp_path_factory.mktemp("equipped-imagestore")
+    flavor = "trusted-headers+cachemanagement"
+    options = {**equipped(directory / "cache", flavor)}
+    del options["paste_deploy"]
+    with served.serve(directory, flavor=flavor, options=written(options)) as service:
+        yield service.url
+
+
+def _place(factory: pytest.TempPathFactory) -> Path:
+    place = factory.getbasetemp()
+    return place.parent if "PYTEST_XDIST_WORKER" in os.environ else place
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -70,6 +70,8 @@ class Request:
     """Keeps the ``id`` of the answer under this name."""
     prose: bool = False
     """Descriptions in the answer are free text and not compared."""
+    status_only: bool = False
+    """The rest of the answer depends on the moment, or on other scenes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,8 @@ class Stage:
 
     def record(self, request: Request, answer: Answer) -> Record:
         """``answer`` in comparable form."""
+        if request.status_only:
+            return {"status": answer.status}
         known = {raw: f"<{name}>" for name, raw in (self._images | self._fixed).items()}
         return Names(self._client.host, known, request.prose).record(answer)
 

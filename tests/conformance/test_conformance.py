@@ -21,18 +21,21 @@ LIVE = os.environ.get("IMAGESTORE_TEST_GLANCE", "live") != "recorded"
 @pytest.mark.parametrize("group", table.GROUPS)
 def test_group(
     group: str,
-    imagestore: str,
     request: pytest.FixtureRequest,
     record_property: Callable[[str, object], None],
 ) -> None:
+    def served(name: str) -> str:
+        url: str = request.getfixturevalue(f"equipped_{name}" if group in table.EQUIPPED else name)
+        return url
+
     theirs = recorded(group)
     problems = []
     if LIVE:
-        live = runner.run(request.getfixturevalue("glance"), "token", table.scenes(group))
+        live = runner.run(served("glance"), "token", table.scenes(group))
         drift = [str(delta).replace(", ours ", ", live ") for delta in deltas(theirs, live)]
         problems += [f"the recording is not what Glance says: {text}" for text in drift]
 
-    ours = runner.run(imagestore, "headers", table.scenes(group))
+    ours = runner.run(served("imagestore"), "headers", table.scenes(group))
     found = list(deltas(theirs, ours))
     left, stale = explain(found, differences.concerning(group))
     problems += [f"not listed: {delta}" for delta in left]

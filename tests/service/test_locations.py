@@ -16,6 +16,7 @@ from imagestore.api import keys
 from imagestore.backends.http.rules import Rules
 from imagestore.config.settings import Images, Limits, Settings, Stores, StoreSection
 from imagestore.database import images, locations
+from imagestore.image import REFUSED_LOCATION
 from imagestore.job import JobState
 from tests.hostile_urls import ANYWHERE
 from tests.service.conftest import DRAFT, Person, Service, Start, settings_in
@@ -68,7 +69,7 @@ def settings(base: Settings, site: Web, **images: Any) -> dict[str, Any]:
     stores = base.stores
     sections = (*stores.sections, StoreSection("web", "http", rules))
     return {
-        "stores": Stores(sections, stores.default, multiple=True),
+        "stores": Stores(sections, stores.default, multiple=True, reserved=stores.reserved),
         "import_filter": Rules(allowed_hosts=("127.0.0.1",), allowed_ports=(site.port,)),
         "images": Images(**images),
     }
@@ -409,11 +410,73 @@ async def test_a_location_that_is_not_what_was_said(served: Service, site: Web, 
     assert await settled(served, image) == [JobState.FAILED]
     shown = await alice.show(image)
     assert (shown["status"], shown["locations"], shown["os_hash_value"]) == ("queued", [], None)
+    # The store of the refused location is named, and that is all that is left of it.
+    assert shown["stores"] == "web"
+    assert "refused" not in str(shown)
+    assert site.url(path) not in str(shown)
+    site.asked.clear()
+    for query in ("", "?prefer=web"):
+        assert (await alice("GET", f"/v2/images/{image}/file{query}")).status == 204
+    assert site.asked == []
     task = await only_task(alice, image)
     assert task["status"] == "failure"
     assert task["message"]
     assert task["expires_at"]
     assert await alice.upload(image, b"something else") == 204
+    assert (await alice.show(image))["stores"] == "file1"
+    assert await data_of(alice, image) == b"something else"
+
+
+async def test_a_refused_location_is_forgotten_with_the_next_data(
+    served: Service, site: Web
+) -> None:
+    alice = served.person("red")
+    octets = {"Content-Type": "application/octet-stream"}
+    database = served.client.app[keys.catalog].jobs.database
+
+    async def refused() -> str:
+        image: str = (await alice.create())["id"]
+        body = {"url": site.url("other"), "validation_data": hashes()}
+        answer = await alice("POST", f"/v2/images/{image}/locations", json=body)
+        assert answer.status == 202
+        await settled(served, image)
+        assert (await alice.show(image))["stores"] == "web"
+        return image
+
+    async def forgotten(image: str) -> bool:
+        row = await database.read(images.get, image)
+        assert row is not None
+        return REFUSED_LOCATION not in row.image.properties
+
+    image = await refused()
+    path = f"/v2/images/{image}"
+    good = {"url": site.url(), "validation_data": hashes()}
+    assert (await alice("POST", f"{path}/locations", json=good)).status == 202
+    await settled(served, image)
+    assert await forgotten(image)
+    assert await data_of(alice, image) == DATA
+
+    image = await refused()
+    path = f"/v2/images/{image}"
+    assert (await alice("PUT", f"{path}/stage", data=b"x", headers=octets)).status == 204
+    assert await forgotten(image)
+
+    image = await refused()
+    path = f"/v2/images/{image}"
+    fetch = {"method": {"name": "web-download", "uri": site.url()}}
+    assert (await alice("POST", f"{path}/import", json=fetch)).status == 202
+    assert await forgotten(image)
+    await settled(served, image)
+    assert (await alice.show(image))["stores"] == "file1"
+
+    image = await refused()
+    answer = await alice.patch(image, add(site.url("other")))
+    assert answer.status == 200, await answer.text()
+    assert await forgotten(image)
+
+    image = await refused()
+    assert (await alice("DELETE", f"/v2/images/{image}")).status == 204
+    assert (await alice("GET", f"/v2/images/{image}")).status == 404
 
 
 async def test_only_one_thing_gives_an_image_its_bytes(

@@ -117,6 +117,15 @@ def compare(theirs: Results, ours: Results, *, subset: bool) -> tuple[list[str],
     return worse, other
 
 
+def same_skips(theirs: Results, ours: Results) -> tuple[int, int, int]:
+    """Skips that are the same, of those on Glance and of those here."""
+    there, here = (
+        {test for test, (status, _) in results.items() if status == "skipped"}
+        for results in (theirs, ours)
+    )
+    return len(there & here), len(there), len(here)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.tempest", description=__doc__)
     parser.add_argument("--profile", action="append", choices=list(profiles.PROFILES))
@@ -148,6 +157,8 @@ def main() -> int:
             f"{len(unlisted)} of these not listed ({time.monotonic() - begun:.0f} s)",
             flush=True,
         )
+        same, there, here = same_skips(recorded(name), results)
+        print(f"{name}: skips: {there} on Glance 33, {here} here, {same} the same", flush=True)
         lost += len(unlisted) or not results
     return 1 if lost else 0
 

@@ -11,14 +11,5 @@ DIFFERENCES: Final[Mapping[str, str]] = {
     f"{_IMAGES}ImportImagesTest.test_image_glance_download_": (
         "The import method glance-download is not there, and not announced."
     ),
-    **dict.fromkeys(
-        (
-            f"{_IMAGES}LocationImportTest.test_add_location_for_image_with_do_secure_hash_true",
-            f"{_IMAGES}MultistoreLocationImportTest."
-            "test_add_location_for_image_with_do_secure_hash_true",
-        ),
-        "The test wants a queued image to keep the location whose hash was wrong, as Glance's bug "
-        "2076648 has it. What comes after that in the test is in tests/service/test_locations.py.",
-    ),
 }
 """How the name of a test begins → reason."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from imagestore.api import keys
+from imagestore.api import keys, texts
 from imagestore.api.body import read_bytes, read_json, refuse_body
-from imagestore.api.paths import is_possible
 from imagestore.api.reply import json_reply, no_content
 from imagestore.api.v2 import listing, patch
 from imagestore.api.v2.info import available_import_methods
-from imagestore.api.v2.schemas import ImageSchema, storable
+from imagestore.api.v2.schemas import ImageSchema
 from imagestore.api.v2.views import ImageView
 from imagestore.api.versions import base_url
 from imagestore.errors import NotFound
@@ -36,7 +35,7 @@ async def create(request: web.Request) -> web.Response:
 async def index(request: web.Request) -> web.Response:
     app = request.app
     caller = request[keys.caller]
-    query = listing.parse(request.query, app[keys.settings].limits)
+    query = listing.parse(request.query, app[keys.settings].limits, app[texts.key])
     images = await app[keys.catalog].images.page(caller, query)
     view = app[view_key]
     body = {
@@ -102,14 +101,14 @@ async def add_tag(request: web.Request) -> web.Response:
     await request.app[keys.catalog].tags.add(
         request[keys.caller],
         request.match_info["image_id"],
-        storable(request.match_info["tag"], "A tag"),
+        request.app[texts.key].storable(request.match_info["tag"], "A tag"),
     )
     return no_content()
 
 
 async def remove_tag(request: web.Request) -> web.Response:
     refuse_body(request)
-    if not is_possible(request.match_info["tag"]):
+    if not request.app[texts.key].is_possible(request.match_info["tag"]):
         raise NotFound("The image has no such tag.")
     await request.app[keys.catalog].tags.remove(
         request[keys.caller], request.match_info["image_id"], request.match_info["tag"]

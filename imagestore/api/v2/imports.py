@@ -11,9 +11,9 @@ from imagestore.api import counting, keys
 from imagestore.api.body import read_blocks, read_json
 from imagestore.api.reply import no_content
 from imagestore.api.request_id import key as request_id
+from imagestore.api.texts import PLAIN
 from imagestore.api.v2.data import announced_size, require_octets
 from imagestore.api.v2.info import available_import_methods
-from imagestore.api.v2.schemas import storable
 from imagestore.errors import Invalid, NotFound
 from imagestore.import_request import ImportRequest, Method
 
@@ -89,10 +89,10 @@ def require_storable(value: Any) -> None:
     """All of it is kept with the task, as JSON."""
     match value:
         case str():
-            storable(value, "The request")
+            PLAIN.storable(value, "The request")
         case dict():
             for name, each in value.items():
-                storable(name, "The request")
+                PLAIN.storable(name, "The request")
                 require_storable(each)
         case list():
             for each in value:

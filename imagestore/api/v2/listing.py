@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from multidict import MultiMapping
 
-from imagestore.api.paths import is_possible
+from imagestore.api.texts import PLAIN, Texts
 from imagestore.config.settings import Limits
 from imagestore.errors import Invalid
 from imagestore.image import Image, MemberStatus, Visibility
@@ -45,7 +45,7 @@ NEVER = Condition("id", Op.IN, ())
 """A condition that no image fulfils."""
 
 
-def parse(query: MultiMapping[str], limits: Limits) -> ImageQuery:
+def parse(query: MultiMapping[str], limits: Limits, texts: Texts = PLAIN) -> ImageQuery:
     """What the query string asks for; of a parameter that may not be repeated, the last counts.
 
     Raises :class:`Invalid`.
@@ -63,9 +63,9 @@ def parse(query: MultiMapping[str], limits: Limits) -> ImageQuery:
             conditions += found
     visibility = _visibility(last.get("visibility"))
     tags = tuple(dict.fromkeys(tag.strip() for tag in query.getall("tag", ())))
-    if visibility == "none" or _impossible(last, tags):
+    if visibility == "none" or _impossible(last, tags, texts):
         conditions.append(NEVER)
-    if not is_possible(last.get("marker", "")):
+    if not PLAIN.is_possible(last.get("marker", "")):
         raise Invalid("The marker is no image that can be seen.")
     return ImageQuery(
         limit=page_limit(last.get("limit"), limits),
@@ -104,10 +104,10 @@ def _link(path: str, parameters: list[tuple[str, str]]) -> str:
     return f"{path}?{urlencode(parameters)}" if parameters else path
 
 
-def _impossible(parameters: dict[str, str], tags: tuple[str, ...]) -> bool:
+def _impossible(parameters: dict[str, str], tags: tuple[str, ...], texts: Texts) -> bool:
     """Whether characters are asked for that are in no image: some databases refuse to compare."""
-    texts = [text for pair in parameters.items() for text in pair]
-    return not all(is_possible(text) for text in (*texts, *tags))
+    asked = [text for pair in parameters.items() for text in pair]
+    return not all(texts.is_possible(text) for text in (*asked, *tags))
 
 
 def page_limit(value: str | None, limits: Limits) -> int:

@@ -9,7 +9,7 @@ from aiohttp import web
 from imagestore.api import keys
 from imagestore.api.body import read_json, refuse_body
 from imagestore.api.reply import json_reply, no_content
-from imagestore.api.v2.schemas import storable
+from imagestore.api.texts import PLAIN
 from imagestore.api.v2.views import show_member
 from imagestore.catalog.members import Members
 from imagestore.errors import Invalid
@@ -38,7 +38,7 @@ async def add(request: web.Request) -> web.Response:
     member = await _members(request).add(
         request[keys.caller],
         request.match_info["image_id"],
-        storable(str(given), "The id of a member"),
+        PLAIN.storable(str(given), "The id of a member"),
     )
     return json_reply(show_member(member))
 

@@ -15,6 +15,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError, best_match
 
+from imagestore.api.texts import PLAIN, Texts
 from imagestore.api.v2.documents import (
     UUID_PATTERN,
     Document,
@@ -42,18 +43,21 @@ class ImageSchema:
 
     def __init__(self, settings: Images) -> None:
         """Raises :class:`ConfigurationError` if ``schema_file`` cannot be used."""
+        self._texts = texts = Texts(settings.four_byte_characters)
+        string = _strings(texts)
+        self._any_string: _Check = string
         document = image_document(settings)
         declared, required = declared_properties(settings)
         self._required = required
         self._checks: dict[str, _Check] = {
-            name: _by_schema(rule)
+            name: _by_schema(rule, texts)
             for name, rule in document["properties"].items()
             if name not in _WRITABLE
         }
         self._checks |= {
             "id": _image_id,
-            "name": _nullable_text,
-            "owner": _nullable_text,
+            "name": _nullable(string),
+            "owner": _nullable(_strings(PLAIN)),
             "visibility": _one_of([v.value for v in Visibility]),
             "container_format": _one_of([None, *settings.container_formats]),
             "disk_format": _one_of([None, *settings.disk_formats]),
@@ -61,11 +65,11 @@ class ImageSchema:
             "os_hidden": _boolean,
             "min_disk": _integer,
             "min_ram": _integer,
-            "tags": _tags,
+            "tags": _tags(texts),
         }
         self._checks |= {
             # A rule that asks for no more than a string is what every property has to be.
-            name: _string if _is_plain(rule) else _by_schema(_checked(rule, settings))
+            name: string if _is_plain(rule) else _by_schema(_checked(rule, settings), texts)
             for name, rule in declared.items()
             if name not in BASE_ATTRIBUTES
         }
@@ -86,7 +90,7 @@ class ImageSchema:
         tags: tuple[str, ...] = ()
         not_writable: list[str] = []
         for name, value in body.items():
-            checked = checks.get(name, _ANY_STRING)(name, value)
+            checked = checks.get(name, self._any_string)(name, value)
             if name == "tags":
                 tags = checked
             elif name in _WRITABLE:
@@ -94,7 +98,7 @@ class ImageSchema:
             elif name in READ_ONLY or is_reserved(name):
                 not_writable.append(name)
             else:
-                properties[_property_name(name)] = checked
+                properties[_property_name(name, self._texts)] = checked
         for name in self._required:
             if name not in body:
                 raise Invalid(f"The property {name} is required.")
@@ -112,10 +116,10 @@ class ImageSchema:
     def _change(self, change: Change) -> Change:
         name = change.name
         if name not in BASE_ATTRIBUTES:
-            _property_name(name)
+            _property_name(name, self._texts)
         if change.op == "remove":
             return change
-        check = self._checks.get(name, _ANY_STRING)
+        check = self._checks.get(name, self._any_string)
         if change.index is not None:
             check(name, [change.value])
             return change
@@ -142,44 +146,30 @@ def _read_only(name: str) -> Forbidden:
     return Forbidden(f"Attribute '{name}' is read-only.")
 
 
-def _property_name(name: str) -> str:
+def _property_name(name: str, texts: Texts) -> str:
     if len(name) > MAX_NAME:
         raise Invalid(f"The name of a property has at most {MAX_NAME} characters.")
-    return storable(name, "The name of a property")
+    return texts.storable(name, "The name of a property")
 
 
-def storable(text: str, what: str) -> str:
-    """``text``, if every supported database can keep it.
+def _strings(texts: Texts) -> Callable[[str, Any], str]:
+    def string(name: str, value: Any) -> str:
+        if not isinstance(value, str):
+            raise Invalid(f"The value of {_shown(name)} must be a string.")
+        return texts.storable(value, f"The value of {_shown(name)}")
 
-    MySQL's three-byte UTF-8 ends with the Basic Multilingual Plane, and PostgreSQL
-    has no NUL.
-    """
-    if text.isascii():
-        if "\0" in text:
-            raise Invalid(f"{what} must not contain NUL characters.")
-        return text
-    if max(text) > "\uffff":
-        raise Invalid(f"{what} must not contain 4-byte unicode characters, such as emoji.")
-    if "\0" in text:
-        raise Invalid(f"{what} must not contain NUL characters.")
-    return text
+    return string
 
 
-def _string(name: str, value: Any) -> str:
-    if not isinstance(value, str):
-        raise Invalid(f"The value of {_shown(name)} must be a string.")
-    return storable(value, f"The value of {_shown(name)}")
+def _nullable(string: Callable[[str, Any], str]) -> _Check:
+    def nullable(name: str, value: Any) -> str | None:
+        if value is None:
+            return None
+        if len(string(name, value)) > MAX_NAME:
+            raise Invalid(f"The value of {name} has at most {MAX_NAME} characters.")
+        return str(value)
 
-
-_ANY_STRING: _Check = _string
-
-
-def _nullable_text(name: str, value: Any) -> str | None:
-    if value is None:
-        return None
-    if len(_string(name, value)) > MAX_NAME:
-        raise Invalid(f"The value of {name} has at most {MAX_NAME} characters.")
-    return str(value)
+    return nullable
 
 
 def _image_id(name: str, value: Any) -> str:
@@ -204,14 +194,17 @@ def _integer(name: str, value: Any) -> int:
     return int(value)
 
 
-def _tags(name: str, value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list | tuple) or not all(isinstance(tag, str) for tag in value):
-        raise Invalid("The value of tags must be a list of strings.")
-    for tag in value:
-        if len(tag) > MAX_NAME:
-            raise Invalid(f"A tag has at most {MAX_NAME} characters.")
-        storable(tag, "A tag")
-    return tuple(dict.fromkeys(value))
+def _tags(texts: Texts) -> _Check:
+    def tags(name: str, value: Any) -> tuple[str, ...]:
+        if not isinstance(value, list | tuple) or not all(isinstance(tag, str) for tag in value):
+            raise Invalid("The value of tags must be a list of strings.")
+        for tag in value:
+            if len(tag) > MAX_NAME:
+                raise Invalid(f"A tag has at most {MAX_NAME} characters.")
+            texts.storable(tag, "A tag")
+        return tuple(dict.fromkeys(value))
+
+    return tags
 
 
 def _one_of(allowed: list[str | None]) -> _Check:
@@ -242,14 +235,15 @@ def _checked(rule: Document, settings: Images) -> Document:
     return rule
 
 
-def _by_schema(rule: Document) -> _Check:
+def _by_schema(rule: Document, texts: Texts) -> _Check:
     """A check by jsonschema."""
     validator = Draft202012Validator(rule)
+    string = _strings(texts)
 
     def conform(name: str, value: Any) -> Any:
         if (fault := best_match(validator.iter_errors(value))) is not None:
             raise Invalid(f"The value of {_shown(name)} does not fit its schema: {fault.message}")
-        return storable(value, f"The value of {_shown(name)}") if isinstance(value, str) else value
+        return string(name, value) if isinstance(value, str) else value
 
     return conform
 

@@ -9,13 +9,12 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from imagestore.api import keys
+from imagestore.api import keys, texts
 from imagestore.api.body import read_json, refuse_body
 from imagestore.api.reply import json_reply
 from imagestore.api.request_id import key as request_id
 from imagestore.api.v2.documents import UUID_PATTERN
 from imagestore.api.v2.images import schema_key
-from imagestore.api.v2.imports import require_storable
 from imagestore.api.v2.views import timestamp
 from imagestore.api.versions import base_url
 from imagestore.config.settings import Limits
@@ -58,7 +57,7 @@ async def create(request: web.Request) -> web.Response:
     asked = body.get("input") if isinstance(body, dict) else None
     if not isinstance(asked, dict) or body.get("type") != TaskType.IMPORT:
         raise Invalid("A task has the type 'import' and an object as input.")
-    require_storable(body)
+    app[texts.key].require_storable(body)
     missing = [name for name in _INPUT if name not in asked]
     if missing:
         raise Invalid(f"The input lacks {', '.join(missing)}.")

@@ -8,7 +8,14 @@ from typing import Any
 
 from imagestore.config.settings import Images as ImageSettings
 from imagestore.identity.caller import Caller
-from imagestore.image import HIDDEN_PROPERTIES, Image, ImageStatus, Location, Member
+from imagestore.image import (
+    HIDDEN_PROPERTIES,
+    REFUSED_LOCATION,
+    Image,
+    ImageStatus,
+    Location,
+    Member,
+)
 from imagestore.stores import Stores
 
 MaySeeLocations = Callable[[Caller, Image], bool]
@@ -70,6 +77,9 @@ class ImageView:
         if self._stores.multiple and readable:
             copies = self._stores.ordered(readable)
             view["stores"] = ",".join(store.name for store, _ in copies)
+        elif self._stores.multiple and image.status is ImageStatus.QUEUED:
+            refused = image.properties.get(REFUSED_LOCATION)
+            view |= {} if refused is None else {"stores": refused}
         return view
 
     def _where(

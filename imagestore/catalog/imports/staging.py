@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from imagestore.backends import errors as store_errors
 from imagestore.backends.base import Blocks, Store
+from imagestore.catalog import refused_locations
 from imagestore.catalog.access import Access, require_writer
 from imagestore.catalog.imports import progress
 from imagestore.catalog.imports.unstaging import UNSTAGE, host_key, unstage
@@ -131,6 +132,7 @@ class Staging:
             conn, image_id, {ImageStatus.QUEUED}, ImageStatus.UPLOADING, updated_at=moment
         ):
             raise Conflict(f"Another upload of image {image_id} has begun.")
+        refused_locations.forget(conn, image)
         journal.open_upload(conn, entry, image_id, self._name, self._parts.owner, moment)
         return cap
 

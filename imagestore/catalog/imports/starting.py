@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from imagestore.catalog import refused_locations
 from imagestore.catalog.access import Access, require_writer
 from imagestore.catalog.imports import progress
 from imagestore.catalog.imports.sources import Sources
@@ -154,6 +155,7 @@ class Starting:
             images.transition(
                 conn, image_id, {image.status}, ImageStatus.IMPORTING, updated_at=now()
             )
+            refused_locations.forget(conn, image)
         staged = request.method is Method.GLANCE_DIRECT
         order = Order(
             task=str(uuid.uuid4()),

@@ -102,6 +102,12 @@ OPTIONS: tuple[Option, ...] = (
         "Attempts to read what is added as a location.", min=0,
     ),
     _fill(
+        Images, "imagestore", "four_byte_characters", cfg.BoolOpt,
+        "Let names, properties, tags and metadata definitions have characters of four bytes in "
+        "UTF-8, such as emoji. Glance refuses them. MariaDB and MySQL hold them in tables of the "
+        "character set utf8mb4 only, which is looked at when the service starts.",
+    ),
+    _fill(
         Images, "DEFAULT", "property_protection_file", cfg.StrOpt,
         "Who may create, read, update and delete which custom properties; a relative name is "
         "looked for beside the configuration files. It is read at start.",

@@ -26,6 +26,8 @@ from tests.conformance.table import (
     paging,
     protocol,
     rbac,
+    rbac_equipped,
+    rbac_metadefs,
     tags,
     upload,
     versions,
@@ -56,7 +58,12 @@ GROUPS: Final[Mapping[str, Callable[[], Iterable[Scene]]]] = {
     "metadefs-access": metadefs_access.scenes,
     "metadefs-schemas": metadefs_schemas.scenes,
     "rbac": rbac.scenes,
+    "rbac-metadefs": rbac_metadefs.scenes,
+    "rbac-equipped": rbac_equipped.scenes,
 }
+
+EQUIPPED: Final = frozenset({"rbac-equipped"})
+"""Parts that are asked of a server with a cache and a store for http."""
 
 
 def scenes(group: str) -> list[Scene]:

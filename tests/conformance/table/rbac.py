@@ -1,16 +1,14 @@
-"""The matrix of routes and callers: one row a route, each asked by every kind of caller.
-
-A row asks on ground of its own, so that an answer depends on nobody who came before.
-"""
+"""The matrix of routes and callers: images and what the service tells of itself."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from tests.conformance.entry import Request, Scene, each
+from tests.conformance.entry import Request, Scene
 from tests.conformance.requests import (
     IMAGES,
+    OCTETS,
     action,
     answer,
     create,
@@ -26,26 +24,22 @@ from tests.conformance.requests import (
     tag,
     upload,
 )
-
-CALLERS: Final[Mapping[str, str]] = {
-    "admin": "admin",
-    "manager": "manager",
-    "member": "colleague",
-    "reader": "reader",
-    "service": "service",
-    "owner": "owner",
-    "shared-member": "invited",
-    "other-project": "other",
-    "no-token": "anonymous",
-}
-"""Kind of caller → the caller of the table who stands for it."""
+from tests.conformance.table.copies import DETAIL, remove_copy
+from tests.conformance.table.matrix import Row, matrix, outcome
 
 MEMBERS = f"{IMAGES}/<a>/members"
 OFF = action("deactivate")
 DRAFT = "draft"
+"""An image without data, also shared."""
+WITHOUT_DATA = (raw_image(DRAFT), share("invited", DRAFT))
+FETCH = {"name": "web-download", "uri": "http://127.0.0.1/image"}
+TASKS = "/v2/tasks"
 
-Row = tuple[tuple[Request, ...], Request]
-"""What happens before, by people who may, and what is then asked by everyone."""
+
+def _import(label: str, method: dict[str, str], store: str) -> Request:
+    body = {"method": method, "stores": [store]}
+    return Request("POST", f"{IMAGES}/<{label}>/import", json=body)
+
 
 ROWS: Final[Mapping[str, Row]] = {
     "list": ((), listing("owner=<owner>")),
@@ -60,7 +54,7 @@ ROWS: Final[Mapping[str, Row]] = {
     "publicize": ((), patch(replace("/visibility", "public"))),
     "give-away": ((), patch(replace("/owner", "<second>"))),
     "delete": ((), delete()),
-    "upload": ((raw_image(DRAFT), share("invited", DRAFT)), upload(DRAFT)),
+    "upload": (WITHOUT_DATA, upload(DRAFT)),
     "download": ((), download()),
     "deactivate": ((), action("deactivate")),
     "reactivate": ((OFF,), action("reactivate")),
@@ -75,30 +69,31 @@ ROWS: Final[Mapping[str, Row]] = {
     "remove-member": ((), Request("DELETE", f"{MEMBERS}/<invited>")),
     "info-import": ((), get("/v2/info/import")),
     "info-stores": ((), get("/v2/info/stores")),
+    "info-stores-detail": ((), outcome(get(DETAIL))),
+    "info-usage": ((), get("/v2/info/usage")),
     "schema": ((), get("/v2/schemas/member")),
-}
+    "stage": (
+        WITHOUT_DATA,
+        Request(
+            "PUT", f"{IMAGES}/<{DRAFT}>/stage", body=b"data", headers={"Content-Type": OCTETS}
+        ),
+    ),
+    # There is no such store, or the copy is there: nothing goes on behind the answer.
+    "import": (WITHOUT_DATA, _import(DRAFT, FETCH, "nowhere")),
+    "copy": ((), _import("a", {"name": "copy-image"}, "file1")),
+    "tasks-of-image": ((), get(f"{IMAGES}/<a>/tasks")),
+    # A location has the name of a directory in it.
+    "list-locations": ((), outcome(get(f"{IMAGES}/<a>/locations"))),
+    "delete-copy": ((), remove_copy()),
+    "delete-copy-of-draft": (WITHOUT_DATA, remove_copy(label=DRAFT)),
+    "list-tasks": ((), outcome(get(TASKS))),
+    "create-task": ((), Request("POST", TASKS, json={"type": "import", "input": {}})),
+    "show-task": ((), get(f"{TASKS}/<never>")),
+    "delete-task": ((), Request("DELETE", f"{TASKS}/<never>")),
+}  # fmt: skip
 
-LATER: Final = (
-    "/v2/metadefs",
-    "/v2/tasks",
-    "/v2/cache",
-    "/v2/cached_images",
-    "/v2/queued_images",
-    "/v2/stores",
-    "/v2/info/stores/detail",
-    "/v2/images/{image_id}/locations",
-    "/v2/info/usage",
-    "/v2/openapi.json",
-    "/v2/schemas/metadefs",
-    # Glance has no such thing; tests/service/test_events.py tries its callers.
-    "/v2/events",
-    # How far an import is when it is asked after depends on the moment; test_tasks.py
-    # of the service tries their callers.
-    "/v2/images/{image_id}/stage",
-    "/v2/images/{image_id}/import",
-    "/v2/images/{image_id}/tasks",
-)
-"""Parts of the API whose callers other groups of the table try, or that Glance has not at all."""
+LATER: Final = ("/v2/events", "/v2/openapi.json")
+"""What Glance has not at all; tests/service/test_events.py tries the callers of events."""
 
 
 def scenes() -> Iterator[Scene]:
@@ -109,10 +104,4 @@ def scenes() -> Iterator[Scene]:
         answer("accepted"),
         share("second"),
     )
-    for row, (before, asked) in ROWS.items():
-        for kind, caller in CALLERS.items():
-            request = Request(
-                asked.method, asked.path, caller, asked.json, asked.body, asked.headers,
-                label=asked.label,
-            )  # fmt: skip
-            yield from each((*ground, *before), {f"rbac/{row}-as-{kind}": request})
+    yield from matrix("rbac", ground, ROWS)

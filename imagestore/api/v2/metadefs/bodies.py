@@ -8,9 +8,9 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
+from imagestore.api.texts import PLAIN, Texts
 from imagestore.api.v2.metadef_documents import Document, metadef_documents
 from imagestore.api.v2.metadefs.definitions import refuse_unreadable, settled
-from imagestore.api.v2.schemas import storable
 from imagestore.errors import Forbidden, Invalid
 from imagestore.metadef import (
     MAX_NAME,
@@ -70,9 +70,9 @@ _TAGS = Draft202012Validator(
 )
 
 
-def read_namespace(body: Any) -> tuple[NamespaceDraft, Contents]:
+def read_namespace(body: Any, texts: Texts = PLAIN) -> tuple[NamespaceDraft, Contents]:
     """A namespace and what is to be in it. Raises :class:`Invalid`, :class:`Forbidden`."""
-    _check(body, _NAMESPACE, _SHOWN)
+    _check(body, _NAMESPACE, _SHOWN, texts)
     draft = NamespaceDraft(
         namespace=_named(body["namespace"]),
         owner=body.get("owner"),
@@ -83,59 +83,61 @@ def read_namespace(body: Any) -> tuple[NamespaceDraft, Contents]:
     )
     contents = Contents(
         associations=tuple(
-            read_association(_without_shown(one))
+            read_association(_without_shown(one), texts)
             for one in body.get("resource_type_associations", ())
         ),
-        objects=tuple(read_object(_without_shown(one)) for one in body.get("objects", ())),
+        objects=tuple(read_object(_without_shown(one), texts) for one in body.get("objects", ())),
         properties=tuple(
             MetadefProperty(_named(name), definition)
             for name, definition in _definitions(
-                body.get("properties", {}), _DEFINITION_OF_NAMESPACE
+                body.get("properties", {}), _DEFINITION_OF_NAMESPACE, texts
             ).items()
         ),
-        tags=tuple(read_tag(_without_shown(one)) for one in body.get("tags", ())),
+        tags=tuple(read_tag(_without_shown(one), texts) for one in body.get("tags", ())),
     )
     return draft, contents
 
 
-def read_object(body: Any) -> MetadefObject:
+def read_object(body: Any, texts: Texts = PLAIN) -> MetadefObject:
     """Raises :class:`Invalid`, :class:`Forbidden`."""
-    _check(body, _OBJECT, _SHOWN)
+    _check(body, _OBJECT, _SHOWN, texts)
     required, properties = body.get("required"), body.get("properties")
     return MetadefObject(
         name=_named(body["name"]),
         description=body.get("description"),
         required=None if required is None else tuple(required),
-        properties=None if properties is None else _definitions(properties, _DEFINITION),
+        properties=None if properties is None else _definitions(properties, _DEFINITION, texts),
     )
 
 
-def read_property(body: Any) -> MetadefProperty:
+def read_property(body: Any, texts: Texts = PLAIN) -> MetadefProperty:
     """Raises :class:`Invalid`, :class:`Forbidden`."""
-    _check(body, _PROPERTY, _TIMES)
+    _check(body, _PROPERTY, _TIMES, texts)
     refuse_unreadable(body)
     return MetadefProperty(_named(body["name"]), settled(body))
 
 
-def read_tag(body: Any) -> MetadefTag:
+def read_tag(body: Any, texts: Texts = PLAIN) -> MetadefTag:
     """Raises :class:`Invalid`, :class:`Forbidden`."""
-    _check(body, _TAG, _TIMES)
+    _check(body, _TAG, _TIMES, texts)
     return MetadefTag(_named(body["name"]))
 
 
-def read_tags(body: Any) -> list[MetadefTag]:
+def read_tags(body: Any, texts: Texts = PLAIN) -> list[MetadefTag]:
     """Raises :class:`Invalid`, :class:`Forbidden`."""
-    _check(body, _TAGS, _TIMES)
+    _check(body, _TAGS, _TIMES, texts)
     return [MetadefTag(_named(tag["name"])) for tag in body["tags"]]
 
 
-def read_association(body: Any) -> Association:
+def read_association(body: Any, texts: Texts = PLAIN) -> Association:
     """Raises :class:`Invalid`, :class:`Forbidden`."""
-    _check(body, _ASSOCIATION, _TIMES)
+    _check(body, _ASSOCIATION, _TIMES, texts)
     return Association(_named(body["name"]), body.get("prefix"), body.get("properties_target"))
 
 
-def _check(body: Any, validator: Draft202012Validator, unwritable: Iterable[str]) -> None:
+def _check(
+    body: Any, validator: Draft202012Validator, unwritable: Iterable[str], texts: Texts
+) -> None:
     if not isinstance(body, dict):
         raise Invalid("The body must be a JSON object.")
     for name in unwritable:
@@ -144,20 +146,7 @@ def _check(body: Any, validator: Draft202012Validator, unwritable: Iterable[str]
     if (fault := best_match(validator.iter_errors(body))) is not None:
         where = fault.json_path.removeprefix("$").removeprefix(".") or "The body"
         raise Invalid(f"{where} does not fit its schema: {fault.message}")
-    _require_storable(body)
-
-
-def _require_storable(value: Any) -> None:
-    """Raise :class:`Invalid` if a text anywhere in ``value`` cannot be kept."""
-    if isinstance(value, str):
-        storable(value, "A text")
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            storable(name, "A name")
-            _require_storable(item)
-    elif isinstance(value, list):
-        for item in value:
-            _require_storable(item)
+    texts.require_storable(body)
 
 
 def _named(name: str) -> str:
@@ -168,9 +157,11 @@ def _named(name: str) -> str:
     return name
 
 
-def _definitions(given: dict[str, Any], validator: Draft202012Validator) -> dict[str, Definition]:
+def _definitions(
+    given: dict[str, Any], validator: Draft202012Validator, texts: Texts
+) -> dict[str, Definition]:
     for definition in given.values():
-        _check(definition, validator, ())
+        _check(definition, validator, (), texts)
         refuse_unreadable(definition)
     return {name: settled(definition) for name, definition in given.items()}
 

@@ -6,7 +6,7 @@ from collections.abc import Set
 
 from multidict import MultiMapping
 
-from imagestore.api.paths import is_possible
+from imagestore.api.texts import Texts
 from imagestore.api.v2.listing import page_limit
 from imagestore.config.settings import Limits
 from imagestore.errors import Invalid, NotFound
@@ -21,7 +21,9 @@ from imagestore.metadef import (
 _UNLIMITED = Limits(limit_param_default=2**31 - 1, api_limit_max=2**31 - 1)
 
 
-def parse_namespaces(query: MultiMapping[str], limits: Limits) -> tuple[NamespaceFilter, Page]:
+def parse_namespaces(
+    query: MultiMapping[str], limits: Limits, texts: Texts
+) -> tuple[NamespaceFilter, Page]:
     """Which namespaces are asked for. Raises :class:`Invalid`; NotFound for a marker."""
     given = dict(query.items())
     resource_types = given.get("resource_types")
@@ -29,18 +31,18 @@ def parse_namespaces(query: MultiMapping[str], limits: Limits) -> tuple[Namespac
         visibility=_visibility(given, VISIBILITIES),
         resource_types=None
         if resource_types is None
-        else tuple(name for name in resource_types.split(",") if is_possible(name)),
+        else tuple(name for name in resource_types.split(",") if texts.is_possible(name)),
     )
     limit = page_limit(given.get("limit"), limits)
-    return wanted, _page(given, NAMESPACE_SORT_KEYS, limit)
+    return wanted, _page(given, NAMESPACE_SORT_KEYS, limit, texts)
 
 
-def parse_tags(query: MultiMapping[str]) -> Page:
+def parse_tags(query: MultiMapping[str], texts: Texts) -> Page:
     """Which tags are asked for; all where no limit is. Raises as above."""
     given = dict(query.items())
     _visibility(given, (*VISIBILITIES, "shared"))
     limit = page_limit(given["limit"], _UNLIMITED) if given.get("limit") else None
-    return _page(given, TAG_SORT_KEYS, limit)
+    return _page(given, TAG_SORT_KEYS, limit, texts)
 
 
 def check_objects(query: MultiMapping[str]) -> None:
@@ -55,12 +57,12 @@ def check_objects(query: MultiMapping[str]) -> None:
         raise Invalid("limit must be positive.")
 
 
-def _page(given: dict[str, str], sort_keys: Set[str], limit: int | None) -> Page:
+def _page(given: dict[str, str], sort_keys: Set[str], limit: int | None, texts: Texts) -> Page:
     sort_key = given.get("sort_key", "created_at")
     if sort_key not in sort_keys:
         raise Invalid(f"This list can be sorted by: {', '.join(sorted(sort_keys))}.")
     marker = given.get("marker") or None
-    if marker is not None and not is_possible(marker):
+    if marker is not None and not texts.is_possible(marker):
         raise NotFound("There is nothing of the name that the marker gives.")
     return Page(limit, marker, sort_key, _is_ascending(given))
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from imagestore.api import keys
+from imagestore.api import keys, texts
 from imagestore.api.body import read_json, refuse_body
 from imagestore.api.reply import json_reply, no_content
 from imagestore.api.v2.listing import links_to
@@ -32,7 +32,9 @@ def _namespaces(request: web.Request) -> Namespaces:
 
 
 async def index(request: web.Request) -> web.Response:
-    wanted, page = parse_namespaces(request.query, request.app[keys.settings].limits)
+    wanted, page = parse_namespaces(
+        request.query, request.app[keys.settings].limits, request.app[texts.key]
+    )
     found = await _namespaces(request).page(request[keys.caller], wanted, page)
     listed = []
     for namespace in found.namespaces:
@@ -50,7 +52,7 @@ async def index(request: web.Request) -> web.Response:
 
 async def create(request: web.Request) -> web.Response:
     body = await read_json(request)
-    draft, contents = read_namespace(body)
+    draft, contents = read_namespace(body, request.app[texts.key])
     namespace = await _namespaces(request).create(request[keys.caller], draft, contents)
     location = f"{base_url(request)}{NAMESPACES}/{quote(namespace.namespace, safe=':')}"
     view = show_namespace(namespace, contents)
@@ -73,7 +75,7 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def replace(request: web.Request) -> web.Response:
-    draft, _ = read_namespace(await read_json(request))
+    draft, _ = read_namespace(await read_json(request), request.app[texts.key])
     namespace = await _namespaces(request).replace(
         request[keys.caller], named(request, "namespace"), draft
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from imagestore.api import keys
+from imagestore.api import keys, texts
 from imagestore.api.body import read_json, refuse_body
 from imagestore.api.reply import json_reply, no_content
 from imagestore.api.v2.metadefs.bodies import read_object
@@ -31,7 +31,7 @@ async def index(request: web.Request) -> web.Response:
 
 
 async def create(request: web.Request) -> web.Response:
-    wanted = read_object(await read_json(request))
+    wanted = read_object(await read_json(request), request.app[texts.key])
     namespace = named(request, "namespace")
     item = await _objects(request).add(request[keys.caller], namespace, wanted)
     return json_reply(show_object(namespace, item), 201)
@@ -45,7 +45,7 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def replace(request: web.Request) -> web.Response:
-    wanted = read_object(await read_json(request))
+    wanted = read_object(await read_json(request), request.app[texts.key])
     namespace = named(request, "namespace")
     item = await _objects(request).replace(
         request[keys.caller], namespace, named(request, "name"), wanted

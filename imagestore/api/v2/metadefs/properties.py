@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from imagestore.api import keys
+from imagestore.api import keys, texts
 from imagestore.api.body import read_json, refuse_body
-from imagestore.api.paths import is_possible
 from imagestore.api.reply import json_reply, no_content
 from imagestore.api.v2.metadefs.bodies import read_property
 from imagestore.api.v2.metadefs.names import named
@@ -26,7 +25,7 @@ async def index(request: web.Request) -> web.Response:
 
 
 async def create(request: web.Request) -> web.Response:
-    wanted = read_property(await read_json(request))
+    wanted = read_property(await read_json(request), request.app[texts.key])
     item = await _properties(request).add(request[keys.caller], named(request, "namespace"), wanted)
     return json_reply(show_property(item), 201)
 
@@ -36,7 +35,7 @@ async def show(request: web.Request) -> web.Response:
     caller, properties = request[keys.caller], _properties(request)
     namespace, name = named(request, "namespace"), named(request, "name")
     if resource_type := request.query.get("resource_type"):
-        if not is_possible(resource_type):
+        if not request.app[texts.key].is_possible(resource_type):
             raise NotFound("There is no such resource type.")
         item = await properties.show_prefixed(caller, namespace, name, resource_type)
     else:
@@ -45,7 +44,7 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def replace(request: web.Request) -> web.Response:
-    wanted = read_property(await read_json(request))
+    wanted = read_property(await read_json(request), request.app[texts.key])
     item = await _properties(request).replace(
         request[keys.caller], named(request, "namespace"), named(request, "name"), wanted
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from imagestore.api import keys
+from imagestore.api import keys, texts
 from imagestore.api.body import read_json, refuse_body
 from imagestore.api.reply import json_reply, no_content
 from imagestore.api.v2.metadefs.bodies import read_association
@@ -32,7 +32,7 @@ async def of_namespace(request: web.Request) -> web.Response:
 
 
 async def associate(request: web.Request) -> web.Response:
-    wanted = read_association(await read_json(request))
+    wanted = read_association(await read_json(request), request.app[texts.key])
     association = await _resource_types(request).associate(
         request[keys.caller], named(request, "namespace"), wanted
     )

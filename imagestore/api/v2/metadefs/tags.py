@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from imagestore.api import keys
+from imagestore.api import keys, texts
 from imagestore.api.body import read_json, refuse_body
 from imagestore.api.reply import json_reply, no_content
 from imagestore.api.v2.metadefs.bodies import read_tag, read_tags
@@ -22,14 +22,14 @@ def _tags(request: web.Request) -> MetadefTags:
 
 
 async def index(request: web.Request) -> web.Response:
-    page = parse_tags(request.query)
+    page = parse_tags(request.query, request.app[texts.key])
     found = await _tags(request).page(request[keys.caller], named(request, "namespace"), page)
     return json_reply({"tags": [{"name": tag.name} for tag in found]})
 
 
 async def create_all(request: web.Request) -> web.Response:
     """Put these tags in the place of all that there are; or, where asked, beside them."""
-    tags = read_tags(await read_json(request))
+    tags = read_tags(await read_json(request), request.app[texts.key])
     await _tags(request).add_all(
         request[keys.caller],
         named(request, "namespace"),
@@ -41,7 +41,7 @@ async def create_all(request: web.Request) -> web.Response:
 
 async def create(request: web.Request) -> web.Response:
     refuse_body(request)
-    wanted = read_tag({"name": request.match_info["name"]})
+    wanted = read_tag({"name": request.match_info["name"]}, request.app[texts.key])
     tag = await _tags(request).add(request[keys.caller], named(request, "namespace"), wanted)
     return json_reply(show_tag(tag), 201)
 
@@ -55,7 +55,7 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def replace(request: web.Request) -> web.Response:
-    wanted = read_tag(await read_json(request))
+    wanted = read_tag(await read_json(request), request.app[texts.key])
     tag = await _tags(request).replace(
         request[keys.caller], named(request, "namespace"), named(request, "name"), wanted
     )
