@@ -40,7 +40,8 @@ class Order:
 
     ``stores``: where the bytes are to go, in this order. ``made_image``: the task has made the
     image, which goes if the import fails. ``host``: of the node that has the staged bytes, the
-    part of the job's kind that stands for it. ``roles``: those of the caller.
+    part of the job's kind that stands for it. ``roles``: those of the caller. ``kills``: an
+    import that fails leaves the image ``killed``, not waiting for its data.
     """
 
     task: str
@@ -51,6 +52,7 @@ class Order:
     made_image: bool = False
     host: str = ""
     roles: tuple[str, ...] = ()
+    kills: bool = False
 
     def payload(self) -> dict[str, Any]:
         """As JSON values."""
@@ -63,6 +65,7 @@ class Order:
             "made_image": self.made_image,
             "host": self.host,
             "roles": list(self.roles),
+            "kills": self.kills,
         }
 
     @classmethod

@@ -288,7 +288,7 @@ class Running:
             conn,
             image.id,
             {ImageStatus.IMPORTING},
-            ImageStatus.QUEUED,
+            ImageStatus.KILLED if order.kills else ImageStatus.QUEUED,
             size=None,
             virtual_size=None,
             updated_at=moment,
