@@ -138,7 +138,9 @@ def _walk(shape: _Shape, branch: Branch) -> ColumnElement[bool]:
     listed = _listed(shape)
     if branch.by is By.MEMBER:
         listed = residual(listed)
-    return and_(condition_of(branch), listed, *_after(shape), residual(and_(*_tests(shape))))
+    return and_(
+        condition_of(branch), listed, *_after(shape), residual(and_(true(), *_tests(shape)))
+    )
 
 
 def _looked_up(shape: _Shape, lookup: Lookup) -> ColumnElement[bool]:
