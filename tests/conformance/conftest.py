@@ -36,6 +36,7 @@ def imagestore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     lines = []
     for section, values in OPTIONS.items():
         lines += [f"[{section}]", *(f"{name} = {value}" for name, value in values.items())]
+    lines += ["[DEFAULT]", "enable_v1_api = false"]  # Glance 33 has none
     directory = tmp_path_factory.mktemp("imagestore")
     with served.serve(directory, options="\n".join(lines) + "\n") as service:
         yield service.url

@@ -135,7 +135,7 @@ async def test_failures_on_the_way_kill(start: Start, tmp_path: Path) -> None:
 
 
 async def test_a_client_that_goes_away_leaves_it_killed(alice: Person, service: Service) -> None:
-    with pytest.raises(Exception):  # noqa: B017, PT011 (whatever the client makes of it)
+    with pytest.raises(Exception):  # noqa: B017 (whatever the client makes of it)
         await post(alice, broken(), id=ID)
     async with asyncio.timeout(60):
         while (await head(alice, ID))["x-image-meta-status"] != "killed":
