@@ -28,11 +28,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, Se
 def replicator(*arguments: str) -> str:
     """What it printed and logged."""
     program = glance.venv() / "bin" / "glance-replicator"
-    result = subprocess.run(
-        [program, "--verbose", *arguments], capture_output=True, text=True, timeout=300
-    )
-    if "unrecognized" in result.stderr:
-        result = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=300)
+    result = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout + result.stderr
 
