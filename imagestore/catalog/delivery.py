@@ -132,6 +132,7 @@ class Deliveries:
             await self._imports.sources.check_url(delivery.copy_from)
         elif delivery.location is not None:
             store = self._rules.store_for(caller, image.id, delivery.location)
+            self._location_imports.require_addable(caller, delivery.location)
             size = await self._rules.measure(store, delivery.location)
             if delivery.size not in (None, size):
                 raise Conflict(f"There are {size} bytes at the location, not {delivery.size}.")

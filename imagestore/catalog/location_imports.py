@@ -82,6 +82,12 @@ class LocationImports:
 
         return await self._parts.database.read(find)
 
+    def require_addable(self, caller: Caller, url: str) -> None:
+        """Raise if a location of this kind is not for this caller to add."""
+        is_http = url.partition("://")[0].lower() in ("http", "https")
+        if not has_service_role(caller) and not (is_http and self._parts.stores.by_url(url)):
+            raise Forbidden("Only http and https locations, with a store for them, can be added.")
+
     def _claim(
         self,
         conn: Connection,
@@ -98,9 +104,7 @@ class LocationImports:
         image, moment = row.image, now()
         if image.status is not ImageStatus.QUEUED:
             raise Conflict(f"A location cannot be added while the image is {image.status}.")
-        is_http = url.partition("://")[0].lower() in ("http", "https")
-        if not has_service_role(caller) and not (is_http and self._parts.stores.by_url(url)):
-            raise Forbidden("Only http and https locations, with a store for them, can be added.")
+        self.require_addable(caller, url)
         if "os_hash_value" in validation:
             check_digest(validation["os_hash_algo"], validation["os_hash_value"])
         if "checksum" in validation:
