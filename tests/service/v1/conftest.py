@@ -85,7 +85,11 @@ async def site() -> AsyncIterator[Web]:
 def reaching(site: Web, settings: Settings) -> dict[str, Any]:
     """The changes with which a service may fetch from the site, and read locations there."""
     stores = settings.stores
-    web = StoreSection("web", "http", {})
+    allowed = {
+        "http_store_allowed_hosts": ("127.0.0.1",),
+        "http_store_allowed_ports": (str(site.port),),
+    }
+    web = StoreSection("web", "http", allowed)
     return {
         "import_filter": Rules(allowed_hosts=("127.0.0.1",), allowed_ports=(site.port,)),
         "stores": replace(stores, sections=(*stores.sections, web)),

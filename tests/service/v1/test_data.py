@@ -10,8 +10,12 @@ from typing import Any
 
 import pytest
 
+from imagestore.backends import errors as store_errors
+from imagestore.config import drivers
 from imagestore.config.settings import Images, Limits, Notifications
+from tests.backends.wrappers.faulty import raising
 from tests.service.conftest import OCTETS, Person, Service, Start, settings_in, small
+from tests.service.faults import faulty_driver, inner, stores_in
 from tests.service.v1.conftest import (
     ON_ONE,
     RAW,
@@ -35,11 +39,7 @@ async def chunked(data: bytes) -> AsyncIterator[bytes]:
     yield data
 
 
-async def broken() -> AsyncIterator[bytes]:
-    yield b"x" * 100
-    raise ConnectionResetError
-
-
+@ON_ONE
 @pytest.mark.parametrize(
     ("said", "message"),
     [
@@ -135,15 +135,29 @@ async def test_failures_on_the_way_kill(start: Start, tmp_path: Path) -> None:
 
 
 async def test_a_client_that_goes_away_leaves_it_killed(alice: Person, service: Service) -> None:
-    with pytest.raises(Exception):  # noqa: B017 (whatever the client makes of it)
-        await post(alice, broken(), id=ID)
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x" * 1000
+            await asyncio.sleep(0.01)
+
+    async def becomes(wanted: str) -> None:
+        async with asyncio.timeout(60):
+            while True:
+                answer = await alice("HEAD", f"/v1/images/{ID}")
+                if answer.headers.get("x-image-meta-status") == wanted:
+                    return
+                await asyncio.sleep(0.05)
+
+    sending = asyncio.create_task(post(alice, endless(), id=ID))
+    await becomes("saving")
+    sending.cancel()
+    await becomes("killed")
     async with asyncio.timeout(60):
-        while (await head(alice, ID))["x-image-meta-status"] != "killed":
-            await asyncio.sleep(0.05)
         while service.files():
             await asyncio.sleep(0.05)
 
 
+@ON_ONE
 async def test_a_store_by_its_name_or_type(alice: Person, service: Service) -> None:
     for name, where in (("file2", "file2"), ("file", "file1"), ("filesystem", "file1")):
         image = await made(alice, DATA, store=name)
@@ -176,6 +190,7 @@ async def test_copies_from_a_url(start: Start, tmp_path: Path, site: Web) -> Non
     assert (await alice("PUT", f"/v1/images/{queued}", headers=source)).status == 409
 
 
+@ON_ONE
 async def test_a_copy_that_fails_is_killed(start: Start, tmp_path: Path, site: Web) -> None:
     served = await start(**reaching(site, settings_in(tmp_path)))
     alice = served.person("red")
@@ -227,6 +242,21 @@ async def test_what_is_switched_off_stays_off(start: Start, tmp_path: Path, site
     answer = await served.person("red")("POST", "/v1/images", headers=RAW | source)
     assert answer.status == 403
     assert not site.asked
+
+
+@ON_ONE
+async def test_a_store_that_fails_kills_and_keeps_nothing(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drivers, "get", faulty_driver)
+    served = await start(stores=stores_in(tmp_path))
+    alice = served.person("red")
+    for error, status in ((store_errors.Full, 413), (store_errors.Unavailable, 503)):
+        image = (await made(alice))["id"]
+        inner(served, "file1").fail({"write": [raising(error("no", store="file1"))]})
+        assert (await put(alice, image, DATA)).status == status
+        assert (await head(alice, image))["x-image-meta-status"] == "killed"
+    assert not served.files()
 
 
 @ON_ONE

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -133,14 +132,3 @@ async def test_odd_paths_and_queries(alice: Person) -> None:
         for method in ("GET", "HEAD", "PUT", "DELETE"):
             answer = await alice(method, path)
             assert answer.status < 500, (method, path, await answer.text())
-
-
-def test_there_is_no_second_door() -> None:
-    """v1 has no rule, row or store of its own: it asks the catalogue alone."""
-    import imagestore.api.v1 as package
-
-    for file in Path(package.__path__[0]).glob("*.py"):
-        text = file.read_text()
-        assert "imagestore.database" not in text, file
-        assert "imagestore.backends" not in text, file
-        assert "imagestore.transfer" not in text, file
