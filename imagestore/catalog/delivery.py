@@ -8,6 +8,7 @@ image that is ``killed``: those who ask how far it is learn that it will not com
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,7 +27,7 @@ from imagestore.catalog.parts import Parts, now
 from imagestore.catalog.uploads import Uploads
 from imagestore.changes import ImageDraft
 from imagestore.database import images
-from imagestore.errors import Conflict, Forbidden, Invalid
+from imagestore.errors import Conflict, Forbidden, ImagestoreError, Invalid
 from imagestore.identity.caller import Caller
 from imagestore.identity.policy import image_target
 from imagestore.image import Image, ImageStatus
@@ -89,7 +90,8 @@ class Deliveries:
             await self._deliver(caller, image.id, delivery)
         except BaseException:
             # Its id is told to nobody any more.
-            await asyncio.shield(self._database.write(_kill, image.id, now()))
+            with contextlib.suppress(ImagestoreError):
+                await asyncio.shield(self._database.write(_kill, image.id, now()))
             raise
         return await self._images.show(caller, image.id)
 
@@ -147,10 +149,12 @@ class Deliveries:
                     Method.WEB_DOWNLOAD,
                     source,
                     body={"method": {"name": Method.WEB_DOWNLOAD.value, **source}},
+                    size=delivery.size,
+                    checksum=delivery.checksum,
+                    kills=True,
                 ),
                 header_store=delivery.store,
                 request_id=delivery.request_id,
-                kills=True,
             )
         elif delivery.location is not None:
             await self._location_imports.add(

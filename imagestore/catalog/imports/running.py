@@ -147,6 +147,8 @@ class Running:
         stores = [self._store(name) for name in order.stores]
         async with self._sources.open(image.id, order, cap) as source:
             work.progress(0, source.size)
+            if order.size is not None and source.size not in (None, order.size):
+                raise GiveUp(f"There are {source.size} bytes at the source, not {order.size}.")
             stored = self._plugins.transform(image, source)
             if image.size is None and stored.size is not None:
                 await self._quotas.fix(limits, entries, stored.size)
@@ -182,11 +184,12 @@ class Running:
                 image,
                 source.blocks,
                 settings=self._parts.settings.images,
-                size=source.size,
+                size=order.size if source.size is None else source.size,
                 size_cap=cap,
                 all_must_succeed=order.all_must_succeed,
                 on_progress=work.progress,
                 verification=verification,
+                checksum=order.checksum,
             )
         except store_errors.StoreError as error:
             log.warning("import of image %s failed: %s", image.id, error)

@@ -52,12 +52,8 @@ class Starting:
         *,
         header_store: str | None = None,
         request_id: str | None = None,
-        kills: bool = False,
     ) -> None:
-        """Queue the import. ``header_store``: the store that a header of the request names.
-
-        ``kills``: the image is ``killed`` if the import fails.
-        """
+        """Queue the import. ``header_store``: the store that a header of the request names."""
         require_writer(caller)
         image = await self._database.read(self._check, caller, image_id, request)
         stores = self._targets(request, header_store, image)
@@ -66,7 +62,7 @@ class Starting:
         await self._sources.check(request.method, request.source)
         limits = await self._parts.quotas.limits(image.owner)
         await self._database.write(
-            self._claim, caller, image_id, request, stores, request_id, limits, kills
+            self._claim, caller, image_id, request, stores, request_id, limits
         )
         self._jobs.wake()
 
@@ -145,7 +141,6 @@ class Starting:
         stores: Sequence[str],
         request_id: str | None,
         limits: ProjectLimits | None,
-        kills: bool,
     ) -> None:
         # Of two that ask at once, one gets the image.
         images.lock(conn, image_id)
@@ -168,7 +163,9 @@ class Starting:
             all_must_succeed=request.all_must_succeed,
             host=host_of(image, self._parts.settings.server) if staged else "",
             roles=tuple(sorted(caller.roles)),
-            kills=kills,
+            size=request.size,
+            checksum=request.checksum,
+            kills=request.kills,
         )
         input_ = {
             "image_id": image_id,

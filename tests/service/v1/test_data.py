@@ -194,11 +194,22 @@ async def test_copies_from_a_url(start: Start, tmp_path: Path, site: Web) -> Non
 async def test_a_copy_that_fails_is_killed(start: Start, tmp_path: Path, site: Web) -> None:
     served = await start(**reaching(site, settings_in(tmp_path)))
     alice = served.person("red")
-    source = {"x-glance-api-copy-from": f"{site.url}/nothing"}
-    image = (await (await alice("POST", "/v1/images", headers=RAW | source)).json())["image"]
-    assert await settled(alice, image["id"]) == "killed"
-    assert (await alice("DELETE", f"/v1/images/{image['id']}")).status == 200
+    for path, said in (
+        ("nothing", {}),
+        ("image", {"size": 5}),
+        ("image", {"checksum": "0" * 32}),
+    ):
+        headers = RAW | {"x-glance-api-copy-from": f"{site.url}/{path}"} | meta(**said)
+        image = (await (await alice("POST", "/v1/images", headers=headers)).json())["image"]
+        assert await settled(alice, image["id"]) == "killed", (path, said)
+        assert (await alice("DELETE", f"/v1/images/{image['id']}")).status == 200
     assert not served.files()
+    data = site.files["/image"]
+    md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
+    headers = RAW | {"x-glance-api-copy-from": f"{site.url}/image"}
+    headers |= meta(size=len(data), checksum=md5)
+    image = (await (await alice("POST", "/v1/images", headers=headers)).json())["image"]
+    assert await settled(alice, image["id"]) == "active"
 
 
 async def test_locations(start: Start, tmp_path: Path, site: Web) -> None:
