@@ -150,6 +150,8 @@ class Running:
             if order.size is not None and source.size not in (None, order.size):
                 raise GiveUp(f"There are {source.size} bytes at the source, not {order.size}.")
             stored = self._plugins.transform(image, source)
+            if stored is source and stored.size is None:
+                stored = replace(stored, size=order.size)
             if image.size is None and stored.size is not None:
                 await self._quotas.fix(limits, entries, stored.size)
             for entry in entries:  # each copy counts
@@ -184,7 +186,7 @@ class Running:
                 image,
                 source.blocks,
                 settings=self._parts.settings.images,
-                size=order.size if source.size is None else source.size,
+                size=source.size,
                 size_cap=cap,
                 all_must_succeed=order.all_must_succeed,
                 on_progress=work.progress,
