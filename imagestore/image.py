@@ -63,6 +63,7 @@ _TRANSITIONS: Mapping[ImageStatus, frozenset[ImageStatus]] = {
             ImageStatus.UPLOADING,
             ImageStatus.IMPORTING,
             ImageStatus.ACTIVE,
+            ImageStatus.KILLED,
             ImageStatus.DELETED,
         }
     ),
@@ -72,7 +73,9 @@ _TRANSITIONS: Mapping[ImageStatus, frozenset[ImageStatus]] = {
     ImageStatus.UPLOADING: frozenset(
         {ImageStatus.IMPORTING, ImageStatus.QUEUED, ImageStatus.DELETED}
     ),
-    ImageStatus.IMPORTING: frozenset({ImageStatus.ACTIVE, ImageStatus.QUEUED, ImageStatus.DELETED}),
+    ImageStatus.IMPORTING: frozenset(
+        {ImageStatus.ACTIVE, ImageStatus.QUEUED, ImageStatus.KILLED, ImageStatus.DELETED}
+    ),
     ImageStatus.ACTIVE: frozenset(
         {ImageStatus.DEACTIVATED, ImageStatus.PENDING_DELETE, ImageStatus.DELETED}
     ),
@@ -147,6 +150,8 @@ class Member:
     status: MemberStatus
     created_at: datetime
     updated_at: datetime
+    can_share: bool = False
+    """A word of the Images API v1, which is kept for it. It gives no right by itself."""
 
 
 @dataclass(slots=True)

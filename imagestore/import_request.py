@@ -24,6 +24,8 @@ class ImportRequest:
     """``source``: what the method needs to know (``uri``, …), as it came and unchecked.
 
     ``stores``: ids as asked for; None for the default. ``body``: all of it, for the record.
+    ``size`` in bytes and ``checksum``, an MD5 in hexadecimal: what the data has to be, where that
+    was said. ``kills``: an import that fails leaves the image ``killed``, not waiting for its data.
     """
 
     method: Method
@@ -32,6 +34,9 @@ class ImportRequest:
     all_stores: bool = False
     all_must_succeed: bool = True
     body: Mapping[str, Any] = field(default_factory=dict)
+    size: int | None = None
+    checksum: str | None = None
+    kills: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,8 @@ class Order:
 
     ``stores``: where the bytes are to go, in this order. ``made_image``: the task has made the
     image, which goes if the import fails. ``host``: of the node that has the staged bytes, the
-    part of the job's kind that stands for it. ``roles``: those of the caller.
+    part of the job's kind that stands for it. ``roles``: those of the caller. ``size``,
+    ``checksum`` and ``kills`` as in the request.
     """
 
     task: str
@@ -51,6 +57,9 @@ class Order:
     made_image: bool = False
     host: str = ""
     roles: tuple[str, ...] = ()
+    size: int | None = None
+    checksum: str | None = None
+    kills: bool = False
 
     def payload(self) -> dict[str, Any]:
         """As JSON values."""
@@ -63,6 +72,9 @@ class Order:
             "made_image": self.made_image,
             "host": self.host,
             "roles": list(self.roles),
+            "size": self.size,
+            "checksum": self.checksum,
+            "kills": self.kills,
         }
 
     @classmethod

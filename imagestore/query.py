@@ -66,6 +66,9 @@ class ImageQuery:
     adds foreign community images to the default set.
     ``member_status``: which *shared-with-me* images show; None for all of them.
     ``conditions`` and ``properties`` (name, value) and ``tags`` all have to hold.
+    ``deleted``: whether images that are gone are listed: False: no; True: only those; None:
+    among the others. They have no properties, tags and locations any more.
+    ``as_user``: an administrator's project is shown what it would be without him.
     ``marker``: the id of the last image of the previous page.
     Ties are broken by created_at and id, in the direction of the last sort key.
     Nulls count as smallest.
@@ -78,6 +81,8 @@ class ImageQuery:
     all_visibilities: bool = False
     member_status: MemberStatus | None = MemberStatus.ACCEPTED
     os_hidden: bool = False
+    deleted: bool | None = False
+    as_user: bool = False
     conditions: tuple[Condition, ...] = ()
     properties: tuple[tuple[str, str], ...] = ()
     tags: tuple[str, ...] = ()

@@ -23,6 +23,7 @@ from imagestore.api import (
     versions,
 )
 from imagestore.api.openapi.document import document
+from imagestore.api.v1.routes import routes as v1_routes
 from imagestore.api.v2 import info, openapi
 from imagestore.api.v2.documents import documents
 from imagestore.api.v2.images import schema_key, view_key
@@ -74,6 +75,8 @@ def build(
     app.router.add_route("*", "/healthcheck{below:(/.*)?}", health.healthcheck)
     app.router.add_get("/readiness", health.readiness, allow_head=False)
     app.add_routes(routes())
+    if settings.server.enable_v1_api:
+        app.add_routes(v1_routes())
     head.add_head_routes(app)
     cors.install(app, settings.cors)
     app[openapi.document_key] = document(app.router.routes(), schemas)

@@ -1,7 +1,7 @@
 """The versions of the API, and which one a request means.
 
 All minor versions of 2 are one API; which of them are listed only tells what the
-deployment has: several stores, a cache.
+deployment has: several stores, a cache. Version 1 can be switched off.
 """
 
 from __future__ import annotations
@@ -23,26 +23,30 @@ MEDIA_TYPE = "application/vnd.openstack.images-"
 _ALWAYS = ("2.17", "2.15", "2.9", "2.7", "2.6", "2.5", "2.4", "2.3", "2.2", "2.1", "2.0")
 _MULTI_STORE = ("2.13", "2.12", "2.11", "2.10", "2.8")
 _CACHE = ("2.18", "2.16", "2.14")
+_V1 = ("1.1", "1.0")
 
 
-def versions_document(base_url: str, *, multi_store: bool, cache: bool) -> dict[str, Any]:
+def versions_document(
+    base_url: str, *, multi_store: bool, cache: bool, v1: bool = False
+) -> dict[str, Any]:
     """The body of ``/`` and ``/versions``; newest first, exactly one is CURRENT."""
-    links = [{"rel": "self", "href": f"{base_url.rstrip('/')}/v2/"}]
     numbers = _numbers(multi_store, cache)
     return {
         "versions": [
             {
                 "id": f"v{number}",
                 "status": "CURRENT" if number == numbers[0] else "SUPPORTED",
-                "links": links,
+                "links": [{"rel": "self", "href": f"{base_url.rstrip('/')}/v{number[0]}/"}],
             }
-            for number in numbers
+            for number in (*numbers, *(_V1 if v1 else ()))
         ]
     }
 
 
-def rewrite(path: str, accept: str, *, multi_store: bool, cache: bool) -> str | None:
-    """The path under ``/v2`` that a request means, whatever way it names the version.
+def rewrite(
+    path: str, accept: str, *, multi_store: bool, cache: bool, v1: bool = False
+) -> str | None:
+    """The path under ``/v2`` or ``/v1`` that a request means, whatever way it names the version.
 
     ``/versions`` stays as it is; None stands for the choice of versions (300).
     ``path`` begins with ``/``; ``accept`` is the header, "" if there is none.
@@ -57,6 +61,8 @@ def rewrite(path: str, accept: str, *, multi_store: bool, cache: bool) -> str | 
         version, below = first, slash + tail
     if version == "v2" or (version.startswith("v2.") and _listed(version[1:], multi_store, cache)):
         return "/v2" + below
+    if v1 and version in ("v1", *(f"v{number}" for number in _V1)):
+        return "/v1" + below
     return None
 
 
@@ -69,18 +75,16 @@ async def choose(request: web.Request, handler: Handler) -> web.StreamResponse:
     if path is not None and path != "/versions":
         return await handler(request)
     status = 300 if path is None else 200
-    document = versions_document(
-        base_url(request), multi_store=request.app[keys.stores].multiple, cache=_has_cache(request)
-    )
+    document = versions_document(base_url(request), **_offered(request))
     return json_reply(document, status)
 
 
 @web.middleware
 async def route(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Hands a request that names its version in another way to the handler under ``/v2``."""
+    """Hands a request that names its version in another way to the handler under that."""
     path = None if is_health(request.path) else _path_meant(request)
-    if path == "/v2":
-        return web.Response(status=302, headers={"Location": base_url(request) + "/v2/"})
+    if path in ("/v2", "/v1"):
+        return web.Response(status=302, headers={"Location": f"{base_url(request)}{path}/"})
     if path is None or path == request.rel_url.raw_path:
         refuse_impossible_ids(request.match_info)
         return await handler(request)
@@ -97,13 +101,17 @@ def _path_meant(request: web.Request) -> str | None:
     return rewrite(
         request.rel_url.raw_path,
         request.headers.get("Accept", ""),
-        multi_store=request.app[keys.stores].multiple,
-        cache=_has_cache(request),
+        **_offered(request),
     )
 
 
-def _has_cache(request: web.Request) -> bool:
-    return request.app[keys.settings].cache.directory is not None
+def _offered(request: web.Request) -> dict[str, bool]:
+    settings = request.app[keys.settings]
+    return {
+        "multi_store": request.app[keys.stores].multiple,
+        "cache": settings.cache.directory is not None,
+        "v1": settings.server.enable_v1_api,
+    }
 
 
 def base_url(request: web.Request) -> str:

@@ -60,6 +60,10 @@ class Access:
             raise not_found(row.image.id)
         raise Forbidden(f"The policy does not allow {rule} on image {row.image.id}.")
 
+    def passes(self, rule: str, caller: Caller, row: ImageRow) -> bool:
+        """Whether :meth:`require` would let the caller pass."""
+        return self.policy.allows(rule, caller, _target(caller, row))
+
     def allows(self, rule: str, caller: Caller, image: Image) -> bool:
         return self.policy.allows(rule, caller, image_target(image))
 

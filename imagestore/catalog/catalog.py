@@ -6,6 +6,7 @@ from imagestore.catalog.cache import CacheEntries
 from imagestore.catalog.copies import Copies
 from imagestore.catalog.copy_jobs import CopyJobs
 from imagestore.catalog.deletions import Deletions
+from imagestore.catalog.delivery import Deliveries
 from imagestore.catalog.downloads import Downloads
 from imagestore.catalog.events import Events
 from imagestore.catalog.health import Health
@@ -55,6 +56,9 @@ class Catalog:
         self.location_imports = LocationImports(parts, self.jobs)
         self.jobs.register(self.location_imports.kind)
         self.jobs.register(LocationHashes(parts).kind)
+        self.deliveries = Deliveries(
+            parts, self.images, self.uploads, self.imports, self.location_imports, self.jobs
+        )
         self.housekeeping = Housekeeping(self.jobs, parts.settings)
         self.scrubber = Scrubber(parts, self.jobs, self.deletions)
         self.orphans = Orphans(parts, self.jobs, self.uploads, staging.host)

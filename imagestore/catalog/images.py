@@ -93,7 +93,7 @@ class Images:
         self._access.policy.authorize("get_images", caller, {"project_id": caller.project_id})
         if not all(self._protections.allows("read", name, caller) for name, _ in query.properties):
             return []  # or a filter would tell what the caller may not read
-        scope = Scope(caller.project_id, is_admin=caller.is_admin)
+        scope = Scope(caller.project_id, is_admin=caller.is_admin and not query.as_user)
         found = await self._database.read(images.select_page, scope, query)
         return [self._shown_to(caller, image) for image in found]
 

@@ -58,10 +58,19 @@ class LocationImports:
         validation: Mapping[str, str],
         *,
         request_id: str | None = None,
+        size: int | None = None,
+        kills: bool = False,
     ) -> None:
-        """Have the bytes at ``url`` become the image's; ``validation``: their hash, or nothing."""
+        """Have the bytes at ``url`` become the image's.
+
+        ``validation``: what they have to be hashed to, ``os_hash_algo`` with ``os_hash_value``
+        and the MD5 as ``checksum``, or nothing. ``size``: how many bytes they have to be.
+        ``kills``: the image is ``killed`` if they are not.
+        """
         require_writer(caller)
-        await self._parts.database.write(self._claim, caller, image_id, url, validation, request_id)
+        await self._parts.database.write(
+            self._claim, caller, image_id, url, validation, request_id, size, kills
+        )
         self._jobs.wake()
 
     async def all(self, caller: Caller, image_id: str) -> tuple[Location, ...]:
@@ -74,6 +83,12 @@ class LocationImports:
 
         return await self._parts.database.read(find)
 
+    def require_addable(self, caller: Caller, url: str) -> None:
+        """Raise if a location of this kind is not for this caller to add."""
+        is_http = url.partition("://")[0].lower() in ("http", "https")
+        if not has_service_role(caller) and not (is_http and self._parts.stores.by_url(url)):
+            raise Forbidden("Only http and https locations, with a store for them, can be added.")
+
     def _claim(
         self,
         conn: Connection,
@@ -82,17 +97,19 @@ class LocationImports:
         url: str,
         validation: Mapping[str, str],
         request_id: str | None,
+        size: int | None,
+        kills: bool,
     ) -> None:
         row = self._access.find(conn, caller, image_id)
         self._access.require("add_image_location", caller, row)
         image, moment = row.image, now()
         if image.status is not ImageStatus.QUEUED:
             raise Conflict(f"A location cannot be added while the image is {image.status}.")
-        is_http = url.partition("://")[0].lower() in ("http", "https")
-        if not has_service_role(caller) and not (is_http and self._parts.stores.by_url(url)):
-            raise Forbidden("Only http and https locations, with a store for them, can be added.")
-        if validation:
+        self.require_addable(caller, url)
+        if "os_hash_value" in validation:
             check_digest(validation["os_hash_algo"], validation["os_hash_value"])
+        if "checksum" in validation:
+            check_digest(CHECKSUM, validation["checksum"])
         store = self._rules.store_for(caller, image_id, url)
         self._rules.require_unshared(conn, store, image_id, url)
         if image.disk_format is None or image.container_format is None:
@@ -105,7 +122,13 @@ class LocationImports:
         task = self._tasks.begin(conn, caller, image_id, validation, request_id)
         draft = JobDraft(
             KIND,
-            {"url": url, "validation": dict(validation), "task": task},
+            {
+                "url": url,
+                "validation": dict(validation),
+                "task": task,
+                "size": size,
+                "kills": kills,
+            },
             image_id=image_id,
             target=store.name,
             project=image.owner,
@@ -126,6 +149,8 @@ class LocationImports:
         if store is None:
             raise GiveUp("This URL does not lead into any store of the service.")
         values: dict[str, Any] = {"size": await self._rules.measure(store, url)}
+        if work.job.payload.get("size") not in (None, values["size"]):
+            raise GiveUp(f"There are {values['size']} bytes at the location, not as many as said.")
         values |= await self._hashes(work, image, store, values["size"])
         limits = await self._parts.quotas.limits(image.owner)
         location = Location(url, self._metadata(store))
@@ -139,7 +164,7 @@ class LocationImports:
             return {}
         if not settings.do_secure_hash:
             return dict(validation)
-        algorithm = validation["os_hash_algo"]
+        algorithm = validation.get("os_hash_algo", settings.hashing_algorithm)
         try:
             found, virtual_size = await digest(
                 store,
@@ -153,7 +178,11 @@ class LocationImports:
             raise
         except StoreError as error:
             raise told(error) from error
-        if found[algorithm] != validation["os_hash_value"].lower():
+        wanted = (
+            (CHECKSUM, validation.get("checksum")),
+            (algorithm, validation.get("os_hash_value")),
+        )
+        if any(value and found[name] != value.lower() for name, value in wanted):
             raise GiveUp("The bytes at the location do not have the hash that was given.")
         return {
             "checksum": found[CHECKSUM],
@@ -192,8 +221,10 @@ class LocationImports:
     def _put_back(self, conn: Connection, job: Job) -> None:
         """The job has ended without success: the image waits for its data again."""
         assert job.image_id is not None
-        if images.transition(
-            conn, job.image_id, {ImageStatus.IMPORTING}, ImageStatus.QUEUED, updated_at=now()
+        to = ImageStatus.KILLED if job.payload.get("kills") else ImageStatus.QUEUED
+        if (
+            images.transition(conn, job.image_id, {ImageStatus.IMPORTING}, to, updated_at=now())
+            and to is ImageStatus.QUEUED
         ):
             self._remember(conn, job)
         self._tasks.fail(conn, job)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from sqlalchemy import Connection
 
 from imagestore.catalog.access import Access, require_writer
@@ -15,6 +18,8 @@ from imagestore.identity.caller import Caller
 from imagestore.image import Member, MemberStatus, Visibility
 
 MAX_ID_LENGTH = 255
+_BATCH = 500
+"""Memberships whose images are looked at together."""
 
 
 class Members:
@@ -57,6 +62,86 @@ class Members:
         member = await self._database.write(self._remove, caller, image_id, member_id)
         self._tell.member("delete", member)
 
+    async def share(
+        self, caller: Caller, image_id: str, member_id: str, *, can_share: bool | None
+    ) -> None:
+        """Make the project a member, or keep another ``can_share`` of one that is; None: as it is.
+
+        What the Images API v1 calls adding a member.
+        """
+        require_writer(caller)
+        wanted = {member_id: can_share}
+        for member in await self._database.write(self._share, caller, image_id, wanted):
+            self._tell.member("create", member)
+
+    async def replace_all(
+        self, caller: Caller, image_id: str, wanted: Mapping[str, bool | None]
+    ) -> None:
+        """Have the image shared with exactly these projects; values as of :meth:`share`."""
+        require_writer(caller)
+
+        def exchange(conn: Connection) -> tuple[list[Member], list[Member]]:
+            images.lock(conn, image_id)
+            row = self._shared(conn, caller, image_id)
+            gone = [each for each in members.list(conn, image_id) if each.member_id not in wanted]
+            if gone:
+                self._access.require("delete_member", caller, row)
+            for member in gone:
+                members.remove(conn, image_id, member.member_id)
+            return gone, self._share(conn, caller, image_id, wanted)
+
+        gone, added = await self._database.write(exchange)
+        for member in gone:
+            self._tell.member("delete", member)
+        for member in added:
+            self._tell.member("create", member)
+
+    async def shared_with(self, caller: Caller, member_id: str) -> list[Member]:
+        """The memberships of a project: all for itself and for administrators, for others those
+        of images of their own."""
+
+        def find(conn: Connection) -> list[Member]:
+            found: list[Member] = []
+            after = ""
+            while batch := members.of_project(conn, member_id, after=after, limit=_BATCH):
+                after = batch[-1].image_id
+                rows = images.get_several(
+                    conn, [each.image_id for each in batch], project_id=caller.project_id
+                )
+                found += [
+                    member
+                    for member in batch
+                    if (row := rows.get(member.image_id)) is not None
+                    and row.image.visibility is Visibility.SHARED
+                    and (caller.is_admin or caller.project_id in (member_id, row.image.owner))
+                    and self._access.passes("get_members", caller, row)
+                ]
+            return found
+
+        return await self._database.read(find)
+
+    def _share(
+        self,
+        conn: Connection,
+        caller: Caller,
+        image_id: str,
+        wanted: Mapping[str, bool | None],
+    ) -> list[Member]:
+        """Those that are new."""
+        images.lock(conn, image_id)
+        row = self._shared(conn, caller, image_id)
+        known = {member.member_id: member for member in members.list(conn, image_id)}
+        added = []
+        for member_id, can_share in wanted.items():
+            member = known.get(member_id)
+            if member is None:
+                added.append(self._add(conn, caller, image_id, member_id, can_share or False))
+                continue
+            self._access.require("add_member", caller, row)
+            if can_share is not None and can_share != member.can_share:
+                members.set_sharing(conn, image_id, member_id, can_share, now())
+        return added
+
     def _shared(self, conn: Connection, caller: Caller, image_id: str) -> ImageRow:
         row = self._access.find(conn, caller, image_id)
         self._access.require("get_image", caller, row)
@@ -84,7 +169,14 @@ class Members:
             raise _no_member(row.image.id, member_id)
         return member
 
-    def _add(self, conn: Connection, caller: Caller, image_id: str, member_id: str) -> Member:
+    def _add(
+        self,
+        conn: Connection,
+        caller: Caller,
+        image_id: str,
+        member_id: str,
+        can_share: bool = False,
+    ) -> Member:
         images.lock(conn, image_id)
         row = self._shared(conn, caller, image_id)
         self._access.require("add_member", caller, row)
@@ -92,7 +184,7 @@ class Members:
             raise Invalid(f"A member is a project id of 1 to {MAX_ID_LENGTH} characters.")
         require_within(self._quota, members.count(conn, image_id) + 1, "members")
         moment = now()
-        member = Member(image_id, member_id, MemberStatus.PENDING, moment, moment)
+        member = Member(image_id, member_id, MemberStatus.PENDING, moment, moment, can_share)
         members.insert(conn, member)
         return member
 
@@ -104,7 +196,7 @@ class Members:
         self._access.require("modify_member", caller, row)
         moment = now()
         members.set_status(conn, image_id, member_id, status, moment)
-        return Member(image_id, member_id, status, member.created_at, moment)
+        return replace(member, status=status, updated_at=moment)
 
     def _remove(self, conn: Connection, caller: Caller, image_id: str, member_id: str) -> Member:
         row = self._shared(conn, caller, image_id)

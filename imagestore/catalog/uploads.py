@@ -55,6 +55,8 @@ class _Claim:
     image: Image
     entry: str
     limits: ProjectLimits | None
+    failed: ImageStatus
+    """What the image is to be if the upload fails."""
 
 
 class Uploads:
@@ -80,12 +82,16 @@ class Uploads:
         size: int | None = None,
         store: str | None = None,
         token: str | None = None,
+        checksum: str | None = None,
+        failed: ImageStatus = ImageStatus.QUEUED,
     ) -> None:
         """Read ``source`` to its end and make it the data of the image.
 
         ``size``: the bytes to expect, if the client said so. ``store``: the id of
         the store to write to, else the default one.
         ``token``: the caller's, to ask the key manager with if the image is signed.
+        ``checksum``: the MD5 that the data has to have, if the client said so.
+        ``failed``: what the image is after an upload that has begun and failed.
         """
         require_writer(caller)
         target = self._target(store)
@@ -102,12 +108,12 @@ class Uploads:
                     described, token=token, project=caller.project_id
                 )
             claim = await self._database.write(
-                self._claim, caller, image_id, size, target.name, entry, limits, described
+                self._claim, caller, image_id, size, target.name, entry, limits, described, failed
             )
             self._tell.preparing(claim.image, target.name)
             try:
                 metered = self._quotas.metered(limits, entry, source, size)
-                received = await self._receive(target, claim, metered, size, verification)
+                received = await self._receive(target, claim, metered, size, verification, checksum)
                 await self._finish(target, claim, received)
             except BaseException as error:
                 self._tell.not_uploaded(f"Image {image_id} was not uploaded: {_reason(error)}")
@@ -145,6 +151,7 @@ class Uploads:
         entry: str,
         limits: ProjectLimits | None,
         described: dict[str, str] | None,
+        failed: ImageStatus,
     ) -> _Claim:
         image = self._authorised(conn, caller, image_id)
         if signed(image.properties) != described:
@@ -168,7 +175,7 @@ class Uploads:
         refused_locations.forget(conn, image)
         journal.open_upload(conn, entry, image_id, store, self._parts.owner, moment)
         image.status, image.updated_at = ImageStatus.SAVING, moment
-        return _Claim(image, entry, limits)
+        return _Claim(image, entry, limits, failed)
 
     async def _receive(
         self,
@@ -177,6 +184,7 @@ class Uploads:
         source: Blocks,
         size: int | None,
         verification: Verification | None,
+        checksum: str | None,
     ) -> Received:
         image_id = claim.image.id
         try:
@@ -188,6 +196,7 @@ class Uploads:
                 size_cap=self._parts.settings.limits.image_size_cap,
                 settings=self._parts.settings.images,
                 verification=verification,
+                checksum=checksum,
             )
         except store_errors.StoreError as error:
             log.warning("upload of image %s failed: %s", image_id, error)
@@ -226,17 +235,23 @@ class Uploads:
         try:
             async with asyncio.timeout(_CLEANING):
                 unclean = None if left_nothing(error.__cause__, store) else store
-                await self.undo(claim.image.id, claim.entry, unclean)
+                await self.undo(claim.image.id, claim.entry, unclean, claim.failed)
         except (ImagestoreError, store_errors.StoreError, TimeoutError) as failure:
             log.error("image %s: undoing an upload has to wait: %r", claim.image.id, failure)
 
-    async def undo(self, image_id: str, entry: str, store: Store | None) -> None:
-        """Put the image back to ``queued``, remove its bytes from ``store``, close the row.
+    async def undo(
+        self,
+        image_id: str,
+        entry: str,
+        store: Store | None,
+        to: ImageStatus = ImageStatus.QUEUED,
+    ) -> None:
+        """Put the image back to ``to``, remove its bytes from ``store``, close the row.
 
         Does nothing if the upload was recorded after all. Raises what store and database
         raise; the row stays then, and this may be called again.
         """
-        if not await self._database.write(_requeue, image_id, entry):
+        if not await self._database.write(_put_back, image_id, entry, to):
             return
         image = await self._database.read(in_any_status, image_id)
         if store is not None and not self._is_in(store, image):
@@ -278,14 +293,12 @@ def close(conn: Connection, entry: str) -> None:
     quotas.release(conn, entry)
 
 
-def _requeue(conn: Connection, image_id: str, entry: str) -> bool:
+def _put_back(conn: Connection, image_id: str, entry: str, to: ImageStatus) -> bool:
     """Undo the claim; whether the upload is still to be undone.
 
     The status is compared first: once this has won, the upload can no longer be recorded.
     """
-    images.transition(
-        conn, image_id, {ImageStatus.SAVING}, ImageStatus.QUEUED, updated_at=now(), **_NO_DATA
-    )
+    images.transition(conn, image_id, {ImageStatus.SAVING}, to, updated_at=now(), **_NO_DATA)
     return journal.is_open(conn, entry)
 
 

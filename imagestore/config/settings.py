@@ -43,6 +43,7 @@ class Server:
     healthcheck_disable_file: Path | None = None
     metrics_bind: tuple[str, int] | None = None
     compress_json: bool = True
+    enable_v1_api: bool = True
 
 
 @dataclass(frozen=True, slots=True)

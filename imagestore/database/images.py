@@ -6,7 +6,7 @@ After any error the transaction is lost: let the error pass.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -48,6 +48,7 @@ from imagestore.image import DELETED_STATUSES, Image, ImageStatus, MemberStatus
 __all__ = [
     "ImageRow",
     "get",
+    "get_several",
     "insert",
     "lock",
     "owner_of",
@@ -73,6 +74,10 @@ class ImageRow:
 _INSERT = sql_insert(images)
 
 _GET = select(*COLUMNS).where(exact(images.c.id, bindparam("id")), images.c.deleted == false())
+
+_GET_SEVERAL = select(*COLUMNS).where(
+    images.c.id.in_(bindparam("ids", expanding=True, type_=String)), images.c.deleted == false()
+)
 
 _PURGED = select(tombstones.c.image_id).where(tombstones.c.image_id == bindparam("id"))
 
@@ -145,6 +150,18 @@ def get(
         return None
     memberships = load_children(conn, (image,), member=project_id)
     return ImageRow(image, memberships.get(image_id))
+
+
+def get_several(
+    conn: Connection, image_ids: Collection[str], *, project_id: str | None = None
+) -> dict[str, ImageRow]:
+    """Those of the images that are there, by id, as :func:`get` finds each."""
+    if not image_ids:
+        return {}
+    rows = conn.execute(_GET_SEVERAL, {"ids": list(image_ids)})
+    found = [image for row in rows if (image := to_image(row)).status not in DELETED_STATUSES]
+    memberships = load_children(conn, found, member=project_id)
+    return {image.id: ImageRow(image, memberships.get(image.id)) for image in found}
 
 
 def lock(conn: Connection, image_id: str) -> bool:

@@ -36,6 +36,7 @@ _COLUMNS = (
     image_members.c.status,
     image_members.c.created_at,
     image_members.c.updated_at,
+    image_members.c.can_share,
 )
 
 _LIST = select(*_COLUMNS).where(*_OF_IMAGE).order_by(image_members.c.id)
@@ -47,7 +48,22 @@ _SET_STATUS = (
     .where(*_ONE)
     .values(status=bindparam("new_status"), updated_at=bindparam("moment"))
 )
+_SET_SHARING = (
+    update(image_members)
+    .where(*_ONE)
+    .values(can_share=bindparam("new_can_share"), updated_at=bindparam("moment"))
+)
 _REMOVE = delete(image_members).where(*_ONE)
+_OF_PROJECT = (
+    select(*_COLUMNS)
+    .where(
+        exact(image_members.c.member, bindparam("of_member")),
+        not_deleted(image_members),
+        image_members.c.image_id > bindparam("after"),
+    )
+    .order_by(image_members.c.image_id)
+    .limit(bindparam("limit"))
+)
 
 
 def list(conn: Connection, image_id: str) -> builtins.list[Member]:
@@ -59,6 +75,14 @@ def get(conn: Connection, image_id: str, member_id: str) -> Member | None:
     """One member; None if the project is none."""
     row = conn.execute(_GET, {"of_image": image_id, "of_member": member_id}).one_or_none()
     return None if row is None else _to_member(row)
+
+
+def of_project(
+    conn: Connection, member_id: str, *, after: str = "", limit: int
+) -> builtins.list[Member]:
+    """Memberships of a project, in the order of the ids of their images, from behind ``after``."""
+    parameters = {"of_member": member_id, "after": after, "limit": limit}
+    return [_to_member(row) for row in conn.execute(_OF_PROJECT, parameters)]
 
 
 def count(conn: Connection, image_id: str) -> int:
@@ -76,7 +100,7 @@ def insert(conn: Connection, member: Member) -> None:
         "image_id": member.image_id,
         "member": member.member_id,
         "status": member.status.value,
-        "can_share": False,
+        "can_share": member.can_share,
         "created_at": member.created_at,
         "updated_at": member.updated_at,
         "deleted": False,
@@ -101,6 +125,19 @@ def set_status(
     return found
 
 
+def set_sharing(
+    conn: Connection, image_id: str, member_id: str, can_share: bool, moment: datetime
+) -> bool:
+    """Keep the word of the Images API v1 on a member; whether there is such a member."""
+    parameters = {
+        "of_image": image_id,
+        "of_member": member_id,
+        "new_can_share": can_share,
+        "moment": moment,
+    }
+    return conn.execute(_SET_SHARING, parameters).rowcount > 0
+
+
 def remove(conn: Connection, image_id: str, member_id: str) -> bool:
     """End a membership; whether there was one."""
     parameters = {"of_image": image_id, "of_member": member_id}
@@ -118,5 +155,12 @@ def _tell(
 
 
 def _to_member(row: Any) -> Member:
-    image_id, member_id, status, created_at, updated_at = row
-    return Member(image_id, member_id, MemberStatus(status), created_at, updated_at or created_at)
+    image_id, member_id, status, created_at, updated_at, can_share = row
+    return Member(
+        image_id,
+        member_id,
+        MemberStatus(status),
+        created_at,
+        updated_at or created_at,
+        bool(can_share),
+    )

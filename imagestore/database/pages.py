@@ -16,6 +16,7 @@ from sqlalchemy import (
     false,
     or_,
     select,
+    true,
     union_all,
 )
 
@@ -32,7 +33,8 @@ from imagestore.query import ImageQuery, Op, Scope, Sort
 
 _NEVER_LISTED = sorted({status.value for status in (*DELETED_STATUSES, ImageStatus.KILLED)})
 
-_MARKER = select(*COLUMNS).where(exact(images.c.id, bindparam("id")), images.c.deleted == false())
+_ANY_MARKER = select(*COLUMNS).where(exact(images.c.id, bindparam("id")))
+_MARKER = _ANY_MARKER.where(images.c.deleted == false())
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class _Shape:
     tags: int
     sort: tuple[Sort, ...]
     after_marker: bool
+    deleted: bool | None
     lookup: Lookup | None
     """What images are found by; None: the branches are walked."""
 
@@ -57,7 +60,7 @@ def select_page(conn: Connection, scope: Scope, query: ImageQuery) -> list[Image
     sort = order.complete(query.sort)
     branches, values = branches_of(scope, query)
     if query.marker is not None:
-        values |= order.marker_values(sort, _marker(conn, scope, query.marker))
+        values |= order.marker_values(sort, _marker(conn, scope, query))
     if not branches or query.limit == 0 or _asks_for_nothing(query):
         return []
     conditions = filters.simplify(query.conditions)
@@ -70,7 +73,9 @@ def select_page(conn: Connection, scope: Scope, query: ImageQuery) -> list[Image
         len(query.tags),
         sort,
         query.marker is not None,
-        lookups.few(conn, query, conditions, values),
+        query.deleted,
+        # Lookups find nothing that is gone.
+        lookups.few(conn, query, conditions, values) if query.deleted is False else None,
     )
     found = [to_image(row) for row in conn.execute(_statement(shape), values)]
     load_children(conn, found)
@@ -81,15 +86,18 @@ def _asks_for_nothing(query: ImageQuery) -> bool:
     return any(one.op is Op.IN and not one.value for one in query.conditions)
 
 
-def _marker(conn: Connection, scope: Scope, image_id: str) -> Image:
-    row = conn.execute(_MARKER, {"id": image_id}).one_or_none()
+def _marker(conn: Connection, scope: Scope, query: ImageQuery) -> Image:
+    image_id = query.marker
+    assert image_id is not None
+    gone_too = query.deleted is not False
+    row = conn.execute(_ANY_MARKER if gone_too else _MARKER, {"id": image_id}).one_or_none()
     if row is not None:
         image = to_image(row)
         memberships = load_children(conn, (image,), member=scope.project_id)
         visible = can_see(
             image, scope.project_id, is_admin=scope.is_admin, is_member=image_id in memberships
         )
-        if visible and image.status not in DELETED_STATUSES:
+        if visible and (gone_too or image.status not in DELETED_STATUSES):
             return image
     raise Invalid(f"The marker {image_id} is no image that can be seen.")
 
@@ -127,20 +135,25 @@ def _ordered(shape: _Shape, condition: ColumnElement[bool]) -> Select[Any]:
 
 
 def _walk(shape: _Shape, branch: Branch) -> ColumnElement[bool]:
-    listed: ColumnElement[bool] = _listed()
+    listed = _listed(shape)
     if branch.by is By.MEMBER:
         listed = residual(listed)
-    return and_(condition_of(branch), listed, *_after(shape), residual(and_(*_tests(shape))))
+    return and_(
+        condition_of(branch), listed, *_after(shape), residual(and_(true(), *_tests(shape)))
+    )
 
 
 def _looked_up(shape: _Shape, lookup: Lookup) -> ColumnElement[bool]:
     seen = or_(*(condition_of(branch) for branch in shape.branches))
-    tests = and_(seen, _listed(), *_after(shape), *_tests(shape))
+    tests = and_(seen, _listed(shape), *_after(shape), *_tests(shape))
     return and_(lookups.is_among(lookup), residual(tests))
 
 
-def _listed() -> ColumnElement[bool]:
-    return and_(images.c.os_hidden == bindparam("os_hidden"), images.c.deleted == false())
+def _listed(shape: _Shape) -> ColumnElement[bool]:
+    hidden = images.c.os_hidden == bindparam("os_hidden")
+    if shape.deleted is None:
+        return hidden
+    return and_(hidden, images.c.deleted == (true() if shape.deleted else false()))
 
 
 def _after(shape: _Shape) -> Sequence[ColumnElement[bool]]:
@@ -150,7 +163,7 @@ def _after(shape: _Shape) -> Sequence[ColumnElement[bool]]:
 def _tests(shape: _Shape) -> list[ColumnElement[bool]]:
     """What every image of the list has to pass, wherever it was found."""
     return [
-        images.c.status.not_in(_NEVER_LISTED),
+        *((images.c.status.not_in(_NEVER_LISTED),) if shape.deleted is False else ()),
         *(filters.compare(condition, n) for n, condition in enumerate(shape.conditions)),
         *(filters.has_property(number) for number in range(shape.properties)),
         *(filters.has_tag(number) for number in range(shape.tags)),

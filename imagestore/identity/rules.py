@@ -245,6 +245,13 @@ _OWN_RULES = (
         "Watch what happens to the images that one may see, and to one's jobs (not in Glance)",
         (("GET", "/v2/events"),),
     ),
+    Rule(
+        "copy_from",
+        OWNER,
+        "Have the data of an image copied from a URL by the Images API v1, beside modify_image "
+        "and upload_image (a rule of Glance until v1 was dropped)",
+        (("POST", "/v1/images"), ("PUT", "/v1/images/{image_id}")),
+    ),
 )
 
 RULES: tuple[Rule, ...] = (

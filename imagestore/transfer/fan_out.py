@@ -48,6 +48,7 @@ async def fan_out(
     all_must_succeed: bool = True,
     on_progress: Callable[[int], object] | None = None,
     verification: Verification | None = None,
+    checksum: str | None = None,
 ) -> FannedOut:
     """Read ``source`` to its end, once, and store it in all ``stores`` as the data of ``image``.
 
@@ -60,7 +61,9 @@ async def fan_out(
     """
     algorithm = settings.hashing_algorithm
     inspection = Inspection(image.disk_format, image.container_format, settings)
-    flow = Flow(source, {CHECKSUM, algorithm}, inspection, size_cap, on_progress, verification)
+    flow = Flow(
+        source, {CHECKSUM, algorithm}, inspection, size_cap, on_progress, verification, checksum
+    )
     outlets = [_Outlet(store, image, size) for store in stores]
     try:
         await _pump(flow, outlets, size, all_must_succeed=all_must_succeed)

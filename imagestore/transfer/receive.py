@@ -14,7 +14,7 @@ from imagestore.backends.base import Blocks, Buffer, Store, Stored
 from imagestore.backends.errors import StoreError
 from imagestore.backends.lane import Lane
 from imagestore.config.settings import Images
-from imagestore.errors import OverLimit
+from imagestore.errors import Invalid, OverLimit
 from imagestore.image import Image
 from imagestore.transfer.digests import Digest, computing_threads
 from imagestore.transfer.inspection import Inspection
@@ -58,6 +58,7 @@ async def receive(
     size_cap: int | None = None,
     on_progress: Callable[[int], object] | None = None,
     verification: Verification | None = None,
+    checksum: str | None = None,
 ) -> Received:
     """Read ``source`` to its end and store it as the data of ``image``.
 
@@ -66,7 +67,8 @@ async def receive(
     bytes so far after each block; an error that it raises ends the transfer.
 
     ``verification`` sees every block; what it raises at the end keeps the store from making
-    anything readable.
+    anything readable. ``checksum``: the MD5 in hexadecimal that the bytes have to have; another
+    one is ``Invalid``, and just as early.
 
     Content that the settings do not accept is ``Unsupported``, as soon as it is
     known and always before the store makes anything readable. Errors of the source
@@ -78,7 +80,9 @@ async def receive(
     """
     algorithm = settings.hashing_algorithm
     inspection = Inspection(image.disk_format, image.container_format, settings)
-    flow = Flow(source, {CHECKSUM, algorithm}, inspection, size_cap, on_progress, verification)
+    flow = Flow(
+        source, {CHECKSUM, algorithm}, inspection, size_cap, on_progress, verification, checksum
+    )
     try:
         async with contextlib.aclosing(flow.blocks()) as blocks:
             stored = await store.add(image.id, blocks, size, owner=image.owner)
@@ -111,6 +115,7 @@ class Flow:
         size_cap: int | None,
         on_progress: Callable[[int], object] | None,
         verification: Verification | None,
+        checksum: str | None = None,
     ) -> None:
         self.digests = {name: Digest(name) for name in algorithms}
         self.size = 0
@@ -121,6 +126,7 @@ class Flow:
         self._size_cap = size_cap
         self._on_progress = on_progress
         self._verification = verification
+        self._checksum = checksum
 
     async def blocks(self) -> AsyncGenerator[Buffer, None]:
         """The blocks of the source, each handed to digests and inspection before it is yielded.
@@ -148,6 +154,10 @@ class Flow:
             if self._on_progress is not None:
                 self._on_progress(size)
             yield block
+        if self._checksum is not None:
+            found = await self.digests[CHECKSUM].value()
+            if found != self._checksum.lower():
+                raise Invalid(f"The checksum of the data is {found}, not {self._checksum}.")
         if verification is not None and verifying is not None:
             await verifying.finish(verification.finish)
         self.size = size

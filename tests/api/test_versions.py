@@ -63,6 +63,32 @@ def test_the_version_in_the_path(path: str, expected: str | None) -> None:
     assert rewrite(path, "", multi_store=False, cache=False) == expected
 
 
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/v1/images", "/v1/images"),
+        ("/v1.0/images/detail", "/v1/images/detail"),
+        ("/v1.1/", "/v1/"),
+        ("/v1", "/v1"),
+        ("/v1.2/images", None),
+        ("/v1.", None),
+        ("/1.1/images", None),
+        ("/v2/images", "/v2/images"),
+    ],
+)
+def test_version_1_where_it_is_served(path: str, expected: str | None) -> None:
+    assert rewrite(path, "", multi_store=False, cache=False, v1=True) == expected
+
+
+def test_version_1_is_listed_last() -> None:
+    document = versions_document("http://h", multi_store=True, cache=True, v1=True)
+    assert [(one["id"], one["links"][0]["href"]) for one in document["versions"][-3:]] == [
+        ("v2.0", "http://h/v2/"),
+        ("v1.1", "http://h/v1/"),
+        ("v1.0", "http://h/v1/"),
+    ]
+
+
 def test_versions_that_come_with_stores_and_cache() -> None:
     assert rewrite("/v2.8/images", "", multi_store=True, cache=False) == "/v2/images"
     assert rewrite("/v2.18/images", "", multi_store=True, cache=True) == "/v2/images"

@@ -14,6 +14,8 @@ from tests.services import glance as glance_service
 from tests.services.shared import shared
 
 SUMMARY = "conformance"
+OURS = "[DEFAULT]\nenable_v1_api = false\n"
+"""Glance 33 has no API v1."""
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +40,7 @@ def equipped_glance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def imagestore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a served imagestore that trusts identity headers."""
     directory = tmp_path_factory.mktemp("imagestore")
-    with served.serve(directory, options=written(OPTIONS)) as service:
+    with served.serve(directory, options=written(OPTIONS) + OURS) as service:
         yield service.url
 
 
@@ -49,7 +51,7 @@ def equipped_imagestore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
     flavor = "trusted-headers+cachemanagement"
     options = {**equipped(directory / "cache", flavor)}
     del options["paste_deploy"]
-    with served.serve(directory, flavor=flavor, options=written(options)) as service:
+    with served.serve(directory, flavor=flavor, options=written(options) + OURS) as service:
         yield service.url
 
 

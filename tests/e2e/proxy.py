@@ -24,6 +24,7 @@ error_log {directory}/error.log;
 events {{ worker_connections 256; }}
 http {{
     access_log off;
+    underscores_in_headers on;
     client_max_body_size 0;
     client_body_temp_path {directory}/body;
     proxy_temp_path {directory}/proxy;

@@ -10,7 +10,16 @@ from typing import Any, Final
 from aiohttp import web
 
 from imagestore import __version__
-from imagestore.api.openapi import cache, discovery, events, images, imports, locations, metadefs
+from imagestore.api.openapi import (
+    cache,
+    discovery,
+    events,
+    images,
+    imports,
+    locations,
+    metadefs,
+    v1,
+)
 from imagestore.api.openapi.components import components
 from imagestore.api.openapi.operation import Body, Operation, Parameter, Schema
 
@@ -22,6 +31,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     **events.OPERATIONS,
     **metadefs.OPERATIONS,
     **discovery.OPERATIONS,
+    **v1.OPERATIONS,
 }
 """``METHOD path`` → description."""
 
@@ -37,13 +47,20 @@ _REQUEST_ID: Schema = {"description": "Id of the request.", "schema": {"type": "
 def document(routes: Iterable[web.AbstractRoute], schemas: Mapping[str, Schema]) -> Schema:
     """The description; ``schemas`` are those under ``/v2/schemas``.
 
-    A route that nobody has described is there with its path alone.
+    A route that nobody has described is there with its path alone. Version 1 is left out where
+    it is not served.
     """
     paths: dict[str, Any] = {}
-    undescribed = {
-        name: Operation("other", "", {}) for name in named(routes) if name not in OPERATIONS
+    served = set(named(routes))
+    described = {
+        name: operation
+        for name, operation in OPERATIONS.items()
+        if operation.tag != "v1" or name in served
     }
-    for name, operation in {**OPERATIONS, **undescribed}.items():
+    undescribed = {
+        name: Operation("other", "", {}) for name in sorted(served) if name not in OPERATIONS
+    }
+    for name, operation in {**described, **undescribed}.items():
         method, _, path = name.partition(" ")
         paths.setdefault(path, {})[method.lower()] = _operation(method, path, operation)
     return {

@@ -18,6 +18,7 @@ from imagestore.api.reply import no_content
 from imagestore.api.sendblocks import BlockSender
 from imagestore.api.sendfile import FileFault, send_file
 from imagestore.backends.base import Buffer
+from imagestore.catalog.downloads import Download
 from imagestore.errors import Invalid, Unsupported
 from imagestore.transfer.local_files import LocalFiles
 from imagestore.transfer.reading import LocalCopy, Reading
@@ -90,20 +91,27 @@ async def download(request: web.Request) -> web.StreamResponse:
     if image.checksum and answer.length == found.size:
         headers["Content-MD5"] = image.checksum
     response = web.StreamResponse(status=answer.status, headers=headers | answer.headers)
-    if request.method == "HEAD" or not answer.length:
+    await send(request, response, found, answer.offset, answer.length)
+    return response
+
+
+async def send(
+    request: web.Request, response: web.StreamResponse, found: Download, offset: int, length: int
+) -> None:
+    """Send the response with ``length`` bytes of the data from ``offset``; for HEAD without."""
+    if request.method == "HEAD" or not length:
         await response.prepare(request)
-        return response
-    reading = found.read(answer.offset, answer.length)
+        return
+    reading = found.read(offset, length)
     try:
         with counting.transfer("download"):
             await _send(request, response, reading, found.files)
     finally:
-        sent = answer.length - reading.left
+        sent = length - reading.left
         request.app[keys.catalog].downloads.sent(
-            request[keys.caller], image, sent, whole=sent == answer.length
+            request[keys.caller], found.image, sent, whole=sent == length
         )
-    metrics.BYTES_SENT.inc(answer.length)
-    return response
+    metrics.BYTES_SENT.inc(length)
 
 
 async def _send(

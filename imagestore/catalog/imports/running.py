@@ -147,7 +147,11 @@ class Running:
         stores = [self._store(name) for name in order.stores]
         async with self._sources.open(image.id, order, cap) as source:
             work.progress(0, source.size)
+            if order.size is not None and source.size not in (None, order.size):
+                raise GiveUp(f"There are {source.size} bytes at the source, not {order.size}.")
             stored = self._plugins.transform(image, source)
+            if stored is source and stored.size is None:
+                stored = replace(stored, size=order.size)
             if image.size is None and stored.size is not None:
                 await self._quotas.fix(limits, entries, stored.size)
             for entry in entries:  # each copy counts
@@ -187,6 +191,7 @@ class Running:
                 all_must_succeed=order.all_must_succeed,
                 on_progress=work.progress,
                 verification=verification,
+                checksum=order.checksum,
             )
         except store_errors.StoreError as error:
             log.warning("import of image %s failed: %s", image.id, error)
@@ -288,7 +293,7 @@ class Running:
             conn,
             image.id,
             {ImageStatus.IMPORTING},
-            ImageStatus.QUEUED,
+            ImageStatus.KILLED if order.kills else ImageStatus.QUEUED,
             size=None,
             virtual_size=None,
             updated_at=moment,

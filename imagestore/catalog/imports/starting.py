@@ -165,6 +165,9 @@ class Starting:
             all_must_succeed=request.all_must_succeed,
             host=host_of(image, self._parts.settings.server) if staged else "",
             roles=tuple(sorted(caller.roles)),
+            size=request.size,
+            checksum=request.checksum,
+            kills=request.kills,
         )
         input_ = {
             "image_id": image_id,

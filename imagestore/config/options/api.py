@@ -71,6 +71,10 @@ OPTIONS: tuple[Option, ...] = (
         "The file of the backend disable_by_file.", attribute="healthcheck_disable_file",
     ),
     _fill(
+        Server, "DEFAULT", "enable_v1_api", cfg.BoolOpt,
+        "Serve the Images API v1 as well, for clients of 2014. It passes no rule of v2.",
+    ),
+    _fill(
         Server, "imagestore", "compress_json", cfg.BoolOpt,
         "Compress JSON for clients that take gzip. Data of images is never compressed.",
     ),

@@ -1,0 +1,1 @@
+"""The Images API v1, for clients of 2014."""
