@@ -15,6 +15,8 @@ class Method(StrEnum):
     """From what was staged before."""
     WEB_DOWNLOAD = "web-download"
     """From a URL."""
+    GLANCE_DOWNLOAD = "glance-download"
+    """From an image of another region of the same cloud."""
     COPY_IMAGE = "copy-image"
     """From a store that has them, into others."""
 
@@ -40,7 +42,8 @@ class Order:
 
     ``stores``: where the bytes are to go, in this order. ``made_image``: the task has made the
     image, which goes if the import fails. ``host``: of the node that has the staged bytes, the
-    part of the job's kind that stands for it. ``roles``: those of the caller.
+    part of the job's kind that stands for it. ``roles``: those of the caller. ``token``: the
+    caller's, sealed, where the source has to be asked with it; it goes when the job ends.
     """
 
     task: str
@@ -51,6 +54,7 @@ class Order:
     made_image: bool = False
     host: str = ""
     roles: tuple[str, ...] = ()
+    token: str = field(default="", repr=False)
 
     def payload(self) -> dict[str, Any]:
         """As JSON values."""
@@ -63,6 +67,7 @@ class Order:
             "made_image": self.made_image,
             "host": self.host,
             "roles": list(self.roles),
+            "token": self.token,
         }
 
     @classmethod

@@ -9,6 +9,7 @@ put back to what it was, with the reason in the task.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
@@ -32,7 +33,7 @@ from imagestore.catalog.recovery import Recovery
 from imagestore.catalog.signatures import Signatures, signed
 from imagestore.catalog.uploads import Uploads, close, left_nothing, told
 from imagestore.catalog.wishes import Wishes
-from imagestore.database import images, jobs, journal, locations, tasks
+from imagestore.database import images, jobs, journal, locations, properties, tasks
 from imagestore.errors import ImagestoreError
 from imagestore.image import Image, ImageStatus, Location
 from imagestore.import_request import Method, Order
@@ -71,7 +72,7 @@ class Running:
         self._quotas = parts.quotas
         self._signatures = Signatures(parts.settings.signatures)
         self._wishes = Wishes(parts)
-        self._plugins = Plugins(parts.settings.imports)
+        self._plugins = Plugins(parts.settings)
         self._copying = Copying(parts, copies, recovery, self._kept)
         for name in {IMPORT, IMPORT + staging.host}:
             jobs_.register(Kind(name, self._run, self._abandoned))
@@ -145,30 +146,39 @@ class Running:
         limits: ProjectLimits | None,
     ) -> None:
         stores = [self._store(name) for name in order.stores]
-        async with self._sources.open(image.id, order, cap) as source:
-            work.progress(0, source.size)
-            stored = self._plugins.transform(image, source)
+        async with (
+            self._sources.open(image, order, cap) as source,
+            self._applied(work, source, cap) as stored,
+        ):
             if image.size is None and stored.size is not None:
                 await self._quotas.fix(limits, entries, stored.size)
             for entry in entries:  # each copy counts
                 metered = self._quotas.metered(limits, entry, stored.blocks, stored.size)
                 stored = replace(stored, blocks=metered)
-            fanned = await self._fan_out(work, image, order, stores, stored, cap)
+            fanned = await self._fan_out(work, order, stores, stored, cap)
         if fanned.failed:
             failed = {entry: name for entry, name in entries.items() if name in fanned.failed}
             for entry, name in failed.items():
                 await self._undo(image, {entry: name}, fanned.failed[name])
-        await work.write(self._activate, image, order, fanned, list(entries))
+        await work.write(
+            self._activate, work.job.id, image, stored.image, order, fanned, list(entries)
+        )
+
+    def _applied(
+        self, work: Work, source: Source, cap: int
+    ) -> contextlib.AbstractAsyncContextManager[Source]:
+        work.progress(0, source.size)
+        return self._plugins.applied(source, most=cap, on_progress=work.progress)
 
     async def _fan_out(
         self,
         work: Work,
-        image: Image,
         order: Order,
         stores: list[Store],
         source: Source,
         cap: int,
     ) -> FannedOut:
+        image = source.image
         described = signed(image.properties)
         verification = None
         if described is not None:
@@ -200,11 +210,14 @@ class Running:
     def _activate(
         self,
         conn: Connection,
+        job: str,
+        before: Image,
         image: Image,
         order: Order,
         fanned: FannedOut,
         entries: list[str],
     ) -> None:
+        """Record it: ``before`` as it was read, ``image`` as source and plug-ins have made it."""
         moment = now()
         active = images.transition(
             conn,
@@ -216,6 +229,8 @@ class Running:
             checksum=fanned.checksum,
             os_hash_algo=fanned.os_hash_algo,
             os_hash_value=fanned.os_hash_value,
+            disk_format=image.disk_format,
+            container_format=image.container_format,
             updated_at=moment,
         )
         if not active:
@@ -228,8 +243,10 @@ class Running:
         for entry in entries:
             close(conn, entry)
         self._wishes.follow(conn, image.id)
+        properties.replace(conn, image.id, before.properties, image.properties)
         self._plugins.amend(conn, image, order)
         progress.end(conn, image, fanned.failed, staged=True)
+        _forget(conn, job, order)
         if order.method is Method.GLANCE_DIRECT:
             jobs.enqueue(conn, unstage(order.host, image.id), moment)
         tasks.set_status(
@@ -268,6 +285,7 @@ class Running:
                 self._copying.abandon(conn, row.image, order)
             else:
                 self._put_back(conn, row.image, order)
+        _forget(conn, job.id, order)
         if order.method is Method.GLANCE_DIRECT:
             jobs.enqueue(conn, unstage(order.host, job.image_id), moment)
         tasks.set_status(
@@ -294,6 +312,12 @@ class Running:
             updated_at=moment,
         )
         progress.end(conn, image, order.stores, staged=True)
+
+
+def _forget(conn: Connection, job: str, order: Order) -> None:
+    """The job has ended: the token of its caller, which it kept, is of no more use."""
+    if order.token:
+        jobs.set_payload(conn, job, replace(order, token="").payload())
 
 
 def _summary(fanned: FannedOut) -> str:
