@@ -49,7 +49,7 @@ class QemuImg:
         """
         arguments = ("info", "-f", FORMATS[disk_format], "--output=json", _path(file))
         answer = await self._run(
-            arguments, (file,), _LOOK_SECONDS, processor=_LOOK_PROCESSOR, largest=0
+            arguments, (file,), _LOOK_SECONDS, processor=_LOOK_PROCESSOR, largest=_ANSWER
         )
         try:
             head: dict[str, Any] = json.loads(answer)

@@ -8,9 +8,6 @@ from typing import Final
 _IMAGES = "tempest.api.image.v2.test_images."
 
 DIFFERENCES: Final[Mapping[str, str]] = {
-    f"{_IMAGES}ImportImagesTest.test_image_glance_download_": (
-        "The import method glance-download is not there, and not announced."
-    ),
     **dict.fromkeys(
         (
             f"{_IMAGES}LocationImportTest.test_add_location_for_image_with_do_secure_hash_true",
