@@ -74,6 +74,7 @@ class Person:
 @pytest.fixture
 async def there(tmp_path: Path, keystone: Keystone) -> AsyncIterator[Service]:
     """An imagestore of another region."""
+    (tmp_path / "there").mkdir()
     settings = settings_in(tmp_path / "there", identity=identity(keystone))
     client: TestClient[Any, Any] = TestClient(TestServer(app.create(settings)))
     await client.start_server()

@@ -172,22 +172,21 @@ async def test_qemu_img_sees_none_of_it(
 async def test_a_parent_that_no_inspector_knows(tmp_path: Path, shim: Any) -> None:
     """A VMDK may name its parent in a text; qemu-img would open it."""
     secret = tmp_path / "secret.vmdk"
-    for options in (["-o", "subformat=monolithicSparse", secret], ["-b", secret, "-F", "vmdk"]):
-        target = [] if secret in options else [tmp_path / "child"]
-        command = ["qemu-img", "create", "-q", "-f", "vmdk", *options, *target]
-        subprocess.run([*command, "1M"], check=True)
+    create = ["qemu-img", "create", "-q", "-f", "vmdk"]
+    subprocess.run([*create, secret, "1M"], check=True)
+    child = tmp_path / "child"
+    subprocess.run([*create, "-b", secret, "-F", "vmdk", child, "1M"], check=True)
     calls = shim()
     calls.write_text("")
     with pytest.raises(Unsupported, match="refers to other files"):
-        await made(conversion(tmp_path / "work"), (tmp_path / "child").read_bytes(), "vmdk")
+        await made(conversion(tmp_path / "work"), child.read_bytes(), "vmdk")
     assert [line.split()[0] for line in calls.read_text().splitlines()] == ["info"]
 
 
 async def test_encrypted(tmp_path: Path) -> None:
-    options = ("--object", "secret,id=s,data=pw", "-o")
-    data = image(
-        tmp_path, "qcow2", *options, "encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10"
-    )
+    # Without a key that takes measuring the processor, which fails beside other work.
+    options = ("--object", "secret,id=s,data=pw", "-o", "encrypt.format=aes,encrypt.key-secret=s")
+    data = image(tmp_path, "qcow2", *options)
     with pytest.raises(Unsupported):
         await made(conversion(tmp_path / "work"), data, "qcow2")
 
