@@ -26,7 +26,7 @@ from . import samples
 __all__ = ["small_disk"]
 
 DISK = os.urandom(700_000) + bytes(2 << 20) + b"the end".ljust(512, b".")
-DISK += bytes(-len(DISK) % 65536)
+DISK += bytes(-len(DISK) % (1 << 20))
 GIB = 1 << 30
 CALLS = """#!/bin/sh
 echo "$*" >> {log}
