@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint conformance clients schemathesis soak packages services services-stop
+.PHONY: run test lint conformance clients schemathesis soak kills packages services services-stop
 .PHONY: bench bench-stores bench-cache soak-nodes
 
 run: .venv/run.stamp
@@ -14,6 +14,10 @@ test: .venv/test.stamp lint packages
 # Nodes and stores that fail at random for some minutes: make soak MINUTES=5 DATABASE=mariadb
 soak: .venv/test.stamp packages
 	$(BIN)/python -m tests.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(DATABASE),--database $(DATABASE)) $(SOAK)
+
+# kill -9: at 20 moments of imports, and during uploads and conversions.
+kills: .venv/test.stamp packages
+	IMAGESTORE_TEST_KILLS=19 $(BIN)/pytest tests/crash
 
 lint: .venv/test.stamp
 	$(BIN)/ruff check .

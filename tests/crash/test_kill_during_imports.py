@@ -15,8 +15,8 @@ from tests.crash.test_kill_during_uploads import HEADERS
 from tests.served import Served, serve
 from tests.service.web import Web, served_files
 
-KILLS = int(os.environ.get("IMAGESTORE_TEST_KILLS", "4"))
-"""How often; a longer run sets it."""
+KILLS = int(os.environ.get("IMAGESTORE_TEST_KILLS", "3"))
+"""How often after the first time; make kills sets it to 19."""
 IMAGES = 24
 ADMIN = HEADERS | {"X-Roles": "admin,member,reader"}
 OCTETS = {"Content-Type": "application/octet-stream"}
