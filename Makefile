@@ -6,7 +6,7 @@ TESTERS ?= 4
 # Images of containers set it. Each of the thousands of processes would compile all its modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test lint conformance clients schemathesis soak packages services services-stop
+.PHONY: run test lint conformance clients schemathesis soak kills packages services services-stop
 .PHONY: bench bench-stores bench-cache soak-nodes
 
 run: .venv/run.stamp
@@ -18,6 +18,10 @@ test: .venv/test.stamp lint packages
 # Nodes and stores that fail at random for some minutes: make soak MINUTES=5 DATABASE=mariadb
 soak: .venv/test.stamp packages
 	$(BIN)/python -m tests.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(DATABASE),--database $(DATABASE)) $(SOAK)
+
+# kill -9: at 20 moments of imports, and during uploads and conversions.
+kills: .venv/test.stamp packages
+	IMAGESTORE_TEST_KILLS=19 $(BIN)/pytest tests/crash
 
 lint: .venv/test.stamp
 	$(BIN)/ruff check .

@@ -15,6 +15,8 @@ class Method(StrEnum):
     """From what was staged before."""
     WEB_DOWNLOAD = "web-download"
     """From a URL."""
+    GLANCE_DOWNLOAD = "glance-download"
+    """From an image of another region of the same cloud."""
     COPY_IMAGE = "copy-image"
     """From a store that has them, into others."""
 
@@ -46,7 +48,8 @@ class Order:
     ``stores``: where the bytes are to go, in this order. ``made_image``: the task has made the
     image, which goes if the import fails. ``host``: of the node that has the staged bytes, the
     part of the job's kind that stands for it. ``roles``: those of the caller. ``size``,
-    ``checksum`` and ``kills`` as in the request.
+    ``checksum`` and ``kills`` as in the request. ``token``: the caller's, sealed, where the
+    source has to be asked with it; it goes when the job ends.
     """
 
     task: str
@@ -60,6 +63,7 @@ class Order:
     size: int | None = None
     checksum: str | None = None
     kills: bool = False
+    token: str = field(default="", repr=False)
 
     def payload(self) -> dict[str, Any]:
         """As JSON values."""
@@ -75,6 +79,7 @@ class Order:
             "size": self.size,
             "checksum": self.checksum,
             "kills": self.kills,
+            "token": self.token,
         }
 
     @classmethod

@@ -15,6 +15,7 @@ from imagestore.backends.http.head import Head
 from imagestore.backends.http.rules import Rules
 from imagestore.backends.http.settings import HttpSettings
 from imagestore.backends.http.store import HttpStore
+from imagestore.backends.http.target import Target
 
 __all__ = [
     "Connections",
@@ -25,6 +26,7 @@ __all__ = [
     "HttpSettings",
     "HttpStore",
     "Rules",
+    "Target",
     "Transport",
     "driver",
 ]

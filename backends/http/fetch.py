@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urldefrag, urljoin
 
@@ -47,14 +47,22 @@ class Fetcher:
         store: str = "",
         answer_timeout: float = 60.0,
         progress_timeout: float = 60.0,
+        redirects: int = REDIRECTS,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         """``answer_timeout``: seconds until the head of an answer is there, from the look-up of
-        the name on; ``progress_timeout``: seconds within which more data has to come."""
+        the name on; ``progress_timeout``: seconds within which more data has to come.
+
+        ``headers`` go with every request, to wherever it is redirected: who sends a secret has
+        to follow no ``redirects``.
+        """
         self._guard = guard
         self._connections = connections
         self._store = store
         self._answer_timeout = answer_timeout
         self._progress_timeout = progress_timeout
+        self._redirects = redirects
+        self._headers = dict(headers or {})
 
     async def head(self, url: str) -> Head:
         """What the server says of the object, without its data."""
@@ -107,17 +115,19 @@ class Fetcher:
     ) -> AsyncIterator[ClientResponse]:
         """The answer that the redirects lead to, whatever its status."""
         target = self._guard.check(url)
-        for _ in range(REDIRECTS + 1):
+        for _ in range(self._redirects + 1):
             async with contextlib.AsyncExitStack() as stack:
                 async with asyncio.timeout(self._answer_timeout):
                     response = await stack.enter_async_context(
-                        self._connections.request(method, target, headers)
+                        self._connections.request(method, target, self._headers | headers)
                     )
                 if response.status not in _REDIRECTING:
                     yield response
                     return
                 target = self._redirected(target, response.headers.get("Location", ""))
-        raise Unavailable(f"the server redirects more than {REDIRECTS} times")
+        if not self._redirects:
+            raise Unavailable("the server redirects, which is not allowed here")
+        raise Unavailable(f"the server redirects more than {self._redirects} times")
 
     def _redirected(self, target: Target, location: str) -> Target:
         if not location:

@@ -222,10 +222,8 @@ class LocationImports:
         """The job has ended without success: the image waits for its data again."""
         assert job.image_id is not None
         to = ImageStatus.KILLED if job.payload.get("kills") else ImageStatus.QUEUED
-        if (
-            images.transition(conn, job.image_id, {ImageStatus.IMPORTING}, to, updated_at=now())
-            and to is ImageStatus.QUEUED
-        ):
+        back = images.transition(conn, job.image_id, {ImageStatus.IMPORTING}, to, updated_at=now())
+        if back and to is ImageStatus.QUEUED:
             self._remember(conn, job)
         self._tasks.fail(conn, job)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -49,6 +50,8 @@ from imagestore.config.source import Source
 _CACHE_PARTS = ("caching", "cachemanagement")
 _VISIBILITIES = {"public", "private", "shared", "community"}
 _FLAVORS = ("", "trusted-headers", "keystone")
+_PLUGINS = ("no_op", "inject_image_metadata", "image_decompression", "image_conversion")
+_REMOTE = "glance-download"
 _OPTIONAL_PATH = Path | None
 
 T = TypeVar("T")
@@ -75,13 +78,14 @@ def read(
             source.register(option.group, [option.opt])
         data_dir = _data_dir(source, environ)
         stores = store_sections.read(source, data_dir, warnings)
+        identity = _identity(source, warnings)
         settings = Settings(
             data_dir=data_dir,
             server=_server(source),
             cors=_build(source, Cors),
             limits=_build(source, Limits),
-            images=_images(source),
-            identity=_identity(source, warnings),
+            images=_images(source, identity, warnings),
+            identity=identity,
             database=_database(source, data_dir),
             stores=stores,
             jobs=_build(source, Jobs),
@@ -93,7 +97,7 @@ def read(
             events=_build(source, Events),
             notifications=_notifications(source),
             logging=_logging(source),
-            imports=_imports(source, warnings),
+            imports=_imports(source, data_dir, warnings),
             import_filter=_import_filter(source),
         )
     return replace(settings, warnings=(*warnings, *source.unknown())), source
@@ -139,8 +143,18 @@ def _server(source: Source) -> Server:
     return replace(server, workers=server.workers or os.cpu_count() or 1)
 
 
-def _images(source: Source) -> Images:
+def _images(source: Source, identity: Identity, warnings: list[str]) -> Images:
     images = _build(source, Images)
+    keystone = identity.keystone
+    usable = identity.flavor == "keystone" and keystone.secret and keystone.auth.get("auth_url")
+    if _REMOTE in images.enabled_import_methods and not usable:
+        warnings.append(
+            f"[DEFAULT] enabled_import_methods: {_REMOTE} is not offered: it needs the flavor "
+            "keystone, and an account in [keystone_authtoken] with a password or an application "
+            "credential."
+        )
+        methods = tuple(name for name in images.enabled_import_methods if name != _REMOTE)
+        images = replace(images, enabled_import_methods=methods)
     if images.property_protection_file is not None:
         found = _found(source, images.property_protection_file)
         images = replace(images, property_protection_file=found)
@@ -243,14 +257,19 @@ def _notifications(source: Source) -> Notifications:
     return replace(built, transport_url=url, files=tuple(source.files))
 
 
-def _imports(source: Source, warnings: list[str]) -> Imports:
+def _imports(source: Source, data_dir: Path, warnings: list[str]) -> Imports:
     imports = _build(source, Imports)
     warnings += [
         f"[image_import_opts] image_import_plugins: {name!r} is not available; no effect."
         for name in imports.image_import_plugins
-        if name not in ("no_op", "inject_image_metadata", "image_decompression")
+        if name not in _PLUGINS
     ]
-    return imports
+    if "image_conversion" in imports.image_import_plugins and not shutil.which("qemu-img"):
+        warnings.append(
+            "[image_import_opts] image_import_plugins: image_conversion needs qemu-img, which is "
+            "not installed (Debian: qemu-utils); imports fail until it is."
+        )
+    return replace(imports, work_dir=imports.work_dir or data_dir / "conversion")
 
 
 def _import_filter(source: Source) -> Rules:

@@ -122,11 +122,25 @@ class Imports:
     """What is done with images on their way in, when they are imported."""
 
     image_import_plugins: tuple[str, ...] = ("no_op",)
-    """Of these are known: inject_image_metadata, image_decompression, no_op."""
+    """Of these are known: inject_image_metadata, image_decompression, image_conversion, no_op."""
+    extra_properties: tuple[str, ...] = (
+        "hw_", "trait:", "os_distro", "os_secure_boot", "os_type",
+    )  # fmt: skip
+    """How the names of the properties begin that an image takes over from its source."""
     inject: Mapping[str, str] = field(default_factory=dict)
     """Properties that imported images get."""
     ignore_user_roles: tuple[str, ...] = ("admin",)
     """Roles whose imports get none."""
+    output_format: str = "raw"
+    """To which qemu-img converts: raw, qcow2 or vmdk."""
+    work_dir: Path | None = None
+    """Where what is being converted lies meanwhile; None: in the data directory."""
+    conversions: int = 1
+    """At once, of all processes with the same ``work_dir``."""
+    conversion_timeout: float = 3600.0
+    """Seconds that one may take."""
+    conversion_memory: int = 1 << 30
+    """Bytes of address space that qemu-img may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +167,12 @@ class Keystone:
     service_token_roles_required: bool = True
     service_type: str = "image"
     """The name by which access rules of application credentials mean this service."""
+
+    @property
+    def secret(self) -> str:
+        """What only this account knows; empty if it proves in another way who it is."""
+        names = ("password", "application_credential_secret", "client_secret")
+        return next((str(self.auth[name]) for name in names if self.auth.get(name)), "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from imagestore.backends.base import Blocks, Buffer, Store, Stored
@@ -49,6 +49,7 @@ async def fan_out(
     on_progress: Callable[[int], object] | None = None,
     verification: Verification | None = None,
     checksum: str | None = None,
+    on_first: Callable[[FannedOut], Awaitable[object]] | None = None,
 ) -> FannedOut:
     """Read ``source`` to its end, once, and store it in all ``stores`` as the data of ``image``.
 
@@ -57,7 +58,9 @@ async def fan_out(
     raised; else the first error is. When anything is raised, stores that were done
     before keep what they have: the caller knows what is to be removed, here as after a crash.
 
-    The slowest store sets the pace.
+    The slowest store sets the pace. With ``on_first`` whoever waits for the image need not wait
+    for all stores: it is called once, with what is stored when the first store has it durable
+    and others have not ended yet.
     """
     algorithm = settings.hashing_algorithm
     inspection = Inspection(image.disk_format, image.container_format, settings)
@@ -67,23 +70,61 @@ async def fan_out(
     outlets = [_Outlet(store, image, size) for store in stores]
     try:
         await _pump(flow, outlets, size, all_must_succeed=all_must_succeed)
-        stored, failed = {}, {}
-        for outlet in outlets:
-            try:
-                stored[outlet.store.name] = await outlet.task
-            except StoreError as error:
-                if all_must_succeed:
-                    raise
-                log.warning("image %s: store %s failed: %s", image.id, outlet.store.name, error)
-                failed[outlet.store.name] = error
+        values: Mapping[str, str] = {}
+        told = False
+        while True:
+            stored, failed = _outcome(outlets, image, all_must_succeed=all_must_succeed)
+            left = len(outlets) - len(stored) - len(failed)
+            if stored and not values:
+                values = {name: await digest.value() for name, digest in flow.digests.items()}
+            if not left:
+                break
+            if stored and on_first is not None and not told:
+                told = True
+                await on_first(_fanned_out(flow, values, algorithm, stored, failed))
+                continue
+            await asyncio.wait(
+                [outlet.task for outlet in outlets if not outlet.task.done()],
+                return_when=asyncio.FIRST_COMPLETED,
+            )
         if not stored:
             raise next(iter(failed.values()))
-        values = {name: await digest.value() for name, digest in flow.digests.items()}
     finally:
         for outlet in outlets:
             outlet.task.cancel()
         await asyncio.gather(*(outlet.task for outlet in outlets), return_exceptions=True)
         await close(source)
+    return _fanned_out(flow, values, algorithm, stored, failed)
+
+
+def _outcome(
+    outlets: Sequence[_Outlet], image: Image, *, all_must_succeed: bool
+) -> tuple[dict[str, Stored], dict[str, StoreError]]:
+    """What came of the stores that have ended."""
+    stored: dict[str, Stored] = {}
+    failed: dict[str, StoreError] = {}
+    for outlet in outlets:
+        if not outlet.task.done():
+            continue
+        try:
+            stored[outlet.store.name] = outlet.task.result()
+        except StoreError as error:
+            if all_must_succeed:
+                raise
+            if not outlet.told:
+                log.warning("image %s: store %s failed: %s", image.id, outlet.store.name, error)
+                outlet.told = True
+            failed[outlet.store.name] = error
+    return stored, failed
+
+
+def _fanned_out(
+    flow: Flow,
+    values: Mapping[str, str],
+    algorithm: str,
+    stored: Mapping[str, Stored],
+    failed: Mapping[str, StoreError],
+) -> FannedOut:
     return FannedOut(
         size=flow.size,
         checksum=values[CHECKSUM],
@@ -118,6 +159,8 @@ class _Outlet:
 
     def __init__(self, store: Store, image: Image, size: int | None) -> None:
         self.store = store
+        self.told = False
+        """Its failure is in the log."""
         self._queue: asyncio.Queue[Buffer | None] = asyncio.Queue(_AHEAD)
         self.task = asyncio.create_task(
             store.add(image.id, self._blocks(), size, owner=image.owner)

@@ -37,13 +37,21 @@ class Inspection:
     """
 
     def __init__(
-        self, disk_format: str | None, container_format: str | None, settings: Images
+        self,
+        disk_format: str | None,
+        container_format: str | None,
+        settings: Images,
+        *,
+        exact: bool = False,
     ) -> None:
+        """``exact``: whatever the settings say, it has to be safe and of that format; what is
+        of another is not raw."""
         self._disk_format = disk_format or "raw"
         self._bare = container_format == "bare"
-        self._must_match = self._bare and settings.require_image_format_match
-        self._must_be_safe = settings.reject_unsafe_raw or (
-            self._bare and self._disk_format != "raw"
+        self._exact = exact
+        self._must_match = exact or (self._bare and settings.require_image_format_match)
+        self._must_be_safe = (
+            exact or settings.reject_unsafe_raw or (self._bare and self._disk_format != "raw")
         )
         self._gpt_tolerated = set(settings.gpt_safety_checks_nonfatal)
         if self._disk_format in _KERNEL_FORMATS:
@@ -115,7 +123,7 @@ class Inspection:
             found = " and ".join(sorted(matches))
         else:
             found, inspector = next(iter(matches.items()), ("raw", _RAW))
-            if found == wanted or wanted == "raw":
+            if found == wanted or (wanted == "raw" and not (self._exact and found != "gpt")):
                 return inspector
             if found == "raw" and wanted not in ALL_FORMATS:
                 return None  # nothing is known of such a format, and nothing speaks against it

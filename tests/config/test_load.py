@@ -323,3 +323,49 @@ def test_what_may_be_fetched_has_to_be_understood(tmp_path: Path, line: str) -> 
     message = refused(tmp_path, f"[import_filtering_opts]\n{line}\n")
     assert "[import_filtering_opts]" in message
     assert line.split(" = ")[0] in message
+
+
+@pytest.mark.parametrize(
+    "account, offered",
+    [
+        ("", False),
+        ("[paste_deploy]\nflavor = keystone\n", False),
+        (
+            "[paste_deploy]\nflavor = keystone\n[keystone_authtoken]\nauth_type = password\n"
+            "auth_url = http://k/v3\nusername = u\npassword = p\n",
+            True,
+        ),
+        (
+            "[paste_deploy]\nflavor = keystone\n[keystone_authtoken]\n"
+            "auth_type = v3applicationcredential\nauth_url = http://k/v3\n"
+            "application_credential_id = i\napplication_credential_secret = s\n",
+            True,
+        ),
+    ],
+)
+def test_imports_from_other_regions_need_an_account(
+    tmp_path: Path, account: str, *, offered: bool
+) -> None:
+    settings = loaded(
+        tmp_path,
+        f"[DEFAULT]\nenabled_import_methods = [web-download,glance-download]\n{account}",
+    )
+    methods = ("web-download", "glance-download") if offered else ("web-download",)
+    assert settings.images.enabled_import_methods == methods
+    assert any("glance-download" in warning for warning in settings.warnings) is not offered
+
+
+def test_the_plugins_of_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (
+        "[image_import_opts]\nimage_import_plugins = ['image_conversion','own_plugin']\n"
+        "[image_conversion]\noutput_format = qcow2\n"
+        "[glance_download_properties]\nextra_properties = ['os_','architecture']\n"
+    )
+    settings = loaded(tmp_path, text)
+    assert settings.imports.output_format == "qcow2"
+    assert settings.imports.extra_properties == ("os_", "architecture")
+    assert settings.imports.work_dir == settings.data_dir / "conversion"
+    assert [warning for warning in settings.warnings if "own_plugin" in warning]
+    monkeypatch.setenv("PATH", "")
+    warnings = loaded(tmp_path, f"{text}[task]\nwork_dir = /srv/work\n").warnings
+    assert [warning for warning in warnings if "qemu-img" in warning]

@@ -15,8 +15,8 @@ from tests.crash.test_kill_during_uploads import HEADERS
 from tests.served import Served, serve
 from tests.service.web import Web, served_files
 
-KILLS = int(os.environ.get("IMAGESTORE_TEST_KILLS", "4"))
-"""How often; a longer run sets it."""
+KILLS = int(os.environ.get("IMAGESTORE_TEST_KILLS", "3"))
+"""How often after the first time; make kills sets it to 19."""
 IMAGES = 24
 ADMIN = HEADERS | {"X-Roles": "admin,member,reader"}
 OCTETS = {"Content-Type": "application/octet-stream"}
@@ -56,6 +56,7 @@ async def _prepare(
                     image = (await answer.json())["id"]
                 method = ("web-download", "glance-direct", "copy-image")[number % 3]
                 body: dict[str, Any] = {"method": {"name": method}, "all_stores": True}
+                body["all_stores_must_succeed"] = method == "copy-image" or number % 2 == 0
                 if method == "web-download":
                     site.files[f"/{image}"] = data
                     body["method"]["uri"] = f"{site.url}/{image}"
@@ -85,8 +86,12 @@ async def _assert_settled(served: Served, wanted: dict[str, tuple[bytes, str]]) 
             present = {name for name, found in files.items() if image in found}
             if task["status"] == "success":
                 succeeded += 1
-                assert present == set(files), (image, method)
-                assert shown["stores"].split(",") == sorted(files)
+                failed = {*shown["os_glance_failed_import"].split(",")} - {""}
+                assert shown["stores"].split(",") == sorted(present)
+                # One is enough for some; it is told where the data is not.
+                assert present | failed == set(files), (image, method)
+                assert present, (image, method)
+                assert not failed or "failed" in task["message"], (image, method, task)
             else:
                 assert task["status"] == "failure"
                 assert task["message"]

@@ -23,6 +23,9 @@ _IMPORT: Schema = {
             "properties": {
                 "name": {"enum": [method.value for method in Method]},
                 "uri": {"type": "string", "description": "Of the data, for web-download."},
+                "glance_region": {"type": "string", "description": "For glance-download."},
+                "glance_image_id": {"type": "string", "description": "Of the image there."},
+                "glance_service_interface": {"enum": ["public", "internal", "admin"]},
             },
             "required": ["name"],
         },

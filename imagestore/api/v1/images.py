@@ -9,7 +9,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from imagestore import metrics
-from imagestore.api import counting, keys
+from imagestore.api import counting, keys, texts
 from imagestore.api.body import Body, read_blocks, refuse_body
 from imagestore.api.reply import json_reply
 from imagestore.api.request_id import key as request_id
@@ -36,7 +36,12 @@ async def detail(request: web.Request) -> web.Response:
 async def _page(request: web.Request) -> Iterable[Image]:
     refuse_body(request)
     caller = request[keys.caller]
-    query = listing.parse(dict(request.query.items()), request.app[keys.settings].limits, caller)
+    query = listing.parse(
+        dict(request.query.items()),
+        request.app[keys.settings].limits,
+        caller,
+        request.app[texts.key],
+    )
     return await request.app[keys.catalog].images.page(caller, query)
 
 

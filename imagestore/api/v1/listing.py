@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from imagestore.api.paths import is_possible
+from imagestore.api.texts import Texts
 from imagestore.api.v1.metadata import is_true
 from imagestore.api.v2.listing import NEVER, page_limit
 from imagestore.config.settings import Limits
@@ -30,7 +30,7 @@ _COMING = (ImageStatus.SAVING, ImageStatus.UPLOADING, ImageStatus.IMPORTING)
 _PROPERTY = "property-"
 
 
-def parse(query: Mapping[str, str], limits: Limits, caller: Caller) -> ImageQuery:
+def parse(query: Mapping[str, str], limits: Limits, caller: Caller, texts: Texts) -> ImageQuery:
     """What the query string asks for. Raises :class:`Invalid`."""
     conditions = _conditions(query)
     deleted = _deleted(query, caller)
@@ -40,10 +40,10 @@ def parse(query: Mapping[str, str], limits: Limits, caller: Caller) -> ImageQuer
     if public is False:
         others = tuple(v.value for v in Visibility if v is not Visibility.PUBLIC)
         conditions.append(Condition("visibility", Op.IN, others))
-    if not all(is_possible(text) for pair in query.items() for text in pair):
+    if not all(texts.is_possible(text) for pair in query.items() for text in pair):
         # Some databases refuse to compare with characters that are in no image.
         conditions.append(NEVER)
-        query = {name: text for name, text in query.items() if is_possible(name + text)}
+        query = {name: text for name, text in query.items() if texts.is_possible(name + text)}
     return ImageQuery(
         limit=page_limit(query.get("limit"), limits),
         marker=query.get("marker"),

@@ -13,7 +13,7 @@ from aiohttp import web
 from imagestore.api import keys
 from imagestore.api.body import read_bytes, read_json, refuse_body
 from imagestore.api.reply import json_reply, no_content
-from imagestore.api.v2.schemas import storable
+from imagestore.api.texts import PLAIN
 from imagestore.catalog.members import Members
 from imagestore.errors import Invalid
 from imagestore.image import Visibility
@@ -56,7 +56,7 @@ async def replace(request: web.Request) -> web.Response:
         member_id = entry.get("member_id") if isinstance(entry, dict) else None
         if not isinstance(member_id, str) or not member_id:
             raise Invalid("Each membership needs a member_id, the id of a project.")
-        wanted[storable(member_id, "The id of a member")] = _can_share(entry)
+        wanted[PLAIN.storable(member_id, "The id of a member")] = _can_share(entry)
     await _members(request).replace_all(
         request[keys.caller], request.match_info["image_id"], wanted
     )
@@ -77,7 +77,7 @@ async def add(request: web.Request) -> web.Response:
     await _members(request).share(
         request[keys.caller],
         request.match_info["image_id"],
-        storable(request.match_info["member_id"], "The id of a member"),
+        PLAIN.storable(request.match_info["member_id"], "The id of a member"),
         can_share=can_share,
     )
     return no_content()

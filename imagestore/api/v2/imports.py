@@ -50,6 +50,7 @@ async def start(request: web.Request) -> web.Response:
         asked,
         header_store=request.headers.get(_STORE),
         request_id=request[request_id],
+        token=request.headers.get("X-Auth-Token") or request.headers.get("X-Storage-Token"),
     )
     return web.Response(status=202)
 

@@ -25,10 +25,16 @@ def begin(conn: Connection, image: Image, task: str, stores: Iterable[str]) -> N
 
 
 def advance(
-    conn: Connection, image: Image, importing: Iterable[str], failed: Iterable[str]
+    conn: Connection,
+    image: Image,
+    importing: Iterable[str],
+    failed: Iterable[str],
+    *,
+    staged: bool = False,
 ) -> None:
-    """Some stores are done with, one way or the other."""
-    _set(conn, image, {IMPORTING: listed(importing), FAILED: listed(failed)})
+    """Some stores are done with, one way or the other; ``staged``: so is what was staged."""
+    gone = (STAGE_HOST,) if staged else ()
+    _set(conn, image, {IMPORTING: listed(importing), FAILED: listed(failed)}, remove=gone)
 
 
 def end(conn: Connection, image: Image, failed: Iterable[str], *, staged: bool) -> None:

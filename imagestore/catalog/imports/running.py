@@ -9,8 +9,9 @@ put back to what it was, with the reason in the task.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
@@ -19,24 +20,23 @@ from sqlalchemy import Connection
 from imagestore.backends import errors as store_errors
 from imagestore.backends.base import Store
 from imagestore.catalog.copies import Copies
-from imagestore.catalog.imports import progress
+from imagestore.catalog.imports import progress, recording
 from imagestore.catalog.imports.copying import Copying
 from imagestore.catalog.imports.plugins import Plugins
+from imagestore.catalog.imports.recording import Recording
 from imagestore.catalog.imports.sources import Source, SourceAway, Sources
 from imagestore.catalog.imports.staging import Staging
-from imagestore.catalog.imports.unstaging import IMPORT, unstage
+from imagestore.catalog.imports.unstaging import IMPORT
 from imagestore.catalog.jobs import GiveUp, Jobs, Kind, Work
 from imagestore.catalog.parts import Parts, now
 from imagestore.catalog.quotas import ProjectLimits
 from imagestore.catalog.recovery import Recovery
 from imagestore.catalog.signatures import Signatures, signed
-from imagestore.catalog.uploads import Uploads, close, left_nothing, told
-from imagestore.catalog.wishes import Wishes
-from imagestore.database import images, jobs, journal, locations, tasks
+from imagestore.catalog.uploads import Uploads, left_nothing, told
+from imagestore.database import images, journal, tasks
 from imagestore.errors import ImagestoreError
-from imagestore.image import Image, ImageStatus, Location
+from imagestore.image import Image, ImageStatus
 from imagestore.import_request import Method, Order
-from imagestore.job import Job
 from imagestore.task import TaskStatus
 from imagestore.transfer.fan_out import FannedOut, fan_out
 
@@ -67,14 +67,14 @@ class Running:
         self._sources = sources
         self._recovery = recovery
         self._jobs = jobs_
-        self._kept = timedelta(hours=parts.settings.jobs.time_to_live)
         self._quotas = parts.quotas
         self._signatures = Signatures(parts.settings.signatures)
-        self._wishes = Wishes(parts)
-        self._plugins = Plugins(parts.settings.imports)
-        self._copying = Copying(parts, copies, recovery, self._kept)
+        self._plugins = Plugins(parts.settings)
+        kept = timedelta(hours=parts.settings.jobs.time_to_live)
+        self._copying = Copying(parts, copies, recovery, kept)
+        self._recording = Recording(parts, self._plugins, self._copying, kept)
         for name in {IMPORT, IMPORT + staging.host}:
-            jobs_.register(Kind(name, self._run, self._abandoned))
+            jobs_.register(Kind(name, self._run, self._recording.abandoned))
 
     async def _run(self, work: Work) -> None:
         order = Order.of(work.job.payload)
@@ -86,6 +86,9 @@ class Running:
         await self._recovery.clear(image_id)
         image = await work.write(self._begin, image_id, order)
         if image is None:
+            return
+        if image.status is not ImageStatus.IMPORTING:
+            await self._go_on(work, image, order)
             return
         entries = {journal.new_entry(): name for name in order.stores}
         self._uploads.under_way.update(entries)
@@ -111,14 +114,26 @@ class Running:
         if task is not None and task.status is TaskStatus.SUCCESS:
             return None
         row = images.get(conn, image_id)
-        if (
-            row is None
-            or row.image.status is not ImageStatus.IMPORTING
-            or row.image.properties.get(progress.TASK) != order.task
-        ):
+        if row is None or row.image.properties.get(progress.TASK) != order.task:
+            raise GiveUp("The image is not there any more.")
+        image = row.image
+        if image.status is ImageStatus.IMPORTING:
+            if image.properties.get(progress.FAILED):  # in an earlier attempt
+                progress.advance(conn, image, order.stores, ())
+                image.properties[progress.FAILED] = ""
+        elif order.all_must_succeed or not image.locations:
             raise GiveUp("The image is not there any more.")
         tasks.set_status(conn, order.task, TaskStatus.PROCESSING, now())
-        return row.image
+        return image
+
+    async def _go_on(self, work: Work, image: Image, order: Order) -> None:
+        """The image is active since an earlier attempt: what is left goes from store to store."""
+        await work.write(self._recording.release, work.job, order)
+        left = self._recording.missing(image, order)
+        if left:
+            await self._copying.run(work, image.id, replace(order, stores=left))
+        else:
+            await work.write(self._recording.complete, image, order)
 
     def _open(
         self,
@@ -145,34 +160,47 @@ class Running:
         limits: ProjectLimits | None,
     ) -> None:
         stores = [self._store(name) for name in order.stores]
-        async with self._sources.open(image.id, order, cap) as source:
-            work.progress(0, source.size)
-            if order.size is not None and source.size not in (None, order.size):
-                raise GiveUp(f"There are {source.size} bytes at the source, not {order.size}.")
-            stored = self._plugins.transform(image, source)
-            if stored is source and stored.size is None:
-                stored = replace(stored, size=order.size)
+        async with (
+            self._sources.open(image, order, cap) as source,
+            self._applied(work, _sized(source, order), cap) as stored,
+        ):
             if image.size is None and stored.size is not None:
                 await self._quotas.fix(limits, entries, stored.size)
             for entry in entries:  # each copy counts
                 metered = self._quotas.metered(limits, entry, stored.blocks, stored.size)
                 stored = replace(stored, blocks=metered)
-            fanned = await self._fan_out(work, image, order, stores, stored, cap)
-        if fanned.failed:
-            failed = {entry: name for entry, name in entries.items() if name in fanned.failed}
-            for entry, name in failed.items():
+
+            async def first(fanned: FannedOut) -> None:
+                await work.write(
+                    self._recording.first, work.job, image, stored.image, order, fanned, entries
+                )
+
+            fanned = await self._fan_out(
+                work, order, stores, stored, cap, None if order.all_must_succeed else first
+            )
+        for entry, name in entries.items():
+            if name in fanned.failed:
                 await self._undo(image, {entry: name}, fanned.failed[name])
-        await work.write(self._activate, image, order, fanned, list(entries))
+        await work.write(
+            self._recording.finish, work.job, image, stored.image, order, fanned, entries
+        )
+
+    def _applied(
+        self, work: Work, source: Source, cap: int
+    ) -> contextlib.AbstractAsyncContextManager[Source]:
+        work.progress(0, source.size)
+        return self._plugins.applied(source, most=cap, on_progress=work.progress)
 
     async def _fan_out(
         self,
         work: Work,
-        image: Image,
         order: Order,
         stores: list[Store],
         source: Source,
         cap: int,
+        on_first: Callable[[FannedOut], Awaitable[object]] | None,
     ) -> FannedOut:
+        image = source.image
         described = signed(image.properties)
         verification = None
         if described is not None:
@@ -192,60 +220,17 @@ class Running:
                 on_progress=work.progress,
                 verification=verification,
                 checksum=order.checksum,
+                on_first=on_first,
             )
         except store_errors.StoreError as error:
             log.warning("import of image %s failed: %s", image.id, error)
+            await work.write(recording.note, image.id, order, error.store)
             raise told(error, error.store) from error
 
     def _store(self, name: str) -> Store:
         if name not in self._parts.stores:
             raise GiveUp(f"There is no store '{name}' any more.")
         return self._parts.stores.get(name)
-
-    def _activate(
-        self,
-        conn: Connection,
-        image: Image,
-        order: Order,
-        fanned: FannedOut,
-        entries: list[str],
-    ) -> None:
-        moment = now()
-        active = images.transition(
-            conn,
-            image.id,
-            {ImageStatus.IMPORTING},
-            ImageStatus.ACTIVE,
-            size=fanned.size,
-            virtual_size=fanned.virtual_size,
-            checksum=fanned.checksum,
-            os_hash_algo=fanned.os_hash_algo,
-            os_hash_value=fanned.os_hash_value,
-            updated_at=moment,
-        )
-        if not active:
-            raise GiveUp(f"Image {image.id} was deleted during the import.")
-        for name, stored in fanned.stored.items():
-            metadata = dict(stored.metadata)
-            if self._parts.stores.multiple:
-                metadata["store"] = name
-            locations.add(conn, image.id, Location(stored.url, metadata))
-        for entry in entries:
-            close(conn, entry)
-        self._wishes.follow(conn, image.id)
-        self._plugins.amend(conn, image, order)
-        progress.end(conn, image, fanned.failed, staged=True)
-        if order.method is Method.GLANCE_DIRECT:
-            jobs.enqueue(conn, unstage(order.host, image.id), moment)
-        tasks.set_status(
-            conn,
-            order.task,
-            TaskStatus.SUCCESS,
-            moment,
-            message=_summary(fanned),
-            result={"image_id": image.id},
-            expires_at=moment + self._kept,
-        )
 
     async def _undo(self, image: Image, entries: Mapping[str, str], error: BaseException) -> None:
         """Nothing is left of the bytes in any store, as far as the stores answer."""
@@ -260,47 +245,11 @@ class Running:
             except (ImagestoreError, store_errors.StoreError, TimeoutError) as failure:
                 log.error("image %s: undoing an import has to wait: %r", image.id, failure)
 
-    def _abandoned(self, conn: Connection, job: Job) -> None:
-        """It is given up: the image is what it was before, and the task says why."""
-        order = Order.of(job.payload)
-        assert job.image_id is not None
-        ended = jobs.get(conn, job.id)
-        reason = (ended.message if ended else None) or "The import was given up."
-        moment = now()
-        row = images.get(conn, job.image_id)
-        if row is not None and row.image.properties.get(progress.TASK) == order.task:
-            if order.method is Method.COPY_IMAGE:
-                self._copying.abandon(conn, row.image, order)
-            else:
-                self._put_back(conn, row.image, order)
-        if order.method is Method.GLANCE_DIRECT:
-            jobs.enqueue(conn, unstage(order.host, job.image_id), moment)
-        tasks.set_status(
-            conn,
-            order.task,
-            TaskStatus.FAILURE,
-            moment,
-            message=reason,
-            expires_at=moment + self._kept,
-        )
 
-    def _put_back(self, conn: Connection, image: Image, order: Order) -> None:
-        moment = now()
-        if order.made_image:
-            images.soft_delete(conn, image.id, moment, {ImageStatus.IMPORTING})
-            return
-        images.transition(
-            conn,
-            image.id,
-            {ImageStatus.IMPORTING},
-            ImageStatus.KILLED if order.kills else ImageStatus.QUEUED,
-            size=None,
-            virtual_size=None,
-            updated_at=moment,
-        )
-        progress.end(conn, image, order.stores, staged=True)
-
-
-def _summary(fanned: FannedOut) -> str:
-    done = f"{fanned.size} bytes were stored in {progress.listed(fanned.stored)}"
-    return f"{done}; {progress.listed(fanned.failed)} failed." if fanned.failed else f"{done}."
+def _sized(source: Source, order: Order) -> Source:
+    """The source with the size that the caller said; raises ``GiveUp`` if it has another one."""
+    if order.size is None:
+        return source
+    if source.size not in (None, order.size):
+        raise GiveUp(f"There are {source.size} bytes at the source, not {order.size}.")
+    return replace(source, size=order.size)

@@ -11,10 +11,12 @@ from imagestore.backends import errors as store_errors
 from imagestore.backends.base import Blocks
 from imagestore.backends.http import Connections, Fetcher, Guard, Transport
 from imagestore.backends.http.faults import Broken
+from imagestore.catalog.imports.remote import Remotes, checked
 from imagestore.catalog.imports.staging import Staging
 from imagestore.catalog.jobs import GiveUp
 from imagestore.config.settings import Settings
 from imagestore.errors import Invalid, OverLimit, Unavailable
+from imagestore.image import Image
 from imagestore.import_request import Method, Order
 
 _RESUMES = 5
@@ -23,10 +25,11 @@ _RESUMES = 5
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """``size`` in bytes; None if it is not known beforehand."""
+    """``size`` in bytes; None if it is not known beforehand. ``image``: as it is to be."""
 
     size: int | None
     blocks: Blocks
+    image: Image
 
 
 class Sources:
@@ -40,6 +43,7 @@ class Sources:
             self._guard, self._connections, answer_timeout=patience, progress_timeout=patience
         )
         self._staging = staging
+        self._remotes = Remotes(settings)
 
     async def start(self) -> None:
         await self._connections.start()
@@ -51,6 +55,17 @@ class Sources:
         """Raise :class:`Invalid` for what can never be fetched. Asks nobody but a name server."""
         if method is Method.WEB_DOWNLOAD:
             await self.check_url(source.get("uri"))
+
+    async def described(
+        self, method: Method, source: Mapping[str, Any], token: str | None
+    ) -> tuple[Mapping[str, Any], str]:
+        """The source, complete, and the caller's token as it may wait for the import.
+
+        Raises :class:`Invalid`, and asks nobody. The token is kept where the source needs it.
+        """
+        if method is not Method.GLANCE_DOWNLOAD:
+            return source, ""
+        return checked(source), await self._remotes.seal.seal(token or "")
 
     async def check_url(self, url: Any) -> None:
         """Whether the URL is one that may be fetched, as far as that can be told beforehand."""
@@ -65,7 +80,7 @@ class Sources:
             return
 
     @contextlib.asynccontextmanager
-    async def open(self, image_id: str, order: Order, most: int) -> AsyncIterator[Source]:
+    async def open(self, image: Image, order: Order, most: int) -> AsyncIterator[Source]:
         """The bytes for an image, ``most`` of them.
 
         Errors of the source are :class:`GiveUp` or :class:`Unavailable` (try again), so that
@@ -73,12 +88,15 @@ class Sources:
         """
         with _blaming_the_source(most):
             if order.method is Method.GLANCE_DIRECT:
-                async with self._staging.open(image_id) as (size, blocks):
-                    yield Source(size, _guarded(blocks, most))
+                async with self._staging.open(image.id) as (size, blocks):
+                    yield Source(size, _guarded(blocks, most), image)
+            elif order.method is Method.GLANCE_DOWNLOAD:
+                async with self._remotes.open(image, order, most) as remote:
+                    yield Source(remote.size, _guarded(remote.blocks, most), remote.image)
             else:
                 url = str(order.source.get("uri"))
                 async with self._fetcher.open(url, most=most, resumes=_RESUMES) as fetched:
-                    yield Source(fetched.head.size, _guarded(fetched.blocks, most))
+                    yield Source(fetched.head.size, _guarded(fetched.blocks, most), image)
 
 
 async def _guarded(blocks: Blocks, most: int) -> Blocks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection
@@ -30,6 +31,7 @@ ATTEMPTS = 8
 _STATUS = {
     Method.GLANCE_DIRECT: ImageStatus.UPLOADING,
     Method.WEB_DOWNLOAD: ImageStatus.QUEUED,
+    Method.GLANCE_DOWNLOAD: ImageStatus.QUEUED,
     Method.COPY_IMAGE: ImageStatus.ACTIVE,
 }
 """What an image has to be for each method."""
@@ -53,17 +55,23 @@ class Starting:
         *,
         header_store: str | None = None,
         request_id: str | None = None,
+        token: str | None = None,
     ) -> None:
-        """Queue the import. ``header_store``: the store that a header of the request names."""
+        """Queue the import. ``header_store``: the store that a header of the request names.
+
+        ``token``: the caller's, to ask another region with if the data comes from there.
+        """
         require_writer(caller)
         image = await self._database.read(self._check, caller, image_id, request)
         stores = self._targets(request, header_store, image)
         if not stores:
             return
         await self._sources.check(request.method, request.source)
+        source, sealed = await self._sources.described(request.method, request.source, token)
+        request = replace(request, source=source)
         limits = await self._parts.quotas.limits(image.owner)
         await self._database.write(
-            self._claim, caller, image_id, request, stores, request_id, limits
+            self._claim, caller, image_id, request, stores, request_id, limits, sealed
         )
         self._jobs.wake()
 
@@ -142,6 +150,7 @@ class Starting:
         stores: Sequence[str],
         request_id: str | None,
         limits: ProjectLimits | None,
+        token: str,
     ) -> None:
         # Of two that ask at once, one gets the image.
         images.lock(conn, image_id)
@@ -168,6 +177,7 @@ class Starting:
             size=request.size,
             checksum=request.checksum,
             kills=request.kills,
+            token=token,
         )
         input_ = {
             "image_id": image_id,

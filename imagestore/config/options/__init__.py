@@ -34,6 +34,8 @@ SECTIONS = {
     "import_filtering_opts": "Which URLs users may have fetched: imports, and locations.",
     "image_import_opts": "What is done with images on their way in.",
     "inject_metadata_properties": "For the plug-in inject_image_metadata.",
+    "image_conversion": "For the plug-in image_conversion.",
+    "glance_download_properties": "For imports from other regions.",
     "oslo_middleware": "Proxies in front of the service.",
     "cors": "Browsers with pages of other origins.",
     "healthcheck": "What load balancers ask.",

@@ -131,7 +131,35 @@ OPTIONS: tuple[Option, ...] = (
         Imports, "image_import_opts", "image_import_plugins",
         Words(types.String(quotes=True)),
         "What is done with every import, as [first, second]. Known: inject_image_metadata; "
-        "image_decompression, which unpacks gzip, and zip with one entry; no_op.",
+        "image_decompression, which unpacks gzip, and zip with one entry; image_conversion, "
+        "which has qemu-img make output_format of it; no_op.",
+    ),
+    _fill(
+        Imports, "image_conversion", "output_format", cfg.StrOpt,
+        "The disk format that image_conversion makes of images.",
+        choices=("qcow2", "raw", "vmdk"),
+    ),
+    _fill(
+        Imports, "task", "work_dir", cfg.StrOpt,
+        "Directory for images that are being converted: it needs room for what came and for "
+        "what is made of it. Default: conversion in the data directory.",
+    ),
+    _fill(
+        Imports, "imagestore", "conversions", cfg.IntOpt,
+        "Conversions at once, of all processes that have the same work_dir; others wait.", min=1,
+    ),
+    _fill(
+        Imports, "imagestore", "conversion_timeout", cfg.FloatOpt,
+        "Seconds that a conversion may take.", min=1,
+    ),
+    _fill(
+        Imports, "imagestore", "conversion_memory", Size(),
+        "Bytes of address space that qemu-img may take.",
+    ),
+    _fill(
+        Imports, "glance_download_properties", "extra_properties", Words(types.String(quotes=True)),
+        "How the names of the properties begin that glance-download takes over from the image "
+        "of the other region.",
     ),
     _fill(
         Imports, "inject_metadata_properties", "inject", Pairs(),

@@ -56,7 +56,7 @@ class Credentials:
         self._plugin = _plugin(settings, section)
         self._session = Session(
             verify=not settings.insecure and (str(settings.cafile) if settings.cafile else True),
-            cert=_certificate(settings),
+            cert=certificate(settings),
             timeout=settings.http_connect_timeout,
             user_agent="imagestore",
         )
@@ -162,7 +162,8 @@ def _missing(auth_type: str, auth: Mapping[str, Any]) -> list[str]:
 _DEFAULT_DOMAINS = ("default_domain_name", "default_domain_id")
 
 
-def _certificate(settings: Keystone) -> str | tuple[str, str] | None:
+def certificate(settings: Keystone) -> str | tuple[str, str] | None:
+    """What the service shows to Keystone, as requests has it."""
     if settings.certfile and settings.keyfile:
         return str(settings.certfile), str(settings.keyfile)
     return str(settings.certfile) if settings.certfile else None

@@ -247,3 +247,17 @@ class TestProxies:
                     with pytest.raises(errors.InvalidLocation):
                         await fetched(fetch, url)
                 assert len(proxy.requests) == 1
+
+
+async def test_secrets_are_sent_where_no_redirect_leads() -> None:
+    async def answer(request: Request, writer: asyncio.StreamWriter) -> None:
+        await saying("HTTP/1.1 302 x\nLocation: /other\nContent-Length: 0")(request, writer)
+
+    async with (
+        serving(answer) as server,
+        fetcher(headers={"X-Auth-Token": "secret"}, redirects=0) as fetch,
+    ):
+        with pytest.raises(errors.Unavailable, match="redirects"):
+            await fetched(fetch, server.url)
+        (request,) = server.requests
+        assert request.headers["x-auth-token"] == "secret"

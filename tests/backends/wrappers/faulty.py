@@ -53,7 +53,8 @@ async def nothing() -> None:
 class FaultyStore(ForwardingStore):
     """``faults`` holds for each operation what its next calls meet, and ``calls`` what was called.
 
-    ``read`` stands for each block of ``open``, ``write`` for the first one of ``add``.
+    ``read`` stands for each block of ``open``, ``write`` for the first one of ``add``, and
+    ``stored`` for its end, when the object is there.
     """
 
     def __init__(self, store: Store) -> None:
@@ -83,7 +84,10 @@ class FaultyStore(ForwardingStore):
         owner: str | None = None,
     ) -> Stored:
         await self._met("add")
-        return await super().add(image_id, self._written(blocks), size, owner=owner)
+        stored = await super().add(image_id, self._written(blocks), size, owner=owner)
+        if self.faults.get("stored"):
+            await self._met("stored")
+        return stored
 
     async def _written(self, blocks: Blocks) -> AsyncIterator[Buffer]:
         first = True

@@ -1,0 +1,218 @@
+"""What is recorded of an import: the image active, in how many stores; or as it was before.
+
+Each of these functions is the body of one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+from sqlalchemy import Connection
+
+from imagestore.backends.base import Stored
+from imagestore.catalog.imports import progress
+from imagestore.catalog.imports.copying import Copying
+from imagestore.catalog.imports.plugins import Plugins
+from imagestore.catalog.imports.unstaging import unstage
+from imagestore.catalog.jobs import GiveUp
+from imagestore.catalog.parts import Parts, now
+from imagestore.catalog.uploads import close
+from imagestore.catalog.wishes import Wishes
+from imagestore.database import images, jobs, locations, properties, tasks
+from imagestore.image import Image, ImageStatus, Location
+from imagestore.import_request import Method, Order
+from imagestore.job import Job
+from imagestore.task import TaskStatus
+from imagestore.transfer.fan_out import FannedOut
+
+
+class Recording:
+    """The ends, good and bad, of import jobs; ``kept``: for how long their tasks are shown."""
+
+    def __init__(self, parts: Parts, plugins: Plugins, copying: Copying, kept: timedelta) -> None:
+        self._parts = parts
+        self._plugins = plugins
+        self._copying = copying
+        self._kept = kept
+        self._wishes = Wishes(parts)
+
+    def _activate(
+        self,
+        conn: Connection,
+        job: Job,
+        before: Image,
+        image: Image,
+        order: Order,
+        fanned: FannedOut,
+    ) -> None:
+        """The image is active with what is stored by now: ``before`` as it was read, ``image``
+        as source and plug-ins have made it."""
+        active = images.transition(
+            conn,
+            image.id,
+            {ImageStatus.IMPORTING},
+            ImageStatus.ACTIVE,
+            size=fanned.size,
+            virtual_size=fanned.virtual_size,
+            checksum=fanned.checksum,
+            os_hash_algo=fanned.os_hash_algo,
+            os_hash_value=fanned.os_hash_value,
+            disk_format=image.disk_format,
+            container_format=image.container_format,
+            updated_at=now(),
+        )
+        if not active:
+            raise GiveUp(f"Image {image.id} was deleted during the import.")
+        self._add(conn, image.id, fanned.stored)
+        properties.replace(conn, image.id, before.properties, image.properties)
+        self._plugins.amend(conn, image, order)
+        left = set(order.stores) - {*fanned.stored, *fanned.failed}
+        progress.advance(conn, image, left, fanned.failed, staged=True)
+        self.release(conn, job, order)
+
+    def first(
+        self,
+        conn: Connection,
+        job: Job,
+        before: Image,
+        image: Image,
+        order: Order,
+        fanned: FannedOut,
+        entries: Mapping[str, str],
+    ) -> None:
+        """The first store has it: the image is active, whatever comes of the others."""
+        self._activate(conn, job, before, image, order, fanned)
+        _close(conn, entries, fanned.stored)
+
+    def finish(
+        self,
+        conn: Connection,
+        job: Job,
+        before: Image,
+        image: Image,
+        order: Order,
+        fanned: FannedOut,
+        entries: Mapping[str, str],
+    ) -> None:
+        """All stores have ended. The image is active, or becomes it now."""
+        images.lock(conn, image.id)
+        row = images.get(conn, image.id)
+        if row is None or row.image.status is ImageStatus.IMPORTING:
+            self._activate(conn, job, before, image, order, fanned)
+        else:
+            missing = self.missing(row.image, order)
+            late = {name: each for name, each in fanned.stored.items() if name in missing}
+            self._add(conn, image.id, late)
+        _close(conn, entries, entries.values())
+        self._wishes.follow(conn, image.id)
+        self.end(conn, image, order, summary(fanned.size, fanned.stored, fanned.failed))
+        progress.end(conn, image, fanned.failed, staged=True)
+
+    def _add(self, conn: Connection, image_id: str, stored: Mapping[str, Stored]) -> None:
+        for name, each in stored.items():
+            metadata = dict(each.metadata)
+            if self._parts.stores.multiple:
+                metadata["store"] = name
+            locations.add(conn, image_id, Location(each.url, metadata))
+
+    def release(self, conn: Connection, job: Job, order: Order) -> None:
+        """The source is not needed any more: neither staged bytes, nor the caller's token."""
+        held = Order.of(job.payload)
+        if held.token:
+            jobs.set_payload(conn, job.id, replace(held, token="").payload())
+        if order.method is Method.GLANCE_DIRECT and job.image_id is not None:
+            jobs.enqueue(conn, unstage(order.host, job.image_id), now())
+
+    def complete(self, conn: Connection, image: Image, order: Order) -> None:
+        """All stores of the order have it, as it turns out."""
+        progress.end(conn, image, (), staged=True)
+        self.end(conn, image, order, summary(image.size or 0, order.stores, ()))
+
+    def end(self, conn: Connection, image: Image, order: Order, message: str) -> None:
+        moment = now()
+        tasks.set_status(
+            conn,
+            order.task,
+            TaskStatus.SUCCESS,
+            moment,
+            message=message,
+            result={"image_id": image.id},
+            expires_at=moment + self._kept,
+        )
+
+    def missing(self, image: Image, order: Order) -> tuple[str, ...]:
+        """The stores of the order that have not got the image."""
+        stores = self._parts.stores
+        present = {store.name for each in image.locations if (store := stores.of(each))}
+        return tuple(name for name in order.stores if name not in present)
+
+    def abandoned(self, conn: Connection, job: Job) -> None:
+        """It is given up: the image is what it was before, and the task says why."""
+        order = Order.of(job.payload)
+        assert job.image_id is not None
+        ended = jobs.get(conn, job.id)
+        reason = (ended.message if ended else None) or "The import was given up."
+        row = images.get(conn, job.image_id)
+        self.release(conn, job, order)
+        if row is not None and row.image.properties.get(progress.TASK) == order.task:
+            if order.method is Method.COPY_IMAGE:
+                self._copying.abandon(conn, row.image, order)
+            elif row.image.status is ImageStatus.IMPORTING:
+                self._put_back(conn, row.image, order)
+            else:
+                # Since an earlier attempt it is active with some of the stores, which is enough.
+                left = self.missing(row.image, order)
+                progress.end(conn, row.image, left, staged=True)
+                done = set(order.stores) - set(left)
+                self.end(conn, row.image, order, summary(row.image.size or 0, done, left))
+                return
+        moment = now()
+        tasks.set_status(
+            conn,
+            order.task,
+            TaskStatus.FAILURE,
+            moment,
+            message=reason,
+            expires_at=moment + self._kept,
+        )
+
+    def _put_back(self, conn: Connection, image: Image, order: Order) -> None:
+        moment = now()
+        if order.made_image:
+            images.soft_delete(conn, image.id, moment, {ImageStatus.IMPORTING})
+            return
+        images.transition(
+            conn,
+            image.id,
+            {ImageStatus.IMPORTING},
+            ImageStatus.KILLED if order.kills else ImageStatus.QUEUED,
+            size=None,
+            virtual_size=None,
+            updated_at=moment,
+        )
+        # Where a store is to blame, that one alone.
+        noted = image.properties.get(progress.FAILED, "")
+        failed = noted.split(",") if noted else order.stores
+        progress.end(conn, image, failed, staged=True)
+
+
+def note(conn: Connection, image_id: str, order: Order, store: str) -> None:
+    """The attempt failed because of that store; the next one will see."""
+    row = images.get(conn, image_id)
+    if row is not None and row.image.properties.get(progress.TASK) == order.task:
+        progress.advance(conn, row.image, order.stores, [store] if store else ())
+
+
+def _close(conn: Connection, entries: Mapping[str, str], stores: Iterable[str]) -> None:
+    """The journal has no more to say of these stores."""
+    done = {*stores}
+    for entry, name in entries.items():
+        if name in done:
+            close(conn, entry)
+
+
+def summary(size: int, stored: Iterable[str], failed: Iterable[str]) -> str:
+    done = f"{size} bytes were stored in {progress.listed(stored)}"
+    return f"{done}; {progress.listed(failed)} failed." if failed else f"{done}."

@@ -1,0 +1,126 @@
+"""A disk image made anew in another format, by qemu-img, on its way from a source to the stores.
+
+qemu-img has to be able to go back and forth, so what comes is kept in a file meanwhile, and
+what is made of it too. What comes is inspected before qemu-img sees any of it, whatever the
+operator lets pass elsewhere; what comes out is inspected like any other image.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from functools import partial
+from typing import IO
+
+from imagestore.backends.base import BLOCK_SIZE, Blocks, Buffer
+from imagestore.backends.lane import Lane
+from imagestore.config.settings import Images
+from imagestore.errors import OverLimit, Unsupported
+from imagestore.transfer.digests import computing_threads
+from imagestore.transfer.inspection import Inspection
+from imagestore.transfer.qemu_img import FORMATS, QemuImg
+from imagestore.transfer.workspace import Workspace, told
+
+log = logging.getLogger(__name__)
+
+_OVERHEAD = 64 << 20
+"""Bytes that a file may be longer than its image may be: the stores are told the limit."""
+
+
+class Conversion:
+    """Into ``target``, a disk format."""
+
+    def __init__(
+        self, target: str, qemu_img: QemuImg, workspace: Workspace, settings: Images
+    ) -> None:
+        self.target = target
+        self._qemu_img = qemu_img
+        self._workspace = workspace
+        self._settings = settings
+
+    def is_needed(self, disk_format: str) -> bool:
+        """Whether images of that format are converted. CDs stay what they are."""
+        return disk_format not in (self.target, "iso")
+
+    def inspected(self, source: Blocks, disk_format: str) -> AsyncGenerator[Buffer, None]:
+        """The blocks, which end only if they are of exactly that format, and safe."""
+        return _inspected(source, Inspection(disk_format, "bare", self._settings, exact=True))
+
+    @contextlib.asynccontextmanager
+    async def converted(
+        self,
+        source: Blocks,
+        disk_format: str,
+        *,
+        most: int,
+        on_progress: Callable[[int], object],
+    ) -> AsyncIterator[tuple[int, AsyncGenerator[Buffer, None]]]:
+        """Size and blocks of what is made of ``source``, both of at most ``most`` bytes.
+
+        Raises :class:`Unsupported` for what cannot be converted, or must not be;
+        :class:`OverLimit` for what is too large; what ``source`` raises passes through.
+        """
+        if disk_format not in FORMATS:
+            raise Unsupported(f"Images of disk format {disk_format} cannot be converted.")
+        async with self._workspace.file() as came, self._workspace.file() as made:
+            await _keep(self.inspected(source, disk_format), came, most, on_progress)
+            size = await self._qemu_img.virtual_size(came.fileno(), disk_format)
+            if self.target == "raw" and size > most:
+                raise OverLimit(f"The image may have {most} bytes at most; its disk has {size}.")
+            async with self._workspace.turn():
+                await self._qemu_img.convert(
+                    *(came.fileno(), disk_format, made.fileno(), self.target), most=most + _OVERHEAD
+                )
+            await asyncio.to_thread(os.ftruncate, came.fileno(), 0)
+            blocks = self.inspected(_read(made), self.target)
+            async with contextlib.aclosing(blocks):
+                yield os.fstat(made.fileno()).st_size, blocks
+
+
+async def _inspected(source: Blocks, inspection: Inspection) -> AsyncGenerator[Buffer, None]:
+    lane = Lane(computing_threads(), inspection.feed)
+    size = 0
+    async for block in source:
+        size += len(block)
+        if inspection.hungry and not lane.offer(block):
+            await lane.put(block)
+        yield block
+        del block  # it may be used again from now on
+    await lane.finish(partial(inspection.finish, size))
+
+
+async def _keep(
+    source: AsyncGenerator[Buffer, None],
+    file: IO[bytes],
+    most: int,
+    on_progress: Callable[[int], object],
+) -> None:
+    size = 0
+    async with contextlib.aclosing(source) as blocks:
+        async for block in blocks:
+            size += len(block)
+            if size > most:
+                raise OverLimit(f"The image may have {most} bytes at most.")
+            try:
+                await asyncio.to_thread(_write, file, block)
+            except OSError as error:
+                log.error("what is to be converted cannot be kept: %s", error)
+                raise told(error) from error
+            on_progress(size)
+            del block
+
+
+def _write(file: IO[bytes], block: Buffer) -> None:
+    left = memoryview(block)
+    while left:
+        left = left[file.write(left) :]
+
+
+async def _read(file: IO[bytes]) -> AsyncGenerator[bytes, None]:
+    position = 0
+    while block := await asyncio.to_thread(os.pread, file.fileno(), BLOCK_SIZE, position):
+        position += len(block)
+        yield block

@@ -1,0 +1,175 @@
+"""qemu-img, which reads what strangers have made: one process a call, under limits, on open files.
+
+It is told the format and never guesses it, gets no path that it could confuse with another,
+and what refers to other files never comes so far as to be converted: oslo.utils' inspector is
+asked before (:mod:`imagestore.transfer.conversion`), and here qemu-img's own reading of the
+head, which opens nothing else. Its limits are set before it runs, by prlimit of util-linux; it
+dies with the process that started it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import signal
+from collections.abc import Mapping
+from typing import Any
+
+from imagestore.errors import OverLimit, Unavailable, Unsupported
+
+log = logging.getLogger(__name__)
+
+FORMATS: Mapping[str, str] = {
+    "raw": "raw", "qcow2": "qcow2", "vmdk": "vmdk", "vdi": "vdi", "vhd": "vpc", "vhdx": "vhdx",
+}  # fmt: skip
+"""What qemu-img calls the disk formats that it can convert."""
+
+_LOOK_SECONDS = 60.0
+_LOOK_PROCESSOR = 10
+"""Seconds of processor time for a look at a head, which takes milliseconds."""
+_ANSWER = 1 << 20
+_COMPLAINT = 4 << 10
+"""Bytes of its output and of its complaints that are kept."""
+_NOT_HERE = "Images cannot be converted here: qemu-img is missing."
+
+
+class QemuImg:
+    """``timeout``: seconds that a conversion may take; ``memory``: bytes of address space."""
+
+    def __init__(self, *, timeout: float, memory: int) -> None:
+        self._timeout = timeout
+        self._memory = memory
+
+    async def virtual_size(self, file: int, disk_format: str) -> int:
+        """Bytes of the disk inside of an open file of that format.
+
+        :class:`Unsupported` for what is damaged, encrypted, or refers to other files.
+        """
+        arguments = ("info", "-f", FORMATS[disk_format], "--output=json", _path(file))
+        answer = await self._run(
+            arguments, (file,), _LOOK_SECONDS, processor=_LOOK_PROCESSOR, largest=_ANSWER
+        )
+        try:
+            head: dict[str, Any] = json.loads(answer)
+            _require_alone(head, _path(file))
+            size = int(head["virtual-size"])
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise Unsupported(f"The {disk_format} image is damaged.") from error
+        return size
+
+    async def convert(
+        self, source: int, source_format: str, target: int, target_format: str, *, most: int
+    ) -> None:
+        """Write what is in the open file ``source`` to ``target``, of at most ``most`` bytes.
+
+        :class:`Unsupported` if it cannot be done, or takes too long; :class:`OverLimit` if it
+        comes out too large, or there is no room; :class:`Unavailable` if qemu-img was killed.
+        """
+        arguments = (
+            *("convert", "-q", "-f", FORMATS[source_format], "-O", FORMATS[target_format]),
+            *(_path(source), _path(target)),
+        )
+        processor = int(self._timeout) + 1
+        await self._run(
+            arguments, (source, target), self._timeout, processor=processor, largest=most
+        )
+
+    async def _run(
+        self,
+        arguments: tuple[str, ...],
+        files: tuple[int, ...],
+        seconds: float,
+        *,
+        processor: int,
+        largest: int,
+    ) -> bytes:
+        command = (
+            *("setpriv", "--pdeathsig", "KILL", "nice", "-n", "10"),
+            *("prlimit", f"--as={self._memory}", f"--cpu={processor}", f"--fsize={largest}"),
+            *("--core=0", "--", "qemu-img", *arguments),
+        )
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                pass_fds=files,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+            )
+        except FileNotFoundError as error:
+            log.error("qemu-img cannot be started: %s is missing", command[0])
+            raise Unsupported(_NOT_HERE) from error
+        except OSError as error:
+            log.error("qemu-img cannot be started: %s", error)
+            raise Unavailable("Images cannot be converted at the moment.") from error
+        assert process.stdout is not None
+        assert process.stderr is not None
+        try:
+            async with asyncio.timeout(seconds):
+                answer, complaint, status = await asyncio.gather(
+                    _kept(process.stdout, _ANSWER),
+                    _kept(process.stderr, _COMPLAINT),
+                    process.wait(),
+                )
+        except TimeoutError as error:
+            raise Unsupported(f"The conversion took longer than {seconds:.0f} s.") from error
+        finally:
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                await asyncio.shield(process.wait())
+        if status:
+            log.warning(
+                "qemu-img %s: status %d: %s",
+                arguments[0],
+                status,
+                complaint.decode(errors="replace"),
+            )
+            raise _failure(status, complaint.decode(errors="replace"))
+        return answer
+
+
+def _path(file: int) -> str:
+    """An open file by a name that qemu-img cannot take for a protocol or for options."""
+    return f"/proc/self/fd/{file}"
+
+
+async def _kept(stream: asyncio.StreamReader, most: int) -> bytes:
+    """The beginning of a stream that is read to its end."""
+    kept = bytearray()
+    while piece := await stream.read(64 << 10):
+        kept += piece[: most - len(kept)]
+    return bytes(kept)
+
+
+def _require_alone(head: Mapping[str, Any], path: str) -> None:
+    """Raise if the image has its data, or part of it, in other files, or hides it."""
+    details = (head.get("format-specific") or {}).get("data") or {}
+    extents = [extent.get("filename") for extent in details.get("extents") or ()]
+    if (
+        any("backing" in name for name in head)
+        or "data-file" in details
+        or any(name != path for name in extents)
+    ):
+        raise Unsupported("The image refers to other files.")
+    if head.get("encrypted"):
+        raise Unsupported("The image is encrypted.")
+
+
+def _failure(status: int, complaint: str) -> Exception:
+    # Complaints name files, and hold what somebody wrote into the image: they stay in the log.
+    if status == -signal.SIGXFSZ or "File too large" in complaint:
+        return OverLimit("The converted image would have more bytes than it may.")
+    if "No space left" in complaint or "quota exceeded" in complaint:
+        return OverLimit("There is no room to convert the image.")
+    if status == -signal.SIGXCPU:
+        return Unsupported("The conversion takes too much time.")
+    if "allocate memory" in complaint:
+        return Unsupported("The conversion takes too much memory.")
+    if status == -signal.SIGKILL:
+        return Unavailable("The conversion was interrupted.")
+    if status in (126, 127) and not complaint.startswith("qemu-img:"):
+        return Unsupported(_NOT_HERE)
+    return Unsupported("The image cannot be converted.")
