@@ -74,7 +74,7 @@ class Running:
         self._plugins = Plugins(parts.settings.imports)
         self._copying = Copying(parts, copies, recovery, self._kept)
         for name in {IMPORT, IMPORT + staging.host}:
-            jobs_.register(Kind(name, self._run, self._abandoned))
+            jobs_.register(Kind(name, self._run, self._abandoned, awaited=True))
 
     async def _run(self, work: Work) -> None:
         order = Order.of(work.job.payload)
