@@ -29,10 +29,10 @@ T = TypeVar("T")
 
 SIZE_HEADER = "X-Object-Meta-Image-Size"
 """On a manifest: bytes of all segments. Swift itself does not notice when one is missing."""
-_UPLOAD_HEADER = "X-Object-Meta-Upload"
+UPLOAD_HEADER = "X-Object-Meta-Upload"
 _IN_FLIGHT = 48 << 20
 """Bytes of a transfer that wait to be sent; as much again is at most in digests and sockets."""
-_PARALLEL = 4
+PARALLEL = 4
 """Segments that are sent at a time."""
 
 
@@ -92,7 +92,7 @@ class Upload:
     async def _is_ours(self) -> bool:
         headers = await self._container.find(self._names.image_id, self._url)
         return (
-            headers.get(_UPLOAD_HEADER) == self._names.upload
+            headers.get(UPLOAD_HEADER) == self._names.upload
             or headers.get("X-Object-Manifest") == self._manifest
         )
 
@@ -125,12 +125,12 @@ class Upload:
 
     async def _put_small(self, data: bytes) -> int:
         digest = await asyncio.get_running_loop().run_in_executor(self._executor, _md5, data)
-        headers = {_UPLOAD_HEADER: self._names.upload, "ETag": digest}
+        headers = {UPLOAD_HEADER: self._names.upload, "ETag": digest}
         await self._put(self._names.image_id, headers=headers, data=data)
         return len(data)
 
     async def _put_streamed(self, blocks: AsyncIterator[memoryview], size: int) -> int:
-        headers = {_UPLOAD_HEADER: self._names.upload, "Content-Length": str(size)}
+        headers = {UPLOAD_HEADER: self._names.upload, "Content-Length": str(size)}
 
         async def send(_: int, stream: Stream) -> Entry:
             return await self._send(self._names.image_id, stream, headers)
@@ -142,7 +142,11 @@ class Upload:
 
     async def _put_segmented(self, blocks: AsyncIterator[memoryview]) -> int:
         await self._in_container(lambda: self._look(may_exist=False, may_be_late=True))
-        segments = await self._send_all(blocks, self._rules.segment, self._send_segment)
+        return await self._joined(
+            await self._send_all(blocks, self._rules.segment, self._send_segment)
+        )
+
+    async def _joined(self, segments: list[Entry]) -> int:
         await self._until_listed(segments)
         size = sum(segment.size for segment in segments)
         headers = {"X-Object-Manifest": self._manifest, SIZE_HEADER: str(size)}
@@ -190,7 +194,7 @@ class Upload:
                 raise
 
         streams = in_streams(blocks, size, Budget(_IN_FLIGHT), self._executor, pause=PAUSE)
-        return await send_parts(streams, sending, parallel=_PARALLEL)
+        return await send_parts(streams, sending, parallel=PARALLEL)
 
     async def _send(self, name: str, stream: Stream, headers: Mapping[str, str]) -> Entry:
         etag = await self._put(name, headers=headers, body=stream)
