@@ -125,7 +125,6 @@ class FileStore:
             raise CannotCopy("copies files", store=self.name)
         writer = self._writer(image_id, size)
         original = await self._call(source._open_whole, url, size, undo=os.close)
-        # Whatever happens, what a thread is at work with is not closed under it.
         lane = Lane(self._executor(), lambda _: None)
         try:
             for start in range(0, size, _COPIED):
@@ -134,13 +133,16 @@ class FileStore:
                 on_progress(min(size, start + _COPIED))
             made = await self._answered(lane.finish(partial(writer.commit, size)))
         except BaseException:
+
+            def give_up() -> None:
+                # Not before: a thread may be at work with it.
+                os.close(original)
+                writer.abort()
+
             with contextlib.suppress(Unavailable):
-                await self._answered(asyncio.shield(lane.abandon(writer.abort)))
+                await self._answered(asyncio.shield(lane.abandon(give_up)))
             raise
-        finally:
-            closing = asyncio.ensure_future(lane.abandon(partial(os.close, original)))
-            with contextlib.suppress(Unavailable):
-                await self._answered(asyncio.shield(closing))
+        os.close(original)
         return self._stored(made, size)
 
     def _open_whole(self, url: str, size: int) -> int:

@@ -102,7 +102,7 @@ class Writer:
             end = self._end + length
             while self._end < end:
                 self._skip_hole(source, end)
-                self._copy_range(source, end - self._end)
+                self._copy_range(source, self._next_hole(source, end) - self._end)
 
     def _copy_range(self, source: int, length: int) -> None:
         if not length:
@@ -125,6 +125,11 @@ class Writer:
                 if error.errno != errno.ENXIO:
                     raise
                 self._end = end  # nothing but a hole is left
+
+    def _next_hole(self, source: int, end: int) -> int:
+        if not self._thin or self._end == end:
+            return end
+        return min(end, os.lseek(source, self._end, os.SEEK_HOLE))
 
     def commit(self, size: int) -> str:
         """Make the object of ``size`` bytes durable and visible; returns its location."""

@@ -10,7 +10,7 @@ from imagestore.backends.parts import send_parts
 from imagestore.backends.swift.container import Entry
 from imagestore.backends.swift.names import MAX_SEGMENTS
 from imagestore.backends.swift.stored import StoredObject
-from imagestore.backends.swift.upload import PARALLEL, UPLOAD_HEADER, Upload
+from imagestore.backends.swift.upload import PARALLEL, Upload
 
 _LARGEST = 1 << 30
 """Bytes of a piece that one request copies: nothing is heard of it until it has ended."""
@@ -19,8 +19,10 @@ _LARGEST = 1 << 30
 class Duplicate(Upload):
     """An upload whose bytes are in an account of the same Swift already.
 
-    Its segments are those of the source. Swift computes the ETag of a copy from the bytes that
-    it read, so that what arrived is compared with what the listing says of the source.
+    Its segments are those of the source, or it has one: their names are nobody else's, and only
+    the manifest can be refused where an object is there. Swift computes the ETag of a copy from
+    the bytes that it read, so that what arrived is compared with what the listing says of the
+    source.
     """
 
     async def copy(self, source: StoredObject, on_progress: Callable[[int], object]) -> int:
@@ -31,8 +33,6 @@ class Duplicate(Upload):
         where = await source.container.account_url()
         elsewhere = where != await self._container.account_url()
         account = where.rpartition("/")[2] if elsewhere else ""
-        if len(pieces) == 1:
-            return await self._claimed(lambda: self._copy_single(source, account, on_progress))
         await self._in_container(lambda: self._look(may_exist=False, may_be_late=True))
         done = 0
 
@@ -42,36 +42,22 @@ class Duplicate(Upload):
                 raise Full(f"more than {MAX_SEGMENTS} segments", store=self._store, url=self._url)
             name = self._names.segment(number)
             self._begun.append(name)
-            etag = await self._copy_piece(name, source, piece, account, {})
+            etag = await self._copy_piece(name, source, piece, account)
             done += piece.size
             on_progress(done)
             return Entry(name, piece.size, etag)
 
         return await self._joined(await send_parts(_each(pieces), copy, parallel=PARALLEL))
 
-    async def _copy_single(
-        self, source: StoredObject, account: str, on_progress: Callable[[int], object]
-    ) -> int:
-        [piece] = source.pieces
-        headers = {UPLOAD_HEADER: self._names.upload}
-        await self._copy_piece(self._names.image_id, source, piece, account, headers)
-        on_progress(piece.size)
-        return piece.size
-
-    async def _copy_piece(
-        self,
-        name: str,
-        source: StoredObject,
-        piece: Entry,
-        account: str,
-        headers: dict[str, str],
-    ) -> str:
+    async def _copy_piece(self, name: str, source: StoredObject, piece: Entry, account: str) -> str:
         path = f"/{quote(source.container.name, safe='')}/{quote(piece.name)}"
-        headers |= {"X-Copy-From": path, "X-Fresh-Metadata": "true"}
-        if account:
-            headers["X-Copy-From-Account"] = account
-        etag = await self._put(name, headers=headers, data=b"")
-        if piece.etag and etag != piece.etag:
+        etag = await self._container.copy(name, path, account, self._url)
+        if piece.etag:
+            right = etag == piece.etag
+        else:
+            made = await self._container.find(name, self._url)
+            right = int(made.get("Content-Length", 0)) == piece.size
+        if not right:
             # Where Swift is set up without the middleware that copies, it has no bytes.
             raise CannotCopy(
                 f"{name} arrived as other bytes than those of its source",

@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 SIZE_HEADER = "X-Object-Meta-Image-Size"
 """On a manifest: bytes of all segments. Swift itself does not notice when one is missing."""
-UPLOAD_HEADER = "X-Object-Meta-Upload"
+_UPLOAD_HEADER = "X-Object-Meta-Upload"
 _IN_FLIGHT = 48 << 20
 """Bytes of a transfer that wait to be sent; as much again is at most in digests and sockets."""
 PARALLEL = 4
@@ -92,7 +92,7 @@ class Upload:
     async def _is_ours(self) -> bool:
         headers = await self._container.find(self._names.image_id, self._url)
         return (
-            headers.get(UPLOAD_HEADER) == self._names.upload
+            headers.get(_UPLOAD_HEADER) == self._names.upload
             or headers.get("X-Object-Manifest") == self._manifest
         )
 
@@ -125,12 +125,12 @@ class Upload:
 
     async def _put_small(self, data: bytes) -> int:
         digest = await asyncio.get_running_loop().run_in_executor(self._executor, _md5, data)
-        headers = {UPLOAD_HEADER: self._names.upload, "ETag": digest}
+        headers = {_UPLOAD_HEADER: self._names.upload, "ETag": digest}
         await self._put(self._names.image_id, headers=headers, data=data)
         return len(data)
 
     async def _put_streamed(self, blocks: AsyncIterator[memoryview], size: int) -> int:
-        headers = {UPLOAD_HEADER: self._names.upload, "Content-Length": str(size)}
+        headers = {_UPLOAD_HEADER: self._names.upload, "Content-Length": str(size)}
 
         async def send(_: int, stream: Stream) -> Entry:
             return await self._send(self._names.image_id, stream, headers)
