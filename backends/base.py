@@ -41,6 +41,8 @@ class Capability(Flag):
     """The objects are somebody else's, only pointed to: they stay when an image goes."""
     LISTED = auto()
     """``held`` tells what lies in the store."""
+    COPIES = auto()
+    """It is a :class:`Copier`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +177,29 @@ class Store(Protocol):
         """What administrators are told of the store (``properties`` in ``info/stores/detail``).
 
         JSON values, no credentials; names are Glance's where it has them. Does no I/O.
+        """
+
+
+@runtime_checkable
+class Copier(Protocol):
+    """A store whose service makes an object of another one by itself."""
+
+    async def copy(
+        self,
+        image_id: str,
+        source: Store,
+        url: str,
+        size: int,
+        *,
+        owner: str | None = None,
+        on_progress: Callable[[int], object] = lambda done: None,
+    ) -> Stored:
+        """As ``add``, of the ``size`` bytes at ``url`` in ``source``, which pass by this process.
+
+        ``source`` is a driver, without wrappers. ``CannotCopy``, with nothing done, if it is
+        none that the service can read: of another kind, in another cluster. Nobody has seen
+        the bytes: whoever asks for the copy reads it before anything relies on it.
+        ``on_progress`` is told how many bytes are there, as often as the service tells.
         """
 
 

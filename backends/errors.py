@@ -49,6 +49,10 @@ class WrongSize(StoreError):
     """The source ended before, or went past, the size that was announced."""
 
 
+class CannotCopy(StoreError):
+    """The store cannot make that copy by itself. Nothing has happened: the bytes can be sent."""
+
+
 class Misconfigured(StoreError):
     """A setting is wrong; the message names the option. Raised by ``start``."""
 

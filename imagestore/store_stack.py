@@ -40,6 +40,8 @@ class StackedStore:
 
     store: Store
     guard: GuardedStore
+    driver: Store
+    """Without anything around it, for another of its kind to copy from."""
 
 
 def build(section: StoreSection) -> StackedStore:
@@ -54,6 +56,7 @@ def build(section: StoreSection) -> StackedStore:
 def stacked(store: Store, section: StoreSection) -> StackedStore:
     """The wrappers around ``store``, as ``section`` wants them."""
     access = section.access
+    driver = store
     store = DeadlineStore(store, call=access.call_timeout, progress=access.progress_timeout)
     store = MeasuredStore(store, _count)
     # Of other people's servers one that is away says nothing of the next: nor may a user, by
@@ -72,7 +75,7 @@ def stacked(store: Store, section: StoreSection) -> StackedStore:
     store = RetryingStore(store, retries=access.retries, within=access.call_timeout or math.inf)
     if section.read_only:
         store = ReadOnlyStore(store)
-    return StackedStore(store, guard)
+    return StackedStore(store, guard, driver)
 
 
 def _settings(driver: Driver, section: StoreSection) -> Any:

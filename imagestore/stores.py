@@ -48,6 +48,10 @@ class Stores:
         """The store of that name; KeyError if there is none."""
         return self._stores[name]
 
+    def driver(self, name: str) -> Store:
+        """The store of that name without its wrappers, for another one to copy from."""
+        return self._stacks[name].driver
+
     def reserved(self, name: str) -> Store:
         """A store for the service's own use; KeyError if there is none."""
         return self._reserved[name]

@@ -21,9 +21,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from imagestore.backends.base import BLOCK_SIZE, Blocks, Capability, Capacity, Held, Stored
+from imagestore.backends.base import BLOCK_SIZE, Blocks, Capability, Capacity, Held, Store, Stored
 from imagestore.backends.blocks import BlockPool
 from imagestore.backends.errors import (
+    CannotCopy,
     InvalidLocation,
     Misconfigured,
     NotFound,
@@ -46,6 +47,8 @@ _DIRECT_FROM = 4 << 20
 """Objects known to be smaller in bytes stay in the page cache for their first reader."""
 _IN_FLIGHT = 4
 """Blocks that are read at a time."""
+_COPIED = 64 << 20
+"""Bytes of a copy that the kernel makes in one call."""
 
 
 class FileStore:
@@ -57,6 +60,7 @@ class FileStore:
         | Capability.LOCAL_PATH
         | Capability.DIRECT_URL
         | Capability.LISTED
+        | Capability.COPIES
     )
 
     def __init__(self, name: str, settings: FileSettings) -> None:
@@ -97,19 +101,7 @@ class FileStore:
         *,
         owner: str | None = None,
     ) -> Stored:
-        self._dirs.check_name(image_id)
-        thin = self._settings.filesystem_thin_provisioning
-        writer = Writer(
-            self.name,
-            self._dirs,
-            partial(self._dirs.candidates, size, thin=thin),
-            image_id,
-            self._pool,
-            thin=thin,
-            direct=self._settings.filesystem_store_direct_io
-            and (size is None or size >= _DIRECT_FROM),
-            permissions=self._permissions,
-        )
+        writer = self._writer(image_id, size)
         lane = Lane(self._executor(), writer.write)
         count = 0
         try:
@@ -127,7 +119,67 @@ class FileStore:
             with contextlib.suppress(Unavailable):
                 await self._answered(asyncio.shield(lane.abandon(writer.abort)))
             raise
-        return Stored(url, count, self._mountpoints.metadata(self._dirs.locate(url)))
+        return self._stored(url, count)
+
+    async def copy(
+        self,
+        image_id: str,
+        source: Store,
+        url: str,
+        size: int,
+        *,
+        owner: str | None = None,
+        on_progress: Callable[[int], object] = lambda done: None,
+    ) -> Stored:
+        if not isinstance(source, FileStore):
+            raise CannotCopy("copies files", store=self.name)
+        writer = self._writer(image_id, size)
+        original = await self._call(source._open_whole, url, size, undo=os.close)
+        lane = Lane(self._executor(), lambda _: None)
+        try:
+            for start in range(0, size, _COPIED):
+                step = partial(writer.copy, original, min(_COPIED, size - start))
+                await self._answered(lane.finish(step))
+                on_progress(min(size, start + _COPIED))
+            made = await self._answered(lane.finish(partial(writer.commit, size)))
+        except BaseException:
+
+            def give_up() -> None:
+                # Not before: a thread may be at work with it.
+                os.close(original)
+                writer.abort()
+
+            with contextlib.suppress(Unavailable):
+                await self._answered(asyncio.shield(lane.abandon(give_up)))
+            raise
+        os.close(original)
+        return self._stored(made, size)
+
+    def _open_whole(self, url: str, size: int) -> int:
+        path = self._dirs.locate(url)
+        with while_using(self.name, url):
+            found = self._size(path, url)
+            if found != size:
+                raise CannotCopy(f"{found} bytes are there, not {size}", store=self.name, url=url)
+            return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+
+    def _writer(self, image_id: str, size: int | None) -> Writer:
+        self._dirs.check_name(image_id)
+        thin = self._settings.filesystem_thin_provisioning
+        return Writer(
+            self.name,
+            self._dirs,
+            partial(self._dirs.candidates, size, thin=thin),
+            image_id,
+            self._pool,
+            thin=thin,
+            direct=self._settings.filesystem_store_direct_io
+            and (size is None or size >= _DIRECT_FROM),
+            permissions=self._permissions,
+        )
+
+    def _stored(self, url: str, size: int) -> Stored:
+        return Stored(url, size, self._mountpoints.metadata(self._dirs.locate(url)))
 
     def open(
         self, url: str, offset: int = 0, length: int | None = None

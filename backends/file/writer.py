@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 from imagestore.backends.base import Buffer
 from imagestore.backends.blocks import BlockPool
-from imagestore.backends.errors import Exists, Unavailable, WrongSize
+from imagestore.backends.errors import CannotCopy, Exists, Unavailable, WrongSize
 from imagestore.backends.file.datadirs import DataDir, DataDirs
 from imagestore.backends.file.faults import while_writing
 from imagestore.backends.file.linux import rename_exclusive, start_write_back
@@ -22,13 +22,14 @@ _ZEROS = bytes(_GRAIN)
 _WRITE_BACK = 8 << 20
 """Bytes after which the kernel is told to begin writing, so that fsync finds little to do."""
 _NO_TMPFILE = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT}
+_NO_COPY = {errno.EXDEV, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 _NO_LINK = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 
 class Writer:
     """Writes an object so that it appears whole and durable, or not at all.
 
-    Its methods block, and are called one at a time: ``write`` any number of times,
+    Its methods block, and are called one at a time: ``write`` or ``copy`` any number of times,
     then ``commit``, or ``abort`` at any point, after ``commit`` too. Until ``commit`` the
     file has no name, so it goes when the process goes. Only where the file system
     cannot make such files does it have a temporary one, beginning with a dot.
@@ -87,6 +88,48 @@ class Writer:
                 whole = []
                 self._gather(view)
             self._emit(whole)
+
+    def copy(self, source: int, length: int) -> None:
+        """Append what follows in the open file ``source``, of the same file system.
+
+        The kernel copies, or has the blocks shared where the file system can do that.
+        ``CannotCopy`` if it is another file system.
+        """
+        with while_writing(self._store):
+            self._open()
+            if os.fstat(source).st_dev != os.fstat(self._fd).st_dev:
+                raise CannotCopy("is in another file system", store=self._store)
+            end = self._end + length
+            while self._end < end:
+                self._skip_hole(source, end)
+                self._copy_range(source, self._next_hole(source, end) - self._end)
+
+    def _copy_range(self, source: int, length: int) -> None:
+        if not length:
+            return
+        try:
+            count = os.copy_file_range(source, self._fd, length, self._end, self._end)
+        except OSError as error:
+            if error.errno in _NO_COPY and not self._end:
+                raise CannotCopy("copies no files", store=self._store) from error
+            raise
+        if not count:
+            raise WrongSize(f"only {self._end} bytes are there", store=self._store)
+        self._end += count
+
+    def _skip_hole(self, source: int, end: int) -> None:
+        if self._thin:
+            try:
+                self._end = min(end, os.lseek(source, self._end, os.SEEK_DATA))
+            except OSError as error:
+                if error.errno != errno.ENXIO:
+                    raise
+                self._end = end  # nothing but a hole is left
+
+    def _next_hole(self, source: int, end: int) -> int:
+        if not self._thin or self._end == end:
+            return end
+        return min(end, os.lseek(source, self._end, os.SEEK_HOLE))
 
     def commit(self, size: int) -> str:
         """Make the object of ``size`` bytes durable and visible; returns its location."""

@@ -48,6 +48,18 @@ class SentPart:
         return listed
 
 
+@dataclass(frozen=True, slots=True)
+class CopiedPart:
+    """A part of an upload that the server has copied."""
+
+    number: int
+    etag: str
+
+    def listed(self) -> dict[str, Any]:
+        """As it stands in the list that completes the upload."""
+        return {"PartNumber": self.number, "ETag": self.etag}
+
+
 class Bucket:
     """One bucket behind a client of the SDK. Every method is one request, unless it says more."""
 
@@ -160,6 +172,17 @@ class Bucket:
         )
         self._compare(answer, check.md5.hex(), key)
 
+    async def copy(self, key: str, bucket: str, source: str, writer: str) -> None:
+        """Make an object of that in a bucket of the same server. Replaces what is there."""
+        await self._ask(
+            "copy_object",
+            key,
+            writing=True,
+            CopySource={"Bucket": bucket, "Key": source},
+            MetadataDirective="REPLACE",
+            Metadata={_WRITER: writer},
+        )
+
     # Uploads in parts.
 
     async def begin(self, key: str, writer: str) -> str:
@@ -207,7 +230,24 @@ class Bucket:
         self._compare(answer, check.md5.hex(), key)
         return SentPart(number, len(body), answer["ETag"], check)
 
-    async def complete(self, key: str, upload: str, parts: Sequence[SentPart]) -> None:
+    async def copy_part(
+        self, key: str, upload: str, number: int, bucket: str, source: str, start: int, length: int
+    ) -> CopiedPart:
+        """Make one part of a range of an object in a bucket of the same server."""
+        answer = await self._ask(
+            "upload_part_copy",
+            key,
+            writing=True,
+            UploadId=upload,
+            PartNumber=number,
+            CopySource={"Bucket": bucket, "Key": source},
+            CopySourceRange=f"bytes={start}-{start + length - 1}",
+        )
+        return CopiedPart(number, answer["CopyPartResult"]["ETag"])
+
+    async def complete(
+        self, key: str, upload: str, parts: Sequence[SentPart] | Sequence[CopiedPart]
+    ) -> None:
         """Make the parts an object; ``Exists`` if one is there, where the server knows of that."""
         await self._ask(
             "complete_multipart_upload",

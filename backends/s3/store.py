@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imagestore.backends.base import Blocks, Capability, Capacity, Held, Stored
+from imagestore.backends.base import Blocks, Capability, Capacity, Held, Store, Stored
 from imagestore.backends.blocks import BlockPool
-from imagestore.backends.errors import Misconfigured, Unavailable
+from imagestore.backends.errors import CannotCopy, Misconfigured, Unavailable
 from imagestore.backends.ids import is_id
 from imagestore.backends.read_ahead import read_ahead
 from imagestore.backends.s3.location import Place
@@ -31,7 +31,11 @@ class S3Store:
     """A :class:`~imagestore.backends.base.Store` in a bucket."""
 
     capabilities = (
-        Capability.WRITABLE | Capability.RANGED | Capability.DIRECT_URL | Capability.LISTED
+        Capability.WRITABLE
+        | Capability.RANGED
+        | Capability.DIRECT_URL
+        | Capability.LISTED
+        | Capability.COPIES
     )
 
     def __init__(self, name: str, settings: S3Settings) -> None:
@@ -85,6 +89,26 @@ class S3Store:
         url = bucket.place.url(image_id)
         upload = Upload(bucket, bucket.place.key(url), self._settings)
         return Stored(url, await upload.add(blocks, size))
+
+    async def copy(
+        self,
+        image_id: str,
+        source: Store,
+        url: str,
+        size: int,
+        *,
+        owner: str | None = None,
+        on_progress: Callable[[int], object] = lambda done: None,
+    ) -> Stored:
+        from imagestore.backends.s3.copying import Duplicate
+
+        if not isinstance(source, S3Store):
+            raise CannotCopy("copies what is on its server", store=self.name)
+        bucket, original = self._bucket(), source._bucket()
+        made = bucket.place.url(image_id)
+        duplicate = Duplicate(bucket, bucket.place.key(made), self._settings)
+        await duplicate.copy(original, original.place.key(url), size, on_progress)
+        return Stored(made, size)
 
     def open(
         self, url: str, offset: int = 0, length: int | None = None

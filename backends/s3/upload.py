@@ -89,7 +89,7 @@ class Upload:
             raise WrongSize(f"{count} bytes came instead of {size}", store=self._store)
 
     async def _begin(self) -> str:
-        return await _settled(
+        return await settled(
             self._bucket.begin(self._key, self._writer),
             undo=lambda upload: self._clean(self._bucket.abort(self._key, upload)),
         )
@@ -98,7 +98,7 @@ class Upload:
         check = await self._bucket.digest(part)
         body = self._bucket.body(part)
         try:
-            await _settled(
+            await settled(
                 self._bucket.put(self._key, body, check, self._writer),
                 acting=lambda: body.complete,
             )
@@ -110,14 +110,14 @@ class Upload:
         except Unavailable:
             self._may_come = body.complete
             raise
-        await _settled(self._bucket.abort(self._key, upload))
+        await settled(self._bucket.abort(self._key, upload))
         return len(body)
 
     async def _in_parts(self, upload: str, parts: AsyncGenerator[Part, None]) -> int:
         sent = await send_parts(parts, partial(self._send, upload), parallel=self._at_once)
         await self._check_alone(upload)
         try:
-            await _settled(self._bucket.complete(self._key, upload, sent))
+            await settled(self._bucket.complete(self._key, upload, sent))
         except Unavailable:
             self._may_come = True
             raise
@@ -132,7 +132,7 @@ class Upload:
             )
         check = await self._bucket.digest(part)
         body = self._bucket.body(part)
-        return await _settled(
+        return await settled(
             self._bucket.send_part(self._key, upload, number, body, check),
             acting=lambda: body.complete,
         )
@@ -237,7 +237,7 @@ def _size(part: Part) -> int:
     return sum(map(len, part))
 
 
-async def _settled(
+async def settled(
     request: Coroutine[Any, Any, T],
     *,
     acting: Callable[[], bool] = lambda: True,

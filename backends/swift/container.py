@@ -10,8 +10,9 @@ from urllib.parse import quote, urlencode
 
 import aiohttp
 
-from imagestore.backends.errors import NotFound, Unavailable
+from imagestore.backends.errors import Misconfigured, NotFound, Unavailable
 from imagestore.backends.swift.account import Account, Body
+from imagestore.backends.swift.authentication import Refused
 from imagestore.backends.swift.faults import Purpose
 
 
@@ -36,6 +37,18 @@ class Container:
     def beside(self, name: str) -> Container:
         """Another container of the same account."""
         return self if name == self.name else Container(self._account, name, self._base)
+
+    async def account_url(self) -> str:
+        """The URL of the account."""
+        return self._base or (await self._account.access()).account_url
+
+    async def is_near(self, other: Container) -> bool:
+        """Whether the other one is in the same Swift. ``Unavailable`` if there is no token."""
+        try:
+            mine, others = await self.account_url(), await other.account_url()
+        except (Refused, Misconfigured) as error:
+            raise Unavailable(str(error), store=self.store) from error
+        return mine.rpartition("/")[0] == others.rpartition("/")[0]
 
     async def head_account(self) -> Mapping[str, str]:
         """Headers of the account; ``NotFound`` if there is none."""
@@ -124,6 +137,17 @@ class Container:
             data=data,
             body=body,
             location=location,
+        ) as response:
+            return response.headers.get("Etag", "").strip('"')
+
+    async def copy(self, name: str, source: str, account: str, location: str = "") -> str:
+        """Have Swift store what is at the path ``source`` of that account, or of this one, and
+        return its ETag. Replaces what is there: a condition would be one of the source."""
+        headers = {"X-Copy-From": source, "X-Fresh-Metadata": "true"}
+        if account:
+            headers["X-Copy-From-Account"] = account
+        async with self._request(
+            "PUT", name, Purpose.WRITE, headers=headers, data=b"", location=location
         ) as response:
             return response.headers.get("Etag", "").strip('"')
 

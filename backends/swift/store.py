@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import aiohttp
 
-from imagestore.backends.base import Blocks, Capability, Capacity, Held, Stored
+from imagestore.backends.base import Blocks, Capability, Capacity, Held, Store, Stored
 from imagestore.backends.errors import (
+    CannotCopy,
     Full,
     InvalidLocation,
     Misconfigured,
@@ -25,6 +34,7 @@ from imagestore.backends.swift import listing, locations, quota, stored
 from imagestore.backends.swift.account import Account, connections
 from imagestore.backends.swift.authentication import Refused
 from imagestore.backends.swift.container import Container
+from imagestore.backends.swift.copying import Duplicate
 from imagestore.backends.swift.credentials import Credentials
 from imagestore.backends.swift.credentials import read as read_credentials
 from imagestore.backends.swift.faults import Forbidden
@@ -47,7 +57,7 @@ _THREADS = 4
 class SwiftStore:
     """A :class:`~imagestore.backends.base.Store` in OpenStack Object Storage."""
 
-    capabilities = Capability.WRITABLE | Capability.RANGED | Capability.LISTED
+    capabilities = Capability.WRITABLE | Capability.RANGED | Capability.LISTED | Capability.COPIES
 
     def __init__(self, name: str, settings: SwiftSettings) -> None:
         self.name = name
@@ -149,6 +159,35 @@ class SwiftStore:
         self._cleanups.add(task)
         task.add_done_callback(self._cleanups.discard)
         await asyncio.shield(task)
+
+    async def copy(
+        self,
+        image_id: str,
+        source: Store,
+        url: str,
+        size: int,
+        *,
+        owner: str | None = None,
+        on_progress: Callable[[int], object] = lambda done: None,
+    ) -> Stored:
+        if not isinstance(source, SwiftStore):
+            raise CannotCopy("copies what is in its Swift", store=self.name)
+        place = self._placement.of(image_id, owner)
+        container, made = self._container(place), self._url(place)
+        origin = source._locate(url)
+        original = source._container(origin)
+        if not await container.is_near(original):
+            raise CannotCopy("is in another Swift", store=self.name)
+        found = await stored.find(original, origin.name, url)
+        if found.size != size:
+            raise CannotCopy(f"{found.size} bytes are there, not {size}", store=self.name)
+        names = Names(image_id, new_upload())
+        duplicate = Duplicate(container, names, self._rules(), self._executor(), made)
+        try:
+            return Stored(made, await duplicate.copy(found, on_progress))
+        except BaseException:
+            await self._clean_up(self._undo(duplicate, container))
+            raise
 
     def open(
         self, url: str, offset: int = 0, length: int | None = None

@@ -32,7 +32,7 @@ SIZE_HEADER = "X-Object-Meta-Image-Size"
 _UPLOAD_HEADER = "X-Object-Meta-Upload"
 _IN_FLIGHT = 48 << 20
 """Bytes of a transfer that wait to be sent; as much again is at most in digests and sockets."""
-_PARALLEL = 4
+PARALLEL = 4
 """Segments that are sent at a time."""
 
 
@@ -142,7 +142,11 @@ class Upload:
 
     async def _put_segmented(self, blocks: AsyncIterator[memoryview]) -> int:
         await self._in_container(lambda: self._look(may_exist=False, may_be_late=True))
-        segments = await self._send_all(blocks, self._rules.segment, self._send_segment)
+        return await self._joined(
+            await self._send_all(blocks, self._rules.segment, self._send_segment)
+        )
+
+    async def _joined(self, segments: list[Entry]) -> int:
         await self._until_listed(segments)
         size = sum(segment.size for segment in segments)
         headers = {"X-Object-Manifest": self._manifest, SIZE_HEADER: str(size)}
@@ -190,7 +194,7 @@ class Upload:
                 raise
 
         streams = in_streams(blocks, size, Budget(_IN_FLIGHT), self._executor, pause=PAUSE)
-        return await send_parts(streams, sending, parallel=_PARALLEL)
+        return await send_parts(streams, sending, parallel=PARALLEL)
 
     async def _send(self, name: str, stream: Stream, headers: Mapping[str, str]) -> Entry:
         etag = await self._put(name, headers=headers, body=stream)

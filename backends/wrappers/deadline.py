@@ -25,13 +25,13 @@ class DeadlineStore(ForwardingStore):
     """``Unavailable`` when a call takes longer than ``call`` seconds.
 
     A transfer may take as long as it goes on: it fails when the store takes or gives
-    no block for ``progress`` seconds. The time in which the store waits for its source, or
-    for its reader, does not count. 0 stands for no limit.
+    no block, or gets no further with a copy, for ``progress`` seconds. The time in which the
+    store waits for its source, or for its reader, does not count. 0 stands for no limit.
 
     What has failed is cancelled, and given ``GRACE`` seconds to clean up. If it does not end
     even then, it is left behind: it goes on by itself, and is cancelled once more by ``stop``.
-    An ``add`` that was left behind and succeeds after all is deleted again; until it has ended,
-    ``discard`` of its image is ``Refused``, as it could put back what was discarded.
+    An ``add`` or ``copy`` that was left behind and succeeds after all is deleted again; until it
+    has ended, ``discard`` of its image is ``Refused``, as it could put back what was discarded.
     """
 
     def __init__(self, store: Store, *, call: float, progress: float) -> None:
@@ -70,6 +70,31 @@ class DeadlineStore(ForwardingStore):
             f"took no data for {self._progress:g} s",
             image_id,
             source.give_up,
+        )
+
+    async def copy(
+        self,
+        image_id: str,
+        source: Store,
+        url: str,
+        size: int,
+        *,
+        owner: str | None = None,
+        on_progress: Callable[[int], object] = lambda done: None,
+    ) -> Stored:
+        loop = asyncio.get_running_loop()
+        since = loop.time()
+
+        def told(done: int) -> None:
+            nonlocal since
+            since = loop.time()
+            on_progress(done)
+
+        return await self._watched(
+            super().copy(image_id, source, url, size, owner=owner, on_progress=told),
+            lambda: since + self._progress,
+            f"did not go on with a copy for {self._progress:g} s",
+            image_id,
         )
 
     def open(

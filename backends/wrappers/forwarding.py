@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
-from imagestore.backends.base import Blocks, Capacity, Held, Store, Stored
+from imagestore.backends.base import Blocks, Capacity, Copier, Held, Store, Stored
+from imagestore.backends.errors import CannotCopy
 
 
 class ForwardingStore:
@@ -38,6 +39,22 @@ class ForwardingStore:
         owner: str | None = None,
     ) -> Stored:
         return await self.store.add(image_id, blocks, size, owner=owner)
+
+    async def copy(
+        self,
+        image_id: str,
+        source: Store,
+        url: str,
+        size: int,
+        *,
+        owner: str | None = None,
+        on_progress: Callable[[int], object] = lambda done: None,
+    ) -> Stored:
+        if not isinstance(self.store, Copier):
+            raise CannotCopy("does not make copies", store=self.name)
+        return await self.store.copy(
+            image_id, source, url, size, owner=owner, on_progress=on_progress
+        )
 
     def open(
         self, url: str, offset: int = 0, length: int | None = None

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from imagestore.backends.base import Blocks, Capacity, Held, Store, Stored
-from imagestore.backends.errors import Refused, StoreError, Unavailable
+from imagestore.backends.errors import CannotCopy, Refused, StoreError, Unavailable
 from imagestore.backends.wrappers.forwarding import ForwardingStore
 
 log = logging.getLogger(__name__)
@@ -82,6 +82,21 @@ class GuardedStore(ForwardingStore):
         with self._judged():
             return await self.store.add(image_id, blocks, size, owner=owner)
 
+    async def copy(
+        self,
+        image_id: str,
+        source: Store,
+        url: str,
+        size: int,
+        *,
+        owner: str | None = None,
+        on_progress: Callable[[int], object] = lambda done: None,
+    ) -> Stored:
+        with self._judged():
+            return await super().copy(
+                image_id, source, url, size, owner=owner, on_progress=on_progress
+            )
+
     def open(
         self, url: str, offset: int = 0, length: int | None = None
     ) -> AbstractAsyncContextManager[Blocks]:
@@ -141,7 +156,7 @@ class GuardedStore(ForwardingStore):
         try:
             yield
         except StoreError as error:
-            if error.store not in ("", self.name) or isinstance(error, Refused):
+            if error.store not in ("", self.name) or isinstance(error, Refused | CannotCopy):
                 pass  # of another store, from which the data came; or this one was not asked
             elif isinstance(error, Unavailable):
                 self.failed(error)

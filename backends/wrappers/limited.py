@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
 
 from imagestore.backends.base import Blocks, Capacity, Held, Store, Stored
@@ -12,7 +12,7 @@ from imagestore.backends.wrappers.forwarding import ForwardingStore
 
 
 class LimitedStore(ForwardingStore):
-    """At most ``transfers`` of ``add`` and ``open``, and ``calls`` of the others, at a time.
+    """At most ``transfers`` of ``add``, ``copy`` and ``open``, ``calls`` of the others, at a time.
 
     0 is no limit. Whoever comes later waits in line; after ``patience`` seconds (0: for
     ever) in it, the call is ``Refused``. Leaving the line costs the others nothing.
@@ -34,6 +34,21 @@ class LimitedStore(ForwardingStore):
     ) -> Stored:
         async with self._turn(self._transfers):
             return await self.store.add(image_id, blocks, size, owner=owner)
+
+    async def copy(
+        self,
+        image_id: str,
+        source: Store,
+        url: str,
+        size: int,
+        *,
+        owner: str | None = None,
+        on_progress: Callable[[int], object] = lambda done: None,
+    ) -> Stored:
+        async with self._turn(self._transfers):
+            return await super().copy(
+                image_id, source, url, size, owner=owner, on_progress=on_progress
+            )
 
     def open(
         self, url: str, offset: int = 0, length: int | None = None

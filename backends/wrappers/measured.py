@@ -66,6 +66,23 @@ class MeasuredStore(ForwardingStore):
             tally.size += len(block)
             yield block
 
+    async def copy(
+        self,
+        image_id: str,
+        source: Store,
+        url: str,
+        size: int,
+        *,
+        owner: str | None = None,
+        on_progress: Callable[[int], object] = lambda done: None,
+    ) -> Stored:
+        with self._measured("copy") as tally:
+            stored = await super().copy(
+                image_id, source, url, size, owner=owner, on_progress=on_progress
+            )
+            tally.size = stored.size
+            return stored
+
     def open(
         self, url: str, offset: int = 0, length: int | None = None
     ) -> AbstractAsyncContextManager[Blocks]:

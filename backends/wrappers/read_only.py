@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from imagestore.backends.base import Blocks, Capability, Store, Stored
 from imagestore.backends.errors import ReadOnly
 from imagestore.backends.wrappers.forwarding import ForwardingStore
@@ -12,7 +14,7 @@ class ReadOnlyStore(ForwardingStore):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self.capabilities = store.capabilities & ~Capability.WRITABLE
+        self.capabilities = store.capabilities & ~(Capability.WRITABLE | Capability.COPIES)
 
     async def add(
         self,
@@ -21,6 +23,18 @@ class ReadOnlyStore(ForwardingStore):
         size: int | None = None,
         *,
         owner: str | None = None,
+    ) -> Stored:
+        raise self._refusal()
+
+    async def copy(
+        self,
+        image_id: str,
+        source: Store,
+        url: str,
+        size: int,
+        *,
+        owner: str | None = None,
+        on_progress: Callable[[int], object] = lambda done: None,
     ) -> Stored:
         raise self._refusal()
 

@@ -1,7 +1,8 @@
 """Copies: an active image gets its bytes into one more store.
 
 The order is the law, as for uploads: a journal row first; then bytes go into the store, whose
-digests are compared before the store makes them readable; then the location is recorded, in a
+digests are compared before the store makes them readable, or, where the store copies by itself
+(:mod:`server_side`), before anybody is told of them; then the location is recorded, in a
 transaction that locks the image, sees that it is still there, and closes the journal row.
 Whatever breaks in between leaves nothing in the store, or the journal row for :mod:`recovery`.
 """
@@ -23,6 +24,7 @@ from imagestore.backends.base import Capability, Store
 from imagestore.catalog.access import not_found
 from imagestore.catalog.locations import Repairs
 from imagestore.catalog.parts import Parts, now
+from imagestore.catalog.server_side import ServerSide
 from imagestore.database import images, journal, locations, replicas
 from imagestore.errors import Conflict, Gone, ImagestoreError, NotFound, Unavailable
 from imagestore.image import Image, ImageStatus, Location
@@ -62,6 +64,7 @@ class Copies:
         self._database = parts.database
         self._stores = parts.stores
         self._repairs = Repairs(parts)
+        self._server_side = ServerSide(parts.stores, wanted=parts.settings.replication.server_side)
         self._pace = Pace(parts.settings.replication.bandwidth)
         self._files = LocalFiles({})
         self.under_way: set[str] = set()
@@ -196,7 +199,11 @@ class Copies:
         assert image.size is not None
         size = image.size
         on_progress(0, size)
-        sources = await self._sources(image, lambda done: on_progress(done, size))
+
+        def told(done: int) -> None:
+            on_progress(done, size)
+
+        sources = await self._sources(image, told)
 
         async def store(verified: Verified) -> tuple[str, dict[str, str]]:
             async with contextlib.aclosing(verified.blocks()) as blocks:
@@ -204,8 +211,17 @@ class Copies:
             return stored.url, dict(stored.metadata)
 
         try:
-            (url, metadata), verified = await self._first(sources, store)
-            digests = verified.digests
+            copied = await self._server_side.copy(
+                target,
+                image,
+                self._stores.readable(self._repairs.corrected(image.locations)),
+                lambda made: self._verified(image, [made], told),
+            )
+            if copied is not None:
+                url, metadata, digests = copied[0].url, dict(copied[0].metadata), copied[1]
+            else:
+                (url, metadata), verified = await self._first(sources, store)
+                digests = verified.digests
         except store_errors.Exists as error:
             claim.mine = False
             url, metadata = error.url, {}

@@ -17,8 +17,8 @@ from imagestore.image import Image
 from imagestore.job import Job
 
 _AT_ONCE = 3
-"""Copies that all nodes together make at once, unless ``job_limits`` says otherwise: one less
-than a process has workers, so that one is left for what users wait for."""
+"""Copies that all nodes together make at once, unless ``job_limits`` says otherwise: as many
+as one process has workers for what nobody waits for."""
 
 
 class CopyJobs:

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Concatenate, ParamSpec, TypeVar
@@ -96,13 +96,15 @@ class Kind:
     ``NotFound``, …), parks it; after any other error it is tried again, later and
     later, until its attempts are used up. ``abandoned`` is run in the transaction in
     which a job is parked or cancelled; it puts back whatever waited for the job.
-    ``limit``: how many may run at once on all nodes together.
+    ``limit``: how many may run at once on all nodes together. ``awaited``: somebody waits for
+    its end; each process keeps a worker for such kinds.
     """
 
     name: str
     handler: Handler
     abandoned: Abandoned | None = None
     limit: int | None = None
+    awaited: bool = False
 
 
 class Jobs:
@@ -197,14 +199,18 @@ class Jobs:
     async def look(self) -> leases.View:
         return await self.database.read(leases.look, tuple(self.kinds), now())
 
-    async def claim(self, number: int, lease: timedelta) -> builtins.list[Job]:
-        """Jobs that are due, held by this process for ``lease``."""
+    async def claim(
+        self, workers: int, lease: timedelta, held: Sequence[Job] = ()
+    ) -> builtins.list[Job]:
+        """Jobs that are due, held by this process for ``lease``: as many as it may take on with
+        so many workers, having those in hand that it holds already."""
         moment = now()
+        awaited = frozenset(kind.name for kind in self.kinds.values() if kind.awaited)
         return await self.database.write(
             leases.claim,
             self.owner,
             tuple(self.kinds),
-            number,
+            leases.Room(workers, held, awaited),
             self.limits,
             moment,
             moment + lease,

@@ -48,7 +48,7 @@ class LocationImports:
 
     @property
     def kind(self) -> Kind:
-        return Kind(KIND, self._carry_out, abandoned=self._put_back)
+        return Kind(KIND, self._carry_out, abandoned=self._put_back, awaited=True)
 
     async def add(
         self,

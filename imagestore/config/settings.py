@@ -275,6 +275,8 @@ class Replication:
     """Seconds for which a copy that no rule wants any more is kept."""
     bandwidth: int = 0
     """Bytes a second that each worker process copies; 0: as many as it can."""
+    server_side: bool = True
+    """Whether stores of one cluster are asked to copy by themselves."""
     fill_digests: bool = True
     """Whether images without digests are read to get some."""
 

@@ -4,8 +4,8 @@ Every function takes a connection inside a transaction that somebody else ends, 
 that a job is queued in the very transaction that makes it necessary. How jobs are
 worked on is in :mod:`imagestore.database.leases`.
 
-Projects are served in turn, however many jobs one of them has queued: a job gets a
-number when it is queued, one more than the last of its own project that waits, and
+Projects and kinds are served in turn, however many jobs one of them has queued: a job gets a
+number when it is queued, one more than the last of its own project and kind that waits, and
 no less than the first of all that are due; the queue is in the order of these numbers.
 """
 
@@ -33,8 +33,9 @@ _BY_KEY = select(jobs.c.id).where(jobs.c.active_key == bindparam("key"))
 _INSERT = insert(jobs)
 _QUEUED = jobs.c.state == JobState.QUEUED.value
 _FIRST_TURN = select(func.min(jobs.c.turn)).where(_QUEUED, jobs.c.not_before <= bindparam("moment"))
-_LAST_TURN = select(func.max(jobs.c.turn)).where(jobs.c.project == bindparam("project"), _QUEUED)
-_LAST_TURN_OF_NOBODY = select(func.max(jobs.c.turn)).where(jobs.c.project.is_(None), _QUEUED)
+_LAST_TURN = select(func.max(jobs.c.turn)).where(jobs.c.kind == bindparam("kind"), _QUEUED)
+_OF_A_PROJECT = _LAST_TURN.where(jobs.c.project == bindparam("project"))
+_OF_NOBODY = _LAST_TURN.where(jobs.c.project.is_(None))
 _ENDED = sorted(state.value for state in ENDED)
 _COUNT = select(jobs.c.kind, jobs.c.state, func.count()).group_by(jobs.c.kind, jobs.c.state)
 
@@ -52,7 +53,7 @@ def enqueue(conn: Connection, draft: JobDraft, moment: datetime) -> tuple[str, b
         "state": JobState.QUEUED.value,
         "active_key": draft.key,
         "own_key": draft.key,
-        "turn": _next_turn(conn, draft.project, moment),
+        "turn": _next_turn(conn, draft.kind, draft.project, moment),
         "attempts": 0,
         "max_attempts": draft.max_attempts,
         "bytes_done": 0,
@@ -128,7 +129,8 @@ def retry(conn: Connection, job_id: str, moment: datetime) -> bool:
     """
     of_job = jobs.c.id == job_id
     ended = or_(*(jobs.c.state == state for state in ("failed", "cancelled")))
-    row = conn.execute(select(jobs.c.own_key, jobs.c.project).where(of_job, ended)).one_or_none()
+    wanted = select(jobs.c.own_key, jobs.c.kind, jobs.c.project)
+    row = conn.execute(wanted.where(of_job, ended)).one_or_none()
     if row is None:
         return False
     statement = (
@@ -137,7 +139,7 @@ def retry(conn: Connection, job_id: str, moment: datetime) -> bool:
         .values(
             state=JobState.QUEUED.value,
             active_key=row.own_key,
-            turn=_next_turn(conn, row.project, moment),
+            turn=_next_turn(conn, row.kind, row.project, moment),
             attempts=0,
             cancel_requested=False,
             not_before=moment,
@@ -203,10 +205,10 @@ def _tell_queued(conn: Connection, draft: JobDraft, job_id: str) -> None:
     )
 
 
-def _next_turn(conn: Connection, project: str | None, moment: datetime) -> int:
+def _next_turn(conn: Connection, kind: str, project: str | None, moment: datetime) -> int:
     first = conn.scalar(_FIRST_TURN, {"moment": moment})
     if project is None:
-        last = conn.scalar(_LAST_TURN_OF_NOBODY)
+        last = conn.scalar(_OF_NOBODY, {"kind": kind})
     else:
-        last = conn.scalar(_LAST_TURN, {"project": project})
+        last = conn.scalar(_OF_A_PROJECT, {"kind": kind, "project": project})
     return max(first or 0, 0 if last is None else last + 1)

@@ -7,7 +7,8 @@ worker that was believed dead, and comes back, changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,11 +17,13 @@ from sqlalchemy import (
     Connection,
     Select,
     Update,
+    and_,
     bindparam,
     exists,
     func,
     insert,
     null,
+    or_,
     select,
     true,
     update,
@@ -42,6 +45,33 @@ class Limits:
     by_kind: Mapping[str, int] = field(default_factory=dict)
     per_target: int = 0
     """For each target, and all kinds together; 0: no limit. Jobs without a target do not count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The workers of one process, and the jobs that it has in hand.
+
+    ``kept`` workers take no job of a kind for which nobody waits, and none of a project that
+    takes all the others: whatever one of them has queued, and however long that takes, a
+    job that somebody waits for finds a worker. A process with too few workers has one all the
+    same.
+    """
+
+    workers: int
+    held: Sequence[Job] = ()
+    awaited: frozenset[str] = frozenset()
+    """The kinds that somebody waits for."""
+    kept: int = 1
+
+    def closed(self, claimed: Iterable[Job]) -> tuple[bool, list[str]]:
+        """Whether only what is awaited may still be taken, and the projects of which no more
+        is; ``claimed``: what came to ``held`` since."""
+        jobs_ = [*self.held, *claimed]
+        most = max(1, self.workers - self.kept)
+        awaited = [job for job in jobs_ if job.kind in self.awaited]
+        projects = Counter(job.project for job in awaited)
+        full = [name for name, count in projects.items() if name is not None and count >= most]
+        return len(jobs_) - len(awaited) >= most, full
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,23 +110,21 @@ def claim(
     conn: Connection,
     owner: str,
     kinds: Sequence[str],
-    number: int,
+    room: Room,
     limits: Limits,
     moment: datetime,
     until: datetime,
 ) -> list[Job]:
-    """Up to ``number`` jobs that are due, now held by ``owner`` until then."""
+    """As many of the jobs that are due as there is room for, now held by ``owner`` until then."""
     _enter_gates(conn, kinds, limits)
     claimed: list[Job] = []
-    while len(claimed) < number:
-        # One at a time where limits count: each that is claimed may be the last allowed.
-        at_once = 1 if limits.by_kind or limits.per_target else number - len(claimed)
-        found = conn.scalars(_next(conn, kinds, at_once, limits, moment)).all()
-        won = [job_id for job_id in found if _take(conn, job_id, owner, moment, until)]
-        if not won:
+    while len(room.held) + len(claimed) < room.workers:
+        # One at a time: each that is claimed may be the last allowed.
+        found = conn.scalar(_next(conn, kinds, room, claimed, limits, moment))
+        if found is None or not _take(conn, found, owner, moment, until):
             break
-        rows = conn.execute(select(*COLUMNS).where(jobs.c.id.in_(won)).order_by(jobs.c.turn))
-        claimed += [to_job(row) for row in rows]
+        row = conn.execute(select(*COLUMNS).where(jobs.c.id == found)).one()
+        claimed.append(to_job(row))
     for job in claimed:
         _tell(conn, job, JobState.RUNNING, None)
     return claimed
@@ -194,20 +222,32 @@ def _enter_gates(conn: Connection, kinds: Sequence[str], limits: Limits) -> None
 
 
 def _next(
-    conn: Connection, kinds: Sequence[str], number: int, limits: Limits, moment: datetime
+    conn: Connection,
+    kinds: Sequence[str],
+    room: Room,
+    claimed: Sequence[Job],
+    limits: Limits,
+    moment: datetime,
 ) -> Select[Any]:
-    full_kinds, full_targets = _full(conn, limits)
+    full, full_targets = _full(conn, limits)
+    only_awaited, full_projects = room.closed(claimed)
+    others = [] if only_awaited else [kind for kind in kinds if kind not in room.awaited]
+    awaited = [kind for kind in kinds if kind in room.awaited and kind not in full]
+    of_another = or_(jobs.c.project.is_(None), jobs.c.project.not_in(full_projects))
     statement = (
         select(jobs.c.id)
         .where(
             jobs.c.state == _QUEUED,
-            jobs.c.kind.in_([kind for kind in kinds if kind not in full_kinds]),
+            or_(
+                and_(jobs.c.kind.in_(awaited), of_another),
+                jobs.c.kind.in_([kind for kind in others if kind not in full]),
+            ),
             jobs.c.not_before <= moment,
             jobs.c.cancel_requested != true(),
             jobs.c.target.not_in(full_targets),
         )
         .order_by(jobs.c.turn, jobs.c.created_at, jobs.c.id)
-        .limit(number)
+        .limit(1)
     )
     if _skips_locked(conn):
         # What another worker is claiming at this moment is not waited for.

@@ -130,9 +130,9 @@ class Runner:
                 await self._take_over(job)
         for job in view.to_cancel:
             await self._jobs.abandon(job, JobState.CANCELLED, "Cancelled before it began.")
-        free = self._workers - len(self._running)
-        if view.due and free > 0:
-            for job in await self._jobs.claim(free, self._lease):
+        if view.due and len(self._running) < self._workers:
+            held = [running.job for running in self._running.values()]
+            for job in await self._jobs.claim(self._workers, self._lease, held):
                 self._begin(job)
         await self._count()
 

@@ -10,7 +10,7 @@ import pytest
 
 from imagestore.database import jobs, leases
 from imagestore.database.engine import Database
-from imagestore.database.leases import Limits
+from imagestore.database.leases import Limits, Room
 from imagestore.errors import Conflict
 from imagestore.job import Job, JobDraft, JobState
 from tests.database.samples import MOMENT
@@ -34,8 +34,10 @@ async def claim(
     kinds: tuple[str, ...] = ("copy", "move"),
     limits: Limits = NO_LIMITS,
     moment: Any = MOMENT,
+    room: Room | None = None,
 ) -> list[Job]:
-    return await database.write(leases.claim, owner, kinds, number, limits, moment, UNTIL)
+    room = room or Room(number, kept=0)
+    return await database.write(leases.claim, owner, kinds, room, limits, moment, UNTIL)
 
 
 async def get(database: Database, job_id: str) -> Job:
@@ -84,6 +86,41 @@ async def test_projects_are_served_in_turn(database: Database) -> None:
     assert set(served[:3]) == {much[2], little[0], nobody}
     assert set(served[3:5]) == {much[3], little[1]}
     assert served[5] == much[4]
+
+
+async def test_kinds_are_served_in_turn(database: Database) -> None:
+    much = [await queue(database, project="one") for _ in range(6)]
+    assert [job.id for job in await claim(database, 2)] == much[:2]
+    other = await queue(database, "move", project="one")
+    again = await queue(database, "move", project="one")
+    served = [(await claim(database))[0].id for _ in range(4)]
+    assert set(served[:2]) == {much[2], other}
+    assert set(served[2:]) == {much[3], again}
+
+
+async def test_one_worker_is_kept_for_what_is_awaited(database: Database) -> None:
+    """Jobs of other kinds, however many, and those of one project, take all the rest."""
+    for _ in range(6):
+        await queue(database, "move", project="one")
+    awaited = frozenset({"copy"})
+    background = await claim(database, room=Room(4, (), awaited))
+    assert [job.kind for job in background] == ["move"] * 3
+    assert await claim(database, room=Room(4, background, awaited)) == []
+    mine = await queue(database, project="one")
+    assert [job.id for job in await claim(database, room=Room(4, background, awaited))] == [mine]
+    # The second node has nothing but what is awaited, most of it of one project.
+    for _ in range(6):
+        await queue(database, project="one")
+    theirs = await queue(database, project="two")
+    nobodys = await queue(database)
+    both = await claim(database, kinds=("copy",), room=Room(5, (), awaited))
+    assert sum(job.project == "one" for job in both) == 3
+    assert {theirs, nobodys} < {job.id for job in both}
+    held = [job for job in both if job.project == "one"]
+    left = await claim(database, kinds=("copy",), room=Room(4, held, awaited))
+    assert [job.project for job in left] == []
+    # Who has one worker has no other to keep.
+    assert [job.kind for job in await claim(database, kinds=("move",), room=Room(1))] == ["move"]
 
 
 async def test_a_job_that_is_to_wait_makes_no_one_else_wait(database: Database) -> None:

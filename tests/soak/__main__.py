@@ -1,6 +1,7 @@
 """``make soak``: three nodes on one database with two real stores, S3 on Ceph and Swift.
 
-For ``--minutes`` nodes are killed with SIGKILL and the servers of the stores frozen, at random.
+For ``--minutes`` nodes are killed with SIGKILL, alone or two at once, or frozen for longer than
+their leases last; the servers of the stores are frozen or killed; all at random.
 Afterwards every image must have exactly the copies that its rule asks for, each with the right
 digest; nothing may be left over in a store, no job may be stuck; no client may have got a
 wrong byte.
@@ -24,7 +25,7 @@ from typing import Any
 
 from sqlalchemy import make_url
 
-from tests.services import ceph, mariadb, postgresql, radosgw, swift
+from tests.services import ceph, mariadb, postgresql, process, radosgw, swift
 from tests.services.databases import execute
 from tests.soak.soak import Fault, Plan, run
 
@@ -70,18 +71,30 @@ stores = s3, swift
 SIZES = (1, 70_000, 1 << 20, 3 << 20, 9 << 20)
 
 
-@contextmanager
-def frozen(pid: int) -> Iterator[Fault]:
-    """A server that can be stopped, and is running in the end."""
-    fault = Fault(
-        str(pid),
-        lambda: os.kill(pid, signal.SIGSTOP),
-        lambda: os.kill(pid, signal.SIGCONT),
-    )
-    try:
-        yield fault
-    finally:
-        fault.resume()
+class Server:
+    """A server of a store that can be frozen, or killed and started again as it was."""
+
+    def __init__(self, name: str, pid: int, log: Path) -> None:
+        self._name = name
+        self._log = log
+        self._command = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")[:-1]
+        self.pid = pid
+
+    def frozen(self) -> Fault:
+        return Fault(f"{self._name} frozen", lambda: os.kill(self.pid, signal.SIGSTOP), self._go_on)
+
+    def killed(self) -> Fault:
+        return Fault(f"{self._name} killed", lambda: os.kill(self.pid, signal.SIGKILL), self._go_on)
+
+    def stop(self) -> None:
+        self._go_on()
+        process.stop(self.pid)
+
+    def _go_on(self) -> None:
+        if process.alive(self.pid):
+            os.kill(self.pid, signal.SIGCONT)
+        else:
+            self.pid = process.spawn(self._command, self._log).pid
 
 
 @contextmanager
@@ -160,10 +173,10 @@ def main() -> int:
                 swift_key=swift.USERS["service:glance"][0],
             )
         )
-        faults = [
-            stack.enter_context(frozen(gateway.pid)),
-            stack.enter_context(frozen(proxy.server("proxy"))),
-        ]
+        s3 = stack.enter_context(started(Server("S3", gateway.pid, directory / "s3.log")))
+        swift_proxy = Server("Swift", proxy.server("proxy"), directory / "swift.log")
+        # What Swift has started as its own child is not started anew by anybody.
+        faults = [s3.frozen(), s3.killed(), swift_proxy.frozen()]
         listed: dict[str, Callable[[], Awaitable[Counter[str]]]] = {
             "s3": lambda: in_bucket(gateway.url),
             "swift": lambda: in_container(proxy),

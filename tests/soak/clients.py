@@ -166,5 +166,6 @@ class Clients:
         return aiohttp.ClientSession(headers=_HEADERS, timeout=_TIMEOUT)
 
     def _url(self) -> str:
-        up = [node for node in self.nodes if node.up] or list(self.nodes)
+        # Who is connected to a node that freezes has to wait; hardly anybody comes later.
+        up = [node for node in self.nodes if node.up and not node.frozen] or list(self.nodes)
         return self.chance.choice(up).url

@@ -28,13 +28,19 @@ class Node:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
+        self.frozen = False
 
     @property
     def up(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def log(self) -> Path:
+        return self.directory / "serve.log"
+
     def start(self) -> None:
-        with open(self.directory / "serve.log", "ab") as log:
+        self.frozen = False
+        with open(self.log, "ab") as log:
             self._process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "imagestore", "serve"),
@@ -68,13 +74,32 @@ class Node:
         """``kill -9`` of every process at once."""
         if self._process is None:
             return
-        for pid in self._pids(self._process.pid):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        self._signal(signal.SIGKILL)
         self._process.wait(30)
+
+    def freeze(self) -> None:
+        """Stop every process where it is, as a machine that is suspended does."""
+        self.frozen = True
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Have them go on as if no time had passed."""
+        self._signal(signal.SIGCONT)
+        self.frozen = False
+
+    def pids(self) -> Iterator[int]:
+        """Of all its processes; none when it is down."""
+        return self._pids(self._process.pid) if self._process is not None else iter(())
+
+    def _signal(self, number: int) -> None:
+        if self._process is not None and self.up:
+            for pid in self._pids(self._process.pid):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, number)
 
     def stop(self) -> None:
         if self._process is not None and self.up:
+            self.thaw()
             self._process.terminate()
             try:
                 self._process.wait(30)

@@ -1,4 +1,4 @@
-"""The soak: nodes are killed and stores stopped at random; then everything has to be right."""
+"""The soak: nodes are killed or frozen and stores stopped at random; then all has to be right."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ from pathlib import Path
 from imagestore.catalog.catalog import Catalog
 from imagestore.catalog.parts import assemble
 from imagestore.config.load import load
-from imagestore.database import images, journal
+from imagestore.database import images, jobs, journal
 from imagestore.database.engine import Database
+from imagestore.errors import Unavailable
 from imagestore.job import JobState
 from imagestore.stores import Stores
 from tests.soak.clients import Clients, Known
 from tests.soak.nodes import Node
 
 PERIODIC = {"replication", "housekeeping", "orphans"}
+LOST = "is another worker's by now"
+"""What the log says when a worker comes back to a job that was taken over."""
 SETTLING = 300.0
 """Seconds in which everything has to be right again."""
 
@@ -48,6 +51,9 @@ class Plan:
     seconds: float
     nodes: int = 3
     seed: int = 0
+    frozen: float = 75.0
+    """Seconds for which a node is stopped: longer than its leases last. There is time for that
+    in a soak that is longer than twice as much."""
 
 
 async def run(plan: Plan, say: Callable[[str], object] = print) -> None:
@@ -60,20 +66,24 @@ async def run(plan: Plan, say: Callable[[str], object] = print) -> None:
     for node in nodes[1:]:
         node.start()
     clients = Clients(nodes, list(plan.listed), random.Random(plan.seed + 1))
+    database = Database(load(["--config-file", str(plan.config)], {}).database)
+    await database.connect()
     try:
         for node in nodes:
             await node.ready()
         ending = asyncio.Event()
         uploading = asyncio.create_task(clients.upload_all(plan.images, plan.sizes))
         playing = [asyncio.create_task(clients.play(ending)) for _ in range(3)]
-        killed, stopped = await _wreck(plan, nodes, chance)
-        say(f"{killed} nodes killed, stores stopped {stopped} times")
+        wrecked = await _wreck(plan, nodes, chance, database)
+        say(", ".join(f"{what} {count} times" for what, count in sorted(wrecked.items())))
         await asyncio.wait_for(uploading, SETTLING)
         ending.set()
         await asyncio.wait_for(asyncio.gather(*playing), SETTLING)
         await clients.settle()
         say(f"requests: {dict(sorted(clients.counts.items()))}")
         await _verify(plan, clients, say)
+        lost = sum(node.log.read_text(errors="replace").count(LOST) for node in nodes)
+        say(f"{lost} times a node noticed that its job was another's by then")
         await clients.download_all()
         assert not clients.wrong, clients.wrong
         say("every client got the bytes of its image")
@@ -82,39 +92,74 @@ async def run(plan: Plan, say: Callable[[str], object] = print) -> None:
             fault.resume()
         for node in nodes:
             node.stop()
+        await database.close()
 
 
-async def _wreck(plan: Plan, nodes: Sequence[Node], chance: random.Random) -> tuple[int, int]:
-    """Kill and stop for so many seconds, and put everything up again."""
-    end = time.monotonic() + plan.seconds
+async def _wreck(
+    plan: Plan, nodes: Sequence[Node], chance: random.Random, database: Database
+) -> Counter[str]:
+    """Kill, freeze and stop for so many seconds, and put everything up again; what was done."""
+    done: Counter[str] = Counter()
+    begin = time.monotonic()
     down: Fault | None = None
-    killed = stopped = 0
-    while time.monotonic() < end:
+    frozen: Node | None = None
+    thaw_at = 0.0
+    while (moment := time.monotonic()) < begin + plan.seconds:
         await asyncio.sleep(chance.uniform(0.3, 3.0) if plan.seconds > 60 else 0.7)
+        if frozen is not None and moment > thaw_at:
+            frozen.thaw()
+            frozen = None
+        elif frozen is None and moment + 1.5 * plan.frozen < begin + plan.seconds:
+            frozen = await _freeze_at_work(database, nodes)
+            thaw_at = moment + plan.frozen
+            done["a node frozen at work"] += frozen is not None
         if chance.random() < 0.5 or not plan.faults:
-            up = [node for node in nodes if node.up]
-            if up and len(up) == len(nodes):
-                chance.choice(up).kill()
-                killed += 1
-            else:
-                for node in nodes:
-                    if not node.up:
-                        node.start()
+            _kill_or_start([node for node in nodes if node is not frozen], chance, done)
         elif down is None:
             down = chance.choice(plan.faults)
             down.stop()
-            stopped += 1
+            done[f"{down.name}"] += 1
         else:
             down.resume()
             down = None
     for fault in plan.faults:
         fault.resume()
     for node in nodes:
+        node.thaw()
         if not node.up:
             node.start()
     for node in nodes:
         await node.ready()
-    return killed, stopped
+    return done
+
+
+async def _freeze_at_work(database: Database, nodes: Sequence[Node]) -> Node | None:
+    """Stop a node that has a copy in hand, if one is met."""
+    for node in nodes:
+        if not node.up:
+            continue
+        node.freeze()
+        try:
+            running = await database.read(jobs.select_jobs, states=[JobState.RUNNING], kind="copy")
+        except Unavailable:
+            running = []
+        owners = {job.lease_owner.split("/")[3] for job in running if job.lease_owner}
+        if owners & {str(pid) for pid in node.pids()}:
+            return node
+        node.thaw()
+    return None
+
+
+def _kill_or_start(nodes: Sequence[Node], chance: random.Random, done: Counter[str]) -> None:
+    down = [node for node in nodes if not node.up]
+    for node in down:
+        node.start()
+    if down:
+        return
+    together = chance.sample(list(nodes), 2 if chance.random() < 0.3 else 1)
+    for node in together:
+        node.kill()
+    done["two nodes killed together" if len(together) > 1 else "a node killed"] += 1
 
 
 async def _verify(plan: Plan, clients: Clients, say: Callable[[str], object]) -> None:
@@ -136,8 +181,8 @@ async def _verify(plan: Plan, clients: Clients, say: Callable[[str], object]) ->
                 assert row is None, f"image {known.id} is not deleted"
                 continue
             assert row is not None, f"image {known.id} is lost"
-            there = {str(location.store) for location in row.image.locations}
-            assert there == _expected(known, plan), (known, there)
+            there = sorted(str(location.store) for location in row.image.locations)
+            assert there == sorted(_expected(known, plan)), (known, there)
             for location in row.image.locations:
                 held[str(location.store)].add(known.id)
                 digest = hashlib.sha512()

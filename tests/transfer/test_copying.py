@@ -78,3 +78,32 @@ async def test_no_pace(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(copying.asyncio, "sleep", sleep)
     await Pace(0).take(1 << 40)
+
+
+async def test_no_second_has_more_bytes_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted, by a clock that only waiting moves."""
+    rate, block = 1000, b"x" * 300
+    clock = 0.0
+    passed: list[tuple[float, int]] = []
+
+    class Loop:
+        def time(self) -> float:
+            return clock
+
+    async def sleep(seconds: float) -> None:
+        nonlocal clock
+        clock += seconds
+
+    pace = Pace(rate)
+    monkeypatch.setattr(copying.asyncio, "get_running_loop", Loop)
+    monkeypatch.setattr(copying.asyncio, "sleep", sleep)
+    for _ in range(120):
+        await pace.take(len(block))
+        passed.append((clock, len(block)))
+    for begin, _ in passed:
+        within = sum(count for moment, count in passed if begin <= moment < begin + 1)
+        assert within <= rate + 2 * len(block)
+    total = sum(count for _, count in passed)
+    assert total == 120 * len(block)
+    # All of it was allowed to pass, and no slower than it might.
+    assert clock == pytest.approx(total / rate, abs=2)

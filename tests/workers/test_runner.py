@@ -347,3 +347,50 @@ def test_pauses_grow_and_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "FIRST_PAUSE", 2.0)
     monkeypatch.setattr(runner.random, "uniform", lambda _, longest: longest)
     assert [runner.pause_after(n) for n in (1, 2, 3, 100)] == [2, 4, 8, runner.LONGEST_PAUSE]
+
+
+async def test_a_queue_full_of_background_work_delays_no_import(jobs: Jobs) -> None:
+    """Hundreds of jobs that take for ever; what is awaited is done all the same."""
+    begun: list[str] = []
+
+    async def patrol(work: Work) -> None:
+        begun.append(work.job.id)
+        await asyncio.Event().wait()
+
+    async def bring_in(work: Work) -> None:
+        pass
+
+    jobs.register(Kind("patrol", patrol))
+    jobs.register(Kind("import", bring_in, awaited=True))
+
+    def fill(conn: Connection) -> None:
+        for _ in range(300):
+            rows.enqueue(conn, JobDraft("patrol", project="one", unique=False), runner.now())
+
+    await jobs.database.write(fill)
+    async with working(jobs):
+        async with asyncio.timeout(30):
+            while len(begun) < 3:
+                await asyncio.sleep(0.02)
+        for project in ("one", "two", None):
+            job = await jobs.submit(JobDraft("import", project=project))
+            assert (await ended(jobs, job)).state is JobState.DONE
+    assert len(begun) == 3
+
+
+async def test_a_project_that_keeps_its_imports_going_leaves_a_worker(jobs: Jobs) -> None:
+    async def bring_in(work: Work) -> None:
+        if work.job.project == "hostile":
+            await asyncio.Event().wait()
+
+    jobs.register(Kind("import", bring_in, awaited=True))
+    async with working(jobs):
+        slow = [
+            await jobs.submit(JobDraft("import", project="hostile", unique=False))
+            for _ in range(20)
+        ]
+        await until(jobs, slow[2], lambda found: found.state is JobState.RUNNING)
+        for _ in range(3):
+            job = await jobs.submit(JobDraft("import", project="two"))
+            assert (await ended(jobs, job)).state is JobState.DONE
+        assert (await jobs.show(slow[3].id)).state is JobState.QUEUED

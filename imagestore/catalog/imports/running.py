@@ -74,7 +74,7 @@ class Running:
         self._copying = Copying(parts, copies, recovery, kept)
         self._recording = Recording(parts, self._plugins, self._copying, kept)
         for name in {IMPORT, IMPORT + staging.host}:
-            jobs_.register(Kind(name, self._run, self._recording.abandoned))
+            jobs_.register(Kind(name, self._run, self._recording.abandoned, awaited=True))
 
     async def _run(self, work: Work) -> None:
         order = Order.of(work.job.payload)

@@ -53,8 +53,14 @@ OPTIONS: tuple[Option, ...] = (
     ),
     _fill(
         Replication, "imagestore", "replication_bandwidth", Size(),
-        "Bytes a second that each worker process copies between stores; 0: no limit.",
+        "Bytes a second that each worker process reads to copy between stores, of all its copies "
+        "together: with four workers on each of three nodes, twelve times as many. 0: no limit.",
         attribute="bandwidth",
+    ),
+    _fill(
+        Replication, "imagestore", "replication_server_side", cfg.BoolOpt,
+        "Have S3, Swift and file systems that hold both stores copy by themselves; the bytes are "
+        "then only read once, to be compared.", attribute="server_side",
     ),
     _fill(
         Replication, "imagestore", "fill_missing_digests", cfg.BoolOpt,

@@ -97,6 +97,19 @@ class FaultyStore(ForwardingStore):
                 await self._met("write")
             yield block
 
+    async def copy(
+        self,
+        image_id: str,
+        source: Store,
+        url: str,
+        size: int,
+        *,
+        owner: str | None = None,
+        on_progress: Callable[[int], object] = lambda done: None,
+    ) -> Stored:
+        await self._met("copy")
+        return await super().copy(image_id, source, url, size, owner=owner, on_progress=on_progress)
+
     def open(
         self, url: str, offset: int = 0, length: int | None = None
     ) -> AbstractAsyncContextManager[Blocks]:

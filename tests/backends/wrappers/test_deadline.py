@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from imagestore.backends import errors
-from imagestore.backends.base import BLOCK_SIZE, Buffer
+from imagestore.backends.base import BLOCK_SIZE, Buffer, Stored
 from imagestore.backends.wrappers import deadline
 from imagestore.backends.wrappers.deadline import DeadlineStore
 
@@ -249,3 +249,29 @@ async def test_one_task_enters_reads_and_leaves(
                 break
 
     await leave_early()
+
+
+@pytest.mark.parametrize("fault", [hang, hang_on])
+async def test_a_copy_that_does_not_go_on(
+    store: DeadlineStore, faulty: FaultyStore, fault: Fault
+) -> None:
+    url = (await faulty.add("a", cut(DATA))).url
+    faulty.fail({"copy": [fault]})
+    async with within(3.5):
+        with pytest.raises(errors.Unavailable, match="did not go on with a copy for 1 s"):
+            await store.copy("b", faulty.store, url, len(DATA))
+
+
+async def test_a_copy_may_take_as_long_as_it_goes_on(
+    store: DeadlineStore, faulty: FaultyStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slow(*args: object, on_progress: Callable[[int], object], **more: object) -> Stored:
+        for done in range(5):
+            await asyncio.sleep(0.4)
+            on_progress(done)
+        return Stored("file:///b", 5)
+
+    monkeypatch.setattr(faulty, "copy", slow)
+    told: list[int] = []
+    made = await store.copy("b", faulty.store, "file:///a", 5, on_progress=told.append)
+    assert (made.size, told) == (5, [0, 1, 2, 3, 4])

@@ -226,3 +226,19 @@ async def test_stop_ends_the_probing(store: GuardedStore, faulty: FaultyStore) -
     asked = len(faulty.calls)
     await asyncio.sleep(0.2)
     assert len(faulty.calls) == asked
+
+
+async def test_a_copy_that_cannot_be_made_says_nothing_of_the_store(
+    store: GuardedStore, faulty: FaultyStore, told: Told
+) -> None:
+    refusal = raising(errors.CannotCopy("forced", store="files"))
+    faulty.fail({"capacity": [away()] * 9, "copy": [refusal] * 9})
+    for _ in range(3):
+        with pytest.raises(errors.CannotCopy):
+            await store.copy("b", faulty.store, "file:///a", 1)
+        assert store.health.healthy
+        with pytest.raises(errors.Unavailable, match="forced"):
+            await store.capacity()
+    assert not store.health.healthy
+    with pytest.raises(errors.Refused):
+        await store.copy("b", faulty.store, "file:///a", 1)
