@@ -86,6 +86,7 @@ class Cache:
         self._fills: dict[str, _Fill] = {}
         self._beginning: dict[str, asyncio.Lock] = {}
         self._rest_until = 0.0
+        self._failed = False
 
     async def start(self) -> None:
         """Make the directory. A disk that fails is no reason not to start."""
@@ -113,6 +114,12 @@ class Cache:
         """
         if not is_id(wanted.image_id) or self._rests():
             return None
+        if self._failed:
+            # Somebody may have emptied it.
+            self._failed = False
+            await self._attempt(self.directory.make)
+            if self._failed:
+                return None
         fill = self._fills.get(wanted.image_id)
         if fill is None:
             fd = await self._attempt(self.directory.open_whole, wanted, undo=_close)
@@ -170,6 +177,14 @@ class Cache:
             fill.task.cancel()
             await asyncio.wait((fill.task,))
         return await self._attempt(self.directory.drop, image_id) is not None
+
+    async def left_queued(self) -> list[str]:
+        """What Glance has left to be fetched, in its order."""
+        return await self._attempt(self.directory.left_queued) or []
+
+    async def take_over(self, image_id: str) -> None:
+        """Take an image off the queue that Glance has left."""
+        await self._attempt(self.directory.take_over, image_id)
 
     async def prune(self) -> room.Pruned:
         pruned = await self._attempt(room.prune, self.directory, self.config.max_size, patient=True)
@@ -246,8 +261,8 @@ class Cache:
             fd = self.directory.open_partial(wanted)
             return True if fd is None else (fd, None)
         try:
-            fd = None
-            if admit:
+            fd = self.directory.open_unverified(wanted)
+            if admit and fd is None:
                 whole = self.directory.open_whole(wanted)
                 if whole is not None:
                     # Just finished by another process: followed to its end like one that grows.
@@ -299,6 +314,7 @@ class Cache:
     def _fault(self, error: OSError) -> None:
         log.error("the cache is not used for %d s: %s", _PAUSE, error or "its disk does not answer")
         self._rest_until = asyncio.get_running_loop().time() + _PAUSE
+        self._failed = True
 
     def _rests(self) -> bool:
         return asyncio.get_running_loop().time() < self._rest_until

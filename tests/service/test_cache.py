@@ -366,14 +366,36 @@ async def test_an_entry_of_another_image_under_the_same_id_is_not_served(begin: 
     assert await cached.get(image) == data
 
 
-async def test_a_file_that_glance_has_cached_is_verified_once_and_used(begin: Begin) -> None:
-    cached = await begin()
+@pytest.mark.parametrize("first", ["whole", "range", "not admitted"])
+async def test_a_file_that_glance_has_cached_is_verified_once_and_used(
+    begin: Begin, first: str
+) -> None:
+    """Whoever reads it first, and from however long ago it is."""
+    cached = await begin(**({"visibilities": ("public",)} if first == "not admitted" else {}))
     data = os.urandom(SIZE)
     image = await cached.image(data)
     (cached.directory / image).write_bytes(data)
+    os.utime(cached.directory / image, (1000, 1000))
+    if first == "range":
+        assert await cached.get(image, Range="bytes=5-9") == data[5:10]
+    else:
+        assert await cached.get(image) == data
+    await until((cached.directory / "verified" / image).exists)
+    await cached.cached(image)
+    assert await cached.get(image) == data
+    assert cached.reads.bytes == 0
+
+
+async def test_a_file_of_glance_that_is_not_the_image_is_put_aside(begin: Begin) -> None:
+    cached = await begin()
+    data = os.urandom(SIZE)
+    image = await cached.image(data)
+    (cached.directory / image).write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    await cached.get(image)
+    await until((cached.directory / "invalid" / image).exists)
     assert await cached.get(image) == data
     await cached.cached(image)
-    assert cached.reads.bytes == 0
+    assert (cached.directory / image).read_bytes() == data
 
 
 async def test_a_local_store_needs_no_cache(
