@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from imagestore import metrics
 from imagestore.backends.base import Buffer
+from imagestore.cache import growing as growth
 from imagestore.cache import locks, room
 from imagestore.cache.directory import Directory, Entry, Wanted, is_id
 from imagestore.cache.filling import Filling, Source, Threads
@@ -34,8 +35,6 @@ _PATIENCE = 5.0
 """Seconds in which the disk has to answer before a download."""
 _PAUSE = 30.0
 """Seconds for which a disk that failed is left alone."""
-_STILL = 20.0
-"""Seconds without growth after which a follower turns to the stores by itself."""
 _AHEAD = 64 << 20
 """Bytes that a range may lie ahead of what is there and still wait for it."""
 _TRIES, _BETWEEN = 200, 0.01
@@ -48,14 +47,15 @@ class CachedFile:
     def __init__(self, fd: int, size: int, growing: Growing | None, on_close: Callable[[], None]):
         self.fd = fd
         self.size = size
-        self._growing = growing
+        self.growing = growing
+        """None: the file is whole."""
         self._on_close = on_close
 
     async def ready(self, position: int) -> int:
         """How many bytes are there, once they are more than ``position``; 0: never."""
-        if self._growing is None:
+        if self.growing is None:
             return self.size
-        return await self._growing.ready(position, _STILL)
+        return await self.growing.ready(position, growth.STILL)
 
     def close(self) -> None:
         if self.fd >= 0:

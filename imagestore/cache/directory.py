@@ -145,7 +145,10 @@ class Directory:
             fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return False  # it is just being evicted
-        size = os.fstat(fd).st_size
+        status = os.fstat(fd)
+        if not status.st_nlink:
+            return False  # it has just been evicted: its room is another's
+        size = status.st_size
         mark = self._mark(wanted.image_id)
         if size == wanted.size and mark == wanted.mark:
             return True
