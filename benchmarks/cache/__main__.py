@@ -1,36 +1,76 @@
 """The command line: ``python -m benchmarks.cache``.
 
 An S3 store (Ceph's gateway) behind a line of 100 MiB a second for all connections together.
-An image that is not cached is fetched by one client, another one by 64 at once; then the hits
-are measured, beside the file store of imagestore. Each service has its cache in memory.
+An image that is not cached is fetched by one client, another one by 64 at once; then hits are
+measured, in turns with the file store of imagestore. Each service has its cache in memory.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import statistics
+import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
+from benchmarks.cache import report
+from benchmarks.cache.measure import MIB, Bench, Fill
 from benchmarks.contenders import glance, imagestore
 from benchmarks.contenders.base import HOST, BenchmarkError, ImageService
-from benchmarks.load.generator import Generator
 from benchmarks.run import WORKERS
 from benchmarks.stores.places import Place, Places
 from tests.services import mariadb
-from tests.services.faultproxy import FaultProxy, Faults
+from tests.services.faultproxy import FaultProxy
 
-MIB = 1 << 20
 RATE = 100 * MIB
 CLIENTS = 64
-HITS = 4
+NAMES = ("imagestore", "glance")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """``directory`` has what the services keep; ``memory`` the images and the caches."""
+
+    directory: Path
+    memory: Path
+    place: Place
+    options: dict[str, str]
+    """Of the store, behind the line."""
+    running: ExitStack
+
+    def start(self, name: str) -> ImageService:
+        """The service of that name, with its cache on."""
+        if name == "imagestore":
+            return imagestore.start(
+                self.directory / name,
+                self.directory / "none",
+                workers=WORKERS,
+                store=(self.place.type, self.options),
+                cache=self.memory / "cache-imagestore",
+            )
+        database = mariadb.start(self.directory / "mariadb")
+        self.running.callback(database.stop)
+        return glance.start(
+            self.directory / name,
+            database,
+            name="glance",
+            title="Glance",
+            chunk_size=65536,
+            workers=WORKERS,
+            store=(self.place.type, self.options),
+            cache=self.memory / "cache-glance",
+        )
+
+    def files(self, beside: str) -> ImageService:
+        """imagestore with a file store and no cache."""
+        name = f"files-{beside}"
+        return imagestore.start(self.directory / name, self.memory / name, workers=WORKERS)
 
 
 def main() -> int:
@@ -38,17 +78,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cache", description=__doc__)
     parser.add_argument("--size", type=int, default=1024, metavar="MIB", help="of an image")
     parser.add_argument("--clients", type=int, default=CLIENTS, help="at once")
-    parser.add_argument("--only", choices=["imagestore", "glance"], help="one service")
+    parser.add_argument("--only", choices=NAMES, help="one service")
     parser.add_argument("--quick", action="store_true", help="images of 128 MiB")
     parser.add_argument("--memory", type=Path, default=Path("/dev/shm"), help="for the caches")
     given = parser.parse_args()
     size = 128 * MIB if given.quick else given.size * MIB
     console = Console(width=None if sys.stdout.isatty() else 140)
-    table = Table(
-        *("service", "1 client, s", f"{given.clients} clients, s", "last / one"),
-        *("read from the store", "hits, MiB/s"),
-        title=f"An image of {size // MIB} MiB, from S3 at {RATE // MIB} MiB/s",
-    )
+    fills: dict[str, tuple[Fill, Fill]] = {}
+    hits: dict[str, list[float]] = {}
     failed = False
     with (
         tempfile.TemporaryDirectory(prefix="cache-") as directory,
@@ -58,108 +95,34 @@ def main() -> int:
         place = Places(Path(directory), Path(memory), running, 8 * size).start("s3")
         line = running.enter_context(FaultProxy(int(place.options["s3_store_host"].split(":")[-1])))
         body = Path(memory) / "body"
-        body.write_bytes(bytes(range(256)) * (size // 256))
+        with body.open("wb") as file:
+            for _ in range(size // MIB):
+                file.write(os.urandom(MIB))
         options = {**place.options, "s3_store_host": f"http://{HOST}:{line.port}"}
-        starters: dict[str, Callable[[], ImageService]] = {
-            "imagestore": lambda: imagestore.start(
-                Path(directory) / "imagestore",
-                Path(directory) / "none",
-                workers=WORKERS,
-                store=("s3", options),
-                cache=Path(memory) / "cache-imagestore",
-            ),
-            "glance": lambda: _glance(Path(directory), Path(memory), place, options, running),
-        }
-        for name, start in starters.items():
-            if given.only in (None, name):
-                try:
-                    with _started(start) as service:
-                        table.add_row(name, *_measure(service, line, body, given.clients))
-                except (BenchmarkError, RuntimeError, OSError) as error:
-                    console.print(f"{name} failed: {error}")
-                    failed = True
-        with _started(
-            lambda: imagestore.start(
-                Path(directory) / "files", Path(memory) / "files", workers=WORKERS
-            )
-        ) as service:
-            path = service.new_upload()
-            _upload(service, path, body)
-            table.add_row("imagestore, file store", "", "", "", "", f"{_hits(service, path):,.0f}")
-    console.print(table)
+        run = Run(Path(directory), Path(memory), place, options, running)
+        bench = Bench(body, place, line, RATE)
+        for name in NAMES if given.only is None else (given.only,):
+            try:
+                with _started(lambda name=name: run.start(name)) as service:  # type: ignore[misc]
+                    fills[name] = bench.fill(service, 1), bench.fill(service, given.clients)
+                    with _started(lambda name=name: run.files(name)) as files:  # type: ignore[misc]
+                        services = ((service, bench.cached(service)), (files, bench.upload(files)))
+                        hits[name], hits[f"{name}: file store"] = bench.hits(services)
+            except (BenchmarkError, RuntimeError, OSError) as error:
+                console.print(f"{name} failed: {error}")
+                failed = True
+    report.show(console, size, RATE, fills, hits)
     return 1 if failed else 0
 
 
 @contextlib.contextmanager
-def _started(start: Callable[[], ImageService]):  # type: ignore[no-untyped-def]
+def _started(start: Callable[[], ImageService]) -> Iterator[ImageService]:
     service = start()
     try:
         service.warm_up()
         yield service
     finally:
         service.stop()
-
-
-def _glance(
-    directory: Path, memory: Path, place: Place, options: dict[str, str], running: ExitStack
-) -> ImageService:
-    database = mariadb.start(directory / "mariadb")
-    running.callback(database.stop)
-    return glance.start(
-        directory / "glance",
-        database,
-        name="glance",
-        title="Glance",
-        chunk_size=65536,
-        workers=WORKERS,
-        store=(place.type, options),
-        cache=memory / "cache-glance",
-    )
-
-
-def _measure(service: ImageService, line: FaultProxy, body: Path, clients: int) -> list[str]:
-    size = body.stat().st_size
-    line.faults = Faults()
-    paths = [service.new_upload() for _ in range(2)]
-    for path in paths:
-        _upload(service, path, body)
-    line.faults = Faults(total=RATE)
-    one = _download(service, paths[0], 1)
-    before = line.traffic.down
-    many = _download(service, paths[1], clients)
-    times = (line.traffic.down - before) / size
-    line.faults = Faults()
-    hits = _hits(service, paths[0])
-    ratio = many / one
-    return [f"{one:.1f}", f"{many:.1f}", f"{ratio:.2f}", f"{times:.2f} times", f"{hits:,.0f}"]
-
-
-def _hits(service: ImageService, path: str) -> float:
-    """MiB/s of a client that has the image to itself; the median."""
-    size = 0
-    rates = []
-    for _ in range(HITS):
-        result = _run(service, {"download": [path]})
-        size = result["bytes"]
-        rates.append(size / MIB / result["elapsed"])
-    return statistics.median(rates)
-
-
-def _download(service: ImageService, path: str, clients: int) -> float:
-    """Seconds until the last client has the image."""
-    return float(_run(service, {"download": [path] * clients})["elapsed"])
-
-
-def _upload(service: ImageService, path: str, body: Path) -> None:
-    _run(service, {"upload": [path], "body": str(body), "size": body.stat().st_size})
-
-
-def _run(service: ImageService, job: dict[str, object]) -> dict[str, float]:
-    common = {"host": HOST, "port": service.port, "headers": service.headers}
-    result = Generator("bulk", {**common, **job}).run()
-    if result["failures"]:
-        raise BenchmarkError(f"{service.title}: {result['failures'][0]}")
-    return result
 
 
 if __name__ == "__main__":

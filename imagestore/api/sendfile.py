@@ -9,25 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 from concurrent.futures import Executor
 
 from imagestore.api.outlet import Outlet
+from imagestore.cache import growing as growth
+from imagestore.cache.growing import Growing
 
 WINDOW = 4 << 20
 """Bytes that are made resident at a time, and sent by one system call at the most."""
 _PROBE_STEP = 256 << 10
 """Distance of the bytes that are looked at to see whether a window is resident."""
+_NEARLY = 0.99
+"""A timer may be early by the resolution of the clock."""
 
 
 class FileFault(Exception):
-    """The file cannot be read on: it ended early, or its disk fails or does not answer.
-
-    ``sent``: the bytes that are on their way to the peer.
-    """
-
-    def __init__(self, reason: str, sent: int) -> None:
-        super().__init__(reason)
-        self.sent = sent
+    """The file cannot be read on: it ended early, or its disk fails or does not answer."""
 
 
 async def send_file(
@@ -38,99 +36,141 @@ async def send_file(
     *,
     patience: float,
     executor: Executor | None = None,
+    growing: Growing | None = None,
+    sent: Callable[[int], object] | None = None,
 ) -> None:
-    """Send ``count`` bytes of the descriptor ``file`` from ``offset``.
+    """Send ``count`` bytes of the descriptor ``file`` from ``offset``, as they come in.
 
     ``executor`` has the threads that wait for the disk. Raises ``TimeoutError`` when the
     peer takes nothing for ``patience`` seconds, ``ConnectionError`` when it is gone, and
     :class:`FileFault` when the fault is the file's; a disk has ``patience`` seconds too.
+    However it ends, ``sent`` is told how many bytes are on their way to the peer.
     """
-    await _Sending(outlet, file, offset, offset + count, executor).run(patience)
+    sending = _Sending(outlet, file, offset, offset + count, executor, growing)
+    try:
+        await sending.run(patience)
+    finally:
+        if sent is not None:
+            sent(sending.position - offset)
 
 
 class _Sending:
     """Sends whenever the socket takes more, from the event loop's own callback.
 
     A socket takes a few hundred KiB at a time, so waking a task for each would cost
-    a third of the CPU of the whole transfer.
+    a third of the CPU of the whole transfer. The same goes for what a file grows by.
     """
 
     def __init__(
-        self, outlet: Outlet, file: int, position: int, end: int, executor: Executor | None
+        self,
+        outlet: Outlet,
+        file: int,
+        position: int,
+        end: int,
+        executor: Executor | None,
+        growing: Growing | None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._executor = executor
         self._outlet = outlet
         self._file = file
-        self._begin = position
-        self._position = position
+        self._growing = growing
+        self.position = position
         self._end = end
         self._resident = position
         """Up to here the file is in the page cache."""
+        self._hungry_since: float | None = None
+        """Since when there has been nothing more to send."""
         self._reading: asyncio.Future[None] | None = None
         self._done: asyncio.Future[None] = self._loop.create_future()
 
     async def run(self, patience: float) -> None:
+        step = patience if self._growing is None else min(patience, growth.STILL)
         self._outlet.on_room(self._send)
         try:
-            before, reading_before = self._state(), None
-            while not (await asyncio.wait((self._done,), timeout=patience))[0]:
-                # A slow reader empties the kernel's buffer long before it is writable again.
-                now = self._state()
-                if self._reading is not None and self._reading is reading_before:
-                    raise self._fault("the disk does not answer")
-                if now == before and self._reading is None:
+            before, since = self._state(), self._loop.time()
+            while not (await asyncio.wait((self._done,), timeout=step))[0]:
+                now, moment = self._state(), self._loop.time()
+                if now != before:
+                    before, since = now, moment
+                elif self._hungry_since is not None:
+                    if moment - self._hungry_since >= _NEARLY * growth.STILL:
+                        raise FileFault("nothing comes in")
+                elif moment - since >= _NEARLY * patience:
+                    if self._reading is not None:
+                        raise FileFault("the disk does not answer")
                     raise TimeoutError("the reader takes nothing")
-                before, reading_before = now, self._reading
             self._done.result()
         finally:
             self._outlet.off()
             self._done.cancel()  # a thread that still reads has nobody to tell
 
-    def _state(self) -> tuple[int, int]:
-        return self._position, self._outlet.queued()
+    def _state(self) -> tuple[object, ...]:
+        # A slow reader empties the kernel's buffer long before it is writable again.
+        return self.position, self._outlet.queued(), self._reading
 
     def _send(self) -> None:
         """Called when the socket is writable: fill it, but leave a turn to others."""
         try:
-            if self._position >= self._resident and not self._look_ahead():
+            if self.position >= self._resident and not self._look_ahead():
                 return
             # The window may be sent in one call, and in as many as it takes: never more a turn.
-            while self._position < self._resident:
+            while self.position < self._resident:
                 sent = os.sendfile(
                     self._outlet.descriptor,
                     self._file,
-                    self._position,
-                    self._resident - self._position,
+                    self.position,
+                    self._resident - self.position,
                 )
                 if not sent:
-                    raise self._fault("the file is shorter than it was")
-                self._position += sent
+                    raise FileFault("the file is shorter than it was")
+                self.position += sent
         except BlockingIOError:
             return
         except (ConnectionError, FileFault) as error:
             self._finish(error)
             return
         except OSError as error:
-            self._finish(self._fault(str(error)))
+            self._finish(FileFault(str(error)))
             return
-        if self._position >= self._end:
+        if self.position >= self._end:
             self._finish(None)
 
     def _look_ahead(self) -> bool:
-        """Whether the next window can be sent without waiting for a disk; if not, it is read."""
-        end = min(self._position + WINDOW, self._end)
-        if _is_resident(self._file, self._position, end):
+        """Whether the next window is there, and can be sent without waiting for a disk; if not,
+        it is read, or waited for."""
+        end = min(self.position + WINDOW, self._end)
+        if self._growing is not None and end > self._growing.have:
+            end = self._growing.have
+            if end <= self.position:
+                self._wait_for_growth(self._growing)
+                return False
+        if _is_resident(self._file, self.position, end):
             self._resident = end
             return True
         self._outlet.off()
         # A thread whose disk hangs outlives this transfer, and with it the descriptor.
         file = os.dup(self._file)
         self._reading = self._loop.run_in_executor(
-            self._executor, _bring_in, file, self._position, end
+            self._executor, _bring_in, file, self.position, end
         )
         self._reading.add_done_callback(lambda reading: self._was_read(reading, end))
         return False
+
+    def _wait_for_growth(self, growing: Growing) -> None:
+        self._outlet.off()
+        if growing.failed:
+            self._finish(FileFault("no more comes in"))
+            return
+        self._hungry_since = self._loop.time()
+        growing.on_growth(self._grown)
+
+    def _grown(self) -> None:
+        if self._done.done() or self._loop.is_closed():
+            return
+        self._hungry_since = None
+        # The socket has most probably room by now; each follower has its turn.
+        self._outlet.on_room(self._send)
 
     def _was_read(self, reading: asyncio.Future[None], end: int) -> None:
         self._reading = None
@@ -140,13 +180,10 @@ class _Sending:
         if self._done.done() or self._loop.is_closed():
             return
         if error is not None:
-            self._finish(self._fault(str(error)))
+            self._finish(FileFault(str(error)))
             return
         self._resident = end
         self._outlet.on_room(self._send)
-
-    def _fault(self, reason: str) -> FileFault:
-        return FileFault(reason, self._position - self._begin)
 
     def _finish(self, error: BaseException | None) -> None:
         self._outlet.off()

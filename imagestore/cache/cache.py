@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from imagestore import metrics
 from imagestore.backends.base import Buffer
+from imagestore.cache import growing as growth
 from imagestore.cache import locks, room
 from imagestore.cache.directory import Directory, Entry, Wanted, is_id
 from imagestore.cache.filling import Filling, Source, Threads
@@ -34,8 +35,6 @@ _PATIENCE = 5.0
 """Seconds in which the disk has to answer before a download."""
 _PAUSE = 30.0
 """Seconds for which a disk that failed is left alone."""
-_STILL = 20.0
-"""Seconds without growth after which a follower turns to the stores by itself."""
 _AHEAD = 64 << 20
 """Bytes that a range may lie ahead of what is there and still wait for it."""
 _TRIES, _BETWEEN = 200, 0.01
@@ -48,14 +47,15 @@ class CachedFile:
     def __init__(self, fd: int, size: int, growing: Growing | None, on_close: Callable[[], None]):
         self.fd = fd
         self.size = size
-        self._growing = growing
+        self.growing = growing
+        """None: the file is whole."""
         self._on_close = on_close
 
     async def ready(self, position: int) -> int:
         """How many bytes are there, once they are more than ``position``; 0: never."""
-        if self._growing is None:
+        if self.growing is None:
             return self.size
-        return await self._growing.ready(position, _STILL)
+        return await self.growing.ready(position, growth.STILL)
 
     def close(self) -> None:
         if self.fd >= 0:
@@ -86,6 +86,7 @@ class Cache:
         self._fills: dict[str, _Fill] = {}
         self._beginning: dict[str, asyncio.Lock] = {}
         self._rest_until = 0.0
+        self._failed = False
 
     async def start(self) -> None:
         """Make the directory. A disk that fails is no reason not to start."""
@@ -113,6 +114,12 @@ class Cache:
         """
         if not is_id(wanted.image_id) or self._rests():
             return None
+        if self._failed:
+            # Somebody may have emptied it.
+            self._failed = False
+            await self._attempt(self.directory.make)
+            if self._failed:
+                return None
         fill = self._fills.get(wanted.image_id)
         if fill is None:
             fd = await self._attempt(self.directory.open_whole, wanted, undo=_close)
@@ -170,6 +177,14 @@ class Cache:
             fill.task.cancel()
             await asyncio.wait((fill.task,))
         return await self._attempt(self.directory.drop, image_id) is not None
+
+    async def left_queued(self) -> list[str]:
+        """What Glance has left to be fetched, in its order."""
+        return await self._attempt(self.directory.left_queued) or []
+
+    async def take_over(self, image_id: str) -> None:
+        """Take an image off the queue that Glance has left."""
+        await self._attempt(self.directory.take_over, image_id)
 
     async def prune(self) -> room.Pruned:
         pruned = await self._attempt(room.prune, self.directory, self.config.max_size, patient=True)
@@ -246,8 +261,8 @@ class Cache:
             fd = self.directory.open_partial(wanted)
             return True if fd is None else (fd, None)
         try:
-            fd = None
-            if admit:
+            fd = self.directory.open_unverified(wanted)
+            if admit and fd is None:
                 whole = self.directory.open_whole(wanted)
                 if whole is not None:
                     # Just finished by another process: followed to its end like one that grows.
@@ -299,6 +314,7 @@ class Cache:
     def _fault(self, error: OSError) -> None:
         log.error("the cache is not used for %d s: %s", _PAUSE, error or "its disk does not answer")
         self._rest_until = asyncio.get_running_loop().time() + _PAUSE
+        self._failed = True
 
     def _rests(self) -> bool:
         return asyncio.get_running_loop().time() < self._rest_until

@@ -7,6 +7,7 @@
 ``invalid/``        what did not have the digest of its image
 ``pinned/``         ``ID``: an empty file for each entry that is not evicted
 ``lock``            whose bytes are locked, see :mod:`imagestore.cache.locks`
+``queue/``          ``ID``: an empty file for each image that Glance was to fetch, if it was here
 ==================  ==========================================================================
 
 The time of the last access of a whole file is set by hand at each hit, so that it counts also
@@ -85,10 +86,17 @@ class Directory:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.lock_file = root / "lock"
+        self._device: int | None = None
 
     def make(self) -> None:
+        """Make what is missing. ``OSError`` where that would be on another disk than before:
+        the cache's own is not mounted, and its place must not fill the disk below."""
+        existing = next(place for place in (self.root, *self.root.parents) if place.exists())
+        if self._device not in (None, existing.stat().st_dev):
+            raise OSError(errno.ENODEV, f"{self.root} is not on the disk where it was")
         for place in (self.root, *(self.root / name for name in _INSIDE)):
             place.mkdir(mode=0o750, parents=True, exist_ok=True)
+        self._device = self.root.stat().st_dev
 
     def entries(self) -> list[Entry]:
         """Every whole file, the one used longest ago first."""
@@ -137,13 +145,19 @@ class Directory:
             fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return False  # it is just being evicted
-        size = os.fstat(fd).st_size
+        status = os.fstat(fd)
+        if not status.st_nlink:
+            return False  # it has just been evicted: its room is another's
+        size = status.st_size
         mark = self._mark(wanted.image_id)
         if size == wanted.size and mark == wanted.mark:
             return True
         with contextlib.suppress(FileNotFoundError):
             if size == wanted.size and mark is None:
-                # Of another program, say: verified once, like anything that was just fetched.
+                # Of Glance, say: verified once, like anything that was just fetched; however
+                # old it is, it was whole in Glance's eyes.
+                with contextlib.suppress(PermissionError):
+                    os.utime(fd)
                 path.rename(self.partial(wanted))
             else:
                 path.unlink()
@@ -183,6 +197,16 @@ class Directory:
         moment = time.time_ns()
         os.utime(fd, ns=(moment, moment))
         self.partial(wanted).rename(self._whole(wanted.image_id))
+
+    def open_unverified(self, wanted: Wanted) -> int | None:
+        """A descriptor of what is there to the last byte, and has only to be verified."""
+        fd = self.open_partial(wanted)
+        if fd is not None:
+            status = os.fstat(fd)
+            if status.st_size == wanted.size and status.st_mtime >= _booted():
+                return fd
+            os.close(fd)
+        return None
 
     def is_complete(self, fd: int, wanted: Wanted) -> bool:
         """Whether the open file has become the entry of the image."""
@@ -259,6 +283,19 @@ class Directory:
 
     def unpin(self, image_id: str) -> None:
         (self.root / "pinned" / image_id).unlink(missing_ok=True)
+
+    def left_queued(self) -> list[str]:
+        """The ids that Glance has left in its queue, in its order."""
+        found = [
+            (status.st_mtime, one.name)
+            for one, status in _files(self.root / "queue")
+            if is_id(one.name)
+        ]
+        return [name for _, name in sorted(found)]
+
+    def take_over(self, image_id: str) -> None:
+        """It is queued elsewhere now."""
+        (self.root / "queue" / image_id).unlink(missing_ok=True)
 
     def partial(self, wanted: Wanted) -> Path:
         return self.root / "incomplete" / f"{wanted.image_id}.{wanted.size}"

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 
 _GATHER = 0.03
 """Seconds for which what comes in is gathered before the followers are woken: 64 of them that
 wake for each block would take more CPU than sending it."""
+
+
+STILL = 20.0
+"""Seconds without growth after which a follower turns to the stores by itself."""
 
 
 class Growing:
@@ -21,6 +26,7 @@ class Growing:
         """No more will come."""
         self.users = 0
         self._waiting: set[asyncio.Future[None]] = set()
+        self._calls: list[Callable[[], None]] = []
         self._waker: asyncio.TimerHandle | None = None
 
     def grown(self, have: int) -> None:
@@ -28,7 +34,7 @@ class Growing:
         self.have = have
         if have >= self.size:
             self._wake()
-        elif self._waiting and self._waker is None:
+        elif (self._waiting or self._calls) and self._waker is None:
             self._waker = asyncio.get_running_loop().call_later(_GATHER, self._wake)
 
     def fail(self) -> None:
@@ -56,6 +62,10 @@ class Growing:
                 self._waiting.discard(waiter)
         return self.have
 
+    def on_growth(self, call: Callable[[], None]) -> None:
+        """``call`` once, when more is there, or no more will come."""
+        self._calls.append(call)
+
     def use(self) -> None:
         self.users += 1
 
@@ -70,6 +80,9 @@ class Growing:
         if self._waker is not None:
             self._waker.cancel()
             self._waker = None
+        calls, self._calls = self._calls, []
+        for call in calls:
+            call()
         for waiter in self._waiting:
             if not waiter.done():
                 waiter.set_result(None)

@@ -199,6 +199,7 @@ class CacheEntries:
         if known - kept:
             await self._database.write(rows.remove, node, known - kept)
         self._recorded = set(kept)
+        await self._take_over_queue(cache)
         await self.clean()
         await self.prune()
 
@@ -207,6 +208,16 @@ class CacheEntries:
         if self._keeper is not None:
             self._keeper.release()
             self._keeper = None
+
+    async def _take_over_queue(self, cache: Cache) -> None:
+        """What Glance, in whose place this is, was to fetch becomes jobs of this node."""
+        left = await cache.left_queued()
+        queued = set(await self.queued()) if left else set()
+        for image_id in left:
+            if image_id not in queued:
+                log.info("image %s was queued by Glance", image_id)
+                await self.queue(image_id)
+            await cache.take_over(image_id)
 
     async def _count_hits(self, cache: Cache) -> None:
         if counts := dict(cache.hits):

@@ -17,6 +17,7 @@ from imagestore.backends.base import BLOCK_SIZE, Blocks, Buffer, Capability, Sto
 from imagestore.backends.errors import NotFound, StoreError, WrongSize
 from imagestore.backends.errors import Unavailable as StoreUnavailable
 from imagestore.cache.cache import CachedFile
+from imagestore.cache.growing import Growing
 from imagestore.errors import Unavailable
 from imagestore.transfer.local_files import LocalFiles
 
@@ -51,11 +52,14 @@ class LocalCopy:
         *,
         copy: Copy | None = None,
         ready: Callable[[int], Awaitable[int]] | None = None,
+        growing: Growing | None = None,
     ) -> None:
-        """``threads``: whose threads wait for its disk. ``copy``: None for the cache's."""
+        """``threads``: whose threads wait for its disk. ``copy``: None for the cache's.
+        ``growing``: the file as it grows, if it does."""
         self.descriptor = descriptor
         self.threads = threads
         self.copy = copy
+        self.growing = growing
         self._close = close
         self._ready = ready
 
@@ -182,7 +186,7 @@ class Reading:
         if file is None:
             self._cached = None
             return None
-        return LocalCopy(file.fd, CACHE, file.close, ready=file.ready)
+        return LocalCopy(file.fd, CACHE, file.close, ready=file.ready, growing=file.growing)
 
     async def _read(self, local: LocalCopy) -> AsyncGenerator[Buffer, None]:
         """What is left from a file that grows, until it fails."""

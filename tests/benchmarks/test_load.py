@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import http.server
+import random
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from benchmarks.load import crowd
 from benchmarks.load.generator import Generator
 
 PAYLOAD = bytes(range(256)) * 4096
@@ -138,3 +140,25 @@ def test_slow_downloads_advance_at_their_rate(server: http.server.ThreadingHTTPS
     result = Generator("slow", job).run()
     assert (result["answered"], result["advancing"]) == (3, 3)
     assert 3 * 20_000 < result["bytes"] <= 3 * 40_000
+
+
+def test_a_crowd_counts_every_byte_and_compares_each_piece(
+    server: http.server.ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = random.Random(1).randbytes(6 * crowd.PIECE + 77)
+    body = tmp_path / "body"
+    body.write_bytes(image)
+    job = {**address(server), "path": "/a", "clients": 8, "every": 4, "body": str(body)}
+    monkeypatch.setattr(f"{__name__}.PAYLOAD", image)
+    result = Generator("crowd", job).run()
+    assert result["failures"] == []
+    assert result["bytes"] == 8 * len(image)
+    assert result["compared"] >= 2 * len(image)
+    assert 0 < result["first"] <= result["elapsed"]
+    # Wherever a byte is wrong, two of the eight see it; and all see that the last is missing.
+    for place in (0, 2 * crowd.PIECE + 5, len(image) - 1):
+        wrong = image[:place] + bytes([image[place] ^ 1]) + image[place + 1 :]
+        monkeypatch.setattr(f"{__name__}.PAYLOAD", wrong)
+        assert len(Generator("crowd", job).run()["failures"]) >= 2
+    monkeypatch.setattr(f"{__name__}.PAYLOAD", image[:-1])
+    assert len(Generator("crowd", job).run()["failures"]) == 8

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from imagestore.api import keys
-from imagestore.cache import locks
+from imagestore.cache import growing, locks
 from imagestore.config import drivers
 from imagestore.config.settings import Cache, StoreAccess
 from tests.backends.wrappers.faulty import FaultyStore
@@ -271,19 +271,72 @@ async def test_what_was_used_longest_ago_makes_room_but_not_what_is_pinned(begin
     assert left == {images[0], images[1], images[3]}
 
 
-async def test_eviction_under_pressure_cuts_nobody_off(begin: Begin) -> None:
-    """32 readers of 8 images, in a cache that has room for 2."""
-    cached = await begin(max_size=2 * SIZE)
-    data = {await cached.image(content): content for content in map(os.urandom, [SIZE] * 8)}
-    order = [image for _ in range(4) for image in data]
+def bytes_on_disk(directory: Path) -> int:
+    """What the files below take, also those that are gone but still open in this process."""
+    places = [str(path) for path in directory.rglob("*")]
+    for link in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            if os.readlink(link).startswith(f"{directory}/"):
+                places.append(str(link))
+    found = {}
+    for place in places:
+        with contextlib.suppress(OSError):
+            status = os.stat(place)
+            found[status.st_ino] = status.st_blocks * 512
+    return sum(found.values())
 
-    async def read(image: str) -> None:
-        for _ in range(3):
+
+async def read_by_32(cached: Cached, data: dict[str, bytes]) -> None:
+    """Each takes whole images, one after the other; not a byte is wrong or missing."""
+
+    async def reader(number: int) -> None:
+        images = list(data)
+        for turn in range(4):
+            image = images[(number + 3 * turn) % len(images)]
             assert await cached.get(image) == data[image]
 
-    await asyncio.gather(*map(read, order))
-    files = [path for path in cached.directory.iterdir() if path.is_file()]
-    assert sum(path.stat().st_size for path in files) <= 2 * SIZE
+    await asyncio.gather(*map(reader, range(32)))
+
+
+async def test_eviction_under_pressure_cuts_nobody_off(begin: Begin) -> None:
+    """32 readers of 8 images, in a cache that has room for 2, and never takes more."""
+    cached = await begin(max_size=2 * SIZE)
+    data = {await cached.image(content): content for content in map(os.urandom, [SIZE] * 8)}
+    most = 0
+
+    async def watch() -> None:
+        nonlocal most
+        while True:
+            most = max(most, bytes_on_disk(cached.directory))
+            await asyncio.sleep(0.002)
+
+    watching = asyncio.create_task(watch())
+    await read_by_32(cached, data)
+    watching.cancel()
+    # Besides the images there are some marks of a block each.
+    assert SIZE <= most <= 2 * SIZE + (1 << 18)
+
+
+async def test_removal_under_pressure_cuts_nobody_off(begin: Begin) -> None:
+    """The same 32, while an administrator removes what they read, also in the middle of a fill."""
+    cached = await begin(max_size=4 * SIZE)
+    data = {await cached.image(content): content for content in map(os.urandom, [SIZE] * 4)}
+    cut = 0
+
+    async def remove() -> None:
+        nonlocal cut
+        while True:
+            for image in data:
+                cut += image in cached.cache
+                assert (await cached.admin("DELETE", f"/v2/cache/{image}")).status == 204
+            await asyncio.sleep(0.01)
+
+    removing = asyncio.create_task(remove())
+    await read_by_32(cached, data)
+    removing.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await removing
+    assert cut
 
 
 async def test_what_is_read_is_not_evicted(begin: Begin) -> None:
@@ -322,6 +375,24 @@ async def test_another_process_fills_and_dies(begin: Begin) -> None:
     assert await answer.read() == data[SIZE // 2 + 1000 :]
     assert cached.reads.bytes == SIZE - SIZE // 2 - 1000
     await cached.cached(image)
+
+
+async def test_another_process_fills_and_hangs(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who follows it waits a while, then goes on in the stores; from whatever byte it had."""
+    monkeypatch.setattr(growing, "STILL", 0.5)
+    cached = await begin()
+    data = os.urandom(SIZE)
+    image = await cached.image(data)
+    partial = cached.directory / "incomplete" / f"{image}.{SIZE}"
+    partial.write_bytes(data[: SIZE // 2])
+    lock = locks.acquire(cached.directory / "lock", locks.fill_of(image))
+    assert lock is not None
+    with lock:
+        reads = await asyncio.gather(*(cached.get(image) for _ in range(4)))
+    assert reads == [data] * 4
+    assert 0 < cached.reads.bytes < 4 * SIZE
 
 
 async def test_what_was_left_before_the_machine_started_is_not_believed(begin: Begin) -> None:
@@ -366,14 +437,36 @@ async def test_an_entry_of_another_image_under_the_same_id_is_not_served(begin: 
     assert await cached.get(image) == data
 
 
-async def test_a_file_that_glance_has_cached_is_verified_once_and_used(begin: Begin) -> None:
-    cached = await begin()
+@pytest.mark.parametrize("first", ["whole", "range", "not admitted"])
+async def test_a_file_that_glance_has_cached_is_verified_once_and_used(
+    begin: Begin, first: str
+) -> None:
+    """Whoever reads it first, and from however long ago it is."""
+    cached = await begin(**({"visibilities": ("public",)} if first == "not admitted" else {}))
     data = os.urandom(SIZE)
     image = await cached.image(data)
     (cached.directory / image).write_bytes(data)
+    os.utime(cached.directory / image, (1000, 1000))
+    if first == "range":
+        assert await cached.get(image, Range="bytes=5-9") == data[5:10]
+    else:
+        assert await cached.get(image) == data
+    await until((cached.directory / "verified" / image).exists)
+    await cached.cached(image)
+    assert await cached.get(image) == data
+    assert cached.reads.bytes == 0
+
+
+async def test_a_file_of_glance_that_is_not_the_image_is_put_aside(begin: Begin) -> None:
+    cached = await begin()
+    data = os.urandom(SIZE)
+    image = await cached.image(data)
+    (cached.directory / image).write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    await cached.get(image)
+    await until((cached.directory / "invalid" / image).exists)
     assert await cached.get(image) == data
     await cached.cached(image)
-    assert cached.reads.bytes == 0
+    assert (cached.directory / image).read_bytes() == data
 
 
 async def test_a_local_store_needs_no_cache(

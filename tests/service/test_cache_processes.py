@@ -25,6 +25,7 @@ __all__ = ["swift_server", "swift_url"]
 MIB = 1 << 20
 SIZE = 8 * MIB
 RATE = 3 * MIB
+FLAVOR = "trusted-headers+cachemanagement"
 CALLER = {
     "X-Identity-Status": "Confirmed",
     "X-User-Id": "u",
@@ -35,9 +36,13 @@ CALLER = {
 
 @dataclass
 class Node:
+    """``place`` and ``options``: how to serve it again."""
+
     served: Served
     cache: Path
     line: FaultProxy
+    place: Path
+    options: str
 
     def workers(self) -> list[int]:
         return self.served.pids()[1:]
@@ -72,9 +77,9 @@ def node(tmp_path: Path, swift_server: Server) -> Iterator[Node]:
             "s3_store_create_bucket_on_put = true\ns3_store_bucket_url_format = path\n"
             "s3_store_large_object_size = 100\n"
         )
-        flavor = "trusted-headers+cachemanagement"
-        with serve(tmp_path / "node", flavor=flavor, workers=2, options=options) as served:
-            yield Node(served, cache, line)
+        place = tmp_path / "node"
+        with serve(place, flavor=FLAVOR, workers=2, options=options) as served:
+            yield Node(served, cache, line, place, options)
 
 
 class Client:
@@ -162,3 +167,24 @@ async def test_the_process_that_fills_is_killed_and_another_goes_on(node: Node) 
         assert (node.cache / image).read_bytes() == data
         # What was there was not fetched again; what was under way in the dead process was lost.
         assert node.line.traffic.down - before < 2 * SIZE - MIB
+
+
+async def test_what_is_queued_outlives_the_node(node: Node) -> None:
+    """``kill -9`` while the first of three is fetched; the node that comes back goes on."""
+    data = [os.urandom(SIZE) for _ in range(3)]
+    async with session() as http:
+        client = Client(node, http)
+        images = [await client.image(each) for each in data]
+        node.line.faults = Faults(total=RATE)
+        for image in images:
+            async with http.put(f"{node.served.url}/v2/cache/{image}") as answer:
+                assert answer.status == 202
+        incomplete = node.cache / "incomplete"
+        await until(lambda: any(file.stat().st_size > MIB for file in incomplete.iterdir()))
+        node.served.kill()
+        assert not all((node.cache / image).exists() for image in images)
+        node.line.faults = Faults()
+        with serve(node.place, flavor=FLAVOR, options=node.options):
+            await until(lambda: all((node.cache / image).exists() for image in images))
+            for image, each in zip(images, data, strict=True):
+                assert (node.cache / image).read_bytes() == each

@@ -188,32 +188,28 @@ async def _send_file(
     """Send all that is left, as it comes in; where the file fails, it counts what went out and
     gives it up."""
     # Before the first byte is there it is not certain that there is something to send.
-    ready = await local.ready(reading.position, reading.left)
-    if not ready:
+    if not await local.ready(reading.position, reading.left):
         reading.failed(local, "nothing comes in")
         return
+
+    def went_out(count: int) -> None:
+        _account(request, count)
+        reading.sent(count)
+
     async with _outlet(request, response) as out:
-        while ready:
-            try:
-                await send_file(
-                    out,
-                    local.descriptor,
-                    reading.position,
-                    ready,
-                    patience=_patience(request),
-                    executor=files.executor(local.threads),
-                )
-            except FileFault as fault:
-                _account(request, fault.sent)
-                reading.sent(fault.sent)
-                reading.failed(local, str(fault))
-                return
-            _account(request, ready)
-            reading.sent(ready)
-            if not reading.left:
-                return
-            ready = await local.ready(reading.position, reading.left)
-        reading.failed(local, "no more comes in")
+        try:
+            await send_file(
+                out,
+                local.descriptor,
+                reading.position,
+                reading.left,
+                patience=_patience(request),
+                executor=files.executor(local.threads),
+                growing=local.growing,
+                sent=went_out,
+            )
+        except FileFault as fault:
+            reading.failed(local, str(fault))
 
 
 def _patience(request: web.Request) -> float:
