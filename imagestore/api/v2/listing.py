@@ -41,6 +41,9 @@ _YEAR_OR_MONTH = re.compile(r"[0-9]{4}(-[0-9]{2})?")
 _LISTED = re.compile(r'"((?:[^"\\]|\\.)*)"(?:,|$)|([^,"]*)(?:,|$)')
 """One value of a list: in double quotes, or anything without a comma."""
 
+MAX_FILTERS = 100
+"""Custom properties and tags that a list may be filtered by: each is a search of its own."""
+
 NEVER = Condition("id", Op.IN, ())
 """A condition that no image fulfils."""
 
@@ -63,6 +66,8 @@ def parse(query: MultiMapping[str], limits: Limits) -> ImageQuery:
             conditions += found
     visibility = _visibility(last.get("visibility"))
     tags = tuple(dict.fromkeys(tag.strip() for tag in query.getall("tag", ())))
+    if len(properties) + len(tags) > MAX_FILTERS:
+        raise Invalid(f"A list can be filtered by {MAX_FILTERS} properties and tags at a time.")
     if visibility == "none" or _impossible(last, tags):
         conditions.append(NEVER)
     if not is_possible(last.get("marker", "")):
