@@ -67,6 +67,8 @@ class Members:
     def _list(self, conn: Connection, caller: Caller, image_id: str) -> list[Member]:
         row = self._shared(conn, caller, image_id)
         self._access.require("get_members", caller, row)
+        if not self._access.permits("get_member", caller, row):
+            return []
         found = members.list(conn, image_id)
         if caller.is_admin or caller.project_id == row.image.owner:
             return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Literal
 from urllib.parse import urlencode
@@ -13,7 +12,7 @@ from multidict import MultiMapping
 from imagestore.api.paths import is_possible
 from imagestore.config.settings import Limits
 from imagestore.errors import Invalid
-from imagestore.image import Image, MemberStatus, Visibility
+from imagestore.image import MemberStatus, Visibility
 from imagestore.query import SORT_KEYS, Condition, Direction, ImageQuery, Op, Sort
 
 _LISTS = frozenset({"name", "id", "status", "container_format", "disk_format"})
@@ -86,14 +85,7 @@ def parse(query: MultiMapping[str], limits: Limits) -> ImageQuery:
     )
 
 
-def links(
-    path: str, query: MultiMapping[str], images: Sequence[Image], limit: int
-) -> dict[str, str]:
-    """The members ``first`` and, after a full page, ``next`` of a response."""
-    return links_to(path, query, images[-1].id if images and len(images) == limit else None)
-
-
-def links_to(path: str, query: MultiMapping[str], marker: str | None) -> dict[str, str]:
+def links(path: str, query: MultiMapping[str], marker: str | None) -> dict[str, str]:
     """The members ``first`` and, if there is a ``marker`` for it, ``next`` of a response.
 
     All parameters are kept, repeated ones too.
