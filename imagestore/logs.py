@@ -24,17 +24,29 @@ MASK = "***"
 _HINTS = ("token", "password", "secret", "signature", "temp_url_sig", "authorization")
 _NAMED = re.compile(
     r"""(?ix) (
-      \b(?: x-auth-token | x-subject-token | x-service-token | authorization
-          | [\w-]*password | [\w-]*secret(?:_key)? | access_token | token
-          | temp_url_sig | x-amz-signature | signature )
+      (?: \b(?: x-auth-token | x-subject-token | x-service-token | authorization
+              | access_token | token | temp_url_sig | x-amz-signature | signature )
+          | password | secret(?:_key)? )
       ["']? \s* [:=] \s* ["']? (?: bearer\s+ | basic\s+ )?
     ) [^\s"',;&}]+"""
 )
-"""Headers and parameters, also as they look in the repr of a mapping."""
+"""Headers and parameters, also as they look in the repr of a mapping.
+
+What may stand before a word is not matched: every place in a long word would be a beginning,
+and a URL that somebody sends would be searched for seconds.
+"""
 _IN_URL = re.compile(r"((?:://|,)[^\s/:@,]*:)[^\s/,]+@")
 """``user:password@`` in a URL, of several hosts too; the name stays, it helps."""
 _FERNET = re.compile(r"\bgAAAAA[\w=-]{20,}")
 """Keystone's tokens are known by their first bytes, wherever they stand."""
+
+_CONTROL = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))} | {
+    ord("\n"): "\\n",
+    ord("\r"): "\\r",
+    0x2028: "\\u2028",
+    0x2029: "\\u2029",
+}
+"""How what would end a line, or move the cursor of who reads it, is written."""
 
 _QUIET = ("asyncio", "aiohttp", "aiosqlite", "alembic", "sqlalchemy", "urllib3", "stevedore")
 """Libraries that tell too much even when we debug."""
@@ -53,13 +65,16 @@ def redact(text: str) -> str:
 
 
 class TextFormatter(logging.Formatter):
-    """``2026-01-31 12:00:00.000 1234 INFO imagestore.api [req-…] message``."""
+    """``2026-01-31 12:00:00.000 1234 INFO imagestore.api [req-…] message``.
+
+    A message is one line, whatever names of others are in it; only a traceback has more.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         moment = datetime.fromtimestamp(record.created).isoformat(" ", "milliseconds")
         line = (
             f"{moment} {record.process} {record.levelname} {record.name} "
-            f"[{_request(record)}] {record.getMessage()}"
+            f"[{_request(record)}] {_on_one_line(record.getMessage())}"
         )
         return redact(line + self._trace(record))
 
@@ -115,6 +130,10 @@ def _handler(settings: Logging) -> logging.Handler:
 def _request(record: logging.LogRecord) -> str:
     # A record made outside the task of its request (the access log) brings the id along.
     return getattr(record, "request_id", None) or request_id.get()
+
+
+def _on_one_line(text: str) -> str:
+    return text if text.isprintable() else text.translate(_CONTROL)
 
 
 def _facts(record: logging.LogRecord) -> dict[str, Any]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -104,6 +105,32 @@ def test_secrets_do_not_reach_the_log(tmp_path: Path, text: str, use_json: bool)
     written = (tmp_path / "log").read_text()
     assert "SECRET" not in written
     assert logs.MASK in written
+
+
+@pytest.mark.parametrize("piece", ["-a", "a-", "token:", "bearer ", "://a:", ",a:", "secret_key "])
+def test_a_long_line_is_searched_in_time_that_grows_as_it_does(piece: str) -> None:
+    """With the square of it, this would take an hour, and a URL of 16 KiB half a minute."""
+
+    def give_up(*_: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(60)
+    try:
+        assert logs.redact("token " + piece * 200_000)
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("text", ["a\nb", "a\r\nb", "a\x1b[2Kb", "a\u2028b", "a\x85b"])
+@pytest.mark.parametrize("use_json", [False, True])
+def test_a_name_with_a_line_break_makes_no_line(tmp_path: Path, text: str, use_json: bool) -> None:
+    logs.setup(Logging(log_file=tmp_path / "log", use_json=use_json))
+    log.info("GET %s", text)
+    line, end = (tmp_path / "log").read_bytes().decode().split("\n")
+    assert not end
+    assert (json.loads(line)["message"] == f"GET {text}") if use_json else line.isprintable()
 
 
 @pytest.mark.parametrize(

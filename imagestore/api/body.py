@@ -13,6 +13,7 @@ import orjson
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from imagestore.api import keys
 from imagestore.backends.base import Buffer
 from imagestore.backends.blocks import BlockPool
 from imagestore.errors import Invalid, TooSlow
@@ -25,6 +26,9 @@ _READY_BLOCKS = 4
 
 _LOW_WATER = 256 << 10
 """Bytes that the kernel gathers from a client that has filled a block: fewer, larger reads."""
+MAX_DEPTH = 64
+"""Objects and lists within each other that JSON may have; what is kept is also to be shown again,
+and what writes it gives up at some depth."""
 LINGER = 10.0
 """Seconds for which the rest of a refused body is read, so that the client gets the answer."""
 
@@ -46,19 +50,51 @@ async def read_json(request: web.Request) -> Any:
     text = await read_bytes(request)
     if not text:
         raise Invalid("Body expected in request.")
-    try:
-        body = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise Invalid(f"Malformed JSON in request body: {error}") from None
+    body = parse_json(text)
     if not isinstance(body, dict | list):
         raise Invalid("The body must be a JSON object or list.")
     return body
 
 
-async def read_bytes(request: web.Request) -> bytes:
-    """The whole body; its size is limited by the application."""
+def parse_json(text: bytes) -> Any:
+    """What ``text`` says. Raises :class:`Invalid` for what is no JSON, or too deep."""
     try:
-        return await request.read()
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise Invalid(f"Malformed JSON in request body: {error}") from None
+    # Most bodies have fewer brackets than that in all.
+    if text.count(b"{") + text.count(b"[") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
+        raise Invalid(f"The JSON in the request body is nested more than {MAX_DEPTH} levels deep.")
+    return value
+
+
+def _is_deeper(value: Any, depth: int) -> bool:
+    level = [value]
+    for _ in range(depth):
+        level = [
+            item
+            for each in level
+            if isinstance(each, dict | list)
+            for item in (each.values() if isinstance(each, dict) else each)
+            if isinstance(item, dict | list)
+        ]
+        if not level:
+            return False
+    return True
+
+
+async def read_bytes(request: web.Request) -> bytes:
+    """The whole body; its size is limited by the application, and the time that it may take.
+
+    Raises :class:`TooSlow` for one that does not come to its end: whoever sends a byte
+    now and then would hold a connection for ever.
+    """
+    patience = request.app[keys.settings].server.progress_timeout
+    try:
+        async with asyncio.timeout(patience):
+            return await request.read()
+    except TimeoutError:
+        raise TooSlow(f"The body was not there as a whole after {patience:g} seconds.") from None
     except HttpProcessingError as error:
         raise Invalid(f"Malformed body: {error.message}") from None
 

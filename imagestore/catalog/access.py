@@ -6,6 +6,7 @@ he cannot see is :class:`NotFound`, on one that he can see :class:`Forbidden`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection
@@ -15,7 +16,7 @@ from imagestore.database.images import ImageRow
 from imagestore.errors import Forbidden, NotFound
 from imagestore.identity.caller import Caller
 from imagestore.identity.policy import Policy, image_target
-from imagestore.image import Image, can_see
+from imagestore.image import Image, Visibility, can_see
 
 
 def not_found(image_id: str) -> NotFound:
@@ -60,12 +61,31 @@ class Access:
             raise not_found(row.image.id)
         raise Forbidden(f"The policy does not allow {rule} on image {row.image.id}.")
 
-    def passes(self, rule: str, caller: Caller, row: ImageRow) -> bool:
-        """Whether :meth:`require` would let the caller pass."""
+    def permits(self, rule: str, caller: Caller, row: ImageRow) -> bool:
+        """Whether the policy allows ``rule`` on the image."""
         return self.policy.allows(rule, caller, _target(caller, row))
+
+    def listed(self, caller: Caller, found: Sequence[Image]) -> list[Image]:
+        """Of the images that a list has found, those that the policy lets the caller see.
+
+        By the built-in rules that is every one, and nobody is asked.
+        """
+        if self.policy.is_built_in("get_images", "get_image"):
+            return list(found)
+        return [
+            image
+            for image in found
+            if self.policy.allows("get_image", caller, _target_in_list(caller, image))
+        ]
 
     def allows(self, rule: str, caller: Caller, image: Image) -> bool:
         return self.policy.allows(rule, caller, image_target(image))
+
+
+def _target_in_list(caller: Caller, image: Image) -> dict[str, Any]:
+    # A shared image of others is in a list because the caller is a member.
+    foreign = image.visibility is Visibility.SHARED and image.owner != caller.project_id
+    return image_target(image, caller.project_id if foreign else None)
 
 
 def _target(caller: Caller, row: ImageRow) -> dict[str, Any]:

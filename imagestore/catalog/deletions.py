@@ -145,7 +145,8 @@ class Deletions:
         # Of two copies that are removed at once, one has to stay.
         images.lock(conn, image_id)
         row = self._access.find(conn, caller, image_id)
-        self._access.require("delete_image_location", caller, row)
+        for rule in ("delete_image_location", "get_image_location"):
+            self._access.require(rule, caller, row)
         image = row.image
         if image.status is not ImageStatus.ACTIVE:
             raise Conflict(f"Image {image_id} is {image.status}; only active images have copies.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -30,6 +31,16 @@ _VISIBILITY_RULES = {
     Visibility.PUBLIC: "publicize_image",
     Visibility.COMMUNITY: "communitize_image",
 }
+
+
+class Page(NamedTuple):
+    """Images of a list; what follows ``marker`` is the next page, if there is a marker.
+
+    There may be fewer of them than were asked for, and a next page all the same.
+    """
+
+    images: list[Image]
+    marker: str | None
 
 
 class Images:
@@ -88,14 +99,15 @@ class Images:
         self._access.require("get_image", caller, row)
         return self._shown_to(caller, row.image)
 
-    async def page(self, caller: Caller, query: ImageQuery) -> list[Image]:
+    async def page(self, caller: Caller, query: ImageQuery) -> Page:
         """One page of the images that the caller may see."""
         self._access.policy.authorize("get_images", caller, {"project_id": caller.project_id})
         if not all(self._protections.allows("read", name, caller) for name, _ in query.properties):
-            return []  # or a filter would tell what the caller may not read
+            return Page([], None)  # or a filter would tell what the caller may not read
         scope = Scope(caller.project_id, is_admin=caller.is_admin and not query.as_user)
         found = await self._database.read(images.select_page, scope, query)
-        return [self._shown_to(caller, image) for image in found]
+        shown = [self._shown_to(caller, image) for image in self._access.listed(caller, found)]
+        return Page(shown, found[-1].id if found and len(found) == query.limit else None)
 
     async def change(self, caller: Caller, image_id: str, changes: Sequence[Change]) -> Image:
         """Apply all changes or none; the image as it stands afterwards."""

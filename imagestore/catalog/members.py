@@ -114,7 +114,7 @@ class Members:
                     if (row := rows.get(member.image_id)) is not None
                     and row.image.visibility is Visibility.SHARED
                     and (caller.is_admin or caller.project_id in (member_id, row.image.owner))
-                    and self._access.passes("get_members", caller, row)
+                    and self._access.permits("get_members", caller, row)
                 ]
             return found
 
@@ -152,6 +152,8 @@ class Members:
     def _list(self, conn: Connection, caller: Caller, image_id: str) -> list[Member]:
         row = self._shared(conn, caller, image_id)
         self._access.require("get_members", caller, row)
+        if not self._access.permits("get_member", caller, row):
+            return []
         found = members.list(conn, image_id)
         if caller.is_admin or caller.project_id == row.image.owner:
             return found

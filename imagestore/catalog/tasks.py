@@ -42,14 +42,22 @@ class Tasks:
         self._access.policy.authorize("tasks_api_access", caller, {})
 
     async def of_image(self, caller: Caller, image_id: str) -> list[Task]:
-        """The tasks of an image that the caller may see, the newest first."""
+        """The tasks of an image that the caller may see, the newest first.
+
+        The URLs in them are told to whose tasks they are: they may be signed, or lead into a store.
+        """
 
         def find(conn: Connection) -> list[Task]:
             row = self._access.find(conn, caller, image_id)
             self._access.require("get_image", caller, row)
             return tasks.of_image(conn, image_id)
 
-        return await self._database.read(find)
+        return [
+            task
+            if caller.is_admin or task.owner == caller.project_id
+            else replace(task, input=_without_urls(task.input))
+            for task in await self._database.read(find)
+        ]
 
     async def page(self, caller: Caller, query: TaskQuery) -> list[Task]:
         """One page of tasks; all for an administrator, else those of the caller's project."""
@@ -110,3 +118,16 @@ class Tasks:
         task = await self._database.write(record)
         self._jobs.wake()
         return task
+
+
+def _without_urls(value: Any) -> Any:
+    """``value`` with no more of its URLs than, at most, their schemes."""
+    match value:
+        case str() if "://" in value:
+            scheme = value.partition("://")[0]
+            return f"{scheme}://***" if scheme.isalnum() else "***"
+        case Mapping():
+            return {name: _without_urls(each) for name, each in value.items()}
+        case list():
+            return [_without_urls(each) for each in value]
+    return value

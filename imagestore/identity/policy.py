@@ -76,6 +76,11 @@ class Policy:
         self._refresh()
         return list(self._in_force)
 
+    def is_built_in(self, *rules: str) -> bool:
+        """Whether no file sets any of ``rules``."""
+        self._refresh()
+        return self._overridden.isdisjoint(rules)
+
     def is_admin(self, credentials: Mapping[str, Any]) -> bool:
         """Whether these credentials are an administrator's (rule ``context_is_admin``)."""
         self._refresh()
@@ -139,6 +144,7 @@ class Policy:
             ) from error
         texts = {rule.name: rule.check for rule in RULES}
         texts |= {name: str(check) for name, check in overrides.items()}
+        self._overridden = frozenset(overrides)
         self._in_force = [InForce(name, text, origins.get(name)) for name, text in texts.items()]
         return compiled
 

@@ -1,5 +1,8 @@
 """A compressed stream taken apart while it passes by: gzip, or zip with a single entry.
 
+The entry of a zip is deflated, or stored as it is, which is how Python's ``zipfile`` writes one
+unless it is told otherwise.
+
 Formats: RFC 1952 and APPNOTE.TXT 4.3 of PKWARE. What is neither passes as it is.
 """
 
@@ -21,7 +24,13 @@ _GZIP, _ZIP = b"\x1f\x8b\x08", b"PK\x03\x04"
 _LOCAL = struct.Struct("<4sHHHHHIIIHH")
 _END = struct.Struct("<4sHHHHIIH")
 _ENCRYPTED = 1
-_DEFLATED = 8
+_DESCRIBED_BEHIND = 8
+"""The flag of an entry whose size stands behind it."""
+_STORED, _DEFLATED = 0, 8
+_ZIP64 = 1
+"""Of an extra field with sizes that 32 bits do not hold."""
+_PIECE = 64 << 10
+"""Bytes that are unpacked in one go: a member that ends copies what is left of them."""
 
 
 async def decompressed(source: Blocks) -> AsyncGenerator[Buffer, None]:
@@ -71,11 +80,19 @@ async def _gzip(head: bytes, source: Blocks) -> AsyncGenerator[Buffer, None]:
 async def _zip(head: bytes, source: Blocks) -> AsyncGenerator[Buffer, None]:
     if len(head) < _LOCAL.size:
         raise _damaged()
-    _, _, flags, method, *_, name, extra = _LOCAL.unpack_from(head)
+    _, _, flags, method, _, _, _, packed, size, name, extra = _LOCAL.unpack_from(head)
     start = _LOCAL.size + name + extra
-    if flags & _ENCRYPTED or method != _DEFLATED or start > len(head):
-        raise Unsupported("The zip file is packed in a way that cannot be unpacked here.")
-    inflater = zlib.decompressobj(wbits=-15)
+    if flags & _ENCRYPTED or method not in (_STORED, _DEFLATED) or start > len(head):
+        raise _unknown()
+    inflater: zlib._Decompress | _Stored
+    if method == _DEFLATED:
+        inflater = zlib.decompressobj(wbits=-15)
+    else:
+        if packed == size == 0xFFFFFFFF:
+            size = _large_size(head[start - extra : start])
+        elif packed != size or flags & _DESCRIBED_BEHIND:
+            raise _unknown()
+        inflater = _Stored(size)
     tail = bytearray()
     checksum = 0
     async for piece in _pieces(head[start:], source):
@@ -107,19 +124,58 @@ def _is_whole(tail: bytes, checksum: int) -> bool:
     return bool(recorded == checksum)
 
 
+class _Stored:
+    """The bytes of an entry that is not packed, taken off as :mod:`zlib` would unpack them."""
+
+    unconsumed_tail = b""
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+        self.unused_data = b""
+
+    @property
+    def eof(self) -> bool:
+        return not self._left
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes:
+        taken = data[: min(self._left, max_length)]
+        self._left -= len(taken)
+        rest = data[len(taken) :]
+        self.unused_data, self.unconsumed_tail = (b"", rest) if self._left else (rest, b"")
+        return taken
+
+
+def _large_size(extra: bytes) -> int:
+    """The size that a ZIP64 field tells. Raises :class:`Unsupported` if there is none."""
+    while len(extra) >= 4:
+        kind, length = struct.unpack_from("<HH", extra)
+        if kind == _ZIP64 and length >= 16 and len(extra) >= 20:
+            size, packed = struct.unpack_from("<QQ", extra, 4)
+            if size == packed:
+                return int(size)
+        extra = extra[4 + length :]
+    raise _unknown()
+
+
 async def _pieces(head: bytes, source: Blocks) -> AsyncGenerator[bytes, None]:
-    if head:
-        yield head
+    for start in range(0, len(head), _PIECE):
+        yield head[start : start + _PIECE]
     async for block in source:
-        yield bytes(block)
-        del block
+        view = memoryview(block)
+        for start in range(0, len(view), _PIECE):
+            yield bytes(view[start : start + _PIECE])
+        del block, view
 
 
-async def _inflated(inflater: zlib._Decompress, data: bytes) -> bytes:
+async def _inflated(inflater: zlib._Decompress | _Stored, data: bytes) -> bytes:
     try:
         return await asyncio.to_thread(inflater.decompress, data, BLOCK_SIZE)
     except zlib.error as error:
         raise _damaged() from error
+
+
+def _unknown() -> Unsupported:
+    return Unsupported("The zip file is packed in a way that cannot be unpacked here.")
 
 
 def _damaged() -> Unsupported:

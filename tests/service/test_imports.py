@@ -7,14 +7,19 @@ import gzip
 import hashlib
 import os
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from imagestore.api import keys
 from imagestore.backends.http import Rules
+from imagestore.catalog.imports.unstaging import unstage
 from imagestore.config.settings import Images, Imports, Limits
+from imagestore.database import jobs
 from tests.service.conftest import OCTETS, Person, Service, Start
+from tests.service.faults import database
 from tests.service.web import Web, served_files
 
 DATA = os.urandom((3 << 20) + 17)
@@ -98,6 +103,36 @@ async def until_nothing_is_staged(service: Service) -> None:
     async with asyncio.timeout(30):
         while staged(service):
             await asyncio.sleep(0.05)
+
+
+async def test_a_url_is_told_to_whose_import_it_was(importing: Service, site: Web) -> None:
+    """Everybody sees the tasks of a public image, and a URL may be signed."""
+    alice, admin = importing.person("red"), importing.person("ops", "admin,member,reader")
+    image = (await alice.create())["id"]
+    body = web_download(site)
+    body["method"]["uri"] += "?signature=SECRET"
+    assert await start_import(alice, image, body) == 202
+    await ended(alice, image)
+    public = {"op": "replace", "path": "/visibility", "value": "public"}
+    assert (await admin.patch(image, public)).status == 200
+    for person, uri in (
+        (alice, body["method"]["uri"]),
+        (admin, body["method"]["uri"]),
+        (importing.person("blue"), "http://***"),
+    ):
+        (task,) = await tasks_of(person, image)
+        method = {"name": "web-download", "uri": uri}
+        assert task["input"]["import_req"] == {"method": method}
+        assert task["input"]["image_id"] == image
+
+
+async def test_what_is_staged_is_not_told_to_strangers(service: Service, alice: Person) -> None:
+    """One who may not see the image learns nothing of it, were it that its bytes are removed."""
+    image = (await alice.create())["id"]
+    later = datetime.now(UTC).replace(tzinfo=None) + timedelta(hours=1)
+    draft = replace(unstage("", image), not_before=later)
+    await database(service).write(jobs.enqueue, draft, later)
+    assert await stage(service.person("blue"), image, b"data") == 404
 
 
 async def test_from_a_url_into_all_stores(importing: Service, site: Web) -> None:

@@ -57,6 +57,7 @@ async def test_an_import(importing: Service, site: Web) -> None:
     assert status == 201, task
     assert (task["type"], task["owner"], task["status"]) == ("import", "ops", "pending")
     assert task["self"] == f"/v2/tasks/{task['id']}"
+    assert "image_id" not in task
     done = await ended(ops, task["id"])
     assert done["status"] == "success"
     assert done["expires_at"] > done["updated_at"]
@@ -73,7 +74,8 @@ async def test_an_import_that_fails(importing: Service, site: Web) -> None:
     done = await ended(ops, task["id"])
     assert done["status"] == "failure"
     assert "The source cannot be read" in done["message"]
-    assert (await ops("GET", f"/v2/images/{done['image_id']}")).status == 404
+    listed = await (await ops("GET", "/v2/images?name=made")).json()
+    assert listed["images"] == []
     assert importing.files() == set()
 
 

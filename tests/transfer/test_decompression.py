@@ -40,6 +40,26 @@ async def test_what_is_packed(step: int) -> None:
     assert await _unpacked(gzip.compress(DATA), step) == DATA
     assert await _unpacked(gzip.compress(DATA) + gzip.compress(b"more"), step) == DATA + b"more"
     assert await _unpacked(_zipped(DATA), step) == DATA
+    assert await _unpacked(_zipped(DATA, method=zipfile.ZIP_STORED), step) == DATA
+    assert await _unpacked(_zipped(b"", method=zipfile.ZIP_STORED), step) == b""
+
+
+async def test_an_entry_of_which_the_size_needs_64_bits() -> None:
+    target = io.BytesIO()
+    with (
+        zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as file,
+        file.open("disk.img", "w", force_zip64=True) as entry,
+    ):
+        entry.write(DATA)
+    assert await _unpacked(target.getvalue()) == DATA
+
+
+async def test_a_block_is_unpacked_piece_by_piece() -> None:
+    """Each member that ends copies what is left of its piece: of 4 MiB of empty ones, 400 GiB."""
+    assert await _unpacked(gzip.compress(b"") * 5000 + gzip.compress(b"end")) == b"end"
+    packed = _zipped(DATA, method=zipfile.ZIP_STORED)
+    blocks = [bytes(block) async for block in decompressed(_cut(packed, len(packed)))]
+    assert max(map(len, blocks)) <= 64 << 10
 
 
 @pytest.mark.parametrize("data", [b"", b"\x1f", b"PK", b"plain", DATA], ids=range(5))
@@ -57,11 +77,15 @@ async def test_what_is_not_packed(data: bytes) -> None:
         _zipped(DATA)[:20],
         _zipped(DATA, b"second"),
         _zipped(DATA, DATA),
-        _zipped(DATA, method=zipfile.ZIP_STORED),
+        _zipped(DATA, method=zipfile.ZIP_LZMA),
+        _zipped(DATA, method=zipfile.ZIP_STORED)[:-30],
+        _zipped(DATA, method=zipfile.ZIP_STORED)[:1000],
+        _zipped(DATA, b"", method=zipfile.ZIP_STORED),
+        _zipped(DATA, method=zipfile.ZIP_STORED).replace(b"end", b"ene"),
         b"\x1f\x8b\x08" + bytes(100),
         b"PK\x03\x04" + bytes(100),
     ],
-    ids=range(10),
+    ids=range(14),
 )
 async def test_what_cannot_be_unpacked(data: bytes) -> None:
     with pytest.raises(Unsupported):

@@ -42,7 +42,8 @@ async def _page(request: web.Request) -> Iterable[Image]:
         caller,
         request.app[texts.key],
     )
-    return await request.app[keys.catalog].images.page(caller, query)
+    found = await request.app[keys.catalog].images.page(caller, query)
+    return found.images
 
 
 async def meta(request: web.Request) -> web.Response:

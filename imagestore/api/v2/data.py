@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 from collections.abc import AsyncGenerator, AsyncIterator
 
 from aiohttp import web
@@ -24,6 +25,8 @@ from imagestore.transfer.local_files import LocalFiles
 from imagestore.transfer.reading import LocalCopy, Reading
 
 log = logging.getLogger(__name__)
+
+_SIZE = re.compile(r"[0-9]{1,100}")
 
 
 async def expect_continue(request: web.Request) -> None:
@@ -64,7 +67,7 @@ def announced_size(request: web.Request) -> int | None:
     declared = request.headers.get("x-openstack-image-size")
     if declared is None:
         return request.content_length
-    if not (declared.isascii() and declared.strip().isdecimal()):
+    if not _SIZE.fullmatch(declared.strip()):
         raise Invalid("x-openstack-image-size must be a number of bytes.")
     return int(declared)
 

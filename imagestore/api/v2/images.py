@@ -36,11 +36,11 @@ async def index(request: web.Request) -> web.Response:
     app = request.app
     caller = request[keys.caller]
     query = listing.parse(request.query, app[keys.settings].limits, app[texts.key])
-    images = await app[keys.catalog].images.page(caller, query)
+    images, marker = await app[keys.catalog].images.page(caller, query)
     view = app[view_key]
     body = {
         "images": [view.show(image, caller) for image in images],
-        **listing.links("/v2/images", request.query, images, query.limit),
+        **listing.links("/v2/images", request.query, marker),
         "schema": "/v2/schemas/images",
     }
     return json_reply(body)

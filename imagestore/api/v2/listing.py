@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Literal
 from urllib.parse import urlencode
@@ -13,7 +12,7 @@ from multidict import MultiMapping
 from imagestore.api.texts import PLAIN, Texts
 from imagestore.config.settings import Limits
 from imagestore.errors import Invalid
-from imagestore.image import Image, MemberStatus, Visibility
+from imagestore.image import MemberStatus, Visibility
 from imagestore.query import SORT_KEYS, Condition, Direction, ImageQuery, Op, Sort
 
 _LISTS = frozenset({"name", "id", "status", "container_format", "disk_format"})
@@ -41,6 +40,9 @@ _YEAR_OR_MONTH = re.compile(r"[0-9]{4}(-[0-9]{2})?")
 _LISTED = re.compile(r'"((?:[^"\\]|\\.)*)"(?:,|$)|([^,"]*)(?:,|$)')
 """One value of a list: in double quotes, or anything without a comma."""
 
+MAX_FILTERS = 100
+"""Custom properties and tags that a list may be filtered by: each is a search of its own."""
+
 NEVER = Condition("id", Op.IN, ())
 """A condition that no image fulfils."""
 
@@ -63,6 +65,8 @@ def parse(query: MultiMapping[str], limits: Limits, texts: Texts = PLAIN) -> Ima
             conditions += found
     visibility = _visibility(last.get("visibility"))
     tags = tuple(dict.fromkeys(tag.strip() for tag in query.getall("tag", ())))
+    if len(properties) + len(tags) > MAX_FILTERS:
+        raise Invalid(f"A list can be filtered by {MAX_FILTERS} properties and tags at a time.")
     if visibility == "none" or _impossible(last, tags, texts):
         conditions.append(NEVER)
     if not PLAIN.is_possible(last.get("marker", "")):
@@ -81,14 +85,7 @@ def parse(query: MultiMapping[str], limits: Limits, texts: Texts = PLAIN) -> Ima
     )
 
 
-def links(
-    path: str, query: MultiMapping[str], images: Sequence[Image], limit: int
-) -> dict[str, str]:
-    """The members ``first`` and, after a full page, ``next`` of a response."""
-    return links_to(path, query, images[-1].id if images and len(images) == limit else None)
-
-
-def links_to(path: str, query: MultiMapping[str], marker: str | None) -> dict[str, str]:
+def links(path: str, query: MultiMapping[str], marker: str | None) -> dict[str, str]:
     """The members ``first`` and, if there is a ``marker`` for it, ``next`` of a response.
 
     All parameters are kept, repeated ones too.

@@ -10,21 +10,24 @@ from __future__ import annotations
 import re
 from typing import Any, Literal, cast
 
-import orjson
-
+from imagestore.api.body import parse_json
 from imagestore.api.v2.schemas import refuse_unwritable
 from imagestore.changes import Change
-from imagestore.errors import Invalid, Unsupported
+from imagestore.errors import Invalid, OverLimit, Unsupported
 
 V2_0 = "application/openstack-images-v2.0-json-patch"
 V2_1 = "application/openstack-images-v2.1-json-patch"
 ACCEPT_PATCH = f"{V2_0}, {V2_1}"
+
+MAX_OPERATIONS = 10_000
+"""Of one request: all are tried in one go, and others wait for that."""
 
 _Operation = Literal["add", "replace", "remove"]
 _OPERATIONS = ("add", "remove", "replace")
 _DEPTH = {("locations", "add"): 2, ("locations", "remove"): 2}
 """Levels of the pointer; one for all others."""
 
+_PLACE = re.compile(r"[0-9]{1,18}")
 _BAD_ESCAPE = re.compile(r"~(?![01])")
 _EMPTY_SEGMENT = re.compile(r"/\s*/")
 
@@ -40,12 +43,11 @@ def parse(content_type: str, body: bytes) -> tuple[Change, ...]:
         raise UnsupportedPatch
     if not body:
         raise Invalid("Body expected in request.")
-    try:
-        operations = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise Invalid(f"Malformed JSON in request body: {error}") from None
+    operations = parse_json(body)
     if not isinstance(operations, list):
         raise Invalid("The body must be a JSON list of operations.")
+    if len(operations) > MAX_OPERATIONS:
+        raise OverLimit(f"A request may have {MAX_OPERATIONS} operations.")
     read = _read_2_0 if media_type == V2_0 else _read_2_1
     return tuple(
         _change(*read(_object(operation)), operation, must_be_new=media_type == V2_0)
@@ -122,6 +124,6 @@ def _index(segment: str) -> int | Literal["-"]:
     """A place in a list, counted from 0; ``-`` is behind the last."""
     if segment == "-":
         return "-"
-    if not (segment.isascii() and segment.isdecimal()):
+    if not _PLACE.fullmatch(segment):
         raise Invalid(f"'{segment}' is no place in a list: use a number, or - for its end.")
     return int(segment)

@@ -24,11 +24,13 @@ from imagestore.api.v2.documents import (
 )
 from imagestore.changes import Change, ImageDraft
 from imagestore.config.settings import Images
-from imagestore.errors import ConfigurationError, Forbidden, Invalid
+from imagestore.errors import ConfigurationError, Forbidden, Invalid, OverLimit
 from imagestore.image import BASE_ATTRIBUTES, READ_ONLY, RESERVED, RESERVED_PREFIX, Visibility
 
 MAX_INTEGER = 2**31 - 1
 MAX_NAME = 255
+MAX_ATTRIBUTES = 10_000
+"""Whatever ``image_property_quota`` allows: all are looked at in one go, and others wait."""
 
 _Check = Callable[[str, Any], Any]
 """``(name, value) -> value`` as the model wants it; raises :class:`Invalid`."""
@@ -82,6 +84,8 @@ class ImageSchema:
         """
         if not isinstance(body, dict):
             raise Invalid("The body must be a JSON object with the attributes of the image.")
+        if len(body) > MAX_ATTRIBUTES:
+            raise OverLimit(f"An image may have {MAX_ATTRIBUTES} attributes.")
         if forbidden := _LINKS & body.keys():
             raise _read_only(min(forbidden))
         checks = self._checks

@@ -133,7 +133,9 @@ def _stub(task: Task) -> dict[str, Any]:
 def _whole(task: Task) -> dict[str, Any]:
     view = _stub(task)
     view |= {"input": task.input, "result": task.result, "message": task.message}
-    for name in ("image_id", "request_id", "user_id"):
+    # Of a task of the older API the image is in its result.
+    image = () if task.type == TaskType.IMPORT else ("image_id",)
+    for name in (*image, "request_id", "user_id"):
         if (value := getattr(task, name)) is not None:
             view[name] = value
     return view

@@ -29,7 +29,7 @@ from imagestore.config.store_sections import STAGING
 from imagestore.database import images, jobs, journal
 from imagestore.errors import Conflict, Gone, ImagestoreError, NotFound, OverLimit
 from imagestore.identity.caller import Caller
-from imagestore.image import ImageStatus
+from imagestore.image import Image, ImageStatus
 from imagestore.job import ACTIVE, JobDraft
 
 log = logging.getLogger(__name__)
@@ -60,6 +60,8 @@ class Staging:
     ) -> None:
         """Read ``source`` to its end and keep it until an import makes it the image's data."""
         require_writer(caller)
+        # Before anything tells what is done with an image that this caller may not know of.
+        await self._database.read(self._find, caller, image_id)
         await self._until_removed(image_id)
         entry = journal.new_entry()
         self._uploads.under_way.add(entry)
@@ -105,6 +107,12 @@ class Staging:
                 return
         raise Conflict("The data that was staged before is not removed yet.")
 
+    def _find(self, conn: Connection, caller: Caller, image_id: str) -> Image:
+        """The image, if the caller may give it data."""
+        row = self._access.find(conn, caller, image_id)
+        self._access.require("modify_image", caller, row)
+        return row.image
+
     def _claim(
         self,
         conn: Connection,
@@ -114,9 +122,7 @@ class Staging:
         entry: str,
         limits: ProjectLimits | None,
     ) -> int:
-        row = self._access.find(conn, caller, image_id)
-        self._access.require("modify_image", caller, row)
-        image = row.image
+        image = self._find(conn, caller, image_id)
         if image.status is not ImageStatus.QUEUED:
             raise Conflict(
                 f"Image status transition from {image.status} to uploading is not allowed"

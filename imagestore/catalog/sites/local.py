@@ -57,11 +57,11 @@ class Local:
                     conditions=changed,
                 )
                 page = await self._catalog.images.page(_CALLER, query)
-                for image in page:
+                for image in page.images:
                     yield _record(image)
-                if len(page) < _PAGE:
+                marker = page.marker
+                if marker is None:
                     break
-                marker = page[-1].id
 
     async def record(self, image_id: str) -> Record | None:
         try:

@@ -10,7 +10,7 @@ from aiohttp import web
 from imagestore.api import keys, texts
 from imagestore.api.body import read_json, refuse_body
 from imagestore.api.reply import json_reply, no_content
-from imagestore.api.v2.listing import links_to
+from imagestore.api.v2.listing import links
 from imagestore.api.v2.metadefs.bodies import read_namespace
 from imagestore.api.v2.metadefs.listing import parse_namespaces
 from imagestore.api.v2.metadefs.names import named
@@ -44,7 +44,7 @@ async def index(request: web.Request) -> web.Response:
         listed.append(view)
     body = {
         "namespaces": listed,
-        **links_to(NAMESPACES, request.query, found.next),
+        **links(NAMESPACES, request.query, found.next),
         "schema": f"{SCHEMAS}/namespaces",
     }
     return json_reply(body)

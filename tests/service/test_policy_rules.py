@@ -1,0 +1,66 @@
+"""Rules that an operator has changed, where more than one of them has a say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from imagestore.config.settings import Identity
+from tests.service.conftest import Service, Start
+
+
+async def ruled(start: Start, directory: Path, **rules: str) -> Service:
+    file = directory / "policy.json"
+    file.write_text(json.dumps(rules))
+    return await start(identity=Identity(flavor="trusted-headers", policy_file=file))
+
+
+async def test_a_list_has_only_what_may_be_seen(start: Start, tmp_path: Path) -> None:
+    """And it goes on where a page has less than was asked for, or nothing at all."""
+    service = await ruled(start, tmp_path, get_image="role:admin or 'seen':%(name)s")
+    alice = service.person("red")
+    ids = [(await alice.create(name=name))["id"] for name in ("seen", "hid", "hid", "seen")]
+    found: list[str] = []
+    path, pages = "/v2/images?limit=1&sort=created_at:asc", 0
+    while path:
+        page = await (await alice("GET", path)).json()
+        found += [image["id"] for image in page["images"]]
+        path, pages = page.get("next"), pages + 1
+        assert pages < 10
+    assert found == [ids[0], ids[3]]
+    assert (await alice("GET", f"/v2/images/{ids[1]}")).status == 404
+
+
+async def test_a_member_sees_in_a_list_what_is_shared_with_it(start: Start, tmp_path: Path) -> None:
+    rule = "project_id:%(project_id)s or project_id:%(member_id)s"
+    service = await ruled(start, tmp_path, get_image=rule, modify_member="@", get_member="@")
+    alice, bob = service.person("red"), service.person("blue")
+    image = (await alice.create())["id"]
+    members = f"/v2/images/{image}/members"
+    assert (await alice("POST", members, json={"member": "blue"})).status == 200
+    accepted = await bob("PUT", f"{members}/blue", json={"status": "accepted"})
+    assert accepted.status == 200
+    for person in (alice, bob):
+        listed = await (await person("GET", "/v2/images")).json()
+        assert [one["id"] for one in listed["images"]] == [image]
+    assert (await (await service.person("green")("GET", "/v2/images")).json())["images"] == []
+
+
+async def test_members_that_may_not_be_shown_are_not_listed(start: Start, tmp_path: Path) -> None:
+    service = await ruled(start, tmp_path, get_member="!")
+    alice = service.person("red")
+    image = (await alice.create())["id"]
+    members = f"/v2/images/{image}/members"
+    assert (await alice("POST", members, json={"member": "blue"})).status == 200
+    answer = await alice("GET", members)
+    assert (answer.status, (await answer.json())["members"]) == (200, [])
+
+
+async def test_a_copy_goes_by_the_hand_of_who_may_know_of_it(start: Start, tmp_path: Path) -> None:
+    service = await ruled(start, tmp_path, delete_image_location="@", get_image_location="!")
+    alice = service.person("red")
+    image = (await alice.create())["id"]
+    assert await alice.upload(image, b"data") == 204
+    answer = await alice("DELETE", f"/v2/stores/file1/{image}")
+    assert answer.status == 403
+    assert "get_image_location" in await answer.text()
