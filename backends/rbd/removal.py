@@ -39,7 +39,14 @@ def remove(
     except NotFound:
         if only is not None:
             raise
-        if not trash.purge(connection, location.pool, location.image, report=report):
+        try:
+            purged = trash.purge(connection, location.pool, location.image, report=report)
+        except Busy as error:
+            # The name is gone: there is no way back, and nothing to be left as it was.
+            raise Unavailable(
+                "it is being removed", store=connection.store, url=location.url
+            ) from error
+        if not purged:
             raise
 
 

@@ -6,6 +6,7 @@ in between, as the cluster did not answer, leaves an image that only the trash k
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,7 +31,10 @@ def find(connection: Connection, pool: str, image: str) -> Trashed | None:
             entry = connection.rbd.RBD().trash_get(connection.pool(pool), image)
         except connection.rbd.ImageNotFound:
             return None
-    return Trashed(image, entry["name"], entry["deferment_end_time"])
+    until: datetime = entry["deferment_end_time"]
+    if until.tzinfo is not None:
+        until = until.astimezone(UTC).replace(tzinfo=None)
+    return Trashed(image, entry["name"], until)
 
 
 def is_removable(connection: Connection, pool: str, entry: Trashed) -> bool:
@@ -55,6 +59,11 @@ def purge(
     """
     rbd, context, removed = connection.rbd, connection.pool(pool), 0
     with connection.errors():
+        # librbd keeps quiet about removals that broke off, but goes on with one by its name.
+        if not _is_named(connection, pool, name):
+            with contextlib.suppress(rbd.ImageNotFound):
+                rbd.RBD().remove(context, name, on_progress=report)
+                removed += 1
         entries: Any = [each for each in rbd.RBD().trash_list(context) if each["name"] == name]
         for each in entries:
             found = find(connection, pool, each["id"])
@@ -66,3 +75,12 @@ def purge(
                 continue  # someone was faster, or makes a clone
             removed += 1
     return removed
+
+
+def _is_named(connection: Connection, pool: str, name: str) -> bool:
+    """Whether an image has that name, be it one that is just being made."""
+    try:
+        connection.pool(pool).stat(f"rbd_id.{name}")
+    except connection.rados.ObjectNotFound:
+        return False
+    return True

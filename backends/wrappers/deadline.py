@@ -111,6 +111,7 @@ class DeadlineStore(ForwardingStore):
             await self._given(reading, self._call, f"did not answer within {self._call:g} s")
             yield self._blocks(reading)
         finally:
+            reading.give_up()
             await self._end(task)
 
     async def _blocks(self, reading: _Reading) -> AsyncIterator[Buffer]:
@@ -257,19 +258,29 @@ class _Reading:
     def __init__(self, opened: AbstractAsyncContextManager[Blocks]) -> None:
         self._opened = opened
         self._ready: asyncio.Queue[Buffer | BaseException | None] = asyncio.Queue(1)
+        self._given_up = False
+
+    def give_up(self) -> None:
+        """Nobody reads any more: what opens too late is closed again, instead of waiting."""
+        self._given_up = True
 
     async def run(self) -> None:
         """Give None when it is open, then the blocks, then None or what went wrong."""
         ending: BaseException | None = None
         try:
             async with self._opened as blocks:
-                await self._ready.put(None)
+                await self._hand_over(None)
                 async for block in blocks:
-                    await self._ready.put(block)
+                    await self._hand_over(block)
                     del block
         except Exception as error:
             ending = error
-        await self._ready.put(ending)
+        await self._hand_over(ending)
+
+    async def _hand_over(self, item: Buffer | BaseException | None) -> None:
+        if self._given_up:
+            raise asyncio.CancelledError
+        await self._ready.put(item)
 
     async def next(self) -> Buffer | None:
         """What comes next; raises what the store has raised."""

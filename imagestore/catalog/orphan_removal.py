@@ -11,7 +11,7 @@ import logging
 
 from sqlalchemy import Connection
 
-from imagestore.backends.errors import Unavailable
+from imagestore.backends.errors import StoreError, Unavailable
 from imagestore.catalog.orphan_search import Place, is_needed
 from imagestore.catalog.parts import Parts, now
 from imagestore.catalog.uploads import Uploads
@@ -44,10 +44,10 @@ class OrphanRemoval:
                 # An image that was made in the moment of the claim is seen by now.
                 await self._database.read(self._require_unneeded, one, place)
                 await place.store.discard(one.image_id, owner=one.project or None)
-            except Unavailable:
-                raise  # it may have begun: the row stays, and recovery goes on
-            except BaseException:
-                await asyncio.shield(self._database.write(journal.close, entry))
+            except (StoreError, Conflict) as error:
+                # What may have begun, here or when this is cancelled, recovery goes on with.
+                if not isinstance(error, Unavailable):
+                    await asyncio.shield(self._database.write(journal.close, entry))
                 raise
             await asyncio.shield(self._database.write(_finish, one, entry))
         finally:

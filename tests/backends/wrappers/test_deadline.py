@@ -55,6 +55,19 @@ async def test_calls(store: DeadlineStore, faulty: FaultyStore, fault: Fault) ->
         assert (result.store, result.message) == ("files", "did not answer within 1 s")
 
 
+async def test_what_opens_too_late_is_closed_again(
+    store: DeadlineStore, faulty: FaultyStore
+) -> None:
+    url = (await faulty.add("a", cut(DATA))).url
+    faulty.fail({"open": [hang_on]})
+    with pytest.raises(errors.Unavailable):
+        await read(store, url)
+    assert store._left
+    async with within(30):
+        while store._left:
+            await asyncio.sleep(0.05)
+
+
 @pytest.mark.parametrize("fault", [hang, hang_on])
 async def test_each_page_of_a_listing(
     store: DeadlineStore, faulty: FaultyStore, fault: Fault
