@@ -12,7 +12,8 @@ from tests.services import process
 REQUIREMENTS: Final = (
     "python-glanceclient==2.17.1",
     "python-openstackclient==3.19.0",
-    # They look for their entry points with pkg_resources, which later ones do not have.
+    "simplejson",
+    # For pkg_resources, by which they look for their entry points.
     "setuptools<81",
 )
 PROGRAMS: Final = ("glance", "openstack")
