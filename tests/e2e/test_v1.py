@@ -228,7 +228,7 @@ def test_openstack(url: str, web: str, file: Path) -> None:
     saved = file.with_name("saved")
     openstack("image", "save", "--file", str(saved), "geladen")
     assert saved.read_bytes() == DATA
-    listing = openstack("image", "list", "--public", "--long")
+    listing = openstack("image", "list", "--public")
     assert copied["id"] in listing
     assert made["id"] in listing
     openstack("image", "delete", "kopiert", "geladen")
