@@ -1,4 +1,4 @@
-"""The ``glance`` of today and one of 2019 as scripts of 2014 call them, with v1."""
+"""``glance`` of today, and ``glance`` and ``openstack`` of 2019, as scripts of 2014 call them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import pytest
 from tests.e2e.conftest import BIN
 from tests.e2e.proxy import authenticating_proxy
 from tests.served import serve
-from tests.services import glanceclient
+from tests.services import clients_of_2019
 
 DATA = os.urandom(3_000_001)
 FORMATS = ("--disk-format", "raw", "--container-format", "bare")
@@ -93,7 +93,7 @@ def url(tmp_path_factory: pytest.TempPathFactory, web: str) -> Iterator[str]:
 @pytest.fixture
 def glance_as(request: pytest.FixtureRequest, url: str) -> Callable[[str], Glance]:
     of_2019 = getattr(request, "param", "today") == "2019"
-    program = glanceclient.program() if of_2019 else BIN / "glance"
+    program = clients_of_2019.program("glance") if of_2019 else BIN / "glance"
 
     def client(who: str) -> Glance:
         address = ("--os-image-url", url, "--os-auth-token", f"token-of-{who}")
@@ -209,3 +209,27 @@ def test_members(glance_as: GlanceAs, file: Path) -> None:
     alice("member-delete", image, "blue")
     assert image not in bob("image-list")
     alice("image-delete", image)
+
+
+def test_openstack(url: str, web: str, file: Path) -> None:
+    program = str(clients_of_2019.program("openstack"))
+    address = ("--os-auth-type", "token_endpoint", "--os-url", url, "--os-token", "token-of-root")
+    openstack = Glance((program, "--os-image-api-version", "1", *address))
+    copied = openstack.table("image", "create", "--public", "--copy-from", web, "kopiert")
+    made = openstack.table(
+        "image", "create", "--public", "--protected", "--property", "a=b c", "--file", str(file),
+        "geladen",
+    )  # fmt: skip
+    assert (made["status"], made["size"]) == ("active", str(len(DATA)))
+    openstack("image", "set", "--unprotected", "--min-disk", "2", "--property", "d=e", "geladen")
+    shown = openstack.table("image", "show", "geladen")
+    assert shown.items() >= {"min_disk": "2", "protected": "False"}.items()
+    assert {"a='b c'", "d='e'"} == {*shown["properties"].split(", ")}
+    saved = file.with_name("saved")
+    openstack("image", "save", "--file", str(saved), "geladen")
+    assert saved.read_bytes() == DATA
+    listing = openstack("image", "list", "--public")
+    assert copied["id"] in listing
+    assert made["id"] in listing
+    openstack("image", "delete", "kopiert", "geladen")
+    assert made["id"] not in openstack("image", "list")

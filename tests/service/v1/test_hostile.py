@@ -82,17 +82,14 @@ async def test_no_header_is_a_failure(service: Service, alice: Person) -> None:
 
 async def test_a_name_with_a_line_break_is_no_header(alice: Person) -> None:
     """Names and values of v2 may hold what no header can."""
-    texts = ["a\r\nSet-Cookie: x=1", "\x01\x7f\t", "\u2028", " ", "%0d%0a", "é" * 200, "x" * 60_000]
+    texts = ["a\r\nSet-Cookie: x=1", "\x01\x7f\t", "\u2028", " ", "%0d%0a", "é" * 200, "x" * 7_000]
     properties = {f"p{number}": text for number, text in enumerate(texts)}
     properties |= {text[:40]: "1" for text in texts if text.strip()}
     image = (await alice.create(name=texts[0], **properties))["id"]
     for method in ("HEAD", "GET"):
         if method == "GET":
             assert await alice.upload(image, b"x") == 204
-        answer = await alice(
-            method, f"/v1/images/{image}",
-            # What a client reads at most of one header is for it to say.
-        )  # fmt: skip
+        answer = await alice(method, f"/v1/images/{image}")
         assert answer.status == 200
         assert "Set-Cookie" not in answer.headers
         assert answer.headers["x-image-meta-name"] == "a%0D%0ASet-Cookie: x=1"
@@ -103,7 +100,7 @@ async def test_a_name_with_a_line_break_is_no_header(alice: Person) -> None:
 @pytest.mark.parametrize("through", ["x-glance-api-copy-from", "x-image-meta-location"])
 async def test_no_url_leads_inside(alice: Person, service: Service, through: str) -> None:
     for url in ANYWHERE:
-        for text in (url, quote(url, safe="/:")):
+        for text in (url, quote(url, safe="/:", errors="surrogateescape")):
             if not text.isprintable():
                 continue
             try:
