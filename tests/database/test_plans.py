@@ -62,7 +62,7 @@ def fill(conn: Connection) -> None:
             properties={"number": str(number), "kind": "disk"},
             tags=("even" if number % 2 else "odd", f"tag{number % 200}"),
         )
-        images.insert(conn, made)
+        images.insert(conn, made, id_is_given=False)
         if made.visibility is Visibility.SHARED:
             project = "nothing" if number % 1000 == 1 else f"project {number % 50}"
             members.insert(conn, member(made.id, project, MemberStatus.ACCEPTED))
