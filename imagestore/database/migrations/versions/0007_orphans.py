@@ -6,7 +6,7 @@ from alembic import op
 
 from imagestore.database.migrations.creation import create_tables
 
-revision = "0008"
+revision = "0007"
 down_revision = "0006"
 
 
