@@ -64,3 +64,29 @@ async def test_a_copy_goes_by_the_hand_of_who_may_know_of_it(start: Start, tmp_p
     answer = await alice("DELETE", f"/v2/stores/file1/{image}")
     assert answer.status == 403
     assert "get_image_location" in await answer.text()
+
+
+async def test_a_policy_for_everybody_is_for_every_owner(start: Start, tmp_path: Path) -> None:
+    """Old files say ``"modify_image": ""`` and leave it to the service whose image it is."""
+    names = (
+        "modify_image", "delete_image", "upload_image", "deactivate", "reactivate", "add_member",
+        "delete_member", "publicize_image", "communitize_image", "delete_image_location",
+    )  # fmt: skip
+    service = await ruled(start, tmp_path, **dict.fromkeys(names, ""))
+    alice, bob = service.person("red"), service.person("blue")
+    image = (await alice.create(visibility="community"))["id"]
+    path = f"/v2/images/{image}"
+    data = {"data": b"data", "headers": {"Content-Type": "application/octet-stream"}}
+    assert (await bob("PUT", f"{path}/file", **data)).status == 403
+    assert (await bob("PUT", f"{path}/stage", **data)).status == 403
+    assert await alice.upload(image, b"data") == 204
+    change = {"op": "replace", "path": "/name", "value": "mine"}
+    assert (await bob.patch(image, change)).status == 403
+    for method, below in (
+        ("DELETE", ""), ("POST", "/actions/deactivate"), ("POST", "/actions/reactivate"),
+        ("PUT", "/tags/mine"),
+    ):  # fmt: skip
+        assert (await bob(method, path + below)).status == 403, below
+    assert (await alice.patch(image, change)).status == 200
+    assert (await alice("POST", f"{path}/actions/deactivate")).status == 204
+    assert (await alice("DELETE", path)).status == 204
