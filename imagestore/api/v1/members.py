@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
 from aiohttp import web
 
 from imagestore.api import keys
-from imagestore.api.body import read_bytes, read_json, refuse_body
+from imagestore.api.body import parse_json, read_bytes, read_json, refuse_body
 from imagestore.api.reply import json_reply, no_content
 from imagestore.api.texts import PLAIN
 from imagestore.catalog.members import Members
@@ -66,10 +65,7 @@ async def replace(request: web.Request) -> web.Response:
 async def add(request: web.Request) -> web.Response:
     can_share = None
     if text := await read_bytes(request):
-        try:
-            body = orjson.loads(text)
-        except orjson.JSONDecodeError as error:
-            raise Invalid(f"Malformed JSON in request body: {error}") from None
+        body = parse_json(text)
         entry = body.get("member") if isinstance(body, dict) else None
         if not isinstance(entry, dict):
             raise Invalid('The body must be a JSON object with an object "member".')
