@@ -29,8 +29,15 @@ from tests.service.test_replication import (
     stores_of,
     uploaded,
 )
+from tests.services.databases import url_of
 
 NAMES = ("file1", "file2", "file3")
+
+
+@pytest.fixture
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Of a database without rows: how it locks is tested with copies that are sent."""
+    return url_of(request, "embedded", tmp_path)
 
 
 def three(directory: Path) -> Stores:
