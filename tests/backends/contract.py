@@ -37,7 +37,7 @@ class StoreContract(ReadContract):
 
     large = 64 * MIB
     """Bytes of a large object, which is made and compared in memory."""
-    huge = 256 * MIB
+    huge = 1 << 30
     """Bytes of the largest object."""
     part = BLOCK_SIZE
     """Bytes after which the driver begins something new: a segment, a part, an object."""
