@@ -77,6 +77,7 @@ async def fan_out(
             left = len(outlets) - len(stored) - len(failed)
             if stored and not values:
                 values = {name: await digest.value() for name, digest in flow.digests.items()}
+                continue  # others may have ended meanwhile
             if not left:
                 break
             if stored and on_first is not None and not told:

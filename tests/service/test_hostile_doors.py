@@ -88,7 +88,8 @@ async def site(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Site]:
     async def answer(_: web.Request) -> web.Response:
         if site.redirect:
             return web.Response(status=302, headers={"Location": site.redirect})
-        return web.Response(body=DATA)
+        # A connection that stays open would be used again: it leads to what was checked.
+        return web.Response(body=DATA, headers={"Connection": "close"})
 
     def reaches(address: Address) -> Reach:
         return Reach.PUBLIC if str(address) == OUTSIDE else reach(address)

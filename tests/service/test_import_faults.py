@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from imagestore.api import keys
+from imagestore.backends import errors
 from imagestore.config import drivers
 from imagestore.config.settings import StoreAccess
 from imagestore.database import journal
 from imagestore.workers import runner
 from tests.backends.file.conftest import small_disk
-from tests.backends.wrappers.faulty import Fault, away, hang
+from tests.backends.wrappers.faulty import Fault, hang, raising
 from tests.service.conftest import Person, Service, Start
 from tests.service.faults import StreamedStore, database, faulty_driver, inner, stores_in
 from tests.service.test_imports import (
@@ -78,10 +79,15 @@ async def until(service: Service, condition: Any) -> None:
             await asyncio.sleep(0.02)
 
 
+def dead() -> Fault:
+    """As every driver fails: by its name."""
+    return raising(errors.Unavailable("forced", store="file2"))
+
+
 DEATHS: dict[str, dict[str, list[Fault]]] = {
-    "from the start": {"add": [away()] * 99},
-    "in the middle": {"write": [away()] * 99},
-    "at the end": {"stored": [away()] * 99},
+    "from the start": {"add": [dead()] * 99},
+    "in the middle": {"write": [dead()] * 99},
+    "at the end": {"stored": [dead()] * 99},
 }
 
 
@@ -168,7 +174,7 @@ async def _is_clean(service: Service) -> bool:
 @embedded
 async def test_it_comes_back_meanwhile(service: Service, site: Web) -> None:
     alice = service.person("red")
-    inner(service, "file2").fail({"write": [away()] * 2})
+    inner(service, "file2").fail({"write": [dead()] * 2})
     image = await image_and_import(alice, site, all_must_succeed=True)
     await assert_active(alice, image, DATA, "file1,file2")
 
@@ -181,7 +187,7 @@ async def test_it_cannot_be_cleaned_at_once(
     """What it was left with goes when it is back."""
     alice = service.person("red")
     broken = inner(service, "file2")
-    broken.fail({"stored": [away()] * 99, "discard": [away()] * 99})
+    broken.fail({"stored": [dead()] * 99, "discard": [dead()] * 99})
     image = await image_and_import(alice, site, all_must_succeed=all_must_succeed)
     if all_must_succeed:
         # It waits for the store, to which it must not write before it is clean.
@@ -350,7 +356,7 @@ def dead_driver(name: str) -> Any:
     def create(store: str, settings: Any) -> StreamedStore:
         made = StreamedStore(store, settings)
         if store == "file2":
-            made.fail({"add": [away()] * 999})
+            made.fail({"add": [dead()] * 999})
         return made
 
     return replace(faulty_driver(name), create=create)

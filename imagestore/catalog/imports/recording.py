@@ -105,7 +105,8 @@ class Recording:
             missing = self.missing(row.image, order)
             late = {name: each for name, each in fanned.stored.items() if name in missing}
             self._add(conn, image.id, late)
-        _close(conn, entries, entries.values())
+        # Where a store has failed and could not be cleaned, recovery has still to do it.
+        _close(conn, entries, fanned.stored)
         self._wishes.follow(conn, image.id)
         self.end(conn, image, order, summary(fanned.size, fanned.stored, fanned.failed))
         progress.end(conn, image, fanned.failed, staged=True)
