@@ -119,7 +119,7 @@ async def test_ids_have_none(wide: Service) -> None:
 
 async def test_metadata_definitions(wide: Service) -> None:
     admin = wide.person("ops", "admin,member,reader")
-    definition = {"title": PARTY, "type": "string", "enum": [PARTY, BALLOON], "default": PARTY}
+    definition = {"title": PARTY, "type": "string", "enum": [PARTY, BALLOON]}
     body = {
         "namespace": PARTY,
         "display_name": PARTY,

@@ -12,7 +12,7 @@ from multidict import MultiMapping
 from imagestore.api.texts import PLAIN, Texts
 from imagestore.config.settings import Limits
 from imagestore.errors import Invalid
-from imagestore.image import MemberStatus, Visibility
+from imagestore.image import BASE_ATTRIBUTES, MemberStatus, Visibility
 from imagestore.query import SORT_KEYS, Condition, Direction, ImageQuery, Op, Sort
 
 _LISTS = frozenset({"name", "id", "status", "container_format", "disk_format"})
@@ -103,8 +103,12 @@ def _link(path: str, parameters: list[tuple[str, str]]) -> str:
 
 def _impossible(parameters: dict[str, str], tags: tuple[str, ...], texts: Texts) -> bool:
     """Whether characters are asked for that are in no image: some databases refuse to compare."""
-    asked = [text for pair in parameters.items() for text in pair]
-    return not all(texts.is_possible(text) for text in (*asked, *tags))
+    for name, value in parameters.items():
+        # Columns with ids and words of the API are never wide.
+        holding = PLAIN if name in BASE_ATTRIBUTES and name != "name" else texts
+        if not holding.is_possible(name) or not holding.is_possible(value):
+            return True
+    return not all(texts.is_possible(tag) for tag in tags)
 
 
 def page_limit(value: str | None, limits: Limits) -> int:
