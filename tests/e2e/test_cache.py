@@ -100,11 +100,9 @@ def test_two_nodes(nodes: list[Node]) -> None:
     until(lambda: one.has(first) and two.has(first, second))
 
     def known() -> bool:
-        answers = [
-            call(two.served.url, "GET", f"/v2/cache/nodes/{each}") for each in (first, second)
-        ]
-        here = sorted(node.served.url for node in nodes)
-        return [sorted(each["cached_nodes"]) for each in answers] == [here, [two.served.url]]
+        paths = [f"/v2/cache/nodes/{each}" for each in (first, second)]
+        answers = [sorted(call(two.served.url, "GET", path)) for path in paths]
+        return answers == [sorted(node.served.url for node in nodes), [two.served.url]]
 
     until(known)
     assert first in one.glance("cache-list")
