@@ -15,11 +15,12 @@ from typing import Protocol
 from sqlalchemy import Connection
 
 from imagestore.backends.base import Blocks, Buffer
-from imagestore.config.settings import MIB, Settings
+from imagestore.config.settings import Settings
 from imagestore.database import images, quotas
 from imagestore.database.engine import Database
 from imagestore.errors import OverLimit
 
+MIB = 1 << 20
 STEP = 64 * MIB
 """Bytes by which the reservation of an upload of unknown size grows."""
 

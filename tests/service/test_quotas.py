@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from imagestore.config.settings import MIB, Identity, KeystoneLimits, Limits
+from imagestore.catalog.quotas import MIB
+from imagestore.config.settings import Identity, KeystoneLimits, Limits
 from imagestore.database.schema import reservations
 from tests.identity.keystone.conftest import settings as account
 from tests.service.conftest import Person, Service, Start
