@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 import signal
 from collections.abc import Mapping
 from typing import Any
@@ -29,6 +30,10 @@ FORMATS: Mapping[str, str] = {
 _LOOK_SECONDS = 60.0
 _LOOK_PROCESSOR = 10
 """Seconds of processor time for a look at a head, which takes milliseconds."""
+_STACK = 2 << 20
+_ARENAS = {"MALLOC_ARENA_MAX": "2"}
+"""It starts up to 64 threads. With the stacks and heaps that they reserve by default, of which they
+use next to nothing, these alone would not fit into the memory that it may take."""
 _ANSWER = 1 << 20
 _COMPLAINT = 4 << 10
 """Bytes of its output and of its complaints that are kept."""
@@ -88,11 +93,12 @@ class QemuImg:
         command = (
             *("setpriv", "--pdeathsig", "KILL", "nice", "-n", "10"),
             *("prlimit", f"--as={self._memory}", f"--cpu={processor}", f"--fsize={largest}"),
-            *("--core=0", "--", "qemu-img", *arguments),
+            *(f"--stack={_STACK}", "--core=0", "--", "qemu-img", *arguments),
         )
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,
+                env={**os.environ, **_ARENAS},
                 pass_fds=files,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
@@ -166,7 +172,7 @@ def _failure(status: int, complaint: str) -> Exception:
         return OverLimit("There is no room to convert the image.")
     if status == -signal.SIGXCPU:
         return Unsupported("The conversion takes too much time.")
-    if "allocate memory" in complaint:
+    if "allocate memory" in complaint or "qemu_thread_create" in complaint:
         return Unsupported("The conversion takes too much memory.")
     if status == -signal.SIGKILL:
         return Unavailable("The conversion was interrupted.")

@@ -27,7 +27,8 @@ async def test_a_list_has_only_what_may_be_seen(start: Start, tmp_path: Path) ->
         found += [image["id"] for image in page["images"]]
         path, pages = page.get("next"), pages + 1
         assert pages < 10
-    assert found == [ids[0], ids[3]]
+    # The four were made in one second, which is all that some databases tell.
+    assert sorted(found) == sorted([ids[0], ids[3]])
     assert (await alice("GET", f"/v2/images/{ids[1]}")).status == 404
 
 
