@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -33,6 +33,8 @@ from imagestore.identity.caller import Caller
 from imagestore.image import Image, ImageStatus, Location
 
 _CHANGEABLE = (ImageStatus.ACTIVE, ImageStatus.QUEUED)
+_UNHASHED = timedelta(seconds=3)
+"""Before bytes without a hash get one. Glance computes none here, and clients look at once."""
 _MAX_METADATA = 32_000
 """Characters of JSON; the column holds 64 KiB."""
 
@@ -125,7 +127,7 @@ class LocationChanges:
             if step.op == "remove":
                 copy = _at(left, step.index)
                 left.remove(copy)
-                _require_readable(copy, left)
+                self._keep_readable(conn, image, copy, left)
                 entry = next(entries)
                 self._deletions.claim(conn, image.id, copy, entry, moment)
                 removed.append((copy, entry))
@@ -194,8 +196,26 @@ class LocationChanges:
         location = Location(entry["url"], metadata, status)
         number = locations.add(conn, image.id, location, moment)
         if self._parts.settings.images.do_secure_hash or not is_first:
-            hash_later(conn, image, number, found.store.name, moment)
+            delay = _UNHASHED if image.os_hash_value is None else timedelta()
+            hash_later(conn, image, number, found.store.name, moment, delay=delay)
         return location
+
+    def _keep_readable(
+        self, conn: Connection, image: Image, removed: Location, left: Sequence[Location]
+    ) -> None:
+        """What stays must be enough to read the image.
+
+        While the image has no hash, nothing says what its bytes are but their number: what is left
+        is then trusted, as Glance trusts every location, and the hash will be that of its bytes.
+        """
+        if removed.status != "active" or any(each.status == "active" for each in left):
+            return
+        heir = next((each for each in left if each.status == locations.UNVERIFIED), None)
+        if image.os_hash_value is not None or heir is None or heir.id is None:
+            raise Conflict(
+                "The other locations of the image are not verified yet; try again later."
+            )
+        locations.set_status(conn, heir.id, "active")
 
     def _check(self, new: Mapping[str, str]) -> None:
         wanted = self._parts.settings.images.hashing_algorithm
@@ -225,13 +245,6 @@ def _at(found: Sequence[Location], index: Any) -> Location:
     if not isinstance(place, int) or place >= len(found):
         raise Invalid("There is no location at this place of the list.")
     return found[place]
-
-
-def _require_readable(removed: Location, left: Sequence[Location]) -> None:
-    """What stays must be enough to read the image: Glance, which trusts every location, never
-    comes to that."""
-    if removed.status == "active" and all(each.status != "active" for each in left):
-        raise Conflict("The other locations of the image are not verified yet; try again later.")
 
 
 def _replace_metadata(

@@ -8,7 +8,7 @@ taken out of the image again. The data of an active image never changes.
 from __future__ import annotations
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -38,6 +38,7 @@ def hash_later(
     moment: datetime,
     *,
     task: str | None = None,
+    delay: timedelta = timedelta(),
 ) -> None:
     """Queue the work for a location, by the id of its row. ``task``: one that ends with it."""
     draft = JobDraft(
@@ -47,6 +48,7 @@ def hash_later(
         target=store,
         project=image.owner,
         unique=False,
+        not_before=moment + delay,
     )
     jobs.enqueue(conn, draft, moment)
 

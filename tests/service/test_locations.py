@@ -200,6 +200,28 @@ async def test_the_only_location_that_is_verified_stays(
     assert await data_of(alice, image) == DATA
 
 
+async def test_while_there_is_no_hash_what_is_left_is_trusted(
+    start: Start, site: Web, tmp_path: Any
+) -> None:
+    """As with Glance, whose clients remove the first location right after they added another."""
+    from imagestore.config.settings import Jobs
+
+    changes = settings(settings_in(tmp_path), site, show_multiple_locations=True)
+    served = await start(**changes, jobs=Jobs(workers=0))
+    alice, admin = served.person("red"), served.person("ops", "admin,member,reader")
+    image = (await alice.create())["id"]
+    assert (await alice.patch(image, add(site.url("again")))).status == 200
+    assert (await alice.patch(image, add(site.url("other")))).status == 200
+    shown = await alice.show(image)
+    assert (shown["status"], shown["os_hash_value"]) == ("active", None)
+    remove = {"op": "remove", "path": "/locations/0"}
+    assert (await admin.patch(image, remove)).status == 200
+    shown = await alice.show(image)
+    assert [each["url"] for each in shown["locations"]] == [site.url("other")]
+    assert len(await data_of(alice, image)) == shown["size"]
+    assert (await admin.patch(image, remove)).status == 403
+
+
 async def test_damaged_copies_are_not_listed_and_cannot_be_named(
     served: Service, site: Web
 ) -> None:
