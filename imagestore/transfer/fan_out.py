@@ -84,9 +84,10 @@ async def fan_out(
                 told = True
                 await on_first(_fanned_out(flow, values, algorithm, stored, failed))
                 continue
-            # Those that ended while the digests were waited for are in the next round's outcome.
-            if going_on := [outlet.task for outlet in outlets if not outlet.task.done()]:
-                await asyncio.wait(going_on, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(
+                [outlet.task for outlet in outlets if not outlet.task.done()],
+                return_when=asyncio.FIRST_COMPLETED,
+            )
         if not stored:
             raise next(iter(failed.values()))
     finally:

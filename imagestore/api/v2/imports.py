@@ -63,7 +63,7 @@ def parse(body: Any, enabled: list[str]) -> ImportRequest:
     name = method.get("name")
     if not isinstance(name, str) or name not in enabled:
         raise Invalid(f"The method has to be one of: {', '.join(enabled) or 'none'}.")
-    require_storable(body)
+    PLAIN.require_storable(body)  # all of it is kept with the task
     stores = body.get("stores")
     if stores is not None and not (
         isinstance(stores, list) and all(isinstance(store, str) for store in stores)
@@ -84,17 +84,3 @@ def _flag(body: dict[str, Any], name: str, *, default: bool) -> bool:
     if not isinstance(value, bool):
         raise Invalid(f"'{name}' must be true or false.")
     return value
-
-
-def require_storable(value: Any) -> None:
-    """All of it is kept with the task, as JSON."""
-    match value:
-        case str():
-            PLAIN.storable(value, "The request")
-        case dict():
-            for name, each in value.items():
-                PLAIN.storable(name, "The request")
-                require_storable(each)
-        case list():
-            for each in value:
-                require_storable(each)
