@@ -26,8 +26,8 @@ from imagestore.backends.base import Blocks, Stored
 from imagestore.backends.blocks import BlockPool
 from imagestore.backends.file import FileSettings, FileStore
 from imagestore.config.settings import Images
-from imagestore.image import Image
-from imagestore.transfer.digests import Digest
+from imagestore.model.image import Image
+from imagestore.transfer.digests import Hasher
 from imagestore.transfer.receive import receive
 
 MIB = 1 << 20
@@ -86,7 +86,7 @@ class Bench:
             await asyncio.to_thread(thread.join)
 
     async def digests(self) -> None:
-        digests = [Digest(algorithm) for algorithm in DIGESTS]
+        digests = [Hasher(algorithm) for algorithm in DIGESTS]
         async for block in self.source():
             for digest in digests:
                 await digest.lane.put(block)

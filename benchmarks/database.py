@@ -23,8 +23,8 @@ from sqlalchemy import Connection
 from imagestore.config import settings
 from imagestore.database import images
 from imagestore.database.engine import Database
-from imagestore.image import Image, ImageStatus, Location, Visibility
-from imagestore.query import Condition, ImageQuery, Op, Scope, Sort
+from imagestore.model.image import Image, ImageStatus, Location, Visibility
+from imagestore.model.query import Condition, ImageQuery, Op, Scope, Sort
 
 START = datetime(2026, 1, 1)
 USER = Scope("project")

@@ -13,20 +13,20 @@ from imagestore.api import application
 from imagestore.api.v2.schemas import ImageSchema
 from imagestore.cache.cache import Cache
 from imagestore.catalog.catalog import Catalog
-from imagestore.catalog.parts import Parts, assemble
+from imagestore.catalog.dependencies import Dependencies, assemble
 from imagestore.catalog.quotas import LimitSource
-from imagestore.catalog.sites.sites import Sites
 from imagestore.config.settings import Settings
 from imagestore.database.characters import require_four_bytes
 from imagestore.database.engine import Database
 from imagestore.identity.policy import Policy
 from imagestore.identity.sources import IdentitySource, source
-from imagestore.notifier import Notifier
-from imagestore.stores import Stores
+from imagestore.observing.notifier import Notifier
+from imagestore.stores.stores import Stores
 from imagestore.transfer.digests import computing_threads
 from imagestore.workers import cache as cache_worker
 from imagestore.workers import recovery
-from imagestore.workers.runner import Runner
+from imagestore.workers.runner import JobRunner
+from imagestore.workers.sites.sites import Sites
 
 log = logging.getLogger(__name__)
 
@@ -34,13 +34,13 @@ log = logging.getLogger(__name__)
 def create(settings: Settings) -> web.Application:
     """The application, ready to be served; its parts start and stop with it.
 
-    Raises :class:`imagestore.errors.ConfigurationError` for settings that cannot
+    Raises :class:`imagestore.model.errors.ConfigurationError` for settings that cannot
     be used. Connections are made when the application starts.
     """
     policy, stores = Policy(settings.identity), Stores(settings.stores)
     limits = _limits(settings)
     cache = Cache(settings.cache, computing_threads()) if settings.cache.directory else None
-    parts = assemble(
+    deps = assemble(
         settings,
         Database(settings.database),
         policy=policy,
@@ -49,11 +49,11 @@ def create(settings: Settings) -> web.Application:
         limits=limits,
         notifier=Notifier(settings.notifications),
     )
-    catalog = Catalog(parts)
+    catalog = Catalog(deps)
     sites = Sites(catalog, settings, ImageSchema(settings.images))
     identity = source(settings.identity, policy)
     app = application.build(settings, catalog, stores, identity)
-    app.cleanup_ctx.append(lambda _: _running(parts, catalog, identity, sites, limits))
+    app.cleanup_ctx.append(lambda _: _running(deps, catalog, identity, sites, limits))
     return app
 
 
@@ -67,23 +67,23 @@ def _limits(settings: Settings) -> LimitSource | None:
 
 
 async def _running(
-    parts: Parts,
+    deps: Dependencies,
     catalog: Catalog,
     identity: IdentitySource,
     sites: Sites,
     limits: LimitSource | None,
 ) -> AsyncIterator[None]:
     """Everything below the API, from its start to its stop."""
-    await parts.database.open()
-    if parts.settings.images.four_byte_characters:
-        await parts.database.read(require_four_bytes)
-    await parts.stores.start()
-    parts.notifier.start()
+    await deps.database.open()
+    if deps.settings.images.four_byte_characters:
+        await deps.database.read(require_four_bytes)
+    await deps.stores.start()
+    deps.notifier.start()
     await catalog.imports.open()
     await catalog.recovery.run()
-    if parts.cache is not None:
-        await parts.cache.start()
-    runner = Runner(catalog.jobs, parts.settings.jobs.workers)
+    if deps.cache is not None:
+        await deps.cache.start()
+    runner = JobRunner(catalog.jobs, deps.settings.jobs.workers)
     await catalog.housekeeping.ensure()
     await catalog.replication.ensure()
     await sites.ensure()
@@ -94,7 +94,7 @@ async def _running(
         asyncio.create_task(recovery.watch(catalog.recovery)),
         asyncio.create_task(runner.run()),
     ]
-    if parts.cache is not None:
+    if deps.cache is not None:
         background.append(asyncio.create_task(cache_worker.watch(catalog.cache)))
     yield
     for task in background:
@@ -102,14 +102,14 @@ async def _running(
     for task in background:
         with contextlib.suppress(asyncio.CancelledError):
             await task
-    if parts.cache is not None:
-        await parts.cache.stop()
+    if deps.cache is not None:
+        await deps.cache.stop()
         catalog.cache.close()
     await catalog.imports.close()
     await catalog.downloads.close()
     await identity.close()
     if limits is not None:
         await limits.close()
-    await parts.stores.stop()
-    await asyncio.to_thread(parts.notifier.stop)
-    await parts.database.close()
+    await deps.stores.stop()
+    await asyncio.to_thread(deps.notifier.stop)
+    await deps.database.close()

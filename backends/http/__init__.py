@@ -12,12 +12,13 @@ from imagestore.backends.http.connections import Connections, Transport
 from imagestore.backends.http.fetch import Fetched, Fetcher
 from imagestore.backends.http.guard import Guard
 from imagestore.backends.http.head import Head
-from imagestore.backends.http.rules import Rules
+from imagestore.backends.http.rules import AddressRules
 from imagestore.backends.http.settings import HttpSettings
 from imagestore.backends.http.store import HttpStore
 from imagestore.backends.http.target import Target
 
 __all__ = [
+    "AddressRules",
     "Connections",
     "Fetched",
     "Fetcher",
@@ -25,7 +26,6 @@ __all__ = [
     "Head",
     "HttpSettings",
     "HttpStore",
-    "Rules",
     "Target",
     "Transport",
     "driver",

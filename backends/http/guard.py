@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from imagestore.backends.errors import InvalidLocation, Unavailable
 from imagestore.backends.http.addresses import Address, Reach, plain, reach
 from imagestore.backends.http.lookup import Resolve, system_addresses
-from imagestore.backends.http.rules import Rules
+from imagestore.backends.http.rules import AddressRules
 from imagestore.backends.http.target import Target, normal_host, shown
 
 T = TypeVar("T")
@@ -21,7 +21,7 @@ class Guard:
     """The rules at work. ``store`` is who the errors say they come from."""
 
     def __init__(
-        self, rules: Rules, *, store: str = "", resolve: Resolve = system_addresses
+        self, rules: AddressRules, *, store: str = "", resolve: Resolve = system_addresses
     ) -> None:
         self._store = store
         self._resolve = resolve

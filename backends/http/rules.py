@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class AddressRules:
     """Names and meaning are those of Glance's ``[import_filtering_opts]``, and one of ours.
 
     A list of what is allowed, if it is not empty, switches off the list of what is not.

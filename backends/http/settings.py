@@ -8,7 +8,7 @@ from pathlib import Path
 from imagestore.backends.base import option
 from imagestore.backends.http.connections import Transport
 from imagestore.backends.http.guard import Guard
-from imagestore.backends.http.rules import Rules
+from imagestore.backends.http.rules import AddressRules
 
 _FILTER = "import_filtering_opts"
 """A location has to obey what holds for it when it is added, unless its store says otherwise."""
@@ -106,9 +106,9 @@ class HttpSettings:
         Guard(self.rules())
         self.transport()
 
-    def rules(self) -> Rules:
+    def rules(self) -> AddressRules:
         """What a location must obey."""
-        return Rules(
+        return AddressRules(
             allowed_hosts=self.http_store_allowed_hosts,
             disallowed_hosts=self.http_store_disallowed_hosts,
             allowed_ports=_ports("http_store_allowed_ports", self.http_store_allowed_ports),

@@ -12,7 +12,7 @@ from imagestore.backends import errors
 from imagestore.backends.base import Buffer
 from imagestore.backends.s3.body import Body, Digest, digest
 from imagestore.backends.s3.faults import code_of, while_asking, while_starting
-from imagestore.backends.s3.location import Place
+from imagestore.backends.s3.location import S3Location
 
 _WRITER = "imagestore-writer"
 """Metadata of an object (``x-amz-meta-…``) that tells which writer made it."""
@@ -63,7 +63,7 @@ class CopiedPart:
 class Bucket:
     """One bucket behind a client of the SDK. Every method is one request, unless it says more."""
 
-    def __init__(self, client: Any, place: Place, *, timeout: float, crc32: bool) -> None:
+    def __init__(self, client: Any, place: S3Location, *, timeout: float, crc32: bool) -> None:
         self._client = client
         self.place = place
         self.timeout = timeout

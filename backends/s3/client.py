@@ -13,14 +13,14 @@ from aiobotocore.session import get_session
 
 from imagestore.backends.errors import Misconfigured
 from imagestore.backends.s3.faults import while_starting
-from imagestore.backends.s3.location import Place
+from imagestore.backends.s3.location import S3Location
 from imagestore.backends.s3.settings import S3Settings
 
 _CONNECTIONS = 256
 """To one server: a request beyond waits for a free one, without a limit of time."""
 
 
-async def connect(stack: AsyncExitStack, place: Place, settings: S3Settings) -> Any:
+async def connect(stack: AsyncExitStack, place: S3Location, settings: S3Settings) -> Any:
     """A client that ``stack`` closes. Asks nothing of the server yet.
 
     ``Misconfigured`` names the option that is wrong.

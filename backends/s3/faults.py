@@ -59,7 +59,7 @@ def while_asking(store: str, url: str = "", *, writing: bool = False) -> Iterato
     try:
         yield
     except _FAILURES as error:
-        raise told(error, store, url, writing=writing) from error
+        raise translated(error, store, url, writing=writing) from error
 
 
 @contextmanager
@@ -70,11 +70,11 @@ def while_starting(store: str) -> Iterator[None]:
     except _FAILURES as error:
         option = _option(error)
         if option is None:
-            raise told(error, store) from error
+            raise translated(error, store) from error
         raise errors.Misconfigured(f"{option}: {_message(error)}", store=store) from error
 
 
-def told(error: Exception, store: str, url: str = "", *, writing: bool = False) -> StoreError:
+def translated(error: Exception, store: str, url: str = "", *, writing: bool = False) -> StoreError:
     """The error that stands for ``error``; what is not known is ``Unavailable``."""
     kind: type[StoreError] = errors.Unavailable
     code = code_of(error)

@@ -19,7 +19,7 @@ _LOCATION = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class S3Location:
     """A bucket on an endpoint. ``host`` may have a port and a path, as in locations."""
 
     store: str
@@ -28,7 +28,7 @@ class Place:
     bucket: str
 
     @classmethod
-    def configured(cls, store: str, settings: S3Settings) -> Place:
+    def configured(cls, store: str, settings: S3Settings) -> S3Location:
         """As the options say; ``Misconfigured`` naming the option that is missing or wrong."""
         scheme, separator, rest = (settings.s3_store_host or "").rpartition("://")
         host = rest.strip("/")

@@ -13,7 +13,7 @@ from imagestore.backends.blocks import BlockPool
 from imagestore.backends.errors import CannotCopy, Misconfigured, Unavailable
 from imagestore.backends.ids import is_id
 from imagestore.backends.read_ahead import read_ahead
-from imagestore.backends.s3.location import Place
+from imagestore.backends.s3.location import S3Location
 from imagestore.backends.s3.settings import S3Settings
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class S3Store:
 
     async def start(self) -> None:
         settings = self._settings
-        place = Place.configured(self.name, settings)
+        place = S3Location.configured(self.name, settings)
         try:
             # Only here, so that the options are known where the SDK is not installed.
             from imagestore.backends.s3.bucket import Bucket
@@ -166,10 +166,10 @@ class S3Store:
         return None
 
     def owns(self, url: str) -> bool:
-        return Place.configured(self.name, self._settings).owns(url)
+        return S3Location.configured(self.name, self._settings).owns(url)
 
     def places(self) -> frozenset[str]:
-        return frozenset({Place.configured(self.name, self._settings).identity()})
+        return frozenset({S3Location.configured(self.name, self._settings).identity()})
 
     def details(self) -> Mapping[str, Any]:
         settings = self._settings

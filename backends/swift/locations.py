@@ -14,7 +14,7 @@ _TRICKS = re.compile(r"[\x00-\x20?#\\\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SwiftLocation:
     """Where an object is. One of ``reference``, ``credentials`` and ``base`` tells the account."""
 
     container: str
@@ -36,7 +36,7 @@ def written_of_account(base: str, container: str, name: str) -> str:
     return f"swift+{base}/{quote(container)}/{quote(name)}"
 
 
-def parse(url: str, references: Mapping[str, Credentials], *, store: str) -> Place:
+def parse(url: str, references: Mapping[str, Credentials], *, store: str) -> SwiftLocation:
     """Where a location points.
 
     Three kinds: ``swift+config://reference/container/name``; the old
@@ -62,7 +62,7 @@ def parse(url: str, references: Mapping[str, Credentials], *, store: str) -> Pla
     if parts.scheme == "swift+config":
         if address[2:] or parts.netloc not in references:
             raise invalid("no such reference is configured")
-        return Place(container, name, reference=parts.netloc)
+        return SwiftLocation(container, name, reference=parts.netloc)
     schemes = {"swift": "https", "swift+https": "https", "swift+http": "http"}
     if parts.scheme not in schemes:
         raise invalid("not a location of Swift")
@@ -71,7 +71,7 @@ def parse(url: str, references: Mapping[str, Credentials], *, store: str) -> Pla
     if not host:
         raise invalid("names no host")
     if not at:
-        return Place(container, name, base=base)
+        return SwiftLocation(container, name, base=base)
     user, colon, key = unquote(login).rpartition(":")
     if not colon or ":" not in user or not key:
         raise invalid("does not name project, user and key")
@@ -80,8 +80,8 @@ def parse(url: str, references: Mapping[str, Credentials], *, store: str) -> Pla
         raise invalid("names a Keystone that no reference has")
     for reference in matching:
         if references[reference].user == user:
-            return Place(container, name, reference=reference)  # its key may be newer
-    return Place(container, name, credentials=references[matching[0]].as_user(user, key))
+            return SwiftLocation(container, name, reference=reference)  # its key may be newer
+    return SwiftLocation(container, name, credentials=references[matching[0]].as_user(user, key))
 
 
 def _is_name(name: str) -> bool:

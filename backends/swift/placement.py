@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 from imagestore.backends.errors import InvalidLocation, Unavailable
-from imagestore.backends.swift.locations import Place
+from imagestore.backends.swift.locations import SwiftLocation
 from imagestore.backends.swift.settings import SwiftSettings
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
@@ -35,15 +35,15 @@ class Placement:
         """Our own account's URL, and the project with which its name ends."""
         self._base, self._project = base, project
 
-    def of(self, image_id: str, owner: str | None) -> Place:
+    def of(self, image_id: str, owner: str | None) -> SwiftLocation:
         """The place of a new image. ``InvalidLocation`` if it cannot have one."""
         if not _ID.fullmatch(image_id):
             raise InvalidLocation(f"{image_id!r} is no name for an object", store=self._store)
         container = self._container(image_id)
         if not self._settings.swift_store_multi_tenant:
             reference = self._settings.default_swift_reference
-            return Place(container, image_id, reference=reference)
-        return Place(container, image_id, base=self.account_of(owner))
+            return SwiftLocation(container, image_id, reference=reference)
+        return SwiftLocation(container, image_id, base=self.account_of(owner))
 
     def _container(self, image_id: str) -> str:
         """``container``, ``container_`` and the start of the id, or ``container_`` and the id.
@@ -77,7 +77,7 @@ class Placement:
         """Whether the account at that URL is in our Swift."""
         return self._base is not None and base.rpartition("/")[0] == self._base.rpartition("/")[0]
 
-    def is_ours(self, place: Place) -> bool:
+    def is_ours(self, place: SwiftLocation) -> bool:
         """Whether a store with these settings would have chosen the account and container."""
         settings = self._settings
         if settings.swift_store_multi_tenant:

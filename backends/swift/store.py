@@ -38,11 +38,11 @@ from imagestore.backends.swift.copying import Duplicate
 from imagestore.backends.swift.credentials import Credentials
 from imagestore.backends.swift.credentials import read as read_credentials
 from imagestore.backends.swift.faults import Forbidden
-from imagestore.backends.swift.locations import Place
+from imagestore.backends.swift.locations import SwiftLocation
 from imagestore.backends.swift.names import Names, new_upload
 from imagestore.backends.swift.placement import Placement
 from imagestore.backends.swift.settings import MEGABYTE, SwiftSettings
-from imagestore.backends.swift.upload import Rules, Upload
+from imagestore.backends.swift.upload import SegmentRules, Upload
 
 _STEP = 16 << 20
 """Bytes of one request of a download: the larger, the less it costs the servers."""
@@ -281,9 +281,9 @@ class SwiftStore:
     def _default(self) -> Credentials:
         return self._references[self._settings.default_swift_reference]
 
-    def _rules(self) -> Rules:
+    def _rules(self) -> SegmentRules:
         settings = self._settings
-        return Rules(
+        return SegmentRules(
             large=settings.swift_store_large_object_size * MEGABYTE,
             segment=settings.swift_store_large_object_chunk_size * MEGABYTE,
             # Nobody could make the containers of a multi-tenant store before.
@@ -302,19 +302,19 @@ class SwiftStore:
             )
         return self._accounts[who]
 
-    def _container(self, place: Place) -> Container:
+    def _container(self, place: SwiftLocation) -> Container:
         who = place.credentials
         if who is None:
             who = self._default if place.reference is None else self._references[place.reference]
         return Container(self._account(who), place.container, place.base)
 
-    def _locate(self, url: str) -> Place:
+    def _locate(self, url: str) -> SwiftLocation:
         place = locations.parse(url, self._references, store=self.name)
         if place.base is not None and not self._placement.is_near(place.base):
             raise InvalidLocation("is in another Swift", store=self.name)
         return place
 
-    def _url(self, place: Place) -> str:
+    def _url(self, place: SwiftLocation) -> str:
         if place.base is not None:
             return locations.written_of_account(place.base, place.container, place.name)
         return locations.written(

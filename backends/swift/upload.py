@@ -37,7 +37,7 @@ PARALLEL = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class SegmentRules:
     """How objects are stored; sizes in bytes."""
 
     large: int
@@ -52,7 +52,7 @@ class Upload:
     """Stores an object so that it appears whole, or not at all."""
 
     def __init__(
-        self, container: Container, names: Names, rules: Rules, executor: Executor, url: str
+        self, container: Container, names: Names, rules: SegmentRules, executor: Executor, url: str
     ) -> None:
         self._container = container
         self._names = names

@@ -34,7 +34,7 @@ from imagestore.backends.blocks import BlockPool
 from imagestore.catalog.catalog import Catalog
 from imagestore.config.settings import Settings
 from imagestore.identity.sources import IdentitySource
-from imagestore.stores import Stores
+from imagestore.stores.stores import Stores
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from imagestore.api import keys
 from imagestore.backends.base import Buffer
 from imagestore.backends.blocks import BlockPool
-from imagestore.errors import Invalid, TooSlow
+from imagestore.model.errors import Invalid, TooSlow
 
 TAKE_OVER_FROM = 4 << 20
 """Bodies of this many bytes are read straight from the socket, past the HTTP parser."""

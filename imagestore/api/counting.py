@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from imagestore import metrics
+from imagestore.observing import metrics
 
 
 @web.middleware

@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
-from imagestore.errors import (
+from imagestore.model.errors import (
     Conflict,
     Forbidden,
     Gone,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from imagestore.access_log import client_address
+from imagestore.observing.access_log import client_address
 
 _LONGEST = 64
 """Characters of an address in a log; one with a zone and a port has less."""

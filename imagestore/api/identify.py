@@ -5,10 +5,10 @@ from __future__ import annotations
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from imagestore.access_log import project_id
 from imagestore.api import keys
 from imagestore.api.health import is_health
 from imagestore.identity.sources import IdentitySource
+from imagestore.observing.access_log import project_id
 
 
 def middleware(identity: IdentitySource) -> Middleware:

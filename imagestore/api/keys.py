@@ -8,7 +8,7 @@ from imagestore.backends.blocks import BlockPool
 from imagestore.catalog.catalog import Catalog
 from imagestore.config.settings import Settings
 from imagestore.identity.caller import Caller
-from imagestore.stores import Stores
+from imagestore.stores.stores import Stores
 
 catalog = web.AppKey("catalog", Catalog)
 settings = web.AppKey("settings", Settings)

@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from imagestore.api.texts import PLAIN
-from imagestore.errors import Invalid, NotFound
+from imagestore.model.errors import Invalid, NotFound
 
 
 @web.middleware

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from imagestore.errors import Invalid, UnsatisfiableRange
+from imagestore.model.errors import Invalid, UnsatisfiableRange
 
 
 class Status(IntEnum):

@@ -9,8 +9,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from imagestore.api.errors import response_to
-from imagestore.errors import Invalid
-from imagestore.request_context import request_id
+from imagestore.model.errors import Invalid
+from imagestore.observing.request_context import request_id
 
 HEADER = "X-Openstack-Request-Id"
 PREFIX = "req-"

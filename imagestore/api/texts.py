@@ -12,7 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
-from imagestore.errors import Invalid
+from imagestore.model.errors import Invalid
 
 _LAST_OF_THREE_BYTES = "\uffff"
 

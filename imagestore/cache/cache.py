@@ -16,7 +16,6 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from imagestore import metrics
 from imagestore.backends.base import Buffer
 from imagestore.cache import growing as growth
 from imagestore.cache import locks, room
@@ -24,7 +23,8 @@ from imagestore.cache.directory import Directory, Entry, Wanted, is_id
 from imagestore.cache.filling import Filling, Source, Threads
 from imagestore.cache.growing import Growing
 from imagestore.config import settings
-from imagestore.errors import Unavailable
+from imagestore.model.errors import Unavailable
+from imagestore.observing import metrics
 
 log = logging.getLogger(__name__)
 

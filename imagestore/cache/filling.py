@@ -22,7 +22,7 @@ from imagestore.backends.errors import StoreError
 from imagestore.cache import locks
 from imagestore.cache.directory import Directory, Wanted
 from imagestore.cache.growing import Growing
-from imagestore.errors import ImagestoreError
+from imagestore.model.errors import ImagestoreError
 
 T = TypeVar("T")
 

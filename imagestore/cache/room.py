@@ -6,9 +6,9 @@ import errno
 import os
 from dataclasses import dataclass
 
-from imagestore import metrics
 from imagestore.cache import locks
 from imagestore.cache.directory import Directory, Wanted
+from imagestore.observing import metrics
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 

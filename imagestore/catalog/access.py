@@ -13,10 +13,10 @@ from sqlalchemy import Connection
 
 from imagestore.database import images
 from imagestore.database.images import ImageRow
-from imagestore.errors import Forbidden, NotFound
 from imagestore.identity.caller import Caller
 from imagestore.identity.policy import Policy, image_target
-from imagestore.image import Image, Visibility, can_see
+from imagestore.model.errors import Forbidden, NotFound
+from imagestore.model.image import Image, Visibility, can_see
 
 _OWNERS = frozenset(
     {

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from copy import copy
 from typing import Any
 
-from imagestore.changes import Change
-from imagestore.errors import Conflict, Forbidden
-from imagestore.image import (
+from imagestore.model.changes import Change
+from imagestore.model.errors import Conflict, Forbidden
+from imagestore.model.image import (
     BASE_ATTRIBUTES,
     IMMUTABLE_ONCE_USED,
     Image,

@@ -21,15 +21,16 @@ from imagestore.cache.directory import Entry, is_id
 from imagestore.cache.room import Pruned
 from imagestore.catalog.access import Access
 from imagestore.catalog.cached_data import wanted
+from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.downloads import Downloads
-from imagestore.catalog.jobs import GiveUp, Jobs, Kind, Work
-from imagestore.catalog.parts import Parts, now
+from imagestore.catalog.jobs import GiveUp, JobKind, Jobs, Work
 from imagestore.database import cache as rows
 from imagestore.database import images
-from imagestore.errors import Conflict, Invalid, NotFound, Unavailable
 from imagestore.identity.caller import Caller
-from imagestore.image import ImageStatus
-from imagestore.job import ACTIVE, Job, JobDraft
+from imagestore.model.clock import now
+from imagestore.model.errors import Conflict, Invalid, NotFound, Unavailable
+from imagestore.model.image import ImageStatus
+from imagestore.model.job import ACTIVE, Job, JobDraft
 
 log = logging.getLogger(__name__)
 
@@ -51,18 +52,18 @@ class Listed:
 class CacheEntries:
     """The operations on the cache. Without one they are :class:`NotFound` for who may ask."""
 
-    def __init__(self, parts: Parts, jobs: Jobs, downloads: Downloads) -> None:
-        self._database = parts.database
-        self._access = Access(parts.policy)
-        self._config = parts.settings.cache
-        self._cache = parts.cache
+    def __init__(self, deps: Dependencies, jobs: Jobs, downloads: Downloads) -> None:
+        self._database = deps.database
+        self._access = Access(deps.policy)
+        self._config = deps.settings.cache
+        self._cache = deps.cache
         self._jobs = jobs
         self._downloads = downloads
         self._kind = "cache:" + hashlib.sha256(self._config.node.encode()).hexdigest()[:16]
         self._keeper: locks.Held | None = None
         self._recorded: set[str] = set()
         if self._cache is not None:
-            jobs.register(Kind(self._kind, self._prefetch))
+            jobs.register(JobKind(self._kind, self._prefetch))
 
     @property
     def sync_interval(self) -> float | None:

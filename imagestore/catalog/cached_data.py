@@ -10,7 +10,7 @@ from cachetools import LRUCache
 from imagestore.backends.base import Buffer, Capability, Store
 from imagestore.cache.cache import Cache, CachedFile
 from imagestore.cache.directory import Wanted
-from imagestore.image import Image, ImageStatus
+from imagestore.model.image import Image, ImageStatus
 from imagestore.transfer.reading import OpenCached
 
 _REMEMBERED = 10_000

@@ -19,14 +19,15 @@ from sqlalchemy import Connection
 from imagestore.backends import errors as store_errors
 from imagestore.backends.base import Capability
 from imagestore.catalog.access import Access, not_found, require_writer
+from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.imports.unstaging import leave
-from imagestore.catalog.parts import Parts, now
-from imagestore.catalog.telling import Telling
-from imagestore.database import images, journal, locations, pending
+from imagestore.catalog.notifications import Notifications
+from imagestore.database import images, journal, locations, pending_deletes
 from imagestore.database.journal import Entry
-from imagestore.errors import Conflict, Forbidden, ImagestoreError, NotFound, Unavailable
 from imagestore.identity.caller import Caller
-from imagestore.image import Image, ImageStatus, Location
+from imagestore.model.clock import now
+from imagestore.model.errors import Conflict, Forbidden, ImagestoreError, NotFound, Unavailable
+from imagestore.model.image import Image, ImageStatus, Location
 
 log = logging.getLogger(__name__)
 
@@ -34,12 +35,12 @@ log = logging.getLogger(__name__)
 class Deletions:
     """The operations that remove bytes: of an image, or of one of its copies."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-        self._database = parts.database
-        self._access = Access(parts.policy)
-        self._tell = Telling(parts.notifier)
-        self._delayed = parts.settings.scrubber.delayed_delete
+    def __init__(self, deps: Dependencies) -> None:
+        self._deps = deps
+        self._database = deps.database
+        self._access = Access(deps.policy)
+        self._notify = Notifications(deps.notifier)
+        self._delayed = deps.settings.scrubber.delayed_delete
         self.under_way: set[str] = set()
         """Journal rows of this process that are not left behind."""
 
@@ -53,17 +54,17 @@ class Deletions:
                 # The caller may go away; a deletion that has begun is carried to its end.
                 await asyncio.shield(self._carry_out(image, entry))
             kept = self._delayed and image.locations
-            self._tell.deleted(image, "pending_delete" if kept else "deleted")
+            self._notify.deleted(image, "pending_delete" if kept else "deleted")
 
         await self._under_way(remove)
-        if self._parts.cache is not None:
+        if self._deps.cache is not None:
             # The other nodes see it by themselves; none serves it from now on.
-            await self._parts.cache.drop(image_id)
+            await self._deps.cache.drop(image_id)
 
     async def delete_from_store(self, caller: Caller, store: str, image_id: str) -> None:
         """Remove the copy of the image in ``store``; the last one is not removed."""
         require_writer(caller)
-        stores = self._parts.stores
+        stores = self._deps.stores
         if not stores.multiple:
             raise NotFound("This service has one store.")
         if store not in stores:
@@ -124,18 +125,18 @@ class Deletions:
         if not image.locations:
             if not images.soft_delete(conn, image_id, moment, {image.status}):
                 raise not_found(image_id)
-            leave(conn, image, self._parts.settings.server)
+            leave(conn, image, self._deps.settings.server)
             return image
         if self._delayed:
             # Its bytes are for the scrubber.
-            if not pending.delay(conn, image_id, moment, {image.status}):
+            if not pending_deletes.delay(conn, image_id, moment, {image.status}):
                 raise not_found(image_id)
             return image
         if not images.transition(
             conn, image_id, {image.status}, ImageStatus.PENDING_DELETE, updated_at=moment
         ):
             raise not_found(image_id)
-        journal.open_deletion(conn, entry, image_id, image.status, self._parts.owner, moment)
+        journal.open_deletion(conn, entry, image_id, image.status, self._deps.owner, moment)
         return image
 
     def _claim_copy(
@@ -163,7 +164,7 @@ class Deletions:
         return copy
 
     def _copy_in(self, image: Image, store: str) -> Location | None:
-        stores = self._parts.stores
+        stores = self._deps.stores
         in_store = (each for each in image.locations if stores.of(each) is stores.get(store))
         copy = next(in_store, None)
         return None if copy is None or copy.id is None else copy
@@ -178,10 +179,10 @@ class Deletions:
     ) -> None:
         """Hide a copy and open a journal row; :meth:`remove_claimed` is to follow."""
         assert copy.id is not None
-        store = self._parts.stores.of(copy)
+        store = self._deps.stores.of(copy)
         locations.hide(conn, copy.id)
         journal.open_removal(
-            conn, entry, image_id, store.name if store else "", self._parts.owner, moment
+            conn, entry, image_id, store.name if store else "", self._deps.owner, moment
         )
 
     async def remove_claimed(self, image_id: str, copy: Location, entry: str) -> None:
@@ -228,7 +229,7 @@ class Deletions:
 
     async def finish_removal(self, entry: Entry) -> None:
         """Go on with the removal of copies whose process has ended or met a dead store."""
-        stores = self._parts.stores
+        stores = self._deps.stores
         for copy in await self._database.read(locations.select_hidden, entry.image_id):
             store = stores.of(copy)
             if store is not None and store.name != entry.store:
@@ -250,7 +251,7 @@ class Deletions:
 
     async def remove_bytes(self, image_id: str, location: Location) -> None:
         """Remove the bytes. Missing ones are no error; a read-only store keeps them."""
-        store = self._parts.stores.of(location)
+        store = self._deps.stores.of(location)
         if store is None:
             log.error("image %s: no store for location %s", image_id, location.url)
             return

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from imagestore.backends.base import Buffer
 from imagestore.catalog.access import Access
 from imagestore.catalog.cached_data import CachedData
-from imagestore.catalog.location_rules import fetched
-from imagestore.catalog.locations import Repairs
-from imagestore.catalog.parts import Parts
-from imagestore.catalog.telling import Telling
+from imagestore.catalog.dependencies import Dependencies
+from imagestore.catalog.locations.correction import StoreCorrections
+from imagestore.catalog.locations.rules import fetched
+from imagestore.catalog.notifications import Notifications
 from imagestore.database.locations import DAMAGED
-from imagestore.errors import Forbidden, Gone, Invalid
 from imagestore.identity.caller import Caller
-from imagestore.image import Image, ImageStatus
-from imagestore.stores import Stores
+from imagestore.model.errors import Forbidden, Gone, Invalid
+from imagestore.model.image import Image, ImageStatus
+from imagestore.stores.stores import Stores
 from imagestore.transfer.local_files import LocalFiles
 from imagestore.transfer.reading import Copy, Reading
 
@@ -64,19 +64,19 @@ class Download:
 class Downloads:
     """Finds the data of images."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._database = parts.database
-        self._stores = parts.stores
-        self._access = Access(parts.policy)
-        self._tell = Telling(parts.notifier)
-        self._repairs = Repairs(parts)
-        self._cache = CachedData(parts.cache) if parts.cache is not None else None
-        sections = parts.stores.sections
+    def __init__(self, deps: Dependencies) -> None:
+        self._database = deps.database
+        self._stores = deps.stores
+        self._access = Access(deps.policy)
+        self._notify = Notifications(deps.notifier)
+        self._corrections = StoreCorrections(deps)
+        self._cache = CachedData(deps.cache) if deps.cache is not None else None
+        sections = deps.stores.sections
         self._files = LocalFiles({each.name: each.access.call_timeout for each in sections})
 
     async def close(self) -> None:
         """Let what goes on behind the downloads end."""
-        await self._repairs.settle()
+        await self._corrections.settle()
         self._files.close()
 
     async def find(
@@ -111,7 +111,7 @@ class Downloads:
                 "The data of this image is damaged in every store and is not served. "
                 "The operator of the service has been told."
             )
-        locations = self._repairs.corrected(image.locations)
+        locations = self._corrections.corrected(image.locations)
         copies = [
             Copy(store, fetched(location.url))
             for store, location in self._stores.readable(locations, prefer)
@@ -120,7 +120,7 @@ class Downloads:
 
     def sent(self, caller: Caller, image: Image, count: int, *, whole: bool) -> None:
         """Tell that so many bytes went out; ``whole``: all that were asked for."""
-        self._tell.sent(caller, image, count, whole=whole)
+        self._notify.sent(caller, image, count, whole=whole)
 
     def _check_preference(self, prefer: Sequence[str]) -> None:
         if prefer and not self._stores.multiple:

@@ -16,13 +16,14 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from imagestore.catalog.parts import Parts, now
+from imagestore.catalog.dependencies import Dependencies
 from imagestore.database import events
 from imagestore.database.events import Event, Position, Subject
-from imagestore.errors import Unavailable
 from imagestore.identity.caller import Caller
 from imagestore.identity.policy import image_target
-from imagestore.image import can_see
+from imagestore.model.clock import now
+from imagestore.model.errors import Unavailable
+from imagestore.model.image import can_see
 
 LOOK = 0.5
 """Seconds between two looks at the database while somebody watches."""
@@ -54,9 +55,9 @@ class _Page:
 class Events:
     """The operation to watch."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._database = parts.database
-        self._policy = parts.policy
+    def __init__(self, deps: Dependencies) -> None:
+        self._database = deps.database
+        self._policy = deps.policy
         self._pages: dict[int, asyncio.Future[_Page]] = {}
         self._generation = 0.0
         self._readers: Counter[str | None] = Counter()
@@ -67,7 +68,7 @@ class Events:
         """What happens from now on, or after the event of a number; without end.
 
         Gives a sequence at every look, which is empty if nothing happened. ``image_id``: of this
-        image alone. Raises :class:`imagestore.errors.Forbidden`, and :class:`Unavailable` if
+        image alone. Raises :class:`imagestore.model.errors.Forbidden`, and :class:`Unavailable` if
         too many watch.
         """
         self._policy.authorize("get_events", caller, {"project_id": caller.project_id})

@@ -7,11 +7,11 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
-from imagestore.catalog.jobs import Completion, Jobs, Kind, Work
-from imagestore.catalog.parts import now
+from imagestore.catalog.jobs import Completion, JobKind, Jobs, Work
 from imagestore.config import settings
 from imagestore.database import events, jobs, purge, tasks
-from imagestore.job import JobDraft
+from imagestore.model.clock import now
+from imagestore.model.job import JobDraft
 
 KIND = "housekeeping"
 EVERY = timedelta(hours=1)
@@ -27,7 +27,7 @@ class Housekeeping:
         self._kept = timedelta(hours=config.jobs.time_to_live)
         self._purged_after = config.jobs.purge_deleted_after
         self._events = config.events
-        jobs_.register(Kind(KIND, self._run))
+        jobs_.register(JobKind(KIND, self._run))
 
     async def ensure(self) -> None:
         """Queue it, unless it is queued or running."""

@@ -11,21 +11,22 @@ from sqlalchemy import Connection
 
 from imagestore.catalog.access import Access, not_found, require_writer
 from imagestore.catalog.amend import amend, changed_columns
+from imagestore.catalog.copies.placements import Placements
 from imagestore.catalog.deletions import Deletions
+from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.limits import require_within
-from imagestore.catalog.location_changes import LocationChanges, Prepared
-from imagestore.catalog.parts import Parts, now
+from imagestore.catalog.locations.changes import LocationChanges, Prepared
+from imagestore.catalog.notifications import Notifications
 from imagestore.catalog.quotas import ProjectLimits
-from imagestore.catalog.telling import Telling
-from imagestore.catalog.wishes import Wishes
-from imagestore.changes import Change, ImageDraft
 from imagestore.database import images, properties, tags
-from imagestore.errors import Conflict, Forbidden
 from imagestore.identity.caller import Caller
 from imagestore.identity.policy import image_target
 from imagestore.identity.protections import Operation
-from imagestore.image import BASE_ATTRIBUTES, Image, ImageStatus, Location, Visibility
-from imagestore.query import ImageQuery, Scope
+from imagestore.model.changes import Change, ImageDraft
+from imagestore.model.clock import now
+from imagestore.model.errors import Conflict, Forbidden
+from imagestore.model.image import BASE_ATTRIBUTES, Image, ImageStatus, Location, Visibility
+from imagestore.model.query import ImageQuery, Scope
 
 _VISIBILITY_RULES = {
     Visibility.PUBLIC: "publicize_image",
@@ -47,18 +48,18 @@ class Images:
     """The operations on an image as a record."""
 
     def __init__(
-        self, parts: Parts, location_changes: LocationChanges, deletions: Deletions
+        self, deps: Dependencies, location_changes: LocationChanges, deletions: Deletions
     ) -> None:
-        self._database = parts.database
-        self._protections = parts.protections
-        self._quotas = parts.quotas
+        self._database = deps.database
+        self._protections = deps.protections
+        self._quotas = deps.quotas
         self._location_changes = location_changes
         self._deletions = deletions
-        self._limits = parts.settings.limits
-        self._shown = parts.settings.images
-        self._access = Access(parts.policy)
-        self._wishes = Wishes(parts)
-        self._tell = Telling(parts.notifier)
+        self._limits = deps.settings.limits
+        self._shown = deps.settings.images
+        self._access = Access(deps.policy)
+        self._placements = Placements(deps)
+        self._notify = Notifications(deps.notifier)
 
     async def create(self, caller: Caller, draft: ImageDraft) -> Image:
         """Register an image without data; its owner is the caller's project by default."""
@@ -66,7 +67,7 @@ class Images:
         given = "id" in draft.attributes
         limits = await self._quotas.limits(image.owner)
         await self._database.write(self._insert, image, limits, id_is_given=given)
-        self._tell.image("image.create", image)
+        self._notify.image("image.create", image)
         return self._shown_to(caller, image)
 
     def _insert(
@@ -124,7 +125,7 @@ class Images:
                 await self._deletions.remove_claimed(image_id, copy, entry)
         finally:
             self._deletions.under_way.difference_update(entries)
-        self._tell.image("image.update", image)
+        self._notify.image("image.update", image)
         return self._shown_to(caller, image)
 
     async def deactivate(self, caller: Caller, image_id: str) -> None:
@@ -133,14 +134,14 @@ class Images:
         image = await self._database.write(
             self._switch, caller, image_id, "deactivate", ImageStatus.DEACTIVATED
         )
-        self._tell.image("image.update", image)
+        self._notify.image("image.update", image)
 
     async def reactivate(self, caller: Caller, image_id: str) -> None:
         require_writer(caller)
         image = await self._database.write(
             self._switch, caller, image_id, "reactivate", ImageStatus.ACTIVE
         )
-        self._tell.image("image.update", image)
+        self._notify.image("image.update", image)
 
     def may_see_locations(self, caller: Caller, image: Image) -> bool:
         """Whether the caller may be told where the bytes lie."""
@@ -204,7 +205,7 @@ class Images:
             properties.replace(conn, image_id, before.properties, after.properties)
         if before.tags != after.tags:
             tags.replace(conn, image_id, before.tags, after.tags)
-        self._wishes.follow(conn, image_id)
+        self._placements.follow(conn, image_id)
         if prepared is not None:
             row_after = images.get(conn, image_id)
             assert row_after is not None
@@ -260,6 +261,6 @@ class Images:
         moment = now()
         if not images.transition(conn, image_id, {before}, to, updated_at=moment):
             raise not_found(image_id)
-        self._wishes.follow(conn, image_id)
+        self._placements.follow(conn, image_id)
         row.image.status, row.image.updated_at = to, moment
         return row.image

@@ -28,12 +28,12 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
-from imagestore.catalog.parts import now
 from imagestore.config import settings
 from imagestore.database import jobs, leases
 from imagestore.database.engine import Database
-from imagestore.errors import Conflict, ImagestoreError, NotFound
-from imagestore.job import Job, JobDraft, JobState
+from imagestore.model.clock import now
+from imagestore.model.errors import Conflict, ImagestoreError, NotFound
+from imagestore.model.job import Job, JobDraft, JobState
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -88,11 +88,11 @@ Abandoned = Callable[[Connection, Job], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class JobKind:
     """A kind of work.
 
     ``handler`` ends normally when the work is done. :class:`GiveUp`, and any error that
-    blames the job and not a part that is away (:class:`imagestore.errors.Invalid`,
+    blames the job and not a part that is away (:class:`imagestore.model.errors.Invalid`,
     ``NotFound``, …), parks it; after any other error it is tried again, later and
     later, until its attempts are used up. ``abandoned`` is run in the transaction in
     which a job is parked or cancelled; it puts back whatever waited for the job.
@@ -114,12 +114,12 @@ class Jobs:
         """``owner``: the identity of this process, by which its leases are known."""
         self.owner = owner
         self.database = database
-        self.kinds: dict[str, Kind] = {}
+        self.kinds: dict[str, JobKind] = {}
         self.queued = asyncio.Event()
         """Set when this process has queued something."""
         self._config = config
 
-    def register(self, kind: Kind) -> None:
+    def register(self, kind: JobKind) -> None:
         """Have the workers of this process do that kind of work."""
         assert kind.name not in self.kinds, kind.name
         self.kinds[kind.name] = kind

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imagestore.errors import OverLimit
+from imagestore.model.errors import OverLimit
 
 
 def require_within(quota: int, count: int, what: str, *, before: int = 0) -> None:

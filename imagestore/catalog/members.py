@@ -8,14 +8,15 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from imagestore.catalog.access import Access, require_writer
+from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.limits import require_within
-from imagestore.catalog.parts import Parts, now
-from imagestore.catalog.telling import Telling
+from imagestore.catalog.notifications import Notifications
 from imagestore.database import images, members
 from imagestore.database.images import ImageRow
-from imagestore.errors import Forbidden, Invalid, NotFound
 from imagestore.identity.caller import Caller
-from imagestore.image import Member, MemberStatus, Visibility
+from imagestore.model.clock import now
+from imagestore.model.errors import Forbidden, Invalid, NotFound
+from imagestore.model.image import Member, MemberStatus, Visibility
 
 MAX_ID_LENGTH = 255
 _BATCH = 500
@@ -25,11 +26,11 @@ _BATCH = 500
 class Members:
     """The operations on the members of one image."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._database = parts.database
-        self._quota = parts.settings.limits.image_member_quota
-        self._access = Access(parts.policy)
-        self._tell = Telling(parts.notifier)
+    def __init__(self, deps: Dependencies) -> None:
+        self._database = deps.database
+        self._quota = deps.settings.limits.image_member_quota
+        self._access = Access(deps.policy)
+        self._notify = Notifications(deps.notifier)
 
     async def all(self, caller: Caller, image_id: str) -> list[Member]:
         """All members for those who own the image; a member sees only itself."""
@@ -45,7 +46,7 @@ class Members:
     async def add(self, caller: Caller, image_id: str, member_id: str) -> Member:
         require_writer(caller)
         member = await self._database.write(self._add, caller, image_id, member_id)
-        self._tell.member("create", member)
+        self._notify.member("create", member)
         return member
 
     async def set_status(
@@ -54,13 +55,13 @@ class Members:
         """Accept or reject; for the member project itself and administrators."""
         require_writer(caller)
         member = await self._database.write(self._set_status, caller, image_id, member_id, status)
-        self._tell.member("update", member)
+        self._notify.member("update", member)
         return member
 
     async def remove(self, caller: Caller, image_id: str, member_id: str) -> None:
         require_writer(caller)
         member = await self._database.write(self._remove, caller, image_id, member_id)
-        self._tell.member("delete", member)
+        self._notify.member("delete", member)
 
     async def share(
         self, caller: Caller, image_id: str, member_id: str, *, can_share: bool | None
@@ -72,7 +73,7 @@ class Members:
         require_writer(caller)
         wanted = {member_id: can_share}
         for member in await self._database.write(self._share, caller, image_id, wanted):
-            self._tell.member("create", member)
+            self._notify.member("create", member)
 
     async def replace_all(
         self, caller: Caller, image_id: str, wanted: Mapping[str, bool | None]
@@ -92,9 +93,9 @@ class Members:
 
         gone, added = await self._database.write(exchange)
         for member in gone:
-            self._tell.member("delete", member)
+            self._notify.member("delete", member)
         for member in added:
-            self._tell.member("create", member)
+            self._notify.member("create", member)
 
     async def shared_with(self, caller: Caller, member_id: str) -> list[Member]:
         """The memberships of a project: all for itself and for administrators, for others those

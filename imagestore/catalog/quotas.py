@@ -18,7 +18,7 @@ from imagestore.backends.base import Blocks, Buffer
 from imagestore.config.settings import Settings
 from imagestore.database import images, quotas
 from imagestore.database.engine import Database
-from imagestore.errors import OverLimit
+from imagestore.model.errors import OverLimit
 
 MIB = 1 << 20
 STEP = 64 * MIB
@@ -31,7 +31,7 @@ class LimitSource(Protocol):
     async def get(self, project: str) -> dict[str, int]:
         """Limits by Glance's names: sizes in MiB, below 0: none. What is missing is 0.
 
-        Raises :class:`imagestore.errors.Unavailable` rather than to let anything pass.
+        Raises :class:`imagestore.model.errors.Unavailable` rather than to let anything pass.
         """
         ...
 

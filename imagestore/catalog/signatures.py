@@ -15,7 +15,7 @@ from typing import Any
 
 from imagestore.backends.base import Buffer
 from imagestore.config.settings import Signatures as Settings
-from imagestore.errors import Invalid, Unavailable
+from imagestore.model.errors import Invalid, Unavailable
 from imagestore.transfer.receive import Verification
 
 log = logging.getLogger(__name__)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from imagestore.catalog.access import Access, require_writer
+from imagestore.catalog.copies.placements import Placements
+from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.limits import require_within
-from imagestore.catalog.parts import Parts, now
-from imagestore.catalog.telling import Telling
-from imagestore.catalog.wishes import Wishes
+from imagestore.catalog.notifications import Notifications
 from imagestore.database import images, tags
-from imagestore.errors import Invalid, NotFound
 from imagestore.identity.caller import Caller
-from imagestore.image import Image
+from imagestore.model.clock import now
+from imagestore.model.errors import Invalid, NotFound
+from imagestore.model.image import Image
 
 MAX_LENGTH = 255
 
@@ -20,12 +21,12 @@ MAX_LENGTH = 255
 class Tags:
     """The operations on the tags of one image."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._database = parts.database
-        self._quota = parts.settings.limits.image_tag_quota
-        self._access = Access(parts.policy)
-        self._wishes = Wishes(parts)
-        self._tell = Telling(parts.notifier)
+    def __init__(self, deps: Dependencies) -> None:
+        self._database = deps.database
+        self._quota = deps.settings.limits.image_tag_quota
+        self._access = Access(deps.policy)
+        self._placements = Placements(deps)
+        self._notify = Notifications(deps.notifier)
 
     async def add(self, caller: Caller, image_id: str, tag: str) -> None:
         """Put the tag on the image; one that is there already is no error."""
@@ -33,12 +34,12 @@ class Tags:
         if len(tag) > MAX_LENGTH:
             raise Invalid(f"A tag has at most {MAX_LENGTH} characters, this one {len(tag)}.")
         image = await self._database.write(self._add, caller, image_id, tag)
-        self._tell.image("image.update", image)
+        self._notify.image("image.update", image)
 
     async def remove(self, caller: Caller, image_id: str, tag: str) -> None:
         require_writer(caller)
         image = await self._database.write(self._remove, caller, image_id, tag)
-        self._tell.image("image.update", image)
+        self._notify.image("image.update", image)
 
     def _add(self, conn: Connection, caller: Caller, image_id: str, tag: str) -> Image:
         # No constraint of the tables keeps a tag from being added twice.
@@ -62,5 +63,5 @@ class Tags:
     def _touched(self, conn: Connection, image: Image, after: tuple[str, ...]) -> Image:
         image.tags, image.updated_at = after, now()
         images.update(conn, image.id, {"updated_at": image.updated_at})
-        self._wishes.follow(conn, image.id)
+        self._placements.follow(conn, image.id)
         return image

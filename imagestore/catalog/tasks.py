@@ -10,29 +10,29 @@ from typing import Any
 from sqlalchemy import Connection
 
 from imagestore.catalog.access import Access, require_writer
+from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.images import Images
 from imagestore.catalog.imports.sources import Sources
 from imagestore.catalog.imports.starting import queue
 from imagestore.catalog.jobs import Jobs
-from imagestore.catalog.parts import Parts
-from imagestore.changes import ImageDraft
 from imagestore.database import images, tasks
 from imagestore.database.tasks import TaskQuery
-from imagestore.errors import Invalid, NotFound
 from imagestore.identity.caller import Caller
-from imagestore.image import ImageStatus
-from imagestore.import_request import Method, Order
-from imagestore.task import Task, TaskType
+from imagestore.model.changes import ImageDraft
+from imagestore.model.errors import Invalid, NotFound
+from imagestore.model.image import ImageStatus
+from imagestore.model.import_request import Method, Order
+from imagestore.model.task import Task, TaskType
 
 
 class Tasks:
     """The operations on tasks."""
 
-    def __init__(self, parts: Parts, images_: Images, sources: Sources, jobs: Jobs) -> None:
-        self._database = parts.database
-        self._stores = parts.stores
-        self._access = Access(parts.policy)
-        self._quotas = parts.quotas
+    def __init__(self, deps: Dependencies, images_: Images, sources: Sources, jobs: Jobs) -> None:
+        self._database = deps.database
+        self._stores = deps.stores
+        self._access = Access(deps.policy)
+        self._quotas = deps.quotas
         self._images = images_
         self._sources = sources
         self._jobs = jobs

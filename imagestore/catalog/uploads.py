@@ -20,15 +20,17 @@ from sqlalchemy import Connection
 
 from imagestore.backends import errors as store_errors
 from imagestore.backends.base import Blocks, Capability, Store
-from imagestore.catalog import refused_locations
 from imagestore.catalog.access import Access, require_writer
-from imagestore.catalog.parts import Parts, now
+from imagestore.catalog.copies.placements import Placements
+from imagestore.catalog.dependencies import Dependencies
+from imagestore.catalog.locations import refused_locations
+from imagestore.catalog.notifications import Notifications
 from imagestore.catalog.quotas import ProjectLimits
 from imagestore.catalog.signatures import Signatures, signed
-from imagestore.catalog.telling import Telling
-from imagestore.catalog.wishes import Wishes
 from imagestore.database import images, journal, locations, quotas
-from imagestore.errors import (
+from imagestore.identity.caller import Caller
+from imagestore.model.clock import now
+from imagestore.model.errors import (
     Conflict,
     Gone,
     ImagestoreError,
@@ -36,8 +38,7 @@ from imagestore.errors import (
     OverLimit,
     Unavailable,
 )
-from imagestore.identity.caller import Caller
-from imagestore.image import Image, ImageStatus, Location
+from imagestore.model.image import Image, ImageStatus, Location
 from imagestore.transfer.receive import Received, Verification, receive
 
 log = logging.getLogger(__name__)
@@ -62,14 +63,14 @@ class _Claim:
 class Uploads:
     """The one operation that gives an image its bytes."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-        self._database = parts.database
-        self._quotas = parts.quotas
-        self._signatures = Signatures(parts.settings.signatures)
-        self._access = Access(parts.policy)
-        self._wishes = Wishes(parts)
-        self._tell = Telling(parts.notifier)
+    def __init__(self, deps: Dependencies) -> None:
+        self._deps = deps
+        self._database = deps.database
+        self._quotas = deps.quotas
+        self._signatures = Signatures(deps.settings.signatures)
+        self._access = Access(deps.policy)
+        self._placements = Placements(deps)
+        self._notify = Notifications(deps.notifier)
         self.under_way: set[str] = set()
         """Journal rows of this process that are not left behind."""
 
@@ -110,22 +111,22 @@ class Uploads:
             claim = await self._database.write(
                 self._claim, caller, image_id, size, target.name, entry, limits, described, failed
             )
-            self._tell.preparing(claim.image, target.name)
+            self._notify.preparing(claim.image, target.name)
             try:
                 metered = self._quotas.metered(limits, entry, source, size)
                 received = await self._receive(target, claim, metered, size, verification, checksum)
                 await self._finish(target, claim, received)
             except BaseException as error:
-                self._tell.not_uploaded(f"Image {image_id} was not uploaded: {_reason(error)}")
+                self._notify.not_uploaded(f"Image {image_id} was not uploaded: {_reason(error)}")
                 # A client that goes away cancels this task; the clean-up must not go with it.
                 await asyncio.shield(self._abandon(target, claim, error))
                 raise
-            self._tell.uploaded(_filled(claim.image, received))
+            self._notify.uploaded(_filled(claim.image, received))
         finally:
             self.under_way.discard(entry)
 
     def _target(self, name: str | None) -> Store:
-        stores = self._parts.stores
+        stores = self._deps.stores
         if name is None or not stores.multiple:
             store = stores.default
         elif name in stores:
@@ -162,7 +163,7 @@ class Uploads:
             raise Invalid("disk_format and container_format must be set before data is uploaded.")
         if journal.is_busy(conn, image_id, store):
             raise Conflict(f"What an earlier upload left in store '{store}' is not removed yet.")
-        cap = self._parts.settings.limits.image_size_cap
+        cap = self._deps.settings.limits.image_size_cap
         if size is not None and size > cap:
             raise OverLimit(f"The image may have {cap} bytes at most, {size} were announced.")
         self._quotas.require_uploading(conn, limits)
@@ -173,7 +174,7 @@ class Uploads:
         ):
             raise Conflict(f"Another upload of image {image_id} has begun.")
         refused_locations.forget(conn, image)
-        journal.open_upload(conn, entry, image_id, store, self._parts.owner, moment)
+        journal.open_upload(conn, entry, image_id, store, self._deps.owner, moment)
         image.status, image.updated_at = ImageStatus.SAVING, moment
         return _Claim(image, entry, limits, failed)
 
@@ -193,18 +194,18 @@ class Uploads:
                 claim.image,
                 source,
                 size=size,
-                size_cap=self._parts.settings.limits.image_size_cap,
-                settings=self._parts.settings.images,
+                size_cap=self._deps.settings.limits.image_size_cap,
+                settings=self._deps.settings.images,
                 verification=verification,
                 checksum=checksum,
             )
         except store_errors.StoreError as error:
             log.warning("upload of image %s failed: %s", image_id, error)
-            raise told(error, store.name) from error
+            raise as_upload_failure(error, store.name) from error
 
     async def _finish(self, store: Store, claim: _Claim, received: Received) -> None:
         metadata = dict(received.metadata)
-        if self._parts.stores.multiple:
+        if self._deps.stores.multiple:
             metadata["store"] = store.name
         location = Location(received.url, metadata)
         await self._database.write(self._activate, claim, location, received)
@@ -229,7 +230,7 @@ class Uploads:
             raise Gone(f"Image {image_id} was deleted during the upload.")
         locations.add(conn, image_id, location)
         close(conn, claim.entry)
-        self._wishes.follow(conn, image_id)
+        self._placements.follow(conn, image_id)
 
     async def _abandon(self, store: Store, claim: _Claim, error: BaseException) -> None:
         try:
@@ -262,7 +263,7 @@ class Uploads:
 
     def _is_in(self, store: Store, image: Image | None) -> bool:
         locations_ = image.locations if image else ()
-        return any(self._parts.stores.of(location) is store for location in locations_)
+        return any(self._deps.stores.of(location) is store for location in locations_)
 
 
 def _filled(image: Image, received: Received) -> Image:
@@ -308,7 +309,7 @@ def in_any_status(conn: Connection, image_id: str) -> Image | None:
     return row.image if row else None
 
 
-def told(error: store_errors.StoreError, store: str) -> ImagestoreError:
+def as_upload_failure(error: store_errors.StoreError, store: str) -> ImagestoreError:
     """What the caller is told; paths and hosts of the store stay in the log."""
     match error:
         case store_errors.Full():

@@ -98,13 +98,13 @@ def prefetch(
     """
     import asyncio
 
-    from imagestore.job import JobState
+    from imagestore.model.job import JobState
 
     async def run(cache: CacheEntries, jobs: Jobs) -> int:
-        from imagestore.workers.runner import Runner
+        from imagestore.workers.runner import JobRunner
 
         waiting = [job.id for job in await cache.queue_jobs()]
-        working = asyncio.create_task(Runner(jobs, 2).run())
+        working = asyncio.create_task(JobRunner(jobs, 2).run())
         while await cache.queued():  # noqa: ASYNC110 (another process may do the work)
             await asyncio.sleep(0.2)
         working.cancel()
@@ -215,12 +215,12 @@ def _with_cache(
     """What ``function`` makes of the configured cache."""
     from imagestore.cache.cache import Cache
     from imagestore.catalog.cache import CacheEntries
+    from imagestore.catalog.dependencies import assemble
     from imagestore.catalog.downloads import Downloads
     from imagestore.catalog.jobs import Jobs
-    from imagestore.catalog.parts import assemble
     from imagestore.cli.connected import with_database
-    from imagestore.errors import ConfigurationError
-    from imagestore.stores import Stores
+    from imagestore.model.errors import ConfigurationError
+    from imagestore.stores.stores import Stores
     from imagestore.transfer.digests import computing_threads
 
     async def run(database: Database, settings: Any) -> T:

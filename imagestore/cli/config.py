@@ -27,7 +27,7 @@ def show(
     from imagestore.config.arguments import unparse
     from imagestore.config.load import read
     from imagestore.config.sample import format_value
-    from imagestore.logs import MASK, redact
+    from imagestore.observing.logs import MASK, redact
 
     settings, source = read(unparse(config_file or (), config_dir or (), data_dir=data_dir))
     typer.echo(f"# Data directory: {settings.data_dir}")
@@ -68,7 +68,7 @@ def check(
     from imagestore.identity.policy import Policy
     from imagestore.identity.sources import source
     from imagestore.sites import configured
-    from imagestore.stores import Stores
+    from imagestore.stores.stores import Stores
 
     settings = load(unparse(config_file or (), config_dir or (), data_dir=data_dir))
     Stores(settings.stores)

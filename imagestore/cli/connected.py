@@ -7,14 +7,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from imagestore import logs
 from imagestore.config import data_directory
 from imagestore.config.arguments import unparse
 from imagestore.config.load import load
 from imagestore.config.settings import Settings
 from imagestore.database.engine import Database
 from imagestore.database.migrations import State
-from imagestore.errors import ConfigurationError
+from imagestore.model.errors import ConfigurationError
+from imagestore.observing import logs
 
 if TYPE_CHECKING:
     from imagestore.catalog.catalog import Catalog
@@ -64,8 +64,8 @@ def with_catalog(
     """What ``function`` makes of the operations; ``stores``: it needs them to be started."""
     # Here, as commands that only look at the database start in half the time without them.
     from imagestore.catalog.catalog import Catalog
-    from imagestore.catalog.parts import assemble
-    from imagestore.stores import Stores
+    from imagestore.catalog.dependencies import assemble
+    from imagestore.stores.stores import Stores
 
     async def run(database: Database, settings: Settings) -> T:
         configured = Stores(settings.stores)

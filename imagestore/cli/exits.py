@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imagestore.errors import ConfigurationError, ImagestoreError, Unavailable
+from imagestore.model.errors import ConfigurationError, ImagestoreError, Unavailable
 
 FAILED = 1
 UNAVAILABLE = 69

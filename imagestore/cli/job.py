@@ -12,7 +12,7 @@ from imagestore.cli.options import ConfigDirs, ConfigFiles, DataDir
 
 if TYPE_CHECKING:
     from imagestore.catalog.jobs import Jobs
-    from imagestore.job import Job
+    from imagestore.model.job import Job
 
 T = TypeVar("T")
 
@@ -54,7 +54,7 @@ def list_jobs(
     from rich.console import Console
     from rich.table import Table
 
-    from imagestore.job import JobState
+    from imagestore.model.job import JobState
 
     async def run(jobs: Jobs) -> list[Job]:
         states = [JobState(one.value) for one in state or ()]
@@ -145,7 +145,7 @@ def _document(job: Job) -> dict[str, Any]:
 
 
 def _state(job: Job) -> str:
-    from imagestore.job import ACTIVE
+    from imagestore.model.job import ACTIVE
 
     ending = job.cancel_requested and job.state in ACTIVE
     return f"{job.state}, to be cancelled" if ending else job.state.value
@@ -170,9 +170,9 @@ def _with_jobs(
     data_dir: DataDir,
 ) -> T:
     """What ``function`` makes of the jobs in the configured database."""
-    from imagestore import process
     from imagestore.catalog.jobs import Jobs
     from imagestore.cli.connected import with_database
+    from imagestore.supervisor import process_identity as process
 
     async def run(database: Any, settings: Any) -> T:
         return await function(Jobs(database, settings.jobs, process.identity()))

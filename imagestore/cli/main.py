@@ -29,7 +29,7 @@ from imagestore.cli import (
     worker,
 )
 from imagestore.cli.exits import exit_code
-from imagestore.errors import ImagestoreError
+from imagestore.model.errors import ImagestoreError
 
 app = typer.Typer(
     name="imagestore",

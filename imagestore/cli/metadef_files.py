@@ -12,8 +12,8 @@ import orjson
 import imagestore
 from imagestore.api.texts import PLAIN, Texts
 from imagestore.api.v2.metadefs.bodies import read_namespace
-from imagestore.errors import Invalid
-from imagestore.metadef import Association, Contents, MetadefObject, Namespace, NamespaceDraft
+from imagestore.model.errors import Invalid
+from imagestore.model.metadef import Association, Contents, MetadefObject, Namespace, NamespaceDraft
 
 _UNFIT = re.compile(r"[^\w.-]+")
 
@@ -38,7 +38,7 @@ def find(path: Path) -> list[Path]:
 
 
 def read(path: Path, texts: Texts = PLAIN) -> tuple[NamespaceDraft, Contents]:
-    """What is in one file. Raises an :class:`imagestore.errors.ImagestoreError`."""
+    """What is in one file. Raises an :class:`imagestore.model.errors.ImagestoreError`."""
     try:
         body = orjson.loads(path.read_bytes())
     except OSError as error:

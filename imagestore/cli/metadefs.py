@@ -65,9 +65,9 @@ def load(
     """Load metadata definitions from JSON files. Namespaces that are there stay as they are."""
     from imagestore.api.texts import Texts
     from imagestore.catalog.metadefs import loading
-    from imagestore.catalog.parts import now
     from imagestore.cli import metadef_files
-    from imagestore.errors import Conflict, Forbidden, Invalid
+    from imagestore.model.clock import now
+    from imagestore.model.errors import Conflict, Forbidden, Invalid
 
     if prefer_new and overwrite:
         raise typer.BadParameter("--prefer-new and --overwrite exclude each other.")

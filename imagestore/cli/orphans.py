@@ -11,7 +11,7 @@ from imagestore.cli.options import ConfigDirs, ConfigFiles, DataDir
 if TYPE_CHECKING:
     from imagestore.catalog.catalog import Catalog
     from imagestore.database.orphans import Orphan, Search
-    from imagestore.job import Job
+    from imagestore.model.job import Job
 
 app = typer.Typer(
     help="Find what lies in stores, or is staged, and belongs to no image.", no_args_is_help=True

@@ -11,7 +11,7 @@ from imagestore.cli.options import ConfigDirs, ConfigFiles, DataDir
 if TYPE_CHECKING:
     from imagestore.catalog.catalog import Catalog
     from imagestore.database.damages import Damage, Progress
-    from imagestore.job import Job
+    from imagestore.model.job import Job
 
 app = typer.Typer(
     help="See whether what is stored is what was uploaded, and what is damaged.",

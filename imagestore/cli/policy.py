@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from imagestore.cli.options import ConfigDirs, ConfigFiles, DataDir
-from imagestore.errors import ConfigurationError
+from imagestore.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from imagestore.config.settings import Identity

@@ -17,8 +17,8 @@ from imagestore.cli.exits import FAILED
 
 if TYPE_CHECKING:
     from imagestore.sites.client import Client
-    from imagestore.sites.replication import Outcome, Replication
-    from imagestore.sites.rules import Rules
+    from imagestore.sites.replication import PassResult, Replication
+    from imagestore.sites.rules import SiteRules
     from imagestore.sites.site import Source, Target
 
 T = TypeVar("T")
@@ -151,7 +151,7 @@ def _pass(
     first: Client,
     second: Client | None,
     choose: Choose,
-    rules: Rules,
+    rules: SiteRules,
     *,
     dry_run: bool,
     as_json: bool,
@@ -166,7 +166,7 @@ def _pass(
     from imagestore.sites.images_api import ImagesApi
     from imagestore.sites.replication import Replication
 
-    async def run() -> tuple[list[Any], Outcome | None]:
+    async def run() -> tuple[list[Any], PassResult | None]:
         async with contextlib.AsyncExitStack() as stack:
             in_blocks = {} if block is None else {"block": block}
             apis = [

@@ -12,7 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from imagestore.sites.client import Client
-    from imagestore.sites.rules import Match, Rules
+    from imagestore.sites.rules import Match, SiteRules
 
 T = TypeVar("T")
 
@@ -145,13 +145,13 @@ class What(Matching):
         ),
     ] = "source"
 
-    def rules(self, *, delete: bool = False) -> Rules:
-        from imagestore.sites.rules import Conflict, Rules
+    def rules(self, *, delete: bool = False) -> SiteRules:
+        from imagestore.sites.rules import Conflict, SiteRules
 
         if self.conflict not in set(Conflict):
             raise typer.BadParameter("--conflict is source, target or newer.")
         names = frozenset(self.dontreplicate.replace(",", " ").split())
-        return Rules(
+        return SiteRules(
             self.matches(), names, Conflict(self.conflict), self.members, delete, not self.metaonly
         )
 

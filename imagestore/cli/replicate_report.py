@@ -20,9 +20,9 @@ from rich.progress import (
 from rich.progress import Progress as Bars
 from rich.table import Table
 
-from imagestore.errors import ImagestoreError
+from imagestore.model.errors import ImagestoreError
 from imagestore.sites.compare import Action, Step
-from imagestore.sites.replication import Outcome
+from imagestore.sites.replication import PassResult
 
 
 class Progress:
@@ -91,7 +91,7 @@ def print_plan(steps: Sequence[Step], *, as_json: bool) -> int:
     return len(left)
 
 
-def print_outcome(steps: Sequence[Step], outcome: Outcome, *, as_json: bool) -> None:
+def print_outcome(steps: Sequence[Step], outcome: PassResult, *, as_json: bool) -> None:
     if as_json:
         document = {"counts": outcome.counts(), "bytes": outcome.bytes, "failed": outcome.failed}
         typer.echo(json.dumps(document, indent=2))

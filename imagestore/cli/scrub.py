@@ -10,7 +10,7 @@ from imagestore.cli.options import ConfigDirs, ConfigFiles, DataDir
 
 if TYPE_CHECKING:
     from imagestore.catalog.catalog import Catalog
-    from imagestore.catalog.scrubber import Scrubbed
+    from imagestore.catalog.integrity.scrubber import Scrubbed
 
 app = typer.Typer(
     help="Look at deleted images whose data is still there, and remove it.", no_args_is_help=True
@@ -32,8 +32,8 @@ def list_pending(
     from rich.console import Console
     from rich.table import Table
 
-    from imagestore.catalog.parts import now
     from imagestore.cli.connected import with_catalog
+    from imagestore.model.clock import now
 
     async def run(catalog: Catalog) -> list[dict[str, Any]]:
         moment = now()

@@ -59,12 +59,12 @@ def serve(
     """
     import logging
 
-    from imagestore import logs
     from imagestore.config import data_directory
     from imagestore.config.arguments import unparse
     from imagestore.config.load import load
     from imagestore.config.settings import Settings
-    from imagestore.supervisor.process import supervise
+    from imagestore.observing import logs
+    from imagestore.supervisor.supervise import supervise
     from imagestore.supervisor.supervisor import StartError
 
     log = logging.getLogger(__name__)

@@ -11,8 +11,8 @@ from imagestore.cli.options import ConfigDirs, ConfigFiles, DataDir
 if TYPE_CHECKING:
     from imagestore.backends.base import Capacity
     from imagestore.config.settings import StoreSection
-    from imagestore.store_probe import Result
-    from imagestore.stores import Stores
+    from imagestore.stores.probe import Result
+    from imagestore.stores.stores import Stores
 
 app = typer.Typer(help="Look at the stores in which the images lie.", no_args_is_help=True)
 
@@ -33,7 +33,7 @@ def list_stores(
 
     from imagestore.config.arguments import unparse
     from imagestore.config.load import load
-    from imagestore.stores import Stores
+    from imagestore.stores.stores import Stores
 
     settings = load(unparse(config_file or (), config_dir or (), data_dir=data_dir))
     stores = Stores(settings.stores)
@@ -65,8 +65,8 @@ def check(
 
     from imagestore.config.arguments import unparse
     from imagestore.config.load import load
-    from imagestore.store_probe import STEPS, probe
-    from imagestore.stores import Stores
+    from imagestore.stores.probe import STEPS, probe
+    from imagestore.stores.stores import Stores
 
     settings = load(unparse(config_file or (), config_dir or (), data_dir=data_dir))
     stores = Stores(settings.stores)

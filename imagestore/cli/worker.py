@@ -31,11 +31,12 @@ def worker(
     # What is imported stays. To look through it for garbage takes a fifth of the start.
     gc.disable()
 
-    from imagestore import logs, server
     from imagestore.cli.exits import exit_code, sentence
     from imagestore.config.arguments import unparse
     from imagestore.config.load import load
-    from imagestore.errors import ImagestoreError
+    from imagestore.model.errors import ImagestoreError
+    from imagestore.observing import logs
+    from imagestore.serving import server
     from imagestore.supervisor import reports
     from imagestore.supervisor.listeners import check_exposure
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from imagestore.errors import ConfigurationError
+from imagestore.model.errors import ConfigurationError
 
 _OVERRIDES = {
     "--data-dir": ("imagestore", "data_dir"),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from imagestore.config.settings import Settings
-from imagestore.errors import ConfigurationError
+from imagestore.model.errors import ConfigurationError
 
 
 def default(environ: Mapping[str, str] = os.environ) -> Path:

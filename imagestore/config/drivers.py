@@ -6,7 +6,7 @@ from functools import cache
 from importlib.metadata import entry_points
 
 from imagestore.backends.base import Driver
-from imagestore.errors import ConfigurationError
+from imagestore.model.errors import ConfigurationError
 
 GROUP = "imagestore.drivers"
 

@@ -8,7 +8,7 @@ from oslo_config import cfg
 
 from imagestore.config.option import Option, fill
 from imagestore.config.settings import Signatures
-from imagestore.config.source import Source
+from imagestore.config.source import ConfigSource
 
 SECTION = "key_manager"
 
@@ -24,14 +24,14 @@ OPTIONS: tuple[Option, ...] = (
 _SECTIONS = re.compile(r"^\s*\[(key_manager|barbican|barbican_service_user|vault)\]", re.M)
 
 
-def read(source: Source, signatures: Signatures) -> Signatures:
+def read(source: ConfigSource, signatures: Signatures) -> Signatures:
     """``signatures`` with the files that castellan is to read; its options become known."""
     if any(_SECTIONS.search(file.read_text(errors="replace")) for file in source.files):
         _register(source)
     return Signatures(signatures.backend, tuple(source.files))
 
 
-def _register(source: Source) -> None:
+def _register(source: ConfigSource) -> None:
     try:
         # Only here: a service without signatures does without the library.
         from castellan import options

@@ -15,7 +15,7 @@ from oslo_config import cfg
 
 from imagestore.config.option import Option, also, fill
 from imagestore.config.settings import Keystone
-from imagestore.config.source import Source
+from imagestore.config.source import ConfigSource
 from imagestore.config.value_types import Words
 
 SECTION = "keystone_authtoken"
@@ -116,7 +116,7 @@ _FORMER = (
 """What stood in place of ``auth_type`` and the options of a plugin, with its defaults of then."""
 
 
-def read(source: Source, keystone: Keystone, warnings: list[str]) -> Keystone:
+def read(source: ConfigSource, keystone: Keystone, warnings: list[str]) -> Keystone:
     """``keystone`` with the account of the service; ``auth_type`` stays empty if none is set.
 
     Raises :class:`ConfigurationError` for a plugin that does not exist.
@@ -141,7 +141,7 @@ def read(source: Source, keystone: Keystone, warnings: list[str]) -> Keystone:
     return replace(keystone, auth_type=auth_type, auth=auth)
 
 
-def of_plugin(source: Source, section: str, auth_type: str) -> dict[str, Any]:
+def of_plugin(source: ConfigSource, section: str, auth_type: str) -> dict[str, Any]:
     """What is set of the options that the plugin declares.
 
     Raises :class:`ConfigurationError` for a plugin that does not exist.
@@ -174,7 +174,7 @@ def _opts(declared: list[Any]) -> Iterator[cfg.Opt]:
         )
 
 
-def _of_2014(source: Source) -> tuple[str, dict[str, Any]]:
+def _of_2014(source: ConfigSource) -> tuple[str, dict[str, Any]]:
     def value(name: str) -> Any:
         return source.value(SECTION, name)
 

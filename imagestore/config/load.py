@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from imagestore.backends.http.guard import Guard
-from imagestore.backends.http.rules import Rules
+from imagestore.backends.http.rules import AddressRules
 from imagestore.config import (
     arguments,
     data_directory,
@@ -45,7 +45,7 @@ from imagestore.config.settings import (
     Signatures,
     Stores,
 )
-from imagestore.config.source import Source
+from imagestore.config.source import ConfigSource
 
 _CACHE_PARTS = ("caching", "cachemanagement")
 _VISIBILITIES = {"public", "private", "shared", "community"}
@@ -69,11 +69,11 @@ def load(args: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> S
 
 def read(
     args: Sequence[str] = (), environ: Mapping[str, str] = os.environ
-) -> tuple[Settings, Source]:
+) -> tuple[Settings, ConfigSource]:
     """As :func:`load`, and where each value comes from."""
     warnings: list[str] = []
     with _deprecations(warnings):
-        source = Source(arguments.parse(args, environ), environ)
+        source = ConfigSource(arguments.parse(args, environ), environ)
         for option in OPTIONS:
             source.register(option.group, [option.opt])
         data_dir = _data_dir(source, environ)
@@ -103,7 +103,7 @@ def read(
     return replace(settings, warnings=(*warnings, *source.unknown())), source
 
 
-def _build(source: Source, into: type[T]) -> T:
+def _build(source: ConfigSource, into: type[T]) -> T:
     """The dataclass with every field that is an option; the others keep their defaults."""
     hints = get_type_hints(into)
     values = {
@@ -124,13 +124,13 @@ def _typed(value: Any, hint: Any) -> Any:
     return value
 
 
-def _data_dir(source: Source, environ: Mapping[str, str]) -> Path:
+def _data_dir(source: ConfigSource, environ: Mapping[str, str]) -> Path:
     configured = source.value("imagestore", "data_dir")
     path = Path(configured).expanduser() if configured else data_directory.default(environ)
     return path.absolute()
 
 
-def _server(source: Source) -> Server:
+def _server(source: ConfigSource) -> Server:
     server = _build(source, Server)
     if server.key_file and not server.cert_file:
         raise source.error("DEFAULT", "key_file", "is of no use without cert_file")
@@ -143,7 +143,7 @@ def _server(source: Source) -> Server:
     return replace(server, workers=server.workers or os.cpu_count() or 1)
 
 
-def _images(source: Source, identity: Identity, warnings: list[str]) -> Images:
+def _images(source: ConfigSource, identity: Identity, warnings: list[str]) -> Images:
     images = _build(source, Images)
     keystone = identity.keystone
     usable = identity.flavor == "keystone" and keystone.secret and keystone.auth.get("auth_url")
@@ -161,7 +161,7 @@ def _images(source: Source, identity: Identity, warnings: list[str]) -> Images:
     return replace(images, schema_file=_beside(source, "schema-image.json"))
 
 
-def _identity(source: Source, warnings: list[str]) -> Identity:
+def _identity(source: ConfigSource, warnings: list[str]) -> Identity:
     identity = _build(source, Identity)
     if identity.policy_file is None:
         policy_file = _beside(source, "policy.yaml")
@@ -186,7 +186,7 @@ def _identity(source: Source, warnings: list[str]) -> Identity:
     )
 
 
-def _keystone(source: Source) -> Keystone:
+def _keystone(source: ConfigSource) -> Keystone:
     keystone = _build(source, Keystone)
     if keystone.keyfile and not keystone.certfile:
         raise source.error(keystone_authtoken.SECTION, "keyfile", "is of no use without certfile")
@@ -197,7 +197,7 @@ def _keystone(source: Source) -> Keystone:
     return keystone
 
 
-def _cache(source: Source) -> Cache:
+def _cache(source: ConfigSource) -> Cache:
     cache = _build(source, Cache)
     parts = source.value("paste_deploy", "flavor").split("+")
     if unknown := set(cache.visibilities) - _VISIBILITIES:
@@ -211,7 +211,7 @@ def _cache(source: Source) -> Cache:
     )
 
 
-def _flavor(source: Source, warnings: list[str]) -> str:
+def _flavor(source: ConfigSource, warnings: list[str]) -> str:
     """The way of authentication that the flavor names; an unknown one must not mean none."""
     whole = source.value("paste_deploy", "flavor")
     parts = [part for part in whole.split("+") if part]
@@ -228,7 +228,7 @@ def _flavor(source: Source, warnings: list[str]) -> str:
     return rest
 
 
-def _database(source: Source, data_dir: Path) -> Database:
+def _database(source: ConfigSource, data_dir: Path) -> Database:
     database = _build(source, Database)
     upgrade = source.value("imagestore", "auto_upgrade")
     connection = database.connection or f"sqlite:///{data_dir / 'imagestore.sqlite'}"
@@ -237,13 +237,13 @@ def _database(source: Source, data_dir: Path) -> Database:
     return replace(database, connection=connection, auto_upgrade=upgrade)
 
 
-def _replication(source: Source, stores: Stores) -> Replication:
+def _replication(source: ConfigSource, stores: Stores) -> Replication:
     names = [section.name for section in stores.sections]
     rules = replication.read(source, names, multiple=stores.multiple)
     return replace(_build(source, Replication), rules=rules)
 
 
-def _logging(source: Source) -> Logging:
+def _logging(source: ConfigSource) -> Logging:
     settings = _build(source, Logging)
     directory = source.value("DEFAULT", "log_dir")
     if settings.log_file and directory:
@@ -251,13 +251,13 @@ def _logging(source: Source) -> Logging:
     return settings
 
 
-def _notifications(source: Source) -> Notifications:
+def _notifications(source: ConfigSource) -> Notifications:
     built = _build(source, Notifications)
     url = built.transport_url or source.value("DEFAULT", "transport_url") or ""
     return replace(built, transport_url=url, files=tuple(source.files))
 
 
-def _imports(source: Source, data_dir: Path, warnings: list[str]) -> Imports:
+def _imports(source: ConfigSource, data_dir: Path, warnings: list[str]) -> Imports:
     imports = _build(source, Imports)
     warnings += [
         f"[image_import_opts] image_import_plugins: {name!r} is not available; no effect."
@@ -272,8 +272,8 @@ def _imports(source: Source, data_dir: Path, warnings: list[str]) -> Imports:
     return replace(imports, work_dir=imports.work_dir or data_dir / "conversion")
 
 
-def _import_filter(source: Source) -> Rules:
-    rules = _build(source, Rules)
+def _import_filter(source: ConfigSource) -> AddressRules:
+    rules = _build(source, AddressRules)
     try:
         Guard(rules)
     except ValueError as error:
@@ -281,14 +281,14 @@ def _import_filter(source: Source) -> Rules:
     return rules
 
 
-def _found(source: Source, path: Path) -> Path:
+def _found(source: ConfigSource, path: Path) -> Path:
     """A relative path is looked for beside each configuration file, the last one first."""
     path = path.expanduser()
     candidates = [file.parent / path for file in reversed(source.files)]
     return next((file for file in candidates if file.exists()), [*candidates, path.absolute()][0])
 
 
-def _beside(source: Source, name: str) -> Path | None:
+def _beside(source: ConfigSource, name: str) -> Path | None:
     path = _found(source, Path(name))
     return path if source.files and path.exists() else None
 

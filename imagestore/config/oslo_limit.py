@@ -9,7 +9,7 @@ from oslo_config import cfg
 from imagestore.config import keystone_authtoken
 from imagestore.config.option import Option, also
 from imagestore.config.settings import Keystone, KeystoneLimits
-from imagestore.config.source import Source
+from imagestore.config.source import ConfigSource
 
 SECTION = "oslo_limit"
 
@@ -41,7 +41,7 @@ OPTIONS: tuple[Option, ...] = (
 )  # fmt: skip
 
 
-def read(source: Source, keystone: Keystone) -> KeystoneLimits:
+def read(source: ConfigSource, keystone: Keystone) -> KeystoneLimits:
     """``keystone``: the account of ``[keystone_authtoken]``, which serves without another one."""
     section = source.value(SECTION, "auth_section") or SECTION
     source.register(section, [option.opt for option in OPTIONS if option.opt.dest == "auth_type"])

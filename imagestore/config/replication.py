@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from oslo_config import cfg
 
-from imagestore.config.source import Source
+from imagestore.config.source import ConfigSource
 from imagestore.config.value_types import Words
 
 PREFIX = "replication:"
@@ -71,10 +71,10 @@ def options() -> list[cfg.Opt]:
     ]
 
 
-def read(source: Source, stores: Iterable[str], *, multiple: bool) -> tuple[Rule, ...]:
+def read(source: ConfigSource, stores: Iterable[str], *, multiple: bool) -> tuple[Rule, ...]:
     """The rules in the order of the files. ``stores``: the ids of those that are configured.
 
-    Raises :class:`imagestore.errors.ConfigurationError`.
+    Raises :class:`imagestore.model.errors.ConfigurationError`.
     """
     known = frozenset(stores)
     return tuple(
@@ -87,7 +87,7 @@ def parse(line: str) -> tuple[Condition, ...]:
     return tuple(_condition(part) for part in line.split(",") if part.strip())
 
 
-def _rule(source: Source, section: str, known: frozenset[str], *, multiple: bool) -> Rule:
+def _rule(source: ConfigSource, section: str, known: frozenset[str], *, multiple: bool) -> Rule:
     source.register(section, options())
     name = section[len(PREFIX) :].strip()
     if not name:

@@ -10,7 +10,7 @@ from oslo_config import cfg
 
 from imagestore.config.keystone_authtoken import of_plugin
 from imagestore.config.settings import Site
-from imagestore.config.source import Source
+from imagestore.config.source import ConfigSource
 from imagestore.config.value_types import Words
 
 _PREFIX = "site:"
@@ -64,12 +64,12 @@ def options() -> list[cfg.Opt]:
     ]  # fmt: skip
 
 
-def read(source: Source) -> tuple[Site, ...]:
+def read(source: ConfigSource) -> tuple[Site, ...]:
     """The sites as configured. Raises :class:`ConfigurationError`."""
     return tuple(_site(source, section) for section in source.sections(_PREFIX))
 
 
-def _site(source: Source, section: str) -> Site:
+def _site(source: ConfigSource, section: str) -> Site:
     name = section.removeprefix(_PREFIX)
     if not name or len(name) > 100:
         raise source.error(section, "direction", "a site has a name of at most 100 characters")

@@ -13,7 +13,7 @@ from typing import Any
 from oslo_config import cfg
 
 from imagestore.config.arguments import Arguments
-from imagestore.errors import ConfigurationError
+from imagestore.model.errors import ConfigurationError
 
 _DATA_DIR = "IMAGESTORE_DATA_DIR"
 """A shorter name for ``OS_IMAGESTORE__DATA_DIR``."""
@@ -21,7 +21,7 @@ _OF_THE_BUS = ("oslo_messaging_rabbit", "oslo_messaging_kafka", "oslo_messaging_
 """Sections that oslo.messaging reads by itself."""
 
 
-class Source:
+class ConfigSource:
     """All that was set, by section and option."""
 
     def __init__(self, arguments: Arguments, environ: Mapping[str, str]) -> None:

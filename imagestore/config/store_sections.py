@@ -12,8 +12,8 @@ from imagestore.backends.base import Driver
 from imagestore.config import drivers, store_options
 from imagestore.config.options import SECTIONS
 from imagestore.config.settings import StoreAccess, Stores, StoreSection
-from imagestore.config.source import Source
-from imagestore.errors import ConfigurationError
+from imagestore.config.source import ConfigSource
+from imagestore.model.errors import ConfigurationError
 
 RESERVED_PREFIX = "os_glance_"
 STAGING = "os_glance_staging_store"
@@ -25,7 +25,7 @@ _DEFAULTS = "backend_defaults"
 _SINGLE = "glance_store"
 
 
-def read(source: Source, data_dir: Path, warnings: list[str]) -> Stores:
+def read(source: ConfigSource, data_dir: Path, warnings: list[str]) -> Stores:
     """The stores as configured. Raises :class:`ConfigurationError`; may add to ``warnings``."""
     source.register(_DEFAULTS, store_options.common())
     enabled: Mapping[str, str] = source.value("DEFAULT", "enabled_backends")
@@ -34,7 +34,7 @@ def read(source: Source, data_dir: Path, warnings: list[str]) -> Stores:
     return _single(source, data_dir, warnings)
 
 
-def _several(source: Source, enabled: Mapping[str, str], data_dir: Path) -> Stores:
+def _several(source: ConfigSource, enabled: Mapping[str, str], data_dir: Path) -> Stores:
     for name in enabled:
         _check_name(source, name)
     default = source.value(_SINGLE, "default_backend")
@@ -49,7 +49,7 @@ def _several(source: Source, enabled: Mapping[str, str], data_dir: Path) -> Stor
     )
 
 
-def _check_name(source: Source, name: str) -> None:
+def _check_name(source: ConfigSource, name: str) -> None:
     if name.startswith(RESERVED_PREFIX):
         reason = f"{name!r}: names that begin with {RESERVED_PREFIX} are reserved"
     elif name.lower() in {section.lower() for section in (*SECTIONS, _DEFAULTS)}:
@@ -61,7 +61,7 @@ def _check_name(source: Source, name: str) -> None:
     raise source.error("DEFAULT", "enabled_backends", reason)
 
 
-def _section(source: Source, name: str, type_: str) -> StoreSection:
+def _section(source: ConfigSource, name: str, type_: str) -> StoreSection:
     try:
         driver = drivers.get(type_)
     except ConfigurationError as error:
@@ -82,7 +82,7 @@ def _section(source: Source, name: str, type_: str) -> StoreSection:
     )
 
 
-def _access(source: Source, groups: tuple[str, ...]) -> StoreAccess:
+def _access(source: ConfigSource, groups: tuple[str, ...]) -> StoreAccess:
     values = {}
     for spec in fields(StoreAccess):
         name = store_options.access_option(spec.name)
@@ -90,7 +90,7 @@ def _access(source: Source, groups: tuple[str, ...]) -> StoreAccess:
     return StoreAccess(**values)
 
 
-def _single(source: Source, data_dir: Path, warnings: list[str]) -> Stores:
+def _single(source: ConfigSource, data_dir: Path, warnings: list[str]) -> Stores:
     """One store of each type in ``[glance_store] stores``, all configured in that section."""
     wanted = source.value(_SINGLE, "stores")
     default = source.value(_SINGLE, "default_store")
@@ -135,7 +135,9 @@ def _with_datadir(driver: Driver, options: dict[str, Any], data_dir: Path) -> di
     return options
 
 
-def _driver_options(source: Source, groups: tuple[str, ...], driver: Driver) -> dict[str, Any]:
+def _driver_options(
+    source: ConfigSource, groups: tuple[str, ...], driver: Driver
+) -> dict[str, Any]:
     """Options that are set, by name: in the first of ``groups`` that has them, or where they
     are inherited from."""
     found = {}
@@ -150,11 +152,11 @@ def _driver_options(source: Source, groups: tuple[str, ...], driver: Driver) -> 
     return found
 
 
-def _place(source: Source, groups: Iterable[str], name: str) -> str | None:
+def _place(source: ConfigSource, groups: Iterable[str], name: str) -> str | None:
     return next((group for group in groups if source.is_set(group, name)), None)
 
 
-def _reserved(source: Source, staging: Path) -> tuple[StoreSection, ...]:
+def _reserved(source: ConfigSource, staging: Path) -> tuple[StoreSection, ...]:
     driver = drivers.get(_RESERVED_TYPE)
     found = {name: _driver_options(source, (name,), driver) for name in (STAGING, TASKS)}
     found[STAGING].setdefault(_DATADIR, str(staging))
@@ -163,7 +165,7 @@ def _reserved(source: Source, staging: Path) -> tuple[StoreSection, ...]:
     )
 
 
-def _node_staging(source: Source) -> Path | None:
+def _node_staging(source: ConfigSource) -> Path | None:
     uri = source.value("DEFAULT", "node_staging_uri")
     if uri is None:
         return None

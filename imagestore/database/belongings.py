@@ -18,8 +18,8 @@ from imagestore.database.schema import (
     journal,
     tombstones,
 )
-from imagestore.image import DELETED_STATUSES, Location
-from imagestore.job import ACTIVE
+from imagestore.model.image import DELETED_STATUSES, Location
+from imagestore.model.job import ACTIVE
 
 _IMPORTING = ("os_glance_import_task", "os_glance_importing_to_stores")
 """Properties of an image into which the peer copies bytes, of which no row of ours tells."""

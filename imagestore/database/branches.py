@@ -14,8 +14,8 @@ from sqlalchemy import ColumnElement, and_, bindparam, not_, or_, select
 
 from imagestore.database.expressions import exact, not_deleted, residual
 from imagestore.database.schema import image_members, images
-from imagestore.image import Visibility
-from imagestore.query import ImageQuery, Op, Scope
+from imagestore.model.image import Visibility
+from imagestore.model.query import ImageQuery, Op, Scope
 
 PUBLIC, PRIVATE, SHARED, COMMUNITY = (
     Visibility.PUBLIC,

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from imagestore.database.schema import cached_images, images, node_reference
-from imagestore.image import ImageStatus
+from imagestore.model.image import ImageStatus
 
 _AT_ONCE = 500
 _USABLE = [ImageStatus.ACTIVE.value, ImageStatus.DEACTIVATED.value]

@@ -21,7 +21,7 @@ from imagestore.database.schema import (
     metadef_tags,
     task_info,
 )
-from imagestore.errors import ConfigurationError
+from imagestore.model.errors import ConfigurationError
 
 WIDE = "utf8mb4"
 COLLATION = "utf8mb4_unicode_520_ci"

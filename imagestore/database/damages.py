@@ -13,7 +13,7 @@ from sqlalchemy import Connection, delete, false, func, insert, select, update
 
 from imagestore.database.rows import COLUMNS, load_children, to_image
 from imagestore.database.schema import damages, images, patrol
-from imagestore.image import Image, ImageStatus
+from imagestore.model.image import Image, ImageStatus
 
 
 class DamageState(StrEnum):

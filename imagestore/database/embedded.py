@@ -21,7 +21,7 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, exc
 from imagestore.database import sqlite
 from imagestore.database.runner import Operation, T
 from imagestore.database.turns import Turns
-from imagestore.errors import ConfigurationError, Unavailable
+from imagestore.model.errors import ConfigurationError, Unavailable
 
 READERS = 2
 """Threads that read. Reads use the processor, so more of them would only take turns."""

@@ -14,8 +14,8 @@ from imagestore.database import characters, failures, migrations, urls
 from imagestore.database.embedded import EmbeddedRunner
 from imagestore.database.migrations import State
 from imagestore.database.pooled import PooledRunner
-from imagestore.database.runner import Operation, Runner
-from imagestore.errors import ConfigurationError, Unavailable
+from imagestore.database.runner import Operation, TransactionRunner
+from imagestore.model.errors import ConfigurationError, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -31,14 +31,14 @@ class Database:
 
     They may be called again after a failure that passes (a deadlock, a lost
     connection), so they do nothing but talk to the database. Raises
-    :class:`imagestore.errors.Unavailable` when it does not answer; their own
+    :class:`imagestore.model.errors.Unavailable` when it does not answer; their own
     errors pass through and undo what they did.
     """
 
     def __init__(self, config: settings.Database) -> None:
         self._config = config
         self._url = urls.parse(config.connection)
-        self._runner: Runner
+        self._runner: TransactionRunner
         self._seconds: int | None = None
         """The longest that an operation may take; SQLite has limits of its own."""
         if urls.is_embedded(self._url):
@@ -66,7 +66,7 @@ class Database:
             try:
                 return await self._runner.start()
             except Exception as error:
-                told = failures.told(error)
+                told = failures.translated(error)
                 if told is None:
                     raise
                 attempt += 1
@@ -129,7 +129,7 @@ class Database:
             try:
                 return await run(operation)
             except Exception as error:
-                told = failures.told(error)
+                told = failures.translated(error)
                 if failures.may_pass(error) and attempt + 1 < failures.ATTEMPTS:
                     log.info("the database failed for a passing reason: %s", error)
                 elif told is not None:

@@ -17,8 +17,8 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from imagestore.database.rows import COLUMNS, to_image
 from imagestore.database.schema import events, image_members, images, jobs
-from imagestore.image import Image
-from imagestore.job import JobState
+from imagestore.model.image import Image
+from imagestore.model.job import JobState
 
 _INSERT = insert(events)
 _LAST = select(func.max(events.c.id))

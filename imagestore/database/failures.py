@@ -7,7 +7,7 @@ import sqlite3
 
 from sqlalchemy import exc
 
-from imagestore.errors import ImagestoreError, Invalid, Unavailable
+from imagestore.model.errors import ImagestoreError, Invalid, Unavailable
 
 ATTEMPTS = 5
 """How often an operation is tried that lost against another one, or its connection."""
@@ -78,7 +78,7 @@ def pause(attempt: int) -> float:
     return 0.02 * float(2**attempt) * (0.5 + random.random())  # noqa: S311 (no secret)
 
 
-def told(error: BaseException) -> ImagestoreError | None:
+def translated(error: BaseException) -> ImagestoreError | None:
     """What a caller is told of an error; None if it is none of the database."""
     if _is_value_refused(error):
         return Invalid("A value is larger than the database can hold, or has characters it cannot.")

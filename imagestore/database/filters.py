@@ -22,8 +22,8 @@ from sqlalchemy.sql import operators
 
 from imagestore.database.expressions import binary, exact, exactly_one_of, not_deleted
 from imagestore.database.schema import image_properties, image_tags, images
-from imagestore.errors import Invalid
-from imagestore.query import Condition, ImageQuery, Op
+from imagestore.model.errors import Invalid
+from imagestore.model.query import Condition, ImageQuery, Op
 
 ConditionShape = tuple[str, Op]
 

@@ -42,8 +42,8 @@ from imagestore.database.schema import (
     images,
     tombstones,
 )
-from imagestore.errors import Conflict
-from imagestore.image import DELETED_STATUSES, Image, ImageStatus, MemberStatus
+from imagestore.model.errors import Conflict
+from imagestore.model.image import DELETED_STATUSES, Image, ImageStatus, MemberStatus
 
 __all__ = [
     "ImageRow",

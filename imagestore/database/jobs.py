@@ -22,8 +22,8 @@ from sqlalchemy.exc import IntegrityError
 
 from imagestore.database import events
 from imagestore.database.schema import jobs
-from imagestore.errors import Conflict
-from imagestore.job import ENDED, Job, JobDraft, JobState
+from imagestore.model.errors import Conflict
+from imagestore.model.job import ENDED, Job, JobDraft, JobState
 
 COLUMNS = tuple(jobs.c[name] for name in Job.__slots__)
 """The columns of a job, in the order of the fields of :class:`Job`."""

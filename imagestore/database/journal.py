@@ -16,10 +16,10 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from imagestore.database.schema import journal
-from imagestore.image import ImageStatus
+from imagestore.model.image import ImageStatus
 
 
-class Kind(StrEnum):
+class EntryKind(StrEnum):
     UPLOAD = "upload"
     DELETION = "deletion"
     REMOVAL = "removal"
@@ -38,7 +38,7 @@ class Entry:
     """
 
     id: str
-    kind: Kind
+    kind: EntryKind
     image_id: str
     store: str
     image_status: ImageStatus | None
@@ -55,7 +55,7 @@ _IN_STORE = select(journal.c.id).where(
     journal.c.image_id == bindparam("of_image"), journal.c.store == bindparam("of_store")
 )
 _DELETIONS = select(journal.c.id).where(
-    journal.c.image_id == bindparam("of_image"), journal.c.kind == Kind.DELETION.value
+    journal.c.image_id == bindparam("of_image"), journal.c.kind == EntryKind.DELETION.value
 )
 _OF_IMAGE = select(journal.c.id).where(journal.c.image_id == bindparam("of_image"))
 _CLOSE = delete(journal).where(journal.c.id == bindparam("of_id"))
@@ -80,14 +80,14 @@ def open_upload(
     conn: Connection, entry: str, image_id: str, store: str, owner: str, moment: datetime
 ) -> None:
     """Bytes of the image are about to go into ``store``."""
-    _open(conn, entry, Kind.UPLOAD, image_id, owner, moment, store=store)
+    _open(conn, entry, EntryKind.UPLOAD, image_id, owner, moment, store=store)
 
 
 def open_copy(
     conn: Connection, entry: str, image_id: str, store: str, owner: str, moment: datetime
 ) -> None:
     """One more copy of the image is about to go into ``store``."""
-    _open(conn, entry, Kind.COPY, image_id, owner, moment, store=store)
+    _open(conn, entry, EntryKind.COPY, image_id, owner, moment, store=store)
 
 
 def open_deletion(
@@ -99,14 +99,14 @@ def open_deletion(
     moment: datetime,
 ) -> None:
     """All bytes of the image, which was in ``status``, are about to be removed."""
-    _open(conn, entry, Kind.DELETION, image_id, owner, moment, image_status=status.value)
+    _open(conn, entry, EntryKind.DELETION, image_id, owner, moment, image_status=status.value)
 
 
 def open_removal(
     conn: Connection, entry: str, image_id: str, store: str, owner: str, moment: datetime
 ) -> None:
     """The copy of the image in ``store`` is about to be removed."""
-    _open(conn, entry, Kind.REMOVAL, image_id, owner, moment, store=store)
+    _open(conn, entry, EntryKind.REMOVAL, image_id, owner, moment, store=store)
 
 
 def is_open(conn: Connection, entry: str) -> bool:
@@ -158,7 +158,7 @@ def entries(conn: Connection, owner: str | None = None) -> builtins.list[Entry]:
 def _open(
     conn: Connection,
     entry: str,
-    kind: Kind,
+    kind: EntryKind,
     image_id: str,
     owner: str,
     moment: datetime,
@@ -182,7 +182,7 @@ def _to_entry(row: Any) -> Entry:
     id_, kind, image_id, store, image_status, owner, started_at, renewed_at = row
     return Entry(
         id_,
-        Kind(kind),
+        EntryKind(kind),
         image_id,
         store or "",
         ImageStatus(image_status) if image_status else None,

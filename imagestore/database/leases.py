@@ -33,7 +33,7 @@ from sqlalchemy.exc import IntegrityError
 from imagestore.database import events
 from imagestore.database.jobs import COLUMNS, to_job
 from imagestore.database.schema import job_gates, jobs
-from imagestore.job import Job, JobState
+from imagestore.model.job import Job, JobState
 
 _QUEUED, _RUNNING = JobState.QUEUED.value, JobState.RUNNING.value
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, false, insert, null, select, true,
 from imagestore.database.expressions import not_deleted
 from imagestore.database.rows import to_location
 from imagestore.database.schema import image_locations
-from imagestore.image import Location
+from imagestore.model.image import Location
 
 _INSERT = insert(image_locations)
 

@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, false, func
 from imagestore.database.expressions import PREFIX_LENGTH, begins_alike, residual
 from imagestore.database.filters import ConditionShape, compare
 from imagestore.database.schema import image_properties, image_tags, images
-from imagestore.query import Condition, ImageQuery, Op
+from imagestore.model.query import Condition, ImageQuery, Op
 
 FEW = 1000
 """The most matches that are sorted rather than walked past."""
@@ -30,7 +30,7 @@ _BY_COLUMN = frozenset({"name", "status", "checksum", "os_hash_value"})
 """Columns of the image that have an index."""
 
 
-class Kind(Enum):
+class LookupKind(Enum):
     ID = "id"
     COLUMN = "column"
     PROPERTY = "property"
@@ -41,7 +41,7 @@ class Kind(Enum):
 class Lookup:
     """The filter to find images by: which of its kind, and for a column also what is compared."""
 
-    kind: Kind
+    kind: LookupKind
     number: int
     condition: ConditionShape | None = None
 
@@ -55,7 +55,7 @@ def few(
     """The lookup with the fewest matches; None if all have more than :data:`FEW`."""
     best, least = None, FEW + 1
     for lookup in _lookups(query, conditions):
-        if lookup.kind is Kind.ID:
+        if lookup.kind is LookupKind.ID:
             return lookup
         counted = conn.scalar(_count(lookup), {**values, "few": FEW + 1})
         if counted is not None and counted < least:
@@ -75,7 +75,7 @@ def values_of(query: ImageQuery) -> dict[str, Any]:
 
 def is_among(lookup: Lookup) -> ColumnElement[bool]:
     """A condition on images that is true for all that match; it may be for a few others."""
-    if lookup.kind is Kind.ID:
+    if lookup.kind is LookupKind.ID:
         assert lookup.condition is not None
         return compare(lookup.condition, lookup.number)
     return images.c.id.in_(_ids(lookup))
@@ -85,16 +85,16 @@ def _lookups(query: ImageQuery, conditions: Sequence[Condition]) -> list[Lookup]
     """All that there are, the sharpest kinds first."""
     columns = [
         Lookup(
-            Kind.ID if condition.column == "id" else Kind.COLUMN,
+            LookupKind.ID if condition.column == "id" else LookupKind.COLUMN,
             number,
             (condition.column, condition.op),
         )
         for number, condition in enumerate(conditions)
         if condition.op in (Op.EQ, Op.IN) and condition.column in {"id", *_BY_COLUMN}
     ]
-    columns.sort(key=lambda lookup: lookup.kind is not Kind.ID)
-    properties = [Lookup(Kind.PROPERTY, number) for number in range(len(query.properties))]
-    tags = [Lookup(Kind.TAG, number) for number in range(len(query.tags))]
+    columns.sort(key=lambda lookup: lookup.kind is not LookupKind.ID)
+    properties = [Lookup(LookupKind.PROPERTY, number) for number in range(len(query.properties))]
+    tags = [Lookup(LookupKind.TAG, number) for number in range(len(query.tags))]
     return columns + properties + tags
 
 
@@ -107,7 +107,7 @@ def _count(lookup: Lookup) -> Select[Any]:
 def _ids(lookup: Lookup) -> Select[Any]:
     """Ids of images, found and read in an index alone where it holds all that is asked."""
     number = lookup.number
-    if lookup.kind is Kind.PROPERTY:
+    if lookup.kind is LookupKind.PROPERTY:
         table = image_properties.alias()
         return select(table.c.image_id).where(
             table.c.name == bindparam(f"p{number}_name"),
@@ -117,7 +117,7 @@ def _ids(lookup: Lookup) -> Select[Any]:
             ),
             table.c.deleted == false(),
         )
-    if lookup.kind is Kind.TAG:
+    if lookup.kind is LookupKind.TAG:
         table = image_tags.alias()
         return select(table.c.image_id).where(
             table.c.value == bindparam(f"t{number}"), table.c.deleted == false()

@@ -21,8 +21,8 @@ from sqlalchemy import (
 from imagestore.database import events, images
 from imagestore.database.expressions import exact, not_deleted
 from imagestore.database.schema import image_members
-from imagestore.errors import Conflict
-from imagestore.image import Member, MemberStatus
+from imagestore.model.errors import Conflict
+from imagestore.model.image import Member, MemberStatus
 
 _OF_IMAGE = (
     image_members.c.image_id == bindparam("of_image"),

@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, UnaryExpression, and_, bindparam, func, or
 
 from imagestore.database.expressions import binary, sortable
 from imagestore.database.schema import images
-from imagestore.image import Image
-from imagestore.query import Direction, Sort
+from imagestore.model.image import Image
+from imagestore.model.query import Direction, Sort
 
 _NULLABLE = frozenset({"name", "size", "container_format", "disk_format"})
 _TEXTS = frozenset({"name", "status", "container_format", "disk_format"})

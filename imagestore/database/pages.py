@@ -27,9 +27,9 @@ from imagestore.database.filters import ConditionShape
 from imagestore.database.lookups import Lookup
 from imagestore.database.rows import COLUMNS, load_children, to_image
 from imagestore.database.schema import images
-from imagestore.errors import Invalid
-from imagestore.image import DELETED_STATUSES, Image, ImageStatus, can_see
-from imagestore.query import ImageQuery, Op, Scope, Sort
+from imagestore.model.errors import Invalid
+from imagestore.model.image import DELETED_STATUSES, Image, ImageStatus, can_see
+from imagestore.model.query import ImageQuery, Op, Scope, Sort
 
 _NEVER_LISTED = sorted({status.value for status in (*DELETED_STATUSES, ImageStatus.KILLED)})
 

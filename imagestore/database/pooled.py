@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from imagestore.config import settings
 from imagestore.database import failures, sessions, sqlite
 from imagestore.database.runner import Operation, T
-from imagestore.errors import ConfigurationError
+from imagestore.model.errors import ConfigurationError
 
 
 class PooledRunner:

@@ -20,7 +20,7 @@ from sqlalchemy.exc import IntegrityError
 
 from imagestore.database.expressions import exact, exactly_one_of
 from imagestore.database.schema import image_properties
-from imagestore.errors import Conflict
+from imagestore.model.errors import Conflict
 
 _INSERT = sql_insert(image_properties)
 

@@ -14,8 +14,8 @@ from sqlalchemy import Connection, bindparam, delete, exists, false, insert, sel
 from imagestore.database.expressions import not_deleted
 from imagestore.database.rows import COLUMNS, load_children, to_image
 from imagestore.database.schema import image_locations, images, jobs, replicas
-from imagestore.image import Image, ImageStatus
-from imagestore.job import JobState
+from imagestore.model.image import Image, ImageStatus
+from imagestore.model.job import JobState
 
 _INSERT = insert(replicas)
 _REMOVE = delete(replicas).where(replicas.c.location_id == bindparam("of_id"))

@@ -30,7 +30,7 @@ from imagestore.database.schema import (
     image_tags,
     images,
 )
-from imagestore.image import Image, ImageStatus, Location, MemberStatus, Visibility
+from imagestore.model.image import Image, ImageStatus, Location, MemberStatus, Visibility
 
 COLUMNS = tuple(
     images.c[name]

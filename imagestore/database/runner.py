@@ -12,7 +12,7 @@ Operation = Callable[[Connection], T]
 """One transaction: statements on a connection that it neither commits nor closes."""
 
 
-class Runner(Protocol):
+class TransactionRunner(Protocol):
     """Runs each operation in one transaction. Errors of the driver pass through unchanged."""
 
     async def start(self) -> None:

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from imagestore.database.schema import task_info, tasks
-from imagestore.task import Task, TaskStatus
+from imagestore.model.task import Task, TaskStatus
 
 SORT_KEYS = ("created_at", "expires_at", "id", "status", "type", "updated_at")
 """What a list can be sorted by."""

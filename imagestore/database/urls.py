@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from imagestore.errors import ConfigurationError
+from imagestore.model.errors import ConfigurationError
 
 _DRIVERS = {
     "mysql": "mysql+aiomysql",

@@ -17,11 +17,11 @@ from typing import Any
 from oslo_policy import policy as oslo
 
 from imagestore.config.settings import Identity
-from imagestore.errors import ConfigurationError, Forbidden
 from imagestore.identity import checks
 from imagestore.identity.caller import Caller
 from imagestore.identity.rules import RULES
-from imagestore.image import Image
+from imagestore.model.errors import ConfigurationError, Forbidden
+from imagestore.model.image import Image
 
 log = logging.getLogger(__name__)
 

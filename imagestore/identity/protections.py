@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from imagestore.errors import ConfigurationError
 from imagestore.identity.caller import Caller
 from imagestore.identity.policy import Policy
+from imagestore.model.errors import ConfigurationError
 
 Operation = Literal["create", "read", "update", "delete"]
 OPERATIONS: tuple[Operation, ...] = ("create", "read", "update", "delete")

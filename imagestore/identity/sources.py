@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from imagestore.config.settings import Identity
-from imagestore.errors import ConfigurationError, Unauthenticated
 from imagestore.identity.caller import Caller
 from imagestore.identity.policy import Policy
+from imagestore.model.errors import ConfigurationError, Unauthenticated
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import aiohttp
 
-from imagestore.errors import (
+from imagestore.model.errors import (
     Conflict,
     Forbidden,
     ImagestoreError,

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from imagestore.image import IMMUTABLE_ONCE_USED, ImageStatus
+from imagestore.model.image import IMMUTABLE_ONCE_USED, ImageStatus
 from imagestore.sites.record import ATTRIBUTES, Record, has_same_bytes
-from imagestore.sites.rules import Conflict, Rules
+from imagestore.sites.rules import Conflict, SiteRules
 
 _BEING_WRITTEN = frozenset({ImageStatus.SAVING, ImageStatus.UPLOADING, ImageStatus.IMPORTING})
 _ABSENT = object()
@@ -60,7 +60,7 @@ class Step:
         return (self.source.size or 0) if self.action in MOVING else 0
 
 
-def compare(source: Record, target: Record | None, rules: Rules) -> Step:
+def compare(source: Record, target: Record | None, rules: SiteRules) -> Step:
     """The step that makes ``target`` what ``source`` is. Members are not looked at."""
     if target is None:
         return Step(Action.CREATE, source)
@@ -84,7 +84,7 @@ def compare(source: Record, target: Record | None, rules: Rules) -> Step:
     return Step(Action.CHANGE, source, target, fields, switch)
 
 
-def differing(source: Record, target: Record, rules: Rules) -> tuple[str, ...]:
+def differing(source: Record, target: Record, rules: SiteRules) -> tuple[str, ...]:
     """Names of the fields that differ, in order."""
     names = (source.fields.keys() | target.fields.keys()) - rules.skip
     return tuple(
@@ -98,7 +98,7 @@ def differing(source: Record, target: Record, rules: Rules) -> tuple[str, ...]:
     )
 
 
-def wanted(source: Record, before: Record, rules: Rules) -> dict[str, Any]:
+def wanted(source: Record, before: Record, rules: SiteRules) -> dict[str, Any]:
     """The fields that the image at the target is to have."""
     kept = {name: value for name, value in before.fields.items() if name in rules.skip}
     own = {name: value for name, value in before.fields.items() if name in ATTRIBUTES}
@@ -106,7 +106,7 @@ def wanted(source: Record, before: Record, rules: Rules) -> dict[str, Any]:
     return own | taken | kept
 
 
-def _target_stays(source: Record, target: Record, rules: Rules) -> bool:
+def _target_stays(source: Record, target: Record, rules: SiteRules) -> bool:
     if rules.conflict is Conflict.NEWER:
         return target.updated_at > source.updated_at
     return rules.conflict is Conflict.TARGET

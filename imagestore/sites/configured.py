@@ -5,10 +5,10 @@ from __future__ import annotations
 import ssl
 
 from imagestore.config.settings import Site
-from imagestore.errors import ConfigurationError, ImagestoreError
+from imagestore.model.errors import ConfigurationError, ImagestoreError
 from imagestore.sites.client import Client
 from imagestore.sites.credentials import Credentials, Fixed, by_cloud, by_plugin
-from imagestore.sites.rules import Conflict, Rules, parse_match
+from imagestore.sites.rules import Conflict, SiteRules, parse_match
 
 
 def client(site: Site) -> Client:
@@ -23,10 +23,10 @@ def client(site: Site) -> Client:
     return Client(site.name, _credentials(site), cafile=_path(site), insecure=site.insecure)
 
 
-def rules(site: Site) -> Rules:
+def rules(site: Site) -> SiteRules:
     """Raises :class:`ConfigurationError`."""
     try:
-        return Rules(
+        return SiteRules(
             parse_match(site.match),
             frozenset(site.skip),
             Conflict(site.conflict),

@@ -15,8 +15,8 @@ from typing import Any, Protocol
 from keystoneauth1 import exceptions, loading
 from keystoneauth1.session import Session
 
-from imagestore.errors import ConfigurationError, Unavailable
 from imagestore.identity.keystone.single_flight import SingleFlight
+from imagestore.model.errors import ConfigurationError, Unavailable
 
 log = logging.getLogger(__name__)
 

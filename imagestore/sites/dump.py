@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from imagestore.backends.base import BLOCK_SIZE, Buffer
-from imagestore.errors import Conflict, Invalid, OverLimit
-from imagestore.image import ImageStatus
+from imagestore.model.errors import Conflict, Invalid, OverLimit
+from imagestore.model.image import ImageStatus
 from imagestore.sites.record import Record, from_document
 from imagestore.sites.site import Data, Members
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import aiohttp
 
 from imagestore.backends.base import Buffer
-from imagestore.errors import Conflict, ImagestoreError, Invalid, NotFound, Unavailable
+from imagestore.model.errors import Conflict, ImagestoreError, Invalid, NotFound, Unavailable
 from imagestore.sites.client import Client
 from imagestore.sites.moving import Moving
 from imagestore.sites.record import ATTRIBUTES, Record, from_document

@@ -9,10 +9,10 @@ import logging
 from collections.abc import AsyncGenerator
 
 from imagestore.backends.base import Buffer
-from imagestore.errors import Conflict, Unavailable
+from imagestore.model.errors import Conflict, Unavailable
 from imagestore.sites.record import Record
 from imagestore.sites.site import Moved, Source
-from imagestore.transfer.digests import Digest
+from imagestore.transfer.digests import Hasher
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ class Moving:
             await asyncio.sleep(min(0.1 * 2**attempts, _LONGEST_PAUSE))
 
 
-def _digests(record: Record) -> dict[str, tuple[Digest, str]]:
+def _digests(record: Record) -> dict[str, tuple[Hasher, str]]:
     """Those that the source tells and that this machine can compute."""
     told = {_CHECKSUM: record.checksum}
     if record.os_hash_algo:
@@ -110,13 +110,13 @@ def _digests(record: Record) -> dict[str, tuple[Digest, str]]:
             try:
                 # Those without a length of their own cannot be what a service keeps.
                 if hashlib.new(name, usedforsecurity=False).digest_size:
-                    found[name] = Digest(name), value
+                    found[name] = Hasher(name), value
             except ValueError:
                 log.warning("image %s: there is no digest %r here", record.id, name)
     return found
 
 
-async def _feed(digests: dict[str, tuple[Digest, str]], block: Buffer) -> None:
+async def _feed(digests: dict[str, tuple[Hasher, str]], block: Buffer) -> None:
     for digest, _ in digests.values():
         if not digest.lane.offer(block):
             await digest.lane.put(block)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from imagestore.errors import ConfigurationError
+from imagestore.model.errors import ConfigurationError
 from imagestore.sites.client import Client
 from imagestore.sites.credentials import Fixed, by_cloud
 

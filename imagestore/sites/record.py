@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from imagestore.errors import Invalid
-from imagestore.image import BASE_ATTRIBUTES, RESERVED, RESERVED_PREFIX, ImageStatus
+from imagestore.model.errors import Invalid
+from imagestore.model.image import BASE_ATTRIBUTES, RESERVED, RESERVED_PREFIX, ImageStatus
 
 ATTRIBUTES = (
     "name", "visibility", "protected", "os_hidden", "owner",

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
-from imagestore.errors import Conflict, Forbidden, ImagestoreError, Invalid, Unavailable
-from imagestore.image import ImageStatus, Visibility
+from imagestore.model.errors import Conflict, Forbidden, ImagestoreError, Invalid, Unavailable
+from imagestore.model.image import ImageStatus, Visibility
 from imagestore.sites.compare import CHANGING, MOVING, Action, Step, compare, wanted
 from imagestore.sites.moving import Moving
 from imagestore.sites.record import Record, has_same_bytes
-from imagestore.sites.rules import Rules
+from imagestore.sites.rules import SiteRules
 from imagestore.sites.site import Moved, Source, Target
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class Watcher(Protocol):
 
 
 @dataclass
-class Outcome:
+class PassResult:
     """``failed``: why, by image id. ``latest``: of the source's changes, the last that was seen."""
 
     done: list[Step] = field(default_factory=list)
@@ -78,7 +78,9 @@ class _Meter:
 class Replication:
     """Passes from one site to another."""
 
-    def __init__(self, source: Source, target: Target, rules: Rules, transfers: int = 2) -> None:
+    def __init__(
+        self, source: Source, target: Target, rules: SiteRules, transfers: int = 2
+    ) -> None:
         """``transfers``: images that are worked on at once."""
         self._source = source
         self._target = target
@@ -130,11 +132,11 @@ class Replication:
         watcher: Watcher,
         since: datetime | None = None,
         known: Collection[str] | None = None,
-    ) -> Outcome:
+    ) -> PassResult:
         """Do what is to be done. What fails for one image keeps no other from its turn."""
         steps, latest = await self.plan(since, known)
         await watcher.planned(steps)
-        outcome = Outcome(latest=latest)
+        outcome = PassResult(latest=latest)
         waiting = iter(steps)
 
         async def work() -> None:
@@ -184,7 +186,7 @@ class Replication:
         return replace(step, action=action, members=after, members_before=before)
 
     async def _attempt(
-        self, step: Step, watcher: Watcher, outcome: Outcome
+        self, step: Step, watcher: Watcher, outcome: PassResult
     ) -> ImagestoreError | None:
         for attempt in range(1, _ATTEMPTS + 1):
             meter = _Meter(watcher, step)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from imagestore.errors import Invalid
+from imagestore.model.errors import Invalid
 from imagestore.sites.record import Record
 
 
@@ -55,7 +55,7 @@ def _holds(record: Record, name: str, value: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class SiteRules:
     """``skip``: names of fields that stay as they are at the target. ``delete``: remove what the
     source does not have any more. ``data``: carry over bytes, not only metadata."""
 

@@ -29,7 +29,7 @@ class Data(Protocol):
 class Source(Protocol):
     """Where images come from.
 
-    Everything raises :class:`imagestore.errors.Unavailable` while the site does not answer,
+    Everything raises :class:`imagestore.model.errors.Unavailable` while the site does not answer,
     and other errors of the tree for what it refuses.
     """
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 
 from imagestore.config.settings import Identity
-from imagestore.errors import ConfigurationError
+from imagestore.model.errors import ConfigurationError
 from imagestore.supervisor import systemd
 
 _REASONS = {

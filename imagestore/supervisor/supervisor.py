@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from imagestore.config.settings import Settings
-from imagestore.errors import ConfigurationError
+from imagestore.model.errors import ConfigurationError
 from imagestore.supervisor import signals, systemd
 from imagestore.supervisor.child import Child
 from imagestore.supervisor.listeners import Listeners

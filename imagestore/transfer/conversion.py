@@ -18,11 +18,11 @@ from typing import IO
 from imagestore.backends.base import BLOCK_SIZE, Blocks, Buffer
 from imagestore.backends.lane import Lane
 from imagestore.config.settings import Images
-from imagestore.errors import OverLimit, Unsupported
+from imagestore.model.errors import OverLimit, Unsupported
 from imagestore.transfer.digests import computing_threads
 from imagestore.transfer.inspection import Inspection
 from imagestore.transfer.qemu_img import FORMATS, QemuImg
-from imagestore.transfer.workspace import Workspace, told
+from imagestore.transfer.workspace import Workspace, as_conversion_failure
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ async def _keep(
                 await asyncio.to_thread(_write, file, block)
             except OSError as error:
                 log.error("what is to be converted cannot be kept: %s", error)
-                raise told(error) from error
+                raise as_conversion_failure(error) from error
             on_progress(size)
             del block
 

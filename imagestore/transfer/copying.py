@@ -7,8 +7,8 @@ import contextlib
 from collections.abc import AsyncGenerator, Callable, Mapping
 
 from imagestore.backends.base import Buffer
-from imagestore.errors import ImagestoreError
-from imagestore.transfer.digests import Digest
+from imagestore.model.errors import ImagestoreError
+from imagestore.transfer.digests import Hasher
 
 
 class Corrupt(ImagestoreError):
@@ -56,7 +56,7 @@ class Verified:
         """As computed, when the blocks have ended."""
 
     async def blocks(self) -> AsyncGenerator[Buffer, None]:
-        digests = {name: Digest(name) for name in self._expected}
+        digests = {name: Hasher(name) for name in self._expected}
         lanes = [digest.lane for digest in digests.values()]
         count = 0
         async with contextlib.aclosing(self._source) as source:

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import AsyncGenerator
 
 from imagestore.backends.base import BLOCK_SIZE, Blocks, Buffer
-from imagestore.errors import Unsupported
+from imagestore.model.errors import Unsupported
 
 _HEAD = 64 << 10
 """Bytes in which the header of a zip entry, with its name, has to fit."""

@@ -8,7 +8,7 @@ from functools import partial
 from imagestore.backends.base import Store
 from imagestore.backends.errors import WrongSize
 from imagestore.backends.lane import Lane
-from imagestore.transfer.digests import Digest, computing_threads
+from imagestore.transfer.digests import Hasher, computing_threads
 from imagestore.transfer.inspection import Inspection
 
 
@@ -26,7 +26,7 @@ async def digest(
     Raises what the store raises, ``WrongSize`` if there are more or fewer bytes, and
     ``Unsupported`` for content that the ``inspection`` refuses.
     """
-    digests = {name: Digest(name) for name in sorted({*algorithms})}
+    digests = {name: Hasher(name) for name in sorted({*algorithms})}
     lanes = [each.lane for each in digests.values()]
     inspecting = Lane(computing_threads(), inspection.feed) if inspection else None
     count = 0

@@ -33,7 +33,7 @@ def _step_back() -> None:
         os.setpriority(os.PRIO_PROCESS, thread, min(19, nice + _NICENESS))
 
 
-class Digest:
+class Hasher:
     """One digest of a stream of blocks. Any algorithm of :mod:`hashlib` with a fixed length."""
 
     def __init__(self, algorithm: str) -> None:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from imagestore.backends.base import Blocks, Buffer, Store, Stored
 from imagestore.backends.errors import StoreError, WrongSize
 from imagestore.config.settings import Images
-from imagestore.image import Image
+from imagestore.model.digest import CHECKSUM
+from imagestore.model.image import Image
 from imagestore.transfer.inspection import Inspection
-from imagestore.transfer.receive import CHECKSUM, Flow, Verification, close
+from imagestore.transfer.receive import Flow, Verification, close
 
 log = logging.getLogger(__name__)
 

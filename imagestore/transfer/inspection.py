@@ -18,7 +18,7 @@ from oslo_utils.imageutils.format_inspector import (
 
 from imagestore.backends.base import Buffer
 from imagestore.config.settings import Images
-from imagestore.errors import Unsupported
+from imagestore.model.errors import Unsupported
 from imagestore.transfer.formats import Detector
 
 _KERNEL_FORMATS = frozenset({"aki", "ari", "ami"})

@@ -18,7 +18,7 @@ import signal
 from collections.abc import Mapping
 from typing import Any
 
-from imagestore.errors import OverLimit, Unavailable, Unsupported
+from imagestore.model.errors import OverLimit, Unavailable, Unsupported
 
 log = logging.getLogger(__name__)
 

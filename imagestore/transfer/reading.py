@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from imagestore import metrics
 from imagestore.backends.base import BLOCK_SIZE, Blocks, Buffer, Capability, Store
 from imagestore.backends.errors import NotFound, StoreError, WrongSize
 from imagestore.backends.errors import Unavailable as StoreUnavailable
 from imagestore.cache.cache import CachedFile
 from imagestore.cache.growing import Growing
-from imagestore.errors import Unavailable
+from imagestore.model.errors import Unavailable
+from imagestore.observing import metrics
 from imagestore.transfer.local_files import LocalFiles
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ class Reading:
     What the node's cache has comes from there. Else, and from where that fails, the best copy
     that is left is used until it fails: an error, another size than the
     image's, an early end. A copy that has given bytes before it failed is tried once more when
-    it is its turn again. When no copy is left, :class:`imagestore.errors.Unavailable`.
+    it is its turn again. When no copy is left, :class:`imagestore.model.errors.Unavailable`.
     """
 
     def __init__(

@@ -14,15 +14,13 @@ from imagestore.backends.base import Blocks, Buffer, Store, Stored
 from imagestore.backends.errors import StoreError
 from imagestore.backends.lane import Lane
 from imagestore.config.settings import Images
-from imagestore.errors import Invalid, OverLimit
-from imagestore.image import Image
-from imagestore.transfer.digests import Digest, computing_threads
+from imagestore.model.digest import CHECKSUM
+from imagestore.model.errors import Invalid, OverLimit
+from imagestore.model.image import Image
+from imagestore.transfer.digests import Hasher, computing_threads
 from imagestore.transfer.inspection import Inspection
 
 log = logging.getLogger(__name__)
-
-CHECKSUM = "md5"
-"""The algorithm of an image's ``checksum``; ``os_hash_algo`` is a setting."""
 
 
 class Verification(Protocol):
@@ -117,7 +115,7 @@ class Flow:
         verification: Verification | None,
         checksum: str | None = None,
     ) -> None:
-        self.digests = {name: Digest(name) for name in algorithms}
+        self.digests = {name: Hasher(name) for name in algorithms}
         self.size = 0
         """Bytes of the source, once it was read to its end."""
         self.virtual_size: int | None = None

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from imagestore.backends.base import Blocks, Buffer, Store
 from imagestore.backends.errors import NotFound
-from imagestore.image import Image
-from imagestore.transfer.digests import Digest
+from imagestore.model.image import Image
+from imagestore.transfer.digests import Hasher
 
 _CHECKSUM = "md5"
 
@@ -65,7 +65,7 @@ async def find_fault(store: Store, url: str, wanted: Expected, pace: Pace) -> st
         size = await store.size(url)
         if size != wanted.size:
             return f"{size} bytes, not {wanted.size}"
-        digest = Digest(wanted.algorithm)
+        digest = Hasher(wanted.algorithm)
         count = 0
         async with store.open(url) as blocks:
             async for block in blocks:
@@ -91,7 +91,7 @@ async def verified(blocks: Blocks, wanted: Expected, pace: Pace) -> AsyncGenerat
 
     Whoever stores them makes nothing readable then.
     """
-    digest = Digest(wanted.algorithm)
+    digest = Hasher(wanted.algorithm)
     count = 0
     async for block in blocks:
         count += len(block)

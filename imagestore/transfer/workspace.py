@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import IO
 
-from imagestore.errors import OverLimit, Unavailable
+from imagestore.model.errors import OverLimit, Unavailable
 
 _LOOK = 0.25
 """Seconds between two looks for a free turn."""
@@ -49,7 +49,7 @@ class Workspace:
         try:
             file = await asyncio.to_thread(self._open)
         except OSError as error:
-            raise told(error) from error
+            raise as_conversion_failure(error) from error
         try:
             yield file
         finally:
@@ -72,11 +72,11 @@ class Workspace:
                 except BlockingIOError:
                     os.close(lock)
         except OSError as error:
-            raise told(error) from error
+            raise as_conversion_failure(error) from error
         return None
 
 
-def told(error: OSError) -> OverLimit | Unavailable:
+def as_conversion_failure(error: OSError) -> OverLimit | Unavailable:
     """What a caller is told of a directory that cannot be used; its path stays in the log."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return OverLimit("There is no room to convert the image.")

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 
 from imagestore.catalog.cache import CacheEntries
-from imagestore.errors import Unavailable
+from imagestore.model.errors import Unavailable
 from imagestore.workers.forever import forever
 
 

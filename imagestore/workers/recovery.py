@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from imagestore.catalog.recovery import HEARTBEAT, LEASE, Recovery
+from imagestore.catalog.integrity.recovery import HEARTBEAT, LEASE, Recovery
 
 log = logging.getLogger(__name__)
 

@@ -15,13 +15,13 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from enum import Enum
 
-from imagestore import metrics
 from imagestore.backends.errors import StoreError
 from imagestore.catalog.jobs import Completion, GiveUp, Jobs, LeaseLost, Work
-from imagestore.catalog.parts import now
-from imagestore.errors import ImagestoreError, TooSlow, Unavailable
-from imagestore.job import Job, JobState
-from imagestore.process import is_gone
+from imagestore.model.clock import now
+from imagestore.model.errors import ImagestoreError, TooSlow, Unavailable
+from imagestore.model.job import Job, JobState
+from imagestore.observing import metrics
+from imagestore.supervisor.process_identity import is_gone
 from imagestore.workers.forever import forever
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class _Running(Work):
             self.task.cancel()
 
 
-class Runner:
+class JobRunner:
     """Works on the kinds that are registered, on up to ``workers`` jobs at once."""
 
     def __init__(

@@ -9,9 +9,9 @@ from aiohttp import ClientPayloadError, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.test_utils import TestClient, TestServer
 
-from imagestore import errors as kinds
 from imagestore.api.errors import errors
 from imagestore.api.v2.patch import ACCEPT_PATCH, UnsupportedPatch
+from imagestore.model import errors as kinds
 
 Respond = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

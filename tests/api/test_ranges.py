@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from imagestore.api.ranges import Answer, Status, choose
-from imagestore.errors import Invalid, UnsatisfiableRange
+from imagestore.model.errors import Invalid, UnsatisfiableRange
 
 ETAG = '"abc"'
 

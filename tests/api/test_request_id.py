@@ -7,10 +7,10 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from imagestore import request_context
 from imagestore.api import request_id
 from imagestore.api.errors import errors
-from imagestore.errors import Invalid, NotFound
+from imagestore.model.errors import Invalid, NotFound
+from imagestore.observing import request_context
 
 GENERATED = re.compile(r"req-[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}")
 

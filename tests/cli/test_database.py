@@ -10,8 +10,8 @@ from sqlalchemy import Connection, update
 
 from imagestore.database import images, jobs
 from imagestore.database.schema import images as table
-from imagestore.image import ImageStatus
-from imagestore.job import JobDraft
+from imagestore.model.image import ImageStatus
+from imagestore.model.job import JobDraft
 from tests.cli.test_commands import run
 from tests.database import samples
 from tests.services.databases import fresh_url_of, mariadb, postgresql

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from imagestore.database import images
-from imagestore.image import ImageStatus, Location
+from imagestore.model.image import ImageStatus, Location
 from tests.cli.test_commands import run
 from tests.database import samples
 from tests.served import configure

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from imagestore.backends.http.rules import Rules
+from imagestore.backends.http.rules import AddressRules
 from imagestore.config.arguments import unparse
 from imagestore.config.load import load
 from imagestore.config.options import OPTIONS
@@ -22,7 +22,7 @@ from imagestore.config.settings import (
     Settings,
     StoreSection,
 )
-from imagestore.errors import ConfigurationError
+from imagestore.model.errors import ConfigurationError
 
 
 def write(directory: Path, text: str, name: str = "imagestore.conf") -> Path:
@@ -59,14 +59,14 @@ def test_without_anything_it_serves_on_loopback_from_one_directory(tmp_path: Pat
     assert (store.name, store.type) == ("file", "file")
     assert store.options == {"filesystem_store_datadir": str(tmp_path / "images")}
     assert links == StoreSection("http", "http")
-    assert settings.import_filter == Rules()
+    assert settings.import_filter == AddressRules()
     assert settings.stores.default == "file"
     assert not settings.stores.multiple
     assert settings.warnings == ()
 
 
 def test_every_setting_that_is_an_option_has_the_same_default() -> None:
-    for settings in (Server, Limits, Images, Identity, Keystone, Database, Logging, Rules):
+    for settings in (Server, Limits, Images, Identity, Keystone, Database, Logging, AddressRules):
         names = {option.attribute for option in OPTIONS if option.into is settings}
         # Made of several options, or looked for beside the files.
         names |= {"flavor", "policy_dirs", "schema_file", "auto_upgrade"}
@@ -304,16 +304,16 @@ def test_what_may_be_fetched(tmp_path: Path) -> None:
         "disallowed_ports =\nallow_private_addresses = true\n"
     )
     settings = loaded(tmp_path, text)
-    assert settings.import_filter == Rules(
+    assert settings.import_filter == AddressRules(
         allowed_schemes=("https",),
         allowed_hosts=("mirror.example.org", "10.0.0.7"),
         allowed_ports=(443, 8443),
         allow_private_addresses=True,
     )
     assert settings.warnings == ()
-    assert loaded(tmp_path, "[import_filtering_opts]\nallowed_ports = []\n").import_filter == Rules(
-        allowed_ports=()
-    )
+    assert loaded(
+        tmp_path, "[import_filtering_opts]\nallowed_ports = []\n"
+    ).import_filter == AddressRules(allowed_ports=())
 
 
 @pytest.mark.parametrize(

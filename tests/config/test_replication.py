@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from imagestore.config.replication import Condition, Rule
-from imagestore.errors import ConfigurationError
+from imagestore.model.errors import ConfigurationError
 from tests.config.test_stores import loaded
 
 STORES = (

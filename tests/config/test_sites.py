@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from imagestore.config.settings import Site
-from imagestore.errors import ConfigurationError
+from imagestore.model.errors import ConfigurationError
 from imagestore.sites import configured
 from tests.config.test_load import loaded, refused
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from imagestore.backends.http import HttpSettings, Rules
+from imagestore.backends.http import AddressRules, HttpSettings
 from imagestore.config.arguments import unparse
 from imagestore.config.load import load
 from imagestore.config.settings import Settings, StoreAccess, StoreSection
-from imagestore.errors import ConfigurationError
-from imagestore.stores import Stores
+from imagestore.model.errors import ConfigurationError
+from imagestore.stores.stores import Stores
 
 
 def loaded(directory: Path, text: str, **environ: str) -> Settings:
@@ -158,7 +158,7 @@ def test_an_http_store_obeys_the_import_filter_unless_it_says_otherwise(tmp_path
     }
     assert settings.warnings == ()
     http = HttpSettings(**web.options)
-    assert http.rules() == Rules(
+    assert http.rules() == AddressRules(
         allowed_hosts=("mirror.example.org",), allowed_ports=(8443,), allow_private_addresses=True
     )
     assert http.transport().proxies == {

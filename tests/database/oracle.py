@@ -13,8 +13,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from imagestore.image import Image, ImageStatus, MemberStatus, Visibility
-from imagestore.query import Condition, Direction, ImageQuery, Op, Scope, Sort
+from imagestore.model.image import Image, ImageStatus, MemberStatus, Visibility
+from imagestore.model.query import Condition, Direction, ImageQuery, Op, Scope, Sort
 
 Memberships = Mapping[tuple[str, str], MemberStatus]
 """(image id, project) → status."""

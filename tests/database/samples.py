@@ -11,7 +11,7 @@ from typing import Any
 
 from imagestore.config import settings
 from imagestore.database.engine import Database
-from imagestore.image import Image, Member, MemberStatus
+from imagestore.model.image import Image, Member, MemberStatus
 
 MOMENT = datetime(2026, 1, 31, 12, 0, 0)
 LATER = datetime(2026, 1, 31, 13, 0, 0)

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from imagestore.database import images
-from imagestore.errors import ConfigurationError, Conflict, Unavailable
+from imagestore.model.errors import ConfigurationError, Conflict, Unavailable
 from tests.database import samples
 from tests.database.samples import image
 

@@ -14,8 +14,8 @@ from sqlalchemy import Connection, text
 from imagestore.config import settings
 from imagestore.database import failures, images, sqlite
 from imagestore.database.engine import Database
-from imagestore.errors import ConfigurationError, Conflict, Unavailable
-from imagestore.image import Image
+from imagestore.model.errors import ConfigurationError, Conflict, Unavailable
+from imagestore.model.image import Image
 from tests.database import samples
 from tests.database.samples import LATER, image
 

@@ -8,7 +8,7 @@ from pymysql import err as mysql  # type: ignore[import-untyped]
 from sqlalchemy import exc
 
 from imagestore.database import failures
-from imagestore.errors import Conflict, Invalid, Unavailable
+from imagestore.model.errors import Conflict, Invalid, Unavailable
 
 
 def operational(cause: Exception, *, lost: bool = False) -> exc.OperationalError:
@@ -61,7 +61,7 @@ def test_what_may_pass(error: Exception, passes: bool) -> None:
     ids=repr,
 )
 def test_a_database_that_does_not_answer(error: Exception) -> None:
-    told = failures.told(error)
+    told = failures.translated(error)
     assert isinstance(told, Unavailable)
     assert "secret" not in told.message
 
@@ -77,14 +77,14 @@ def test_a_database_that_does_not_answer(error: Exception) -> None:
     ids=lambda error: type(error).__name__,
 )
 def test_values_that_cannot_be_held(error: Exception) -> None:
-    assert isinstance(failures.told(error), Invalid)
+    assert isinstance(failures.translated(error), Invalid)
 
 
 @pytest.mark.parametrize(
     "error", [Conflict("mine"), ValueError(), exc.ProgrammingError("x", {}, Exception())], ids=repr
 )
 def test_errors_of_others(error: Exception) -> None:
-    assert failures.told(error) is None
+    assert failures.translated(error) is None
 
 
 def test_pauses_grow() -> None:

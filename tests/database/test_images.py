@@ -17,8 +17,8 @@ from imagestore.database.schema import (
     image_tags,
 )
 from imagestore.database.schema import images as table
-from imagestore.errors import Conflict, Invalid
-from imagestore.image import Image, ImageStatus, Location, MemberStatus, Visibility
+from imagestore.model.errors import Conflict, Invalid
+from imagestore.model.image import Image, ImageStatus, Location, MemberStatus, Visibility
 from tests.database.samples import LATER, MOMENT, image, member
 
 FULL = image(

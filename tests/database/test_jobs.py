@@ -11,8 +11,8 @@ import pytest
 from imagestore.database import jobs, leases
 from imagestore.database.engine import Database
 from imagestore.database.leases import Limits, Room
-from imagestore.errors import Conflict
-from imagestore.job import Job, JobDraft, JobState
+from imagestore.model.errors import Conflict
+from imagestore.model.job import Job, JobDraft, JobState
 from tests.database.samples import MOMENT
 
 SECOND = timedelta(seconds=1)

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from imagestore.database import journal
 from imagestore.database.engine import Database
-from imagestore.database.journal import Entry, Kind
-from imagestore.image import ImageStatus
+from imagestore.database.journal import Entry, EntryKind
+from imagestore.model.image import ImageStatus
 from tests.database.samples import LATER, MOMENT
 
 
@@ -14,8 +14,8 @@ async def test_rows_are_opened_and_closed(database: Database) -> None:
     await database.write(journal.open_upload, upload, "image", "store", "host/1", MOMENT)
     active = ImageStatus.ACTIVE
     await database.write(journal.open_deletion, deletion, "other", active, "host/2", LATER)
-    first = Entry(upload, Kind.UPLOAD, "image", "store", None, "host/1", MOMENT, MOMENT)
-    second = Entry(deletion, Kind.DELETION, "other", "", active, "host/2", LATER, LATER)
+    first = Entry(upload, EntryKind.UPLOAD, "image", "store", None, "host/1", MOMENT, MOMENT)
+    second = Entry(deletion, EntryKind.DELETION, "other", "", active, "host/2", LATER, LATER)
     assert await database.read(journal.entries) == [first, second]
     assert await database.read(journal.entries, "host/2") == [second]
     assert await database.write(journal.close, upload)
@@ -47,7 +47,7 @@ async def test_what_is_open(database: Database) -> None:
     await database.write(journal.open_upload, upload, "image", "one", "mine", MOMENT)
     await database.write(journal.open_removal, removal, "image", "two", "mine", LATER)
     [_, row] = await database.read(journal.entries)
-    assert row == Entry(removal, Kind.REMOVAL, "image", "two", None, "mine", LATER, LATER)
+    assert row == Entry(removal, EntryKind.REMOVAL, "image", "two", None, "mine", LATER, LATER)
     assert await database.read(journal.is_busy, "image", "one")
     assert await database.read(journal.is_busy, "image", "two")
     assert not await database.read(journal.is_busy, "image", "three")

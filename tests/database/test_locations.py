@@ -5,7 +5,7 @@ from sqlalchemy import Connection, select, update
 from imagestore.database import images, locations
 from imagestore.database.engine import Database
 from imagestore.database.schema import image_locations
-from imagestore.image import Location
+from imagestore.model.image import Location
 from tests.database.samples import image
 
 

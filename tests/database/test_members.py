@@ -7,8 +7,8 @@ import pytest
 
 from imagestore.database import images, members
 from imagestore.database.engine import Database
-from imagestore.errors import Conflict
-from imagestore.image import MemberStatus
+from imagestore.model.errors import Conflict
+from imagestore.model.image import MemberStatus
 from tests.database.samples import LATER, image, member
 
 

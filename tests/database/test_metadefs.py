@@ -15,8 +15,8 @@ from imagestore.database.engine import Database
 from imagestore.database.metadefs import contents, namespaces, resource_types
 from imagestore.database.metadefs.items import OBJECTS, PROPERTIES, TAGS
 from imagestore.database.schema import metadef_namespaces, metadef_resource_types
-from imagestore.errors import Conflict, NotFound
-from imagestore.metadef import (
+from imagestore.model.errors import Conflict, NotFound
+from imagestore.model.metadef import (
     NAMESPACE_SORT_KEYS,
     TAG_SORT_KEYS,
     Association,
@@ -28,7 +28,7 @@ from imagestore.metadef import (
     NamespaceFilter,
     Page,
 )
-from imagestore.query import Scope
+from imagestore.model.query import Scope
 from tests.database.samples import LATER, MOMENT
 
 ADMIN = Scope(None, is_admin=True)

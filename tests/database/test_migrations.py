@@ -16,8 +16,8 @@ from imagestore.database.engine import Database
 from imagestore.database.migrations import State
 from imagestore.database.migrations.lock import hold
 from imagestore.database.schema import job_gates, jobs, tombstones
-from imagestore.errors import ConfigurationError, Conflict
-from imagestore.image import Image
+from imagestore.model.errors import ConfigurationError, Conflict
+from imagestore.model.image import Image
 from tests.database import samples
 from tests.services.databases import Server
 

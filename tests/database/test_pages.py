@@ -14,9 +14,9 @@ from sqlalchemy import Connection
 
 from imagestore.database import images, lookups, members
 from imagestore.database.engine import Database
-from imagestore.errors import Invalid
-from imagestore.image import Image, ImageStatus, Location, MemberStatus, Visibility
-from imagestore.query import SORT_KEYS, Condition, Direction, ImageQuery, Op, Scope, Sort
+from imagestore.model.errors import Invalid
+from imagestore.model.image import Image, ImageStatus, Location, MemberStatus, Visibility
+from imagestore.model.query import SORT_KEYS, Condition, Direction, ImageQuery, Op, Scope, Sort
 from tests.database import samples
 from tests.database.oracle import World
 from tests.database.samples import image, member

@@ -12,9 +12,9 @@ from sqlalchemy import Engine, Inspector, create_engine, inspect
 from imagestore.database import images, locations, members, properties, tags
 from imagestore.database.engine import Database
 from imagestore.database.migrations import State
-from imagestore.errors import ConfigurationError, Conflict
-from imagestore.image import ImageStatus, Location, MemberStatus, Visibility
-from imagestore.query import ImageQuery, Scope
+from imagestore.model.errors import ConfigurationError, Conflict
+from imagestore.model.image import ImageStatus, Location, MemberStatus, Visibility
+from imagestore.model.query import ImageQuery, Scope
 from tests.database import samples
 from tests.database.peer import Peer
 from tests.database.samples import LATER, image, member

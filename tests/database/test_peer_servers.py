@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from imagestore.database import images, properties, tags, urls
 from imagestore.database.migrations import State
-from imagestore.errors import Conflict
-from imagestore.image import ImageStatus
-from imagestore.query import ImageQuery, Scope
+from imagestore.model.errors import Conflict
+from imagestore.model.image import ImageStatus
+from imagestore.model.query import ImageQuery, Scope
 from tests.database import samples
 from tests.database.peer import Peer
 from tests.database.samples import image

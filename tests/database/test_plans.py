@@ -14,8 +14,8 @@ from sqlalchemy import Connection, event, text
 
 from imagestore.database import images, members
 from imagestore.database.engine import Database
-from imagestore.image import ImageStatus, MemberStatus, Visibility
-from imagestore.query import Condition, ImageQuery, Op, Scope, Sort
+from imagestore.model.image import ImageStatus, MemberStatus, Visibility
+from imagestore.model.query import Condition, ImageQuery, Op, Scope, Sort
 from tests.database import samples
 from tests.database.samples import MOMENT, image, member
 

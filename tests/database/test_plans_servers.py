@@ -18,7 +18,7 @@ from sqlalchemy import Connection, event, text
 from imagestore.config import settings
 from imagestore.database import images
 from imagestore.database.engine import Database
-from imagestore.query import ImageQuery, Scope
+from imagestore.model.query import ImageQuery, Scope
 from tests.database import samples
 from tests.database.test_plans import CASES, fill
 from tests.services.databases import Server, execute

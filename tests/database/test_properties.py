@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select, update
 from imagestore.database import images, properties
 from imagestore.database.engine import Database
 from imagestore.database.schema import image_properties
-from imagestore.errors import Conflict
+from imagestore.model.errors import Conflict
 from tests.database import samples
 from tests.database.samples import MOMENT, image
 from tests.services.databases import Server, execute

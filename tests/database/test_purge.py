@@ -16,8 +16,8 @@ from imagestore.database.schema import (
     tasks,
 )
 from imagestore.database.schema import images as table
-from imagestore.errors import Conflict
-from imagestore.image import Image, ImageStatus, Location
+from imagestore.model.errors import Conflict
+from imagestore.model.image import Image, ImageStatus, Location
 from tests.database.samples import LATER, MOMENT, image, member
 
 AFTER = LATER + timedelta(seconds=1)

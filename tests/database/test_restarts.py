@@ -18,7 +18,7 @@ from sqlalchemy import Connection, text
 from imagestore.config import settings
 from imagestore.database import images, sessions
 from imagestore.database.engine import Database
-from imagestore.errors import ImagestoreError, Unavailable
+from imagestore.model.errors import ImagestoreError, Unavailable
 from tests.database.samples import image
 from tests.services import mariadb, postgresql, process
 

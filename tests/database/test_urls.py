@@ -5,7 +5,7 @@ import pytest
 from imagestore.config import settings
 from imagestore.database import urls
 from imagestore.database.engine import Database
-from imagestore.errors import ConfigurationError
+from imagestore.model.errors import ConfigurationError
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from imagestore.config.settings import Identity
-from imagestore.errors import ConfigurationError, Forbidden
 from imagestore.identity import policy as module
 from imagestore.identity.caller import Caller
 from imagestore.identity.policy import Policy, image_target
-from imagestore.image import Image, Visibility
+from imagestore.model.errors import ConfigurationError, Forbidden
+from imagestore.model.image import Image, Visibility
 
 NOW = datetime(2026, 1, 1)
 ID = "7f1c1f5e-3f0a-4b6f-9d0c-000000000001"

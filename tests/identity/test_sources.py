@@ -6,10 +6,10 @@ import pytest
 from multidict import CIMultiDict
 
 from imagestore.config.settings import Identity
-from imagestore.errors import ConfigurationError, Unauthenticated
 from imagestore.identity.caller import Caller
 from imagestore.identity.policy import Policy
 from imagestore.identity.sources import source
+from imagestore.model.errors import ConfigurationError, Unauthenticated
 
 CONFIRMED = {"X-Identity-Status": "Confirmed"}
 

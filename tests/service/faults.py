@@ -13,7 +13,7 @@ from imagestore.backends.file import driver
 from imagestore.config.settings import StoreAccess, Stores
 from imagestore.database import locations
 from imagestore.database.engine import Database
-from imagestore.image import Location
+from imagestore.model.image import Location
 from tests.backends.wrappers.faulty import FaultyStore
 from tests.service.conftest import Service, settings_in
 

@@ -12,9 +12,9 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from imagestore import app
-from imagestore.access_log import AccessLogger, access_log
 from imagestore.api.compression import SMALLEST, takes_gzip
 from imagestore.config.settings import Cors, Server
+from imagestore.observing.access_log import AccessLogger, access_log
 from tests.service.conftest import Person, settings_in
 
 GZIP = {"Accept-Encoding": "gzip"}

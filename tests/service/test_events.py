@@ -16,13 +16,13 @@ from aiohttp import ClientResponse
 from imagestore.api import keys
 from imagestore.api.v2 import events as route
 from imagestore.catalog.catalog import Catalog
-from imagestore.catalog.jobs import Kind, Work
-from imagestore.catalog.parts import now
+from imagestore.catalog.jobs import JobKind, Work
 from imagestore.config.settings import Identity, Jobs
 from imagestore.database import events
 from imagestore.database.events import LATE, Event, Position
-from imagestore.ending import ENDING
-from imagestore.job import JobDraft
+from imagestore.model.clock import now
+from imagestore.model.job import JobDraft
+from imagestore.serving.ending import ENDING
 from tests.service.conftest import Person, Service, Start
 from tests.service.faults import database
 
@@ -188,7 +188,7 @@ async def test_jobs_and_their_progress(start: Start) -> None:
         job.progress(10, 100)
         await go_on.wait()
 
-    catalog.jobs.register(Kind("test", work))
+    catalog.jobs.register(JobKind("test", work))
     alice, bob = service.person("red"), service.person("blue")
     image = (await alice.create(visibility="community"))["id"]
     async with watching(alice) as mine, watching(bob) as his:

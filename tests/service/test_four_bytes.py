@@ -17,7 +17,7 @@ from imagestore.config.settings import Database, Images
 from imagestore.database import engine
 from imagestore.database.characters import require_four_bytes
 from imagestore.database.migrations import State
-from imagestore.errors import ConfigurationError
+from imagestore.model.errors import ConfigurationError
 from tests.service.conftest import Service, settings_in
 from tests.services.databases import fresh_url_of
 

@@ -18,7 +18,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from imagestore import app
 from imagestore.api import keys
 from imagestore.config.settings import Images, Jobs, Limits
-from imagestore.job import Job
+from imagestore.model.job import Job
 from tests.service.conftest import DRAFT, OCTETS, Service, Start, settings_in
 from tests.service.test_keystone import identity
 from tests.services.keystone import Keystone

@@ -16,12 +16,12 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from imagestore.backends.http import Rules, guard
+from imagestore.backends.http import AddressRules, guard
 from imagestore.backends.http.addresses import Address, Reach, reach
 from imagestore.config.settings import Images, Stores, StoreSection
 from imagestore.database import locations
-from imagestore.image import Location
-from imagestore.job import JobState
+from imagestore.model.image import Location
+from imagestore.model.job import JobState
 from tests.hostile_urls import ADDRESSES, ANYWHERE, NAMES
 from tests.service.conftest import PATCH, Person, Service, Start, settings_in
 from tests.service.faults import database
@@ -111,7 +111,7 @@ async def served(start: Start, site: Site, tmp_path: Any) -> Service:
     return await start(
         stores=Stores(sections, stores.default, multiple=True),
         images=Images(show_multiple_locations=True),
-        import_filter=Rules(allowed_ports=(80, 443, site.port)),
+        import_filter=AddressRules(allowed_ports=(80, 443, site.port)),
     )
 
 

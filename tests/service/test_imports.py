@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from imagestore.api import keys
-from imagestore.backends.http import Rules
+from imagestore.backends.http import AddressRules
 from imagestore.catalog.imports.unstaging import unstage
 from imagestore.config.settings import Images, Imports, Limits
 from imagestore.database import jobs
@@ -39,7 +39,7 @@ async def importing(start: Start, site: Web) -> Service:
 
 
 def fetching(site: Web) -> dict[str, Any]:
-    return {"import_filter": Rules(allowed_hosts=("127.0.0.1",), allowed_ports=(site.port,))}
+    return {"import_filter": AddressRules(allowed_hosts=("127.0.0.1",), allowed_ports=(site.port,))}
 
 
 def web_download(site: Web, path: str = "/image", **more: Any) -> dict[str, Any]:

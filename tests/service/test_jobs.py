@@ -11,12 +11,12 @@ from sqlalchemy import Connection, select
 
 from imagestore.api import keys
 from imagestore.catalog.catalog import Catalog
-from imagestore.catalog.parts import now
 from imagestore.config.settings import Jobs
 from imagestore.database import images, jobs
 from imagestore.database.schema import image_properties
-from imagestore.image import ImageStatus
-from imagestore.job import JobDraft, JobState
+from imagestore.model.clock import now
+from imagestore.model.image import ImageStatus
+from imagestore.model.job import JobDraft, JobState
 from tests.database import samples
 from tests.service.conftest import Service, Start
 

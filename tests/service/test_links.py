@@ -11,7 +11,7 @@ import pytest
 from imagestore.api import keys
 from imagestore.config.settings import Stores, StoreSection
 from imagestore.database import images, locations
-from imagestore.image import Location
+from imagestore.model.image import Location
 from tests.service.conftest import Person, Service, Start
 from tests.services import nginx
 

@@ -13,11 +13,11 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from imagestore.api import keys
-from imagestore.backends.http.rules import Rules
+from imagestore.backends.http.rules import AddressRules
 from imagestore.config.settings import Images, Limits, Settings, Stores, StoreSection
 from imagestore.database import images, locations
-from imagestore.image import REFUSED_LOCATION
-from imagestore.job import JobState
+from imagestore.model.image import REFUSED_LOCATION
+from imagestore.model.job import JobState
 from tests.hostile_urls import ANYWHERE
 from tests.service.conftest import DRAFT, Person, Service, Start, settings_in
 
@@ -70,7 +70,7 @@ def settings(base: Settings, site: Web, **images: Any) -> dict[str, Any]:
     sections = (*stores.sections, StoreSection("web", "http", rules))
     return {
         "stores": Stores(sections, stores.default, multiple=True, reserved=stores.reserved),
-        "import_filter": Rules(allowed_hosts=("127.0.0.1",), allowed_ports=(site.port,)),
+        "import_filter": AddressRules(allowed_hosts=("127.0.0.1",), allowed_ports=(site.port,)),
         "images": Images(**images),
     }
 

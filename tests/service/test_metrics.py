@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imagestore import metrics
+from imagestore.observing import metrics
 from tests.service.conftest import Person, Service
 
 

@@ -17,8 +17,8 @@ from aiohttp import ClientSession
 from imagestore.config.arguments import unparse
 from imagestore.config.load import load
 from imagestore.config.settings import Notifications
-from imagestore.errors import ConfigurationError
-from imagestore.notifier import Notifier
+from imagestore.model.errors import ConfigurationError
+from imagestore.observing.notifier import Notifier
 from tests.service.conftest import Person, settings_in
 from tests.service.test_metrics import value
 from tests.services import glance, process

@@ -16,15 +16,15 @@ from sqlalchemy import Connection, update
 from imagestore.api import keys
 from imagestore.backends.errors import Unavailable
 from imagestore.catalog.catalog import Catalog
-from imagestore.catalog.orphans import Outcome
-from imagestore.catalog.parts import now
+from imagestore.catalog.integrity.orphans import SearchResult
 from imagestore.config import drivers
 from imagestore.config.settings import Images, Scrubber
 from imagestore.database import images, journal, locations, properties
 from imagestore.database.orphans import Orphan
 from imagestore.database.schema import orphans as table
-from imagestore.image import ImageStatus, Location
-from imagestore.job import ENDED, JobState
+from imagestore.model.clock import now
+from imagestore.model.image import ImageStatus, Location
+from imagestore.model.job import ENDED, JobState
 from tests.service.conftest import Service, Start
 from tests.service.faults import copy_to, database, faulty_driver, inner, stores_in
 
@@ -77,7 +77,7 @@ async def found(service: Service) -> dict[tuple[str, str], Orphan]:
     }
 
 
-async def delete(service: Service, *args: Any, **kwargs: Any) -> list[Outcome]:
+async def delete(service: Service, *args: Any, **kwargs: Any) -> list[SearchResult]:
     return [one async for one in catalog_of(service).orphans.delete(*args, **kwargs)]
 
 

@@ -16,11 +16,11 @@ from sqlalchemy import Connection
 from imagestore.api import keys
 from imagestore.backends import errors
 from imagestore.catalog.catalog import Catalog
-from imagestore.catalog.damage import DAMAGE_PROPERTY
+from imagestore.catalog.integrity.damage import DAMAGE_PROPERTY
 from imagestore.config.settings import Notifications, Scrubber
 from imagestore.database import damages, events, journal
 from imagestore.database.damages import DamageState
-from imagestore.job import ENDED, JobState
+from imagestore.model.job import ENDED, JobState
 from tests.service.conftest import Service, Start
 from tests.service.faults import copy_to, database
 
@@ -237,7 +237,7 @@ async def test_it_runs_by_itself_and_goes_on_where_it_was(start: Start) -> None:
 
 
 async def test_a_repair_whose_process_died_goes_on(service: Service) -> None:
-    from imagestore.catalog import damage, replacement
+    from imagestore.catalog.integrity import damage, replacement
     from imagestore.database import images
     from tests.service.test_recovery import _dead
 

@@ -9,7 +9,7 @@ import pytest
 
 from imagestore import app
 from imagestore.config.settings import Identity, Images
-from imagestore.errors import ConfigurationError
+from imagestore.model.errors import ConfigurationError
 from tests.service.conftest import Person, Service, Start, settings_in
 
 ROLES = """\

@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from imagestore import process
 from imagestore.api import keys
 from imagestore.backends import errors
-from imagestore.catalog import recovery
 from imagestore.catalog.catalog import Catalog
-from imagestore.catalog.parts import now
+from imagestore.catalog.integrity import recovery
 from imagestore.database import images, journal
 from imagestore.database.engine import Database
-from imagestore.errors import Unavailable
-from imagestore.image import ImageStatus
+from imagestore.model.clock import now
+from imagestore.model.errors import Unavailable
+from imagestore.model.image import ImageStatus
+from imagestore.supervisor import process_identity as process
 from tests.service.conftest import Person, Service
 
 FAR = "elsewhere/boot/1/1/1"
@@ -28,7 +28,7 @@ FAR = "elsewhere/boot/1/1/1"
 
 def _dead() -> str:
     """The identity of a process of this machine that has ended."""
-    program = "from imagestore import process; print(process.identity())"
+    program = "from imagestore.supervisor.process_identity import identity; print(identity())"
     return subprocess.run(
         [sys.executable, "-c", program], check=True, capture_output=True, text=True
     ).stdout.strip()

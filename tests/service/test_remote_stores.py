@@ -16,7 +16,7 @@ import pytest
 from imagestore.api import keys
 from imagestore.config.settings import StoreAccess, Stores, StoreSection
 from imagestore.database import journal, locations
-from imagestore.image import Location
+from imagestore.model.image import Location
 from tests.backends.rbd.conftest import _missing as ceph_is_missing
 from tests.backends.swift.conftest import require_swift
 from tests.service.conftest import Person, Service, Start

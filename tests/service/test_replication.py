@@ -14,7 +14,7 @@ from imagestore.catalog.catalog import Catalog
 from imagestore.config.replication import Rule, parse
 from imagestore.config.settings import Jobs, Replication
 from imagestore.database import journal, replicas
-from imagestore.job import Job, JobState
+from imagestore.model.job import Job, JobState
 from tests.service import faults
 from tests.service.conftest import Person, Service, Start
 from tests.service.faults import database

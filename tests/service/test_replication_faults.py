@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from imagestore import errors
 from imagestore.backends.errors import Unavailable
-from imagestore.catalog.parts import now
 from imagestore.config import drivers
 from imagestore.config.settings import Jobs, Stores, StoreSection
 from imagestore.database import journal, locations
 from imagestore.database.schema import images as images_table
 from imagestore.database.schema import replicas as replicas_table
-from imagestore.errors import Conflict, Gone, NotFound
-from imagestore.image import Location
-from imagestore.job import JobState
+from imagestore.model import errors
+from imagestore.model.clock import now
+from imagestore.model.errors import Conflict, Gone, NotFound
+from imagestore.model.image import Location
+from imagestore.model.job import JobState
 from imagestore.transfer.copying import Corrupt
 from tests.backends.wrappers.faulty import away, nothing
 from tests.service.conftest import Person, Service, Start

@@ -11,10 +11,10 @@ import pytest
 from imagestore.api import keys
 from imagestore.backends import errors
 from imagestore.catalog.catalog import Catalog
-from imagestore.catalog.parts import now
 from imagestore.config.settings import Jobs, Scrubber
-from imagestore.database import journal, pending, purge
-from imagestore.errors import Conflict, NotFound
+from imagestore.database import journal, pending_deletes, purge
+from imagestore.model.clock import now
+from imagestore.model.errors import Conflict, NotFound
 from tests.service.conftest import Service, Start
 from tests.service.faults import copy_to, database
 
@@ -124,7 +124,7 @@ async def test_a_scrubber_that_died_is_followed_by_another(start: Start) -> None
     service = await start(jobs=NO_WORK, scrubber=Scrubber(delayed_delete=True))
     image = await deleted_image(service)
     catalog = catalog_of(service)
-    from imagestore.catalog import scrubber
+    from imagestore.catalog.integrity import scrubber
     from tests.service.test_recovery import _dead
 
     entry = journal.new_entry()
@@ -132,7 +132,7 @@ async def test_a_scrubber_that_died_is_followed_by_another(start: Start) -> None
     assert (await catalog.scrubber.scrub()).removed == []
     assert await catalog.recovery.run() == 1
     assert (await catalog.scrubber.scrub()).removed == [image]
-    assert await database(service).read(pending.select_pending, now()) == []
+    assert await database(service).read(pending_deletes.select_pending, now()) == []
 
 
 async def test_without_delay_nothing_waits(service: Service) -> None:

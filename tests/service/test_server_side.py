@@ -15,7 +15,7 @@ from imagestore.backends.base import Stored
 from imagestore.backends.file import FileStore
 from imagestore.config.settings import Stores, StoreSection
 from imagestore.database import journal
-from imagestore.job import JobState
+from imagestore.model.job import JobState
 from tests.service.conftest import Person, Service, Start
 from tests.service.faults import copy_to, database
 from tests.service.test_replication import (

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from imagestore.api import keys
-from imagestore.catalog.sites import sites as catalog_sites
 from imagestore.config.settings import Site
 from imagestore.database import sites
-from imagestore.job import JobState
+from imagestore.model.job import JobState
+from imagestore.workers.sites import sites as catalog_sites
 from tests.served import Served, serve
 from tests.service.conftest import Person, Service, Start
 from tests.services.faultproxy import FaultProxy, Faults

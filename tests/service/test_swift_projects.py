@@ -10,10 +10,10 @@ import pytest
 
 from imagestore.api import keys
 from imagestore.catalog.catalog import Catalog
-from imagestore.catalog.parts import now
 from imagestore.config.settings import Scrubber, Stores, StoreSection
 from imagestore.database import images, journal
-from imagestore.image import ImageStatus
+from imagestore.model.clock import now
+from imagestore.model.image import ImageStatus
 from tests.backends.contract import content, cut
 from tests.backends.swift.conftest import swift_url as swift_url
 from tests.service.conftest import Service, Start, settings_in

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from imagestore.errors import Invalid
+from imagestore.model.errors import Invalid
 from imagestore.sites.compare import Action, compare, wanted
 from imagestore.sites.images_api import patch
 from imagestore.sites.record import Record, from_document, has_same_bytes
-from imagestore.sites.rules import Conflict, Rules, parse_match
+from imagestore.sites.rules import Conflict, SiteRules, parse_match
 
 ID = "11111111-2222-3333-4444-555555555555"
 MOMENT = datetime(2026, 1, 1)
@@ -43,16 +43,16 @@ def changed(**fields: Any) -> Record:
     ],
 )
 def test_steps(target: Record | None, action: Action) -> None:
-    assert compare(ONE, target, Rules()).action is action
+    assert compare(ONE, target, SiteRules()).action is action
 
 
 def test_whose_metadata_count() -> None:
     later = replace(changed(name="b"), updated_at=MOMENT + timedelta(seconds=1))
     earlier = replace(changed(name="b"), updated_at=MOMENT)
-    assert compare(ONE, later, Rules(conflict=Conflict.TARGET)).action is Action.LEAVE
-    assert compare(ONE, later, Rules(conflict=Conflict.NEWER)).action is Action.LEAVE
-    assert compare(ONE, earlier, Rules(conflict=Conflict.NEWER)).action is Action.CHANGE
-    left = Rules(skip=frozenset({"name", "prop"}))
+    assert compare(ONE, later, SiteRules(conflict=Conflict.TARGET)).action is Action.LEAVE
+    assert compare(ONE, later, SiteRules(conflict=Conflict.NEWER)).action is Action.LEAVE
+    assert compare(ONE, earlier, SiteRules(conflict=Conflict.NEWER)).action is Action.CHANGE
+    left = SiteRules(skip=frozenset({"name", "prop"}))
     target = changed(name="b", prop="2", more="3")
     step = compare(ONE.without(left.skip), target, left)
     assert step.fields == ("more",)

@@ -10,15 +10,15 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from imagestore.errors import ImagestoreError
+from imagestore.model.errors import ImagestoreError
 from imagestore.sites import moving
 from imagestore.sites.client import Client
 from imagestore.sites.compare import Step
 from imagestore.sites.credentials import Fixed
 from imagestore.sites.dump import Dump
 from imagestore.sites.images_api import ImagesApi
-from imagestore.sites.replication import Outcome, Replication
-from imagestore.sites.rules import Rules
+from imagestore.sites.replication import PassResult, Replication
+from imagestore.sites.rules import SiteRules
 
 ID = "11111111-2222-3333-4444-555555555555"
 IMAGE = {
@@ -68,8 +68,8 @@ async def site() -> AsyncIterator[Callable[..., Awaitable[ImagesApi]]]:
         await server.close()
 
 
-async def into(directory: Path, source: ImagesApi) -> Outcome:
-    return await Replication(source, Dump(directory), Rules()).run(Nobody())
+async def into(directory: Path, source: ImagesApi) -> PassResult:
+    return await Replication(source, Dump(directory), SiteRules()).run(Nobody())
 
 
 async def test_names_that_lead_elsewhere(site: Any, tmp_path: Path) -> None:

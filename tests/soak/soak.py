@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagestore.catalog.catalog import Catalog
-from imagestore.catalog.parts import assemble
+from imagestore.catalog.dependencies import assemble
 from imagestore.config.load import load
 from imagestore.database import images, jobs, journal
 from imagestore.database.engine import Database
-from imagestore.errors import Unavailable
-from imagestore.job import JobState
-from imagestore.stores import Stores
+from imagestore.model.errors import Unavailable
+from imagestore.model.job import JobState
+from imagestore.stores.stores import Stores
 from tests.soak.clients import Clients, Known
 from tests.soak.nodes import Node
 

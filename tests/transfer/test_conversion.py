@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from imagestore.config.settings import Images
-from imagestore.errors import OverLimit, Unavailable, Unsupported
+from imagestore.model.errors import OverLimit, Unavailable, Unsupported
 from imagestore.transfer.conversion import Conversion
 from imagestore.transfer.qemu_img import QemuImg
 from imagestore.transfer.workspace import Workspace

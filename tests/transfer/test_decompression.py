@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from imagestore.errors import Unsupported
+from imagestore.model.errors import Unsupported
 from imagestore.transfer.decompression import decompressed
 
 DATA = os.urandom(300_000) + bytes(3 << 20) + b"end"

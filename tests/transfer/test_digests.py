@@ -10,13 +10,13 @@ import threading
 
 import pytest
 
-from imagestore.transfer.digests import Digest, computing_threads
+from imagestore.transfer.digests import Hasher, computing_threads
 
 
 @pytest.mark.parametrize("algorithm", ["md5", "sha1", "sha256", "sha512", "sha3_512", "blake2b"])
 async def test_equal_hashlib(algorithm: str) -> None:
     chance = random.Random(1)
-    digest, expected = Digest(algorithm), hashlib.new(algorithm)
+    digest, expected = Hasher(algorithm), hashlib.new(algorithm)
     for _ in range(50):
         block = chance.randbytes(chance.choice([1, 1000, 65_536, 1 << 20]))
         expected.update(block)
@@ -25,12 +25,12 @@ async def test_equal_hashlib(algorithm: str) -> None:
 
 
 async def test_of_nothing() -> None:
-    assert await Digest("md5").value() == "d41d8cd98f00b204e9800998ecf8427e"
+    assert await Hasher("md5").value() == "d41d8cd98f00b204e9800998ecf8427e"
 
 
 def test_of_an_unknown_algorithm() -> None:
-    async def make() -> Digest:
-        return Digest("rot13")
+    async def make() -> Hasher:
+        return Hasher("rot13")
 
     with pytest.raises(ValueError, match="rot13"):
         asyncio.run(make())

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from imagestore.config.settings import Images
-from imagestore.errors import Unsupported
+from imagestore.model.errors import Unsupported
 from imagestore.transfer.inspection import Inspection
 
 from . import samples

@@ -11,7 +11,7 @@ import pytest
 from imagestore.backends.base import BLOCK_SIZE, Blocks, Buffer, Capability
 from imagestore.backends.file import FileSettings, FileStore
 from imagestore.backends.wrappers.forwarding import ForwardingStore
-from imagestore.errors import Unavailable
+from imagestore.model.errors import Unavailable
 from imagestore.transfer.local_files import LocalFiles
 from imagestore.transfer.reading import Copy, Reading
 from tests.backends.contract import content, cut

@@ -17,8 +17,8 @@ from imagestore.backends.base import BLOCK_SIZE, Blocks, Buffer, Stored
 from imagestore.backends.blocks import BlockPool
 from imagestore.backends.file import FileSettings, FileStore
 from imagestore.config.settings import Images
-from imagestore.errors import OverLimit, Unsupported
-from imagestore.image import Image
+from imagestore.model.errors import OverLimit, Unsupported
+from imagestore.model.image import Image
 from imagestore.transfer.receive import receive
 
 from ..backends.contract import SourceError, content, cut, read

@@ -16,12 +16,12 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from imagestore import process
-from imagestore.catalog.jobs import Completion, Jobs, Kind, Work
+from imagestore.catalog.jobs import Completion, JobKind, Jobs, Work
 from imagestore.config import settings
 from imagestore.database import journal
 from imagestore.database.engine import Database
-from imagestore.workers.runner import Runner
+from imagestore.supervisor import process_identity as process
+from imagestore.workers.runner import JobRunner
 from tests.database.samples import MOMENT
 
 LEASE = 2.0
@@ -33,9 +33,9 @@ def jobs_of(database: Database, owner: str, **changes: int) -> Jobs:
 
 
 @asynccontextmanager
-async def working(jobs: Jobs, workers: int = 4, lease: float = LEASE) -> AsyncIterator[Runner]:
+async def working(jobs: Jobs, workers: int = 4, lease: float = LEASE) -> AsyncIterator[JobRunner]:
     """A runner that is quicker than in service; drained in the end."""
-    runner = Runner(jobs, workers, look=0.05, heartbeat=lease / 4, lease=lease, drain=5)
+    runner = JobRunner(jobs, workers, look=0.05, heartbeat=lease / 4, lease=lease, drain=5)
     task = asyncio.create_task(runner.run())
     try:
         yield runner
@@ -73,7 +73,7 @@ async def main(url: str, host: str, file: Path) -> None:
     database = Database(settings.Database(url))
     await database.open()
     jobs = jobs_of(database, owner)
-    jobs.register(Kind("append", append(file)))  # type: ignore[arg-type]
+    jobs.register(JobKind("append", append(file)))  # type: ignore[arg-type]
     ending = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ending.set)
     async with working(jobs, 2):

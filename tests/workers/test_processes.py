@@ -17,7 +17,7 @@ import pytest
 from imagestore.catalog.jobs import Jobs
 from imagestore.database import journal
 from imagestore.database.engine import Database
-from imagestore.job import JobDraft, JobState
+from imagestore.model.job import JobDraft, JobState
 from tests.services.process import CHECKOUT
 from tests.workers.nodes import LEASE, jobs_of
 

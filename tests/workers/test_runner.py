@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from imagestore import metrics, process
 from imagestore.backends import errors as store_errors
-from imagestore.catalog.jobs import Completion, GiveUp, Jobs, Kind, LeaseLost, Work
+from imagestore.catalog.jobs import Completion, GiveUp, JobKind, Jobs, LeaseLost, Work
 from imagestore.database import images, leases
 from imagestore.database import jobs as rows
 from imagestore.database.engine import Database
-from imagestore.errors import Conflict, Invalid, NotFound, Unavailable
-from imagestore.job import Job, JobDraft, JobState
+from imagestore.model.errors import Conflict, Invalid, NotFound, Unavailable
+from imagestore.model.job import Job, JobDraft, JobState
+from imagestore.observing import metrics
+from imagestore.supervisor import process_identity as process
 from imagestore.workers import runner
 from tests.database.samples import image
 from tests.workers.nodes import jobs_of, working
@@ -55,7 +56,7 @@ async def test_a_job_is_done_with_what_it_records(jobs: Jobs, database: Database
         work.progress(7, 10)
         return lambda conn: images.insert(conn, made)
 
-    jobs.register(Kind("make", make))
+    jobs.register(JobKind("make", make))
     async with working(jobs):
         job = await ended(jobs, await jobs.submit(JobDraft("make", {"a": 1})))
     assert (job.state, job.message) == (JobState.DONE, None)
@@ -79,7 +80,7 @@ async def test_a_job_that_ends_during_a_look_is_not_left_behind(
             await asyncio.sleep(0)  # the runner learns of it
         return view
 
-    jobs.register(Kind("wait", wait))
+    jobs.register(JobKind("wait", wait))
     monkeypatch.setattr(jobs, "look", look_back)
     async with working(jobs):
         job = await ended(jobs, await jobs.submit(JobDraft("wait")))
@@ -94,7 +95,7 @@ async def test_progress_is_seen_and_the_lease_renewed(jobs: Jobs) -> None:
         work.progress(3, 9)
         await go_on.wait()
 
-    jobs.register(Kind("slow", slow))
+    jobs.register(JobKind("slow", slow))
     async with working(jobs, lease=0.6):
         job = await jobs.submit(JobDraft("slow"))
         first = await until(jobs, job, lambda found: found.bytes_done == 3)
@@ -129,7 +130,7 @@ async def test_a_job_that_fails_is_parked(
         assert rows.get(conn, job.id).state is JobState.FAILED  # type: ignore[union-attr]
         abandoned.append(job)
 
-    jobs.register(Kind("fail", fail, clean_up))
+    jobs.register(JobKind("fail", fail, clean_up))
     async with working(jobs):
         job = await ended(jobs, await jobs.submit(JobDraft("fail", max_attempts=3)))
         assert (job.state, job.attempts, job.message) == (JobState.FAILED, attempts, reason)
@@ -145,7 +146,7 @@ async def test_a_job_that_fails_at_first(jobs: Jobs) -> None:
         if work.job.attempts < 3:
             raise Unavailable("not yet")
 
-    jobs.register(Kind("at_last", at_last))
+    jobs.register(JobKind("at_last", at_last))
     async with working(jobs):
         job = await ended(jobs, await jobs.submit(JobDraft("at_last")))
     assert (job.state, job.attempts) == (JobState.DONE, 3)
@@ -162,7 +163,7 @@ async def test_a_running_job_is_cancelled(jobs: Jobs) -> None:
         finally:
             cleaned.set()
 
-    jobs.register(Kind("slow", slow, lambda _, job: abandoned.append(job.id)))
+    jobs.register(JobKind("slow", slow, lambda _, job: abandoned.append(job.id)))
     async with working(jobs):
         job = await jobs.submit(JobDraft("slow"))
         await begun.wait()
@@ -176,7 +177,7 @@ async def test_a_waiting_job_is_cancelled(jobs: Jobs) -> None:
     async def never(work: Work) -> None:
         raise AssertionError("was begun")
 
-    jobs.register(Kind("never", never))
+    jobs.register(JobKind("never", never))
     job = await jobs.submit(JobDraft("never"))
     await jobs.cancel(job.id)
     async with working(jobs):
@@ -203,7 +204,7 @@ async def test_a_job_that_is_taken_away_has_no_effect(jobs: Jobs, database: Data
             outcomes.append("lost")
         return lambda conn: images.insert(conn, returned)
 
-    jobs.register(Kind("stubborn", stubborn))
+    jobs.register(JobKind("stubborn", stubborn))
     async with working(jobs):
         job = await jobs.submit(JobDraft("stubborn"))
         await begun.wait()
@@ -226,7 +227,7 @@ async def test_what_is_held_is_given_back_at_the_end(jobs: Jobs) -> None:
         begun.set()
         await asyncio.sleep(60)
 
-    jobs.register(Kind("slow", slow))
+    jobs.register(JobKind("slow", slow))
     async with working(jobs):
         job = await jobs.submit(JobDraft("slow"))
         await begun.wait()
@@ -241,9 +242,9 @@ async def test_a_job_of_a_silent_machine(
     async def quick(work: Work) -> None:
         pass
 
-    jobs.register(Kind("quick", quick))
+    jobs.register(JobKind("quick", quick))
     far = jobs_of(database, FAR)
-    far.register(Kind("quick", quick))
+    far.register(JobKind("quick", quick))
     job = await jobs.submit(JobDraft("quick", max_attempts=attempts))
     await far.claim(1, runner.timedelta(seconds=0.5))
     async with working(jobs):
@@ -264,7 +265,7 @@ async def test_limits_of_the_configuration(database: Database) -> None:
 
     both = [jobs_of(database, owner, per_target=1) for owner in (process.identity(), FAR)]
     for one in both:
-        one.register(Kind("count", count))
+        one.register(JobKind("count", count))
     async with working(both[0]), working(both[1]):
         submitted = [
             await both[0].submit(JobDraft("count", target="store", unique=False)) for _ in range(6)
@@ -289,7 +290,7 @@ async def test_a_database_that_goes_away_meanwhile(
         failures += 1
         raise Unavailable("away")
 
-    jobs.register(Kind("slow", slow))
+    jobs.register(JobKind("slow", slow))
     async with working(jobs, lease=5):
         job = await jobs.submit(JobDraft("slow"))
         await begun.wait()
@@ -313,7 +314,7 @@ async def test_a_runner_that_fails_is_started_again(
         monkeypatch.undo()
         raise RuntimeError("a mistake")
 
-    jobs.register(Kind("quick", quick))
+    jobs.register(JobKind("quick", quick))
     monkeypatch.setattr(jobs, "look", fail)
     async with working(jobs):
         assert (await ended(jobs, await jobs.submit(JobDraft("quick")))).state is JobState.DONE
@@ -323,7 +324,7 @@ async def test_metrics(jobs: Jobs) -> None:
     async def quick(work: Work) -> None:
         pass
 
-    jobs.register(Kind("counted", quick))
+    jobs.register(JobKind("counted", quick))
     async with working(jobs):
         await ended(jobs, await jobs.submit(JobDraft("counted")))
         async with asyncio.timeout(10):
@@ -360,8 +361,8 @@ async def test_a_queue_full_of_background_work_delays_no_import(jobs: Jobs) -> N
     async def bring_in(work: Work) -> None:
         pass
 
-    jobs.register(Kind("patrol", patrol))
-    jobs.register(Kind("import", bring_in, awaited=True))
+    jobs.register(JobKind("patrol", patrol))
+    jobs.register(JobKind("import", bring_in, awaited=True))
 
     def fill(conn: Connection) -> None:
         for _ in range(300):
@@ -383,7 +384,7 @@ async def test_a_project_that_keeps_its_imports_going_leaves_a_worker(jobs: Jobs
         if work.job.project == "hostile":
             await asyncio.Event().wait()
 
-    jobs.register(Kind("import", bring_in, awaited=True))
+    jobs.register(JobKind("import", bring_in, awaited=True))
     async with working(jobs):
         slow = [
             await jobs.submit(JobDraft("import", project="hostile", unique=False))

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from imagestore.api.openapi.operation import Body, Operation, Parameter, Schema, closed, json
 from imagestore.database.tasks import SORT_KEYS
-from imagestore.import_request import Method
-from imagestore.task import TaskStatus, TaskType
+from imagestore.model.import_request import Method
+from imagestore.model.task import TaskStatus, TaskType
 
 _IMAGE = "/v2/images/{image_id}"
 _TEXT: Schema = {"type": "string"}

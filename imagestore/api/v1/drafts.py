@@ -12,10 +12,10 @@ from typing import Any
 from imagestore.api.v1.metadata import Metadata
 from imagestore.api.v1.views import shown_properties, status
 from imagestore.api.v2.schemas import ImageSchema, is_reserved
-from imagestore.changes import Change, ImageDraft
-from imagestore.errors import Forbidden, Invalid
 from imagestore.identity.caller import Caller
-from imagestore.image import BASE_ATTRIBUTES, Image, ImageStatus, Visibility
+from imagestore.model.changes import Change, ImageDraft
+from imagestore.model.errors import Forbidden, Invalid
+from imagestore.model.image import BASE_ATTRIBUTES, Image, ImageStatus, Visibility
 
 _ATTRIBUTES = ("name", "disk_format", "container_format", "min_disk", "min_ram", "protected")
 """Fields that v2 has as well."""

@@ -8,7 +8,6 @@ from dataclasses import replace
 from aiohttp import web
 from multidict import CIMultiDict
 
-from imagestore import metrics
 from imagestore.api import counting, keys, texts
 from imagestore.api.body import Body, read_blocks, refuse_body
 from imagestore.api.reply import json_reply
@@ -19,10 +18,11 @@ from imagestore.api.v1.metadata import Metadata
 from imagestore.api.v2.data import require_octets, send
 from imagestore.api.v2.images import schema_key
 from imagestore.api.versions import base_url
-from imagestore.catalog.delivery import Delivery
-from imagestore.changes import Change
-from imagestore.errors import Invalid, NotFound, Unsupported
-from imagestore.image import Image, ImageStatus
+from imagestore.catalog.images_with_data import DataSource
+from imagestore.model.changes import Change
+from imagestore.model.errors import Invalid, NotFound, Unsupported
+from imagestore.model.image import Image, ImageStatus
+from imagestore.observing import metrics
 
 
 async def index(request: web.Request) -> web.Response:
@@ -77,12 +77,12 @@ async def create(request: web.Request) -> web.Response:
     wanted = draft(given, app[schema_key], caller)
     delivery, body = _delivery(request, given)
     if delivery is None and given.fields.get("size") == 0:
-        delivery = Delivery(size=0, store=_store(request, given))
+        delivery = DataSource(size=0, store=_store(request, given))
     if delivery is None:
         image = await app[keys.catalog].images.create(caller, wanted)
     else:
         async with _Receiving(body):
-            image = await app[keys.catalog].deliveries.create(caller, wanted, delivery)
+            image = await app[keys.catalog].images_with_data.create(caller, wanted, delivery)
     location = f"{base_url(request)}/v1/images/{image.id}"
     return _reply(image, 201, {"Location": location})
 
@@ -95,7 +95,7 @@ async def update(request: web.Request) -> web.Response:
     async with _Receiving(body):
         image = await catalog.images.show(caller, image_id)
         if delivery is not None:
-            await catalog.deliveries.require(caller, image_id, delivery)
+            await catalog.images_with_data.require(caller, image_id, delivery)
         purge = body is None and metadata.is_true(request.headers.get(metadata.PURGE, "true"))
         wanted = changes(given, image, app[schema_key], caller, purge=purge)
         if not wanted and delivery is None:
@@ -104,7 +104,7 @@ async def update(request: web.Request) -> web.Response:
         if wanted:
             image = await catalog.images.change(caller, image_id, wanted)
         if delivery is not None:
-            image = await catalog.deliveries.fill(caller, image_id, delivery)
+            image = await catalog.images_with_data.fill(caller, image_id, delivery)
     return _reply(image)
 
 
@@ -148,7 +148,7 @@ class _Receiving:
             await self._body.settle()
 
 
-def _delivery(request: web.Request, given: Metadata) -> tuple[Delivery | None, Body | None]:
+def _delivery(request: web.Request, given: Metadata) -> tuple[DataSource | None, Body | None]:
     """Where the data of the image comes from, if this request says so; and its body, if it has one.
 
     Raises :class:`Invalid` for two sources, or one that is none.
@@ -162,7 +162,7 @@ def _delivery(request: web.Request, given: Metadata) -> tuple[Delivery | None, B
         return None, None
     if given.copy_from == "" or fields.get("location", "") is None:
         raise Invalid("The URL is empty.")
-    delivery = Delivery(
+    delivery = DataSource(
         copy_from=given.copy_from,
         location=fields.get("location"),
         size=fields.get("size", request.content_length if has_body else None),

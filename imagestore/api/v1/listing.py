@@ -13,10 +13,10 @@ from imagestore.api.texts import Texts
 from imagestore.api.v1.metadata import is_true
 from imagestore.api.v2.listing import NEVER, page_limit
 from imagestore.config.settings import Limits
-from imagestore.errors import Invalid
 from imagestore.identity.caller import Caller
-from imagestore.image import ImageStatus, Visibility
-from imagestore.query import SORT_KEYS, Condition, Direction, ImageQuery, Op, Sort
+from imagestore.model.errors import Invalid
+from imagestore.model.image import ImageStatus, Visibility
+from imagestore.model.query import SORT_KEYS, Condition, Direction, ImageQuery, Op, Sort
 
 _TEXTS = ("name", "container_format", "disk_format")
 _NUMBERS: Mapping[str, tuple[str, Op]] = {

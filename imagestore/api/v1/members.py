@@ -14,8 +14,8 @@ from imagestore.api.body import parse_json, read_bytes, read_json, refuse_body
 from imagestore.api.reply import json_reply, no_content
 from imagestore.api.texts import PLAIN
 from imagestore.catalog.members import Members
-from imagestore.errors import Invalid
-from imagestore.image import Visibility
+from imagestore.model.errors import Invalid
+from imagestore.model.image import Visibility
 
 
 def _members(request: web.Request) -> Members:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
-from imagestore.errors import Invalid
+from imagestore.model.errors import Invalid
 
 PREFIX = "x-image-meta-"
 PROPERTY = "x-image-meta-property-"

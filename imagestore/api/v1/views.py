@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from imagestore.image import (
+from imagestore.model.image import (
     DELETED_STATUSES,
     RESERVED_PREFIX,
     Image,

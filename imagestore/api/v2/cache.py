@@ -11,7 +11,7 @@ from imagestore.api import keys
 from imagestore.api.body import refuse_body
 from imagestore.api.reply import json_reply, no_content
 from imagestore.catalog.cache import CacheEntries
-from imagestore.errors import Invalid, NotFound
+from imagestore.model.errors import Invalid, NotFound
 
 _OLDER = "manage_image_cache"
 """The rule of all older calls."""

@@ -9,8 +9,6 @@ from collections.abc import AsyncGenerator, AsyncIterator
 
 from aiohttp import web
 
-from imagestore import metrics
-from imagestore.access_log import sent_directly
 from imagestore.api import counting, keys, ranges
 from imagestore.api.body import read_blocks, refuse_body
 from imagestore.api.errors import error_response
@@ -20,7 +18,9 @@ from imagestore.api.sendblocks import BlockSender
 from imagestore.api.sendfile import FileFault, send_file
 from imagestore.backends.base import Buffer
 from imagestore.catalog.downloads import Download
-from imagestore.errors import Invalid, Unsupported
+from imagestore.model.errors import Invalid, Unsupported
+from imagestore.observing import metrics
+from imagestore.observing.access_log import sent_directly
 from imagestore.transfer.local_files import LocalFiles
 from imagestore.transfer.reading import LocalCopy, Reading
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from imagestore.api.v2.metadef_documents import metadef_documents
 from imagestore.config.settings import Images
-from imagestore.errors import ConfigurationError
-from imagestore.image import ImageStatus, MemberStatus
+from imagestore.model.errors import ConfigurationError
+from imagestore.model.image import ImageStatus, MemberStatus
 
 Document = dict[str, Any]
 

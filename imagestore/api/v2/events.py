@@ -16,8 +16,8 @@ from aiohttp import web
 from imagestore.api import keys
 from imagestore.api.body import refuse_body
 from imagestore.catalog.events import Notice
-from imagestore.ending import ENDING
-from imagestore.errors import Invalid
+from imagestore.model.errors import Invalid
+from imagestore.serving.ending import ENDING
 
 LONGEST = 3600.0
 """Seconds after which a stream ends, so that its reader has to show who he is again."""

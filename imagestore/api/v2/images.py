@@ -12,7 +12,7 @@ from imagestore.api.v2.info import available_import_methods
 from imagestore.api.v2.schemas import ImageSchema
 from imagestore.api.v2.views import ImageView
 from imagestore.api.versions import base_url
-from imagestore.errors import NotFound
+from imagestore.model.errors import NotFound
 
 schema_key = web.AppKey("image_schema", ImageSchema)
 view_key = web.AppKey("image_view", ImageView)

@@ -6,7 +6,6 @@ from typing import Any
 
 from aiohttp import web
 
-from imagestore import metrics
 from imagestore.api import counting, keys
 from imagestore.api.body import read_blocks, read_json
 from imagestore.api.reply import no_content
@@ -14,8 +13,9 @@ from imagestore.api.request_id import key as request_id
 from imagestore.api.texts import PLAIN
 from imagestore.api.v2.data import announced_size, require_octets
 from imagestore.api.v2.info import available_import_methods
-from imagestore.errors import Invalid, NotFound
-from imagestore.import_request import ImportRequest, Method
+from imagestore.model.errors import Invalid, NotFound
+from imagestore.model.import_request import ImportRequest, Method
+from imagestore.observing import metrics
 
 _STORE = "X-Image-Meta-Store"
 

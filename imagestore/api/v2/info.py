@@ -10,9 +10,9 @@ from imagestore.api import keys
 from imagestore.api.body import refuse_body
 from imagestore.api.reply import json_reply
 from imagestore.config.settings import Images, StoreSection
-from imagestore.errors import NotFound
-from imagestore.import_request import Method
-from imagestore.stores import Stores
+from imagestore.model.errors import NotFound
+from imagestore.model.import_request import Method
+from imagestore.stores.stores import Stores
 
 schemas_key = web.AppKey("schemas", dict[str, dict[str, Any]])
 

@@ -11,9 +11,9 @@ from multidict import MultiMapping
 
 from imagestore.api.texts import PLAIN, Texts
 from imagestore.config.settings import Limits
-from imagestore.errors import Invalid
-from imagestore.image import BASE_ATTRIBUTES, MemberStatus, Visibility
-from imagestore.query import SORT_KEYS, Condition, Direction, ImageQuery, Op, Sort
+from imagestore.model.errors import Invalid
+from imagestore.model.image import BASE_ATTRIBUTES, MemberStatus, Visibility
+from imagestore.model.query import SORT_KEYS, Condition, Direction, ImageQuery, Op, Sort
 
 _LISTS = frozenset({"name", "id", "status", "container_format", "disk_format"})
 """Columns that take ``in:``."""

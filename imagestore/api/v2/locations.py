@@ -11,7 +11,7 @@ from imagestore.api import keys
 from imagestore.api.body import read_json, refuse_body
 from imagestore.api.reply import json_reply
 from imagestore.api.request_id import key as request_id
-from imagestore.errors import Invalid
+from imagestore.model.errors import Invalid
 
 _ALGORITHMS = ("sha1", "sha256", "sha512", "md5")
 

@@ -12,8 +12,8 @@ from imagestore.api.reply import json_reply, no_content
 from imagestore.api.texts import PLAIN
 from imagestore.api.v2.views import show_member
 from imagestore.catalog.members import Members
-from imagestore.errors import Invalid
-from imagestore.image import MemberStatus
+from imagestore.model.errors import Invalid
+from imagestore.model.image import MemberStatus
 
 
 def _members(request: web.Request) -> Members:

@@ -12,8 +12,8 @@ from typing import Any, Literal, cast
 
 from imagestore.api.body import parse_json
 from imagestore.api.v2.schemas import refuse_unwritable
-from imagestore.changes import Change
-from imagestore.errors import Invalid, OverLimit, Unsupported
+from imagestore.model.changes import Change
+from imagestore.model.errors import Invalid, OverLimit, Unsupported
 
 V2_0 = "application/openstack-images-v2.0-json-patch"
 V2_1 = "application/openstack-images-v2.1-json-patch"

@@ -22,10 +22,10 @@ from imagestore.api.v2.documents import (
     declared_properties,
     image_document,
 )
-from imagestore.changes import Change, ImageDraft
 from imagestore.config.settings import Images
-from imagestore.errors import ConfigurationError, Forbidden, Invalid, OverLimit
-from imagestore.image import BASE_ATTRIBUTES, READ_ONLY, RESERVED, RESERVED_PREFIX, Visibility
+from imagestore.model.changes import Change, ImageDraft
+from imagestore.model.errors import ConfigurationError, Forbidden, Invalid, OverLimit
+from imagestore.model.image import BASE_ATTRIBUTES, READ_ONLY, RESERVED, RESERVED_PREFIX, Visibility
 
 MAX_INTEGER = 2**31 - 1
 MAX_NAME = 255

@@ -19,8 +19,8 @@ from imagestore.api.v2.views import timestamp
 from imagestore.api.versions import base_url
 from imagestore.config.settings import Limits
 from imagestore.database.tasks import SORT_KEYS, TaskQuery
-from imagestore.errors import Invalid
-from imagestore.task import Task, TaskStatus, TaskType
+from imagestore.model.errors import Invalid
+from imagestore.model.task import Task, TaskStatus, TaskType
 
 _UUID = re.compile(UUID_PATTERN)
 

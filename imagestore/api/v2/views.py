@@ -8,7 +8,7 @@ from typing import Any
 
 from imagestore.config.settings import Images as ImageSettings
 from imagestore.identity.caller import Caller
-from imagestore.image import (
+from imagestore.model.image import (
     HIDDEN_PROPERTIES,
     REFUSED_LOCATION,
     Image,
@@ -16,7 +16,7 @@ from imagestore.image import (
     Location,
     Member,
 )
-from imagestore.stores import Stores
+from imagestore.stores.stores import Stores
 
 MaySeeLocations = Callable[[Caller, Image], bool]
 

@@ -7,23 +7,26 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
-from imagestore.catalog.copies import Copies, InTheWay
+from imagestore.catalog.copies.maker import CopyMaker, InTheWay
+from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.imports import progress
+from imagestore.catalog.integrity.recovery import Recovery
 from imagestore.catalog.jobs import GiveUp, Work
-from imagestore.catalog.parts import Parts, now
-from imagestore.catalog.recovery import Recovery
 from imagestore.database import images, journal, locations, tasks
-from imagestore.errors import Conflict, Gone, ImagestoreError, NotFound
-from imagestore.image import Image
-from imagestore.import_request import Order
-from imagestore.task import TaskStatus
+from imagestore.model.clock import now
+from imagestore.model.errors import Conflict, Gone, ImagestoreError, NotFound
+from imagestore.model.image import Image
+from imagestore.model.import_request import Order
+from imagestore.model.task import TaskStatus
 
 
 class Copying:
     """The part of import jobs that copies."""
 
-    def __init__(self, parts: Parts, copies: Copies, recovery: Recovery, kept: timedelta) -> None:
-        self._parts = parts
+    def __init__(
+        self, deps: Dependencies, copies: CopyMaker, recovery: Recovery, kept: timedelta
+    ) -> None:
+        self._deps = deps
         self._copies = copies
         self._recovery = recovery
         self._kept = kept
@@ -90,7 +93,7 @@ class Copying:
 
         They are hidden at once, and a journal row for each has recovery remove their bytes.
         """
-        stores = self._parts.stores
+        stores = self._deps.stores
         made = {}
         for location in image.locations:
             store = stores.of(location)
@@ -102,7 +105,7 @@ class Copying:
                 assert location.id is not None
                 locations.hide(conn, location.id)
                 entry = journal.new_entry()
-                journal.open_removal(conn, entry, image.id, name, self._parts.owner, moment)
+                journal.open_removal(conn, entry, image.id, name, self._deps.owner, moment)
             images.update(conn, image.id, {"updated_at": moment})
         progress.end(conn, image, order.stores, staged=False)
 

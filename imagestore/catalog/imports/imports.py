@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from imagestore.catalog.copies import Copies
+from imagestore.catalog.copies.maker import CopyMaker
+from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.imports.running import Running
 from imagestore.catalog.imports.sources import Sources
 from imagestore.catalog.imports.staging import Staging
 from imagestore.catalog.imports.starting import Starting
+from imagestore.catalog.integrity.recovery import Recovery
 from imagestore.catalog.jobs import Jobs
-from imagestore.catalog.parts import Parts
-from imagestore.catalog.recovery import Recovery
 from imagestore.catalog.uploads import Uploads
 
 
@@ -18,16 +18,16 @@ class Imports:
 
     def __init__(
         self,
-        parts: Parts,
+        deps: Dependencies,
         uploads: Uploads,
         staging: Staging,
         recovery: Recovery,
-        copies: Copies,
+        copies: CopyMaker,
         jobs: Jobs,
     ) -> None:
-        self.sources = Sources(parts.settings, staging)
-        starting = Starting(parts, self.sources, jobs)
-        self._running = Running(parts, uploads, staging, self.sources, recovery, copies, jobs)
+        self.sources = Sources(deps.settings, staging)
+        starting = Starting(deps, self.sources, jobs)
+        self._running = Running(deps, uploads, staging, self.sources, recovery, copies, jobs)
         self.stage = staging.stage
         self.start = starting.start
 

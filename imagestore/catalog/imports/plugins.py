@@ -8,11 +8,11 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from imagestore.catalog.imports.sources import Source
+from imagestore.catalog.imports.sources import ImportSource
 from imagestore.config.settings import Settings
 from imagestore.database import properties
-from imagestore.image import Image
-from imagestore.import_request import Order
+from imagestore.model.image import Image
+from imagestore.model.import_request import Order
 from imagestore.transfer.conversion import Conversion
 from imagestore.transfer.decompression import decompressed
 from imagestore.transfer.qemu_img import QemuImg
@@ -39,12 +39,12 @@ class Plugins:
 
     @contextlib.asynccontextmanager
     async def applied(
-        self, source: Source, *, most: int, on_progress: Callable[[int], object]
-    ) -> AsyncIterator[Source]:
+        self, source: ImportSource, *, most: int, on_progress: Callable[[int], object]
+    ) -> AsyncIterator[ImportSource]:
         """What is to be stored in place of what came; ``most`` bytes of it."""
         image = source.image
         if DECOMPRESS in self._names and image.container_format != "compressed":
-            source = Source(None, decompressed(source.blocks), image)
+            source = ImportSource(None, decompressed(source.blocks), image)
         if CONVERT not in self._names:
             yield source
             return
@@ -58,7 +58,7 @@ class Plugins:
             source.blocks, disk_format, most=most, on_progress=on_progress
         ) as (size, made):
             described = replace(image, disk_format=self._conversion.target, container_format="bare")
-            yield Source(size, made, described)
+            yield ImportSource(size, made, described)
 
     def amend(self, conn: Connection, image: Image, order: Order) -> None:
         """Set the operator's properties, unless the caller has a role that is spared."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from sqlalchemy import Connection
 
 from imagestore.database import properties
-from imagestore.image import Image
+from imagestore.model.image import Image
 
 TASK = "os_glance_import_task"
 """The task that holds the image: nobody else may import into it meanwhile."""

@@ -12,31 +12,34 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from imagestore.backends.base import Stored
+from imagestore.catalog.copies.placements import Placements
+from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.imports import progress
 from imagestore.catalog.imports.copying import Copying
 from imagestore.catalog.imports.plugins import Plugins
 from imagestore.catalog.imports.unstaging import unstage
 from imagestore.catalog.jobs import GiveUp
-from imagestore.catalog.parts import Parts, now
 from imagestore.catalog.uploads import close
-from imagestore.catalog.wishes import Wishes
 from imagestore.database import images, jobs, locations, properties, tasks
-from imagestore.image import Image, ImageStatus, Location
-from imagestore.import_request import Method, Order
-from imagestore.job import Job
-from imagestore.task import TaskStatus
+from imagestore.model.clock import now
+from imagestore.model.image import Image, ImageStatus, Location
+from imagestore.model.import_request import Method, Order
+from imagestore.model.job import Job
+from imagestore.model.task import TaskStatus
 from imagestore.transfer.fan_out import FannedOut
 
 
 class Recording:
     """The ends, good and bad, of import jobs; ``kept``: for how long their tasks are shown."""
 
-    def __init__(self, parts: Parts, plugins: Plugins, copying: Copying, kept: timedelta) -> None:
-        self._parts = parts
+    def __init__(
+        self, deps: Dependencies, plugins: Plugins, copying: Copying, kept: timedelta
+    ) -> None:
+        self._deps = deps
         self._plugins = plugins
         self._copying = copying
         self._kept = kept
-        self._wishes = Wishes(parts)
+        self._placements = Placements(deps)
 
     def _activate(
         self,
@@ -107,14 +110,14 @@ class Recording:
             self._add(conn, image.id, late)
         # Where a store has failed and could not be cleaned, recovery has still to do it.
         _close(conn, entries, fanned.stored)
-        self._wishes.follow(conn, image.id)
+        self._placements.follow(conn, image.id)
         self.end(conn, image, order, summary(fanned.size, fanned.stored, fanned.failed))
         progress.end(conn, image, fanned.failed, staged=True)
 
     def _add(self, conn: Connection, image_id: str, stored: Mapping[str, Stored]) -> None:
         for name, each in stored.items():
             metadata = dict(each.metadata)
-            if self._parts.stores.multiple:
+            if self._deps.stores.multiple:
                 metadata["store"] = name
             locations.add(conn, image_id, Location(each.url, metadata))
 
@@ -145,7 +148,7 @@ class Recording:
 
     def missing(self, image: Image, order: Order) -> tuple[str, ...]:
         """The stores of the order that have not got the image."""
-        stores = self._parts.stores
+        stores = self._deps.stores
         present = {store.name for each in image.locations if (store := stores.of(each))}
         return tuple(name for name in order.stores if name not in present)
 

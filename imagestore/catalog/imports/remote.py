@@ -17,14 +17,14 @@ from typing import Any
 import orjson
 
 from imagestore.backends.base import Blocks, Buffer
-from imagestore.backends.http import Connections, Fetcher, Guard, Rules, Target, Transport
+from imagestore.backends.http import AddressRules, Connections, Fetcher, Guard, Target, Transport
 from imagestore.catalog.jobs import GiveUp
 from imagestore.config.settings import Settings
-from imagestore.errors import Invalid, NotFound, Unauthenticated
 from imagestore.identity.keystone.sealing import NotSealedHere, Seal
 from imagestore.identity.keystone.service_catalog import INTERFACES, ServiceCatalogs
-from imagestore.image import BASE_ATTRIBUTES, RESERVED, RESERVED_PREFIX, Image
-from imagestore.import_request import Order
+from imagestore.model.errors import Invalid, NotFound, Unauthenticated
+from imagestore.model.image import BASE_ATTRIBUTES, RESERVED, RESERVED_PREFIX, Image
+from imagestore.model.import_request import Order
 from imagestore.transfer.copying import Pace, Verified
 
 REGION, IMAGE, INTERFACE = "glance_region", "glance_image_id", "glance_service_interface"
@@ -116,7 +116,7 @@ class Remotes:
         except ValueError as error:
             raise GiveUp("The endpoint in Keystone's catalog is not understood.") from error
         ports = () if target.port is None else (target.port,)
-        guard = Guard(Rules(allowed_hosts=(target.host,), allowed_ports=ports))
+        guard = Guard(AddressRules(allowed_hosts=(target.host,), allowed_ports=ports))
         connections = Connections(guard, Transport())
         await connections.start()
         try:

@@ -19,25 +19,26 @@ from sqlalchemy import Connection
 
 from imagestore.backends import errors as store_errors
 from imagestore.backends.base import Store
-from imagestore.catalog.copies import Copies
+from imagestore.catalog.copies.maker import CopyMaker
+from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.imports import progress, recording
 from imagestore.catalog.imports.copying import Copying
 from imagestore.catalog.imports.plugins import Plugins
 from imagestore.catalog.imports.recording import Recording
-from imagestore.catalog.imports.sources import Source, SourceAway, Sources
+from imagestore.catalog.imports.sources import ImportSource, SourceAway, Sources
 from imagestore.catalog.imports.staging import Staging
 from imagestore.catalog.imports.unstaging import IMPORT
-from imagestore.catalog.jobs import GiveUp, Jobs, Kind, Work
-from imagestore.catalog.parts import Parts, now
+from imagestore.catalog.integrity.recovery import Recovery
+from imagestore.catalog.jobs import GiveUp, JobKind, Jobs, Work
 from imagestore.catalog.quotas import ProjectLimits
-from imagestore.catalog.recovery import Recovery
 from imagestore.catalog.signatures import Signatures, signed
-from imagestore.catalog.uploads import Uploads, left_nothing, told
+from imagestore.catalog.uploads import Uploads, as_upload_failure, left_nothing
 from imagestore.database import images, journal, tasks
-from imagestore.errors import ImagestoreError
-from imagestore.image import Image, ImageStatus
-from imagestore.import_request import Method, Order
-from imagestore.task import TaskStatus
+from imagestore.model.clock import now
+from imagestore.model.errors import ImagestoreError
+from imagestore.model.image import Image, ImageStatus
+from imagestore.model.import_request import Method, Order
+from imagestore.model.task import TaskStatus
 from imagestore.transfer.fan_out import FannedOut, fan_out
 
 log = logging.getLogger(__name__)
@@ -53,28 +54,28 @@ class Running:
 
     def __init__(
         self,
-        parts: Parts,
+        deps: Dependencies,
         uploads: Uploads,
         staging: Staging,
         sources: Sources,
         recovery: Recovery,
-        copies: Copies,
+        copies: CopyMaker,
         jobs_: Jobs,
     ) -> None:
-        self._parts = parts
-        self._database = parts.database
+        self._deps = deps
+        self._database = deps.database
         self._uploads = uploads
         self._sources = sources
         self._recovery = recovery
         self._jobs = jobs_
-        self._quotas = parts.quotas
-        self._signatures = Signatures(parts.settings.signatures)
-        self._plugins = Plugins(parts.settings)
-        kept = timedelta(hours=parts.settings.jobs.time_to_live)
-        self._copying = Copying(parts, copies, recovery, kept)
-        self._recording = Recording(parts, self._plugins, self._copying, kept)
+        self._quotas = deps.quotas
+        self._signatures = Signatures(deps.settings.signatures)
+        self._plugins = Plugins(deps.settings)
+        kept = timedelta(hours=deps.settings.jobs.time_to_live)
+        self._copying = Copying(deps, copies, recovery, kept)
+        self._recording = Recording(deps, self._plugins, self._copying, kept)
         for name in {IMPORT, IMPORT + staging.host}:
-            jobs_.register(Kind(name, self._run, self._recording.abandoned, awaited=True))
+            jobs_.register(JobKind(name, self._run, self._recording.abandoned, awaited=True))
 
     async def _run(self, work: Work) -> None:
         order = Order.of(work.job.payload)
@@ -146,7 +147,7 @@ class Running:
         moment = now()
         cap = self._quotas.size_cap(conn, limits)
         for entry, store in entries.items():
-            journal.open_upload(conn, entry, image.id, store, self._parts.owner, moment)
+            journal.open_upload(conn, entry, image.id, store, self._deps.owner, moment)
             self._quotas.reserve(conn, limits, entry, image.size)
         return cap
 
@@ -186,8 +187,8 @@ class Running:
         )
 
     def _applied(
-        self, work: Work, source: Source, cap: int
-    ) -> contextlib.AbstractAsyncContextManager[Source]:
+        self, work: Work, source: ImportSource, cap: int
+    ) -> contextlib.AbstractAsyncContextManager[ImportSource]:
         work.progress(0, source.size)
         return self._plugins.applied(source, most=cap, on_progress=work.progress)
 
@@ -196,7 +197,7 @@ class Running:
         work: Work,
         order: Order,
         stores: list[Store],
-        source: Source,
+        source: ImportSource,
         cap: int,
         on_first: Callable[[FannedOut], Awaitable[object]] | None,
     ) -> FannedOut:
@@ -213,7 +214,7 @@ class Running:
                 stores,
                 image,
                 source.blocks,
-                settings=self._parts.settings.images,
+                settings=self._deps.settings.images,
                 size=source.size,
                 size_cap=cap,
                 all_must_succeed=order.all_must_succeed,
@@ -225,18 +226,18 @@ class Running:
         except store_errors.StoreError as error:
             log.warning("import of image %s failed: %s", image.id, error)
             await work.write(recording.note, image.id, order, error.store)
-            raise told(error, error.store) from error
+            raise as_upload_failure(error, error.store) from error
 
     def _store(self, name: str) -> Store:
-        if name not in self._parts.stores:
+        if name not in self._deps.stores:
             raise GiveUp(f"There is no store '{name}' any more.")
-        return self._parts.stores.get(name)
+        return self._deps.stores.get(name)
 
     async def _undo(self, image: Image, entries: Mapping[str, str], error: BaseException) -> None:
         """Nothing is left of the bytes in any store, as far as the stores answer."""
         cause = error if isinstance(error, store_errors.StoreError) else error.__cause__
         for entry, name in entries.items():
-            store = self._parts.stores.get(name) if name in self._parts.stores else None
+            store = self._deps.stores.get(name) if name in self._deps.stores else None
             if store is not None and left_nothing(cause, store):
                 store = None
             try:
@@ -246,7 +247,7 @@ class Running:
                 log.error("image %s: undoing an import has to wait: %r", image.id, failure)
 
 
-def _sized(source: Source, order: Order) -> Source:
+def _sized(source: ImportSource, order: Order) -> ImportSource:
     """The source with the size that the caller said; raises ``GiveUp`` if it has another one."""
     if order.size is None:
         return source

@@ -15,16 +15,16 @@ from imagestore.catalog.imports.remote import Remotes, checked
 from imagestore.catalog.imports.staging import Staging
 from imagestore.catalog.jobs import GiveUp
 from imagestore.config.settings import Settings
-from imagestore.errors import Invalid, OverLimit, Unavailable
-from imagestore.image import Image
-from imagestore.import_request import Method, Order
+from imagestore.model.errors import Invalid, OverLimit, Unavailable
+from imagestore.model.image import Image
+from imagestore.model.import_request import Method, Order
 
 _RESUMES = 5
 """Times that a download goes on in the middle after its connection broke."""
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ImportSource:
     """``size`` in bytes; None if it is not known beforehand. ``image``: as it is to be."""
 
     size: int | None
@@ -80,7 +80,7 @@ class Sources:
             return
 
     @contextlib.asynccontextmanager
-    async def open(self, image: Image, order: Order, most: int) -> AsyncIterator[Source]:
+    async def open(self, image: Image, order: Order, most: int) -> AsyncIterator[ImportSource]:
         """The bytes for an image, ``most`` of them.
 
         Errors of the source are :class:`GiveUp` or :class:`Unavailable` (try again), so that
@@ -89,14 +89,14 @@ class Sources:
         with _blaming_the_source(most):
             if order.method is Method.GLANCE_DIRECT:
                 async with self._staging.open(image.id) as (size, blocks):
-                    yield Source(size, _guarded(blocks, most), image)
+                    yield ImportSource(size, _guarded(blocks, most), image)
             elif order.method is Method.GLANCE_DOWNLOAD:
                 async with self._remotes.open(image, order, most) as remote:
-                    yield Source(remote.size, _guarded(remote.blocks, most), remote.image)
+                    yield ImportSource(remote.size, _guarded(remote.blocks, most), remote.image)
             else:
                 url = str(order.source.get("uri"))
                 async with self._fetcher.open(url, most=most, resumes=_RESUMES) as fetched:
-                    yield Source(fetched.head.size, _guarded(fetched.blocks, most), image)
+                    yield ImportSource(fetched.head.size, _guarded(fetched.blocks, most), image)
 
 
 async def _guarded(blocks: Blocks, most: int) -> Blocks:

@@ -17,20 +17,21 @@ from sqlalchemy import Connection
 
 from imagestore.backends import errors as store_errors
 from imagestore.backends.base import Blocks, Store
-from imagestore.catalog import refused_locations
 from imagestore.catalog.access import Access, require_writer
+from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.imports import progress
 from imagestore.catalog.imports.unstaging import UNSTAGE, host_key, unstage
-from imagestore.catalog.jobs import Jobs, Kind, Work
-from imagestore.catalog.parts import Parts, now
+from imagestore.catalog.jobs import JobKind, Jobs, Work
+from imagestore.catalog.locations import refused_locations
 from imagestore.catalog.quotas import ProjectLimits
-from imagestore.catalog.uploads import Uploads, told
+from imagestore.catalog.uploads import Uploads, as_upload_failure
 from imagestore.config.store_sections import STAGING
 from imagestore.database import images, jobs, journal
-from imagestore.errors import Conflict, Gone, ImagestoreError, NotFound, OverLimit
 from imagestore.identity.caller import Caller
-from imagestore.image import Image, ImageStatus
-from imagestore.job import ACTIVE, JobDraft
+from imagestore.model.clock import now
+from imagestore.model.errors import Conflict, Gone, ImagestoreError, NotFound, OverLimit
+from imagestore.model.image import Image, ImageStatus
+from imagestore.model.job import ACTIVE, JobDraft
 
 log = logging.getLogger(__name__)
 
@@ -41,19 +42,19 @@ _CLEANING = 10.0
 class Staging:
     """Takes bytes in, gives them to the import, and removes them."""
 
-    def __init__(self, parts: Parts, uploads: Uploads, jobs_: Jobs) -> None:
-        self._parts = parts
-        self._database = parts.database
-        self._access = Access(parts.policy)
+    def __init__(self, deps: Dependencies, uploads: Uploads, jobs_: Jobs) -> None:
+        self._deps = deps
+        self._database = deps.database
+        self._access = Access(deps.policy)
         self._uploads = uploads
         self._jobs = jobs_
-        self._url = parts.settings.server.worker_self_reference_url
+        self._url = deps.settings.server.worker_self_reference_url
         self.host = host_key(self._url)
-        jobs_.register(Kind(UNSTAGE + self.host, self._unstage))
+        jobs_.register(JobKind(UNSTAGE + self.host, self._unstage))
 
     @property
     def store(self) -> Store:
-        return self._parts.stores.reserved(STAGING)
+        return self._deps.stores.reserved(STAGING)
 
     async def stage(
         self, caller: Caller, image_id: str, source: Blocks, *, size: int | None = None
@@ -66,7 +67,7 @@ class Staging:
         entry = journal.new_entry()
         self._uploads.under_way.add(entry)
         try:
-            limits = await self._parts.quotas.limits_of_owner(image_id)
+            limits = await self._deps.quotas.limits_of_owner(image_id)
             cap = await self._database.write(self._claim, caller, image_id, size, entry, limits)
             try:
                 stored = await self._add(image_id, source, size, cap)
@@ -129,8 +130,8 @@ class Staging:
             )
         if journal.is_busy(conn, image_id, self._name):
             raise Conflict("What was staged for this image before is not removed yet.")
-        self._parts.quotas.require_uploading(conn, limits)
-        cap = self._parts.quotas.stage_cap(conn, limits)
+        self._deps.quotas.require_uploading(conn, limits)
+        cap = self._deps.quotas.stage_cap(conn, limits)
         if size is not None and size > cap:
             raise OverLimit(f"The image may have {cap} bytes at most, {size} were announced.")
         moment = now()
@@ -139,7 +140,7 @@ class Staging:
         ):
             raise Conflict(f"Another upload of image {image_id} has begun.")
         refused_locations.forget(conn, image)
-        journal.open_upload(conn, entry, image_id, self._name, self._parts.owner, moment)
+        journal.open_upload(conn, entry, image_id, self._name, self._deps.owner, moment)
         return cap
 
     async def _add(self, image_id: str, source: Blocks, size: int | None, cap: int) -> int:
@@ -147,7 +148,7 @@ class Staging:
             stored = await self.store.add(image_id, _within(source, cap), size)
         except store_errors.StoreError as error:
             log.warning("data of image %s could not be staged: %s", image_id, error)
-            raise told(error, STAGING) from error
+            raise as_upload_failure(error, STAGING) from error
         return stored.size
 
     def _finish(self, conn: Connection, image_id: str, size: int, entry: str) -> None:

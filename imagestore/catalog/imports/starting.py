@@ -9,21 +9,22 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from imagestore.catalog import refused_locations
 from imagestore.catalog.access import Access, require_writer
+from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.imports import progress
 from imagestore.catalog.imports.sources import Sources
 from imagestore.catalog.imports.unstaging import IMPORT, host_of, imports_of
 from imagestore.catalog.jobs import Jobs
-from imagestore.catalog.parts import Parts, now
+from imagestore.catalog.locations import refused_locations
 from imagestore.catalog.quotas import ProjectLimits
 from imagestore.database import images, jobs, tasks
-from imagestore.errors import Conflict, Invalid
 from imagestore.identity.caller import Caller
-from imagestore.image import Image, ImageStatus
-from imagestore.import_request import ImportRequest, Method, Order
-from imagestore.job import JobDraft
-from imagestore.task import Task, TaskStatus, TaskType
+from imagestore.model.clock import now
+from imagestore.model.errors import Conflict, Invalid
+from imagestore.model.image import Image, ImageStatus
+from imagestore.model.import_request import ImportRequest, Method, Order
+from imagestore.model.job import JobDraft
+from imagestore.model.task import Task, TaskStatus, TaskType
 
 ATTEMPTS = 8
 """Of an import; each start of a process that died in between counts as one."""
@@ -40,10 +41,10 @@ _STATUS = {
 class Starting:
     """The operation behind ``POST /v2/images/{id}/import``."""
 
-    def __init__(self, parts: Parts, sources: Sources, jobs_: Jobs) -> None:
-        self._parts = parts
-        self._database = parts.database
-        self._access = Access(parts.policy)
+    def __init__(self, deps: Dependencies, sources: Sources, jobs_: Jobs) -> None:
+        self._deps = deps
+        self._database = deps.database
+        self._access = Access(deps.policy)
         self._sources = sources
         self._jobs = jobs_
 
@@ -69,7 +70,7 @@ class Starting:
         await self._sources.check(request.method, request.source)
         source, sealed = await self._sources.described(request.method, request.source, token)
         request = replace(request, source=source)
-        limits = await self._parts.quotas.limits(image.owner)
+        limits = await self._deps.quotas.limits(image.owner)
         await self._database.write(
             self._claim, caller, image_id, request, stores, request_id, limits, sealed
         )
@@ -108,7 +109,7 @@ class Starting:
         self, request: ImportRequest, header_store: str | None, image: Image
     ) -> Sequence[str]:
         """The ids of the stores that the bytes are to go to; none if there is nothing to do."""
-        stores = self._parts.stores
+        stores = self._deps.stores
         present = {
             store.name for location in image.locations if (store := stores.of(location)) is not None
         }
@@ -155,7 +156,7 @@ class Starting:
         # Of two that ask at once, one gets the image.
         images.lock(conn, image_id)
         image = self._check(conn, caller, image_id, request)
-        quotas = self._parts.quotas
+        quotas = self._deps.quotas
         quotas.require_size(conn, limits, (image.size or 1) * len(stores))
         if request.method is not Method.GLANCE_DIRECT:  # which is on its way in already
             quotas.require_uploading(conn, limits)
@@ -172,7 +173,7 @@ class Starting:
             stores=tuple(stores),
             source=request.source,
             all_must_succeed=request.all_must_succeed,
-            host=host_of(image, self._parts.settings.server) if staged else "",
+            host=host_of(image, self._deps.settings.server) if staged else "",
             roles=tuple(sorted(caller.roles)),
             size=request.size,
             checksum=request.checksum,
@@ -182,7 +183,7 @@ class Starting:
         input_ = {
             "image_id": image_id,
             "import_req": request.body,
-            "backend": list(stores) if self._parts.stores.multiple else [None],
+            "backend": list(stores) if self._deps.stores.multiple else [None],
         }
         queue(conn, caller, image, order, TaskType.API_IMAGE_IMPORT, input_, request_id)
 

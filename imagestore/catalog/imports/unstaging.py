@@ -7,11 +7,11 @@ import hashlib
 from sqlalchemy import Connection
 
 from imagestore.catalog.imports import progress
-from imagestore.catalog.parts import now
 from imagestore.config.settings import Server
 from imagestore.database import jobs
-from imagestore.image import Image, ImageStatus
-from imagestore.job import ACTIVE, Job, JobDraft
+from imagestore.model.clock import now
+from imagestore.model.image import Image, ImageStatus
+from imagestore.model.job import ACTIVE, Job, JobDraft
 
 IMPORT = "import"
 UNSTAGE = "unstage"

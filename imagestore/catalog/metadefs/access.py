@@ -9,10 +9,10 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from imagestore.database.metadefs import namespaces
-from imagestore.errors import Forbidden, NotFound
 from imagestore.identity.caller import Caller
 from imagestore.identity.policy import Policy
-from imagestore.metadef import Namespace
+from imagestore.model.errors import Forbidden, NotFound
+from imagestore.model.metadef import Namespace
 
 _SEE = "get_metadef_namespace"
 

@@ -8,18 +8,19 @@ from typing import Generic, TypeVar
 from sqlalchemy import Connection
 
 from imagestore.catalog.access import require_writer
+from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.metadefs.access import NamespaceAccess, require_unprotected
-from imagestore.catalog.parts import Parts, now
-from imagestore.database.metadefs.items import Kind
-from imagestore.errors import NotFound
+from imagestore.database.metadefs.items import ItemKind
 from imagestore.identity.caller import Caller
-from imagestore.metadef import Item, Namespace
+from imagestore.model.clock import now
+from imagestore.model.errors import NotFound
+from imagestore.model.metadef import Item, Namespace
 
 T = TypeVar("T", bound=Item)
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class ItemRules:
     """The names of the policy rules for one kind.
 
     ``clear``: all of these have to allow it. ``listed``: without this one the list is empty.
@@ -37,9 +38,9 @@ class Rules:
 class Items(Generic[T]):
     """The operations on what has a name of its own within a namespace."""
 
-    def __init__(self, parts: Parts, kind: Kind[T], rules: Rules) -> None:
-        self._database = parts.database
-        self._access = NamespaceAccess(parts.policy)
+    def __init__(self, deps: Dependencies, kind: ItemKind[T], rules: ItemRules) -> None:
+        self._database = deps.database
+        self._access = NamespaceAccess(deps.policy)
         self._kind = kind
         self._rules = rules
 

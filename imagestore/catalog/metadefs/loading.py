@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from imagestore.catalog.metadefs.namespaces import OWNER_OF_NOBODY
 from imagestore.database.metadefs import contents, namespaces, resource_types
 from imagestore.database.metadefs.items import OBJECTS, PROPERTIES
-from imagestore.metadef import (
+from imagestore.model.metadef import (
     Association,
     Contents,
     Item,
@@ -36,7 +36,7 @@ class Mode(StrEnum):
     """It is removed and made anew."""
 
 
-class Outcome(StrEnum):
+class LoadResult(StrEnum):
     CREATED = "created"
     SKIPPED = "left as it is"
     MERGED = "merged"
@@ -45,7 +45,7 @@ class Outcome(StrEnum):
 
 def load(
     conn: Connection, draft: NamespaceDraft, inside: Contents, mode: Mode, moment: datetime
-) -> Outcome:
+) -> LoadResult:
     """Write one namespace; one without an owner belongs to :data:`OWNER_OF_NOBODY`."""
     wanted = Namespace(
         namespace=draft.namespace,
@@ -60,19 +60,19 @@ def load(
     before = namespaces.get(conn, draft.namespace, lock=True)
     if before is None:
         _add(conn, wanted, inside)
-        return Outcome.CREATED
+        return LoadResult.CREATED
     if mode is Mode.SKIP:
-        return Outcome.SKIPPED
+        return LoadResult.SKIPPED
     if mode is Mode.OVERWRITE:
         namespaces.remove(conn, before.id)
         _add(conn, wanted, inside)
-        return Outcome.OVERWRITTEN
+        return LoadResult.OVERWRITTEN
     there = contents.load(conn, before.id)
     contents.add(conn, before.id, _missing(inside, there), moment, protected_types=True)
     if mode is Mode.PREFER_NEW:
         namespaces.change(conn, replace(wanted, id=before.id))
         _renew(conn, before.id, inside, there, moment)
-    return Outcome.MERGED
+    return LoadResult.MERGED
 
 
 def dump(conn: Connection) -> list[tuple[Namespace, Contents]]:

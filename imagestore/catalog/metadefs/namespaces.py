@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from imagestore.catalog.access import require_writer
+from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.metadefs.access import NamespaceAccess, require_unprotected
-from imagestore.catalog.parts import Parts, now
-from imagestore.catalog.telling import Telling
+from imagestore.catalog.notifications import Notifications
 from imagestore.database.metadefs import contents, namespaces, resource_types
-from imagestore.errors import Invalid
 from imagestore.identity.caller import Caller
-from imagestore.metadef import (
+from imagestore.model.clock import now
+from imagestore.model.errors import Invalid
+from imagestore.model.metadef import (
     Association,
     Contents,
     Namespace,
@@ -22,7 +23,7 @@ from imagestore.metadef import (
     NamespaceFilter,
     Page,
 )
-from imagestore.query import Scope
+from imagestore.model.query import Scope
 
 OWNER_OF_NOBODY = "admin"
 """Whom a namespace belongs to that an administrator without a project creates."""
@@ -49,10 +50,10 @@ class NamespacePage:
 class Namespaces:
     """The operations on namespaces."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._database = parts.database
-        self._access = NamespaceAccess(parts.policy)
-        self._tell = Telling(parts.notifier)
+    def __init__(self, deps: Dependencies) -> None:
+        self._database = deps.database
+        self._access = NamespaceAccess(deps.policy)
+        self._notify = Notifications(deps.notifier)
 
     async def create(self, caller: Caller, draft: NamespaceDraft, inside: Contents) -> Namespace:
         """Make a namespace and all that is to be in it, or nothing."""
@@ -79,7 +80,7 @@ class Namespaces:
             protected=draft.protected,
         )
         await self._database.write(_create, namespace, inside)
-        self._tell.namespace("create", namespace)
+        self._notify.namespace("create", namespace)
         return namespace
 
     async def show(self, caller: Caller, name: str) -> tuple[Namespace, Contents]:
@@ -95,14 +96,14 @@ class Namespaces:
         """Give a namespace new attributes, all of them; what is in it stays."""
         require_writer(caller)
         namespace = await self._database.write(self._replace, caller, name, draft)
-        self._tell.namespace("update", namespace, former=name)
+        self._notify.namespace("update", namespace, former=name)
         return namespace
 
     async def delete(self, caller: Caller, name: str) -> None:
         """Remove a namespace with all that is in it."""
         require_writer(caller)
         namespace = await self._database.write(self._delete, caller, name)
-        self._tell.namespace("delete", namespace)
+        self._notify.namespace("delete", namespace)
 
     def _show(self, conn: Connection, caller: Caller, name: str) -> tuple[Namespace, Contents]:
         found = self._access.find(conn, caller, name)

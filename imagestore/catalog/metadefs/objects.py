@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from imagestore.catalog.metadefs.items import Items, Rules
-from imagestore.catalog.parts import Parts
+from imagestore.catalog.dependencies import Dependencies
+from imagestore.catalog.metadefs.items import ItemRules, Items
 from imagestore.database.metadefs.items import OBJECTS
-from imagestore.metadef import MetadefObject
+from imagestore.model.metadef import MetadefObject
 
 
 class Objects(Items[MetadefObject]):
     """The operations on objects: properties that belong together."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, deps: Dependencies) -> None:
         super().__init__(
-            parts,
+            deps,
             OBJECTS,
-            Rules(
+            ItemRules(
                 show="get_metadef_object",
                 list="get_metadef_objects",
                 add="add_metadef_object",

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from imagestore.catalog.metadefs.items import Items, Rules
-from imagestore.catalog.parts import Parts
+from imagestore.catalog.dependencies import Dependencies
+from imagestore.catalog.metadefs.items import ItemRules, Items
 from imagestore.database.metadefs import resource_types
 from imagestore.database.metadefs.items import PROPERTIES
-from imagestore.errors import NotFound
 from imagestore.identity.caller import Caller
-from imagestore.metadef import MetadefProperty
+from imagestore.model.errors import NotFound
+from imagestore.model.metadef import MetadefProperty
 
 
 class Properties(Items[MetadefProperty]):
     """The operations on properties."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, deps: Dependencies) -> None:
         super().__init__(
-            parts,
+            deps,
             PROPERTIES,
-            Rules(
+            ItemRules(
                 show="get_metadef_property",
                 list="get_metadef_properties",
                 add="add_metadef_property",

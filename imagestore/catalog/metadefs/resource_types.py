@@ -7,20 +7,21 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from imagestore.catalog.access import require_writer
+from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.metadefs.access import NamespaceAccess, require_unprotected
-from imagestore.catalog.parts import Parts, now
 from imagestore.database.metadefs import resource_types
-from imagestore.errors import NotFound
 from imagestore.identity.caller import Caller
-from imagestore.metadef import Association, ResourceType
+from imagestore.model.clock import now
+from imagestore.model.errors import NotFound
+from imagestore.model.metadef import Association, ResourceType
 
 
 class ResourceTypes:
     """The operations on resource types and their associations with namespaces."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._database = parts.database
-        self._access = NamespaceAccess(parts.policy)
+    def __init__(self, deps: Dependencies) -> None:
+        self._database = deps.database
+        self._access = NamespaceAccess(deps.policy)
 
     async def all(self, caller: Caller) -> list[ResourceType]:
         """Every resource type that a namespace is or was for."""

@@ -7,21 +7,22 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from imagestore.catalog.access import require_writer
-from imagestore.catalog.metadefs.items import Items, Rules
-from imagestore.catalog.parts import Parts, now
+from imagestore.catalog.dependencies import Dependencies
+from imagestore.catalog.metadefs.items import ItemRules, Items
 from imagestore.database.metadefs.items import TAGS
 from imagestore.identity.caller import Caller
-from imagestore.metadef import MetadefTag, Page
+from imagestore.model.clock import now
+from imagestore.model.metadef import MetadefTag, Page
 
 
 class MetadefTags(Items[MetadefTag]):
     """The operations on tags."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, deps: Dependencies) -> None:
         super().__init__(
-            parts,
+            deps,
             TAGS,
-            Rules(
+            ItemRules(
                 show="get_metadef_tag",
                 list="get_metadef_tags",
                 add="add_metadef_tag",

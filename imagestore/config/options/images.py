@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from oslo_config import cfg, types
 
-from imagestore.backends.http.rules import Rules
+from imagestore.backends.http.rules import AddressRules
 from imagestore.config.option import Option
 from imagestore.config.option import fill as _fill
 from imagestore.config.settings import Images, Imports, Limits
@@ -171,33 +171,33 @@ OPTIONS: tuple[Option, ...] = (
     ),
     # What may be fetched.
     _fill(
-        Rules, _FILTER, "allowed_schemes", Words(),
+        AddressRules, _FILTER, "allowed_schemes", Words(),
         "Schemes that a URL may have; of others than http and https none can be fetched.",
     ),
     _fill(
-        Rules, _FILTER, "disallowed_schemes", Words(),
+        AddressRules, _FILTER, "disallowed_schemes", Words(),
         "Schemes that a URL may not have; only without a list of allowed ones.",
     ),
     _fill(
-        Rules, _FILTER, "allowed_hosts", Words(),
+        AddressRules, _FILTER, "allowed_hosts", Words(),
         "Names or addresses of the only hosts that may be fetched from. These may have any "
         "address, loopback included. Empty: all hosts with public addresses.",
     ),
     _fill(
-        Rules, _FILTER, "disallowed_hosts", Words(),
+        AddressRules, _FILTER, "disallowed_hosts", Words(),
         "Names or addresses of hosts that may not be fetched from; only without a list of "
         "allowed ones.",
     ),
     _fill(
-        Rules, _FILTER, "allowed_ports", Ports(),
+        AddressRules, _FILTER, "allowed_ports", Ports(),
         "Ports that a URL may name; one without a port passes.",
     ),
     _fill(
-        Rules, _FILTER, "disallowed_ports", Ports(),
+        AddressRules, _FILTER, "disallowed_ports", Ports(),
         "Ports that a URL may not name; only without a list of allowed ones.",
     ),
     _fill(
-        Rules, _FILTER, "allow_private_addresses", cfg.BoolOpt,
+        AddressRules, _FILTER, "allow_private_addresses", cfg.BoolOpt,
         "Fetch also from hosts in private networks (10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, "
         "100.64.0.0/10, fc00::/7). Whoever may import can then read what is served there.",
     ),

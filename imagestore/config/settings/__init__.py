@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from imagestore.backends.http.rules import Rules
+from imagestore.backends.http.rules import AddressRules
 from imagestore.config.settings.background import (
     Cache,
     Events,
@@ -86,7 +86,7 @@ class Settings:
     notifications: Notifications = field(default_factory=Notifications)
     logging: Logging = field(default_factory=Logging)
     imports: Imports = field(default_factory=Imports)
-    import_filter: Rules = field(default_factory=Rules)
+    import_filter: AddressRules = field(default_factory=AddressRules)
     """Which URLs users may have fetched: imports, and locations that they add."""
     warnings: tuple[str, ...] = ()
     """What the configuration asks for in vain, one sentence each; to be logged once."""

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from imagestore.database.metadefs import resource_types
 from imagestore.database.metadefs.items import OBJECTS, PROPERTIES, TAGS
-from imagestore.metadef import Contents, Page
+from imagestore.model.metadef import Contents, Page
 
 
 def load(conn: Connection, namespace_id: int) -> Contents:

@@ -14,14 +14,14 @@ from sqlalchemy.exc import IntegrityError
 
 from imagestore.database.metadefs import pages
 from imagestore.database.schema import metadef_objects, metadef_properties, metadef_tags
-from imagestore.errors import Conflict, NotFound
-from imagestore.metadef import Item, MetadefObject, MetadefProperty, MetadefTag, Page
+from imagestore.model.errors import Conflict, NotFound
+from imagestore.model.metadef import Item, MetadefObject, MetadefProperty, MetadefTag, Page
 
 T = TypeVar("T", bound=Item)
 
 
 @dataclass(frozen=True)
-class Kind(Generic[T]):
+class ItemKind(Generic[T]):
     """One of the three: its table, and how an item becomes a row and back."""
 
     word: str
@@ -154,6 +154,6 @@ def _to_json(value: dict[str, Any]) -> str:
     return json.dumps(value)
 
 
-OBJECTS = Kind[MetadefObject]("object", metadef_objects, _object_row, _to_object)
-PROPERTIES = Kind[MetadefProperty]("property", metadef_properties, _property_row, _to_property)
-TAGS = Kind[MetadefTag]("tag", metadef_tags, _tag_row, _to_tag, folds_case=True)
+OBJECTS = ItemKind[MetadefObject]("object", metadef_objects, _object_row, _to_object)
+PROPERTIES = ItemKind[MetadefProperty]("property", metadef_properties, _property_row, _to_property)
+TAGS = ItemKind[MetadefTag]("tag", metadef_tags, _tag_row, _to_tag, folds_case=True)

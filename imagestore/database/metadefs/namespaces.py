@@ -17,9 +17,9 @@ from imagestore.database.schema import (
     metadef_resource_types,
     metadef_tags,
 )
-from imagestore.errors import Conflict
-from imagestore.metadef import PRIVATE, PUBLIC, Namespace, NamespaceFilter, Page
-from imagestore.query import Scope
+from imagestore.model.errors import Conflict
+from imagestore.model.metadef import PRIVATE, PUBLIC, Namespace, NamespaceFilter, Page
+from imagestore.model.query import Scope
 
 _c = metadef_namespaces.c
 _SELECT = select(

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from imagestore.database.expressions import sortable
-from imagestore.metadef import Page
+from imagestore.model.metadef import Page
 
 
 def page_of(

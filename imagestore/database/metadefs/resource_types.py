@@ -12,8 +12,8 @@ from sqlalchemy.exc import IntegrityError
 
 from imagestore.database.schema import metadef_namespace_resource_types as ties
 from imagestore.database.schema import metadef_resource_types
-from imagestore.errors import Conflict
-from imagestore.metadef import Association, ResourceType
+from imagestore.model.errors import Conflict
+from imagestore.model.metadef import Association, ResourceType
 
 _types = metadef_resource_types.c
 _ASSOCIATIONS = select(

@@ -24,7 +24,7 @@ from imagestore.database.schema import (
     images,
     peer_version,
 )
-from imagestore.errors import ConfigurationError
+from imagestore.model.errors import ConfigurationError
 
 
 class State(Enum):

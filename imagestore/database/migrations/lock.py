@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, func, select
 
-from imagestore.errors import Unavailable
+from imagestore.model.errors import Unavailable
 
 _NAME = "imagestore_upgrade"
 _NUMBER = 0x696D6773746F7265

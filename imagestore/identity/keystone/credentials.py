@@ -20,8 +20,8 @@ from keystoneauth1.plugin import BaseAuthPlugin
 from keystoneauth1.session import Session
 
 from imagestore.config.settings import Keystone
-from imagestore.errors import ConfigurationError, Unavailable
 from imagestore.identity.keystone.single_flight import SingleFlight
+from imagestore.model.errors import ConfigurationError, Unavailable
 
 log = logging.getLogger(__name__)
 

@@ -17,10 +17,10 @@ import orjson
 from cachetools import TTLCache
 
 from imagestore.config.settings import KeystoneLimits as Settings
-from imagestore.errors import ConfigurationError, Unavailable
 from imagestore.identity.keystone.credentials import Credentials
 from imagestore.identity.keystone.single_flight import SingleFlight
 from imagestore.identity.keystone.validation import tls
+from imagestore.model.errors import ConfigurationError, Unavailable
 
 log = logging.getLogger(__name__)
 

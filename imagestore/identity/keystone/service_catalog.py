@@ -11,8 +11,8 @@ from keystoneauth1.discover import Discover
 from keystoneauth1.session import Session
 
 from imagestore.config.settings import Keystone
-from imagestore.errors import NotFound, Unauthenticated, Unavailable
 from imagestore.identity.keystone.credentials import certificate
+from imagestore.model.errors import NotFound, Unauthenticated, Unavailable
 
 log = logging.getLogger(__name__)
 

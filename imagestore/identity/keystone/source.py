@@ -8,13 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 from imagestore.config.settings import Identity
-from imagestore.errors import Unauthenticated
 from imagestore.identity.caller import Caller
 from imagestore.identity.keystone import access_rules
 from imagestore.identity.keystone.known_tokens import KnownTokens
 from imagestore.identity.keystone.token import Token
 from imagestore.identity.keystone.validation import Validation
 from imagestore.identity.policy import Policy
+from imagestore.model.errors import Unauthenticated
 
 log = logging.getLogger(__name__)
 

@@ -10,10 +10,10 @@ import aiohttp
 import orjson
 
 from imagestore.config.settings import Keystone
-from imagestore.errors import ConfigurationError, Unavailable
 from imagestore.identity.keystone import token as tokens
 from imagestore.identity.keystone.credentials import SECTION, Credentials, Grant
 from imagestore.identity.keystone.token import Token
+from imagestore.model.errors import ConfigurationError, Unavailable
 
 log = logging.getLogger(__name__)
 

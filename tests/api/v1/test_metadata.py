@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from imagestore.api.v1.metadata import Metadata, parse, written
-from imagestore.errors import Invalid
+from imagestore.model.errors import Invalid
 
 
 def said(**fields: str) -> Metadata:

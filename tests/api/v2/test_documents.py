@@ -9,8 +9,8 @@ from jsonschema import Draft202012Validator
 
 from imagestore.api.v2.documents import documents
 from imagestore.config.settings import Images
-from imagestore.errors import ConfigurationError
-from imagestore.image import BASE_ATTRIBUTES
+from imagestore.model.errors import ConfigurationError
+from imagestore.model.image import BASE_ATTRIBUTES
 
 NAMES = {
     "image", "images", "member", "members", "task", "tasks",

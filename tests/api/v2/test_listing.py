@@ -11,9 +11,9 @@ from multidict import MultiDict
 
 from imagestore.api.v2.listing import NEVER, links, parse
 from imagestore.config.settings import Limits
-from imagestore.errors import Invalid
-from imagestore.image import MemberStatus, Visibility
-from imagestore.query import SORT_KEYS, Condition, Direction, ImageQuery, Op, Sort
+from imagestore.model.errors import Invalid
+from imagestore.model.image import MemberStatus, Visibility
+from imagestore.model.query import SORT_KEYS, Condition, Direction, ImageQuery, Op, Sort
 
 ASC, DESC = Direction.ASC, Direction.DESC
 LIMITS = Limits()

@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from imagestore.api.v2.patch import ACCEPT_PATCH, V2_0, V2_1, UnsupportedPatch, parse
-from imagestore.changes import Change
-from imagestore.errors import Forbidden, Invalid
-from imagestore.image import READ_ONLY
+from imagestore.model.changes import Change
+from imagestore.model.errors import Forbidden, Invalid
+from imagestore.model.image import READ_ONLY
 
 
 def parse_json(operations: Any, media_type: str = V2_1) -> tuple[Change, ...]:

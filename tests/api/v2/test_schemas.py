@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from imagestore.api.v2.schemas import ImageSchema
-from imagestore.changes import Change, ImageDraft
 from imagestore.config.settings import Images
-from imagestore.errors import ConfigurationError, Forbidden, Invalid
-from imagestore.image import READ_ONLY
+from imagestore.model.changes import Change, ImageDraft
+from imagestore.model.errors import ConfigurationError, Forbidden, Invalid
+from imagestore.model.image import READ_ONLY
 
 SCHEMA = ImageSchema(Images())
 ID = "5f0e9d9c-0000-4000-8000-000000000abc"

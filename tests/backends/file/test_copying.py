@@ -14,7 +14,7 @@ from imagestore.backends import errors
 from imagestore.backends.base import Store
 from imagestore.backends.file import FileStore
 from imagestore.config.settings import StoreSection
-from imagestore.store_stack import stacked
+from imagestore.stores.stack import stacked
 
 from ..contract import MIB, content, cut, new_id, read
 from ..copy_contract import CopyContract, Pair, copier

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from imagestore.backends import errors
-from imagestore.backends.http import Connections, Fetcher, Guard, Rules, Transport
+from imagestore.backends.http import AddressRules, Connections, Fetcher, Guard, Transport
 from imagestore.backends.http.addresses import Address
 from imagestore.backends.http.lookup import Resolve, system_addresses
 
 from .raw_server import Answer, RawServer, serving
 
-LOCAL = Rules(allowed_hosts=("127.0.0.1", "mirror.example"), allowed_ports=())
+LOCAL = AddressRules(allowed_hosts=("127.0.0.1", "mirror.example"), allowed_ports=())
 """Rules under which servers of a test can be reached."""
 
 
@@ -35,7 +35,7 @@ class Names:
 
 @contextlib.asynccontextmanager
 async def fetcher(
-    rules: Rules = LOCAL,
+    rules: AddressRules = LOCAL,
     *,
     resolve: Resolve = system_addresses,
     transport: Transport | None = None,

@@ -12,7 +12,7 @@ from imagestore.backends.errors import InvalidLocation, Unavailable
 from imagestore.backends.http.addresses import Address
 from imagestore.backends.http.guard import Guard
 from imagestore.backends.http.lookup import Resolve
-from imagestore.backends.http.rules import Rules
+from imagestore.backends.http.rules import AddressRules
 
 from ...hostile_urls import ADDRESSES, ANYWHERE, NAMES
 
@@ -34,7 +34,7 @@ def test_there_are_enough() -> None:
 
 @pytest.mark.parametrize("url", ANYWHERE)
 async def test_hostile_by_their_text(url: str) -> None:
-    guard = Guard(Rules(), store="web", resolve=nobody_asks)
+    guard = Guard(AddressRules(), store="web", resolve=nobody_asks)
     with pytest.raises(InvalidLocation) as caught:
         guard.check(url)
     with pytest.raises(InvalidLocation):
@@ -48,7 +48,7 @@ async def test_hostile_by_their_text(url: str) -> None:
 @pytest.mark.parametrize("among", [False, True], ids=["alone", "among others"])
 async def test_hostile_by_what_they_lead_to(address: str, among: bool) -> None:
     answers = ["8.8.8.8", address, "2606:4700::1111"] if among else [address]
-    guard = Guard(Rules(), resolve=answering(*answers))
+    guard = Guard(AddressRules(), resolve=answering(*answers))
     for url in NAMES:
         with pytest.raises(InvalidLocation) as caught:
             await guard.admit(url)
@@ -56,7 +56,7 @@ async def test_hostile_by_what_they_lead_to(address: str, among: bool) -> None:
 
 
 async def test_ordinary_urls() -> None:
-    guard = Guard(Rules(), resolve=answering("8.8.8.8", "2606:4700::1111", "8.8.8.8"))
+    guard = Guard(AddressRules(), resolve=answering("8.8.8.8", "2606:4700::1111", "8.8.8.8"))
     for url in ("http://example.org/x", "https://example.org:443/", "http://8.8.8.8/", *NAMES):
         await guard.admit(url)
     # The port that goes with the other scheme is one of the allowed ones.
@@ -73,11 +73,11 @@ async def test_names_without_addresses() -> None:
 
     for resolve in (fails, answering()):
         with pytest.raises(Unavailable):
-            await Guard(Rules(), resolve=resolve).admit("http://example.org/")
+            await Guard(AddressRules(), resolve=resolve).admit("http://example.org/")
 
 
 def test_what_has_to_be_changed_is_said() -> None:
-    guard = Guard(Rules())
+    guard = Guard(AddressRules())
     for url, reason in {
         "http://user:secret@example.org/": "user name",
         "http://example.org:22/": "port 22",
@@ -95,7 +95,7 @@ class TestLists:
 
     def passes(self, url: str, **rules: object) -> bool:
         try:
-            Guard(Rules(**rules)).check(url)  # type: ignore[arg-type]
+            Guard(AddressRules(**rules)).check(url)  # type: ignore[arg-type]
         except InvalidLocation:
             return False
         return True
@@ -129,14 +129,14 @@ class TestLists:
         assert self.passes("https://h/", allowed_ports=(), disallowed_ports=(80,))
 
     async def test_a_denied_address_is_denied_by_any_name(self) -> None:
-        rules = Rules(disallowed_hosts=("8.8.8.8",))
+        rules = AddressRules(disallowed_hosts=("8.8.8.8",))
         for answer in ("8.8.8.8", "::ffff:8.8.8.8", "64:ff9b::808:808"):
             with pytest.raises(InvalidLocation):
                 await Guard(rules, resolve=answering(answer)).admit("http://h/")
         await Guard(rules, resolve=answering("8.8.4.4")).admit("http://h/")
 
     async def test_a_host_that_is_listed_may_be_anywhere(self) -> None:
-        rules = Rules(allowed_hosts=("mirror", "127.0.0.1", "::1"))
+        rules = AddressRules(allowed_hosts=("mirror", "127.0.0.1", "::1"))
         guard = Guard(rules, resolve=answering("127.0.0.1", "10.0.0.1"))
         for url in ("http://mirror/", "http://127.0.0.1/", "http://[::1]/"):
             await guard.admit(url)
@@ -145,7 +145,7 @@ class TestLists:
                 guard.check(url)
 
     async def test_private_networks(self) -> None:
-        rules = Rules(allow_private_addresses=True)
+        rules = AddressRules(allow_private_addresses=True)
         for answer in ("10.0.0.1", "fd12::1", "100.64.0.1", "8.8.8.8"):
             await Guard(rules, resolve=answering(answer)).admit("http://h/")
         for answer in ("127.0.0.1", "169.254.169.254", "100.100.100.200", "fd00:ec2::254"):
@@ -155,5 +155,5 @@ class TestLists:
 
 async def test_the_systems_resolver() -> None:
     with pytest.raises(InvalidLocation):
-        await Guard(Rules()).admit("http://localhost/")
-    await Guard(Rules(allowed_hosts=("localhost",))).admit("http://localhost/")
+        await Guard(AddressRules()).admit("http://localhost/")
+    await Guard(AddressRules(allowed_hosts=("localhost",))).admit("http://localhost/")

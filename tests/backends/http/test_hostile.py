@@ -12,7 +12,7 @@ import aiohappyeyeballs
 import pytest
 
 from imagestore.backends import errors
-from imagestore.backends.http import HttpSettings, HttpStore, Rules, Transport, guard
+from imagestore.backends.http import AddressRules, HttpSettings, HttpStore, Transport, guard
 from imagestore.backends.http.addresses import Address, Reach, reach
 
 from ...hostile_urls import ADDRESSES, ANYWHERE, NAMES
@@ -61,7 +61,7 @@ def mirror(server: RawServer, path: str = "/") -> str:
 
 async def test_urls_through_the_fetcher(connected_to: list[str]) -> None:
     names = Names(["8.8.8.8"])
-    async with fetcher(Rules(), resolve=names) as fetch:
+    async with fetcher(AddressRules(), resolve=names) as fetch:
         for url in ANYWHERE:
             for call in (fetched(fetch, url), fetch.head(url)):
                 with pytest.raises(errors.InvalidLocation):
@@ -108,7 +108,7 @@ class TestRedirects:
 
         tried = 0
         async with serving(answer, OUTSIDE) as server:
-            rules = Rules(allowed_ports=(80, 443, server.port))
+            rules = AddressRules(allowed_ports=(80, 443, server.port))
             async with fetcher(rules, resolve=elsewhere) as fetch:
                 for target in (*ANYWHERE, *NAMES):
                     if stays(mirror(server), target):
@@ -132,7 +132,7 @@ class TestRedirects:
         answer = saying("HTTP/1.1 302 x\nLocation: /again\nContent-Length: 0\nConnection: close")
         names = Names([OUTSIDE], ["127.0.0.1"])
         async with serving(answer, OUTSIDE) as server:
-            rules = Rules(allowed_ports=(server.port,))
+            rules = AddressRules(allowed_ports=(server.port,))
             async with fetcher(rules, resolve=names) as fetch:
                 with pytest.raises(errors.InvalidLocation):
                     await fetched(fetch, mirror(server))
@@ -151,7 +151,7 @@ class TestRedirects:
 
         async with (
             serving(answer, OUTSIDE) as server,
-            fetcher(Rules(allowed_ports=(server.port,)), resolve=elsewhere) as fetch,
+            fetcher(AddressRules(allowed_ports=(server.port,)), resolve=elsewhere) as fetch,
         ):
             assert await fetched(fetch, mirror(server, "/a/b")) == b"hello"
             targets = [request.target for request in server.requests]
@@ -194,7 +194,7 @@ class TestNames:
     async def test_that_change_between_door_and_connection(self, connected_to: list[str]) -> None:
         names = Names(["8.8.8.8"], ["127.0.0.1"])
         async with serving(HELLO) as server:
-            rules = Rules(allowed_ports=(server.port,))
+            rules = AddressRules(allowed_ports=(server.port,))
             await guard.Guard(rules, resolve=names).admit(mirror(server))
             async with fetcher(rules, resolve=names) as fetch:
                 with pytest.raises(errors.InvalidLocation):
@@ -207,7 +207,7 @@ class TestNames:
         names = Names([OUTSIDE], ["127.0.0.1"])
         async with (
             serving(HELLO, OUTSIDE) as server,
-            fetcher(Rules(allowed_ports=(server.port,)), resolve=names) as fetch,
+            fetcher(AddressRules(allowed_ports=(server.port,)), resolve=names) as fetch,
         ):
             assert await fetched(fetch, mirror(server)) == b"hello"
         assert names.asked == [MIRROR]
@@ -238,7 +238,7 @@ class TestProxies:
     async def test_of_the_configuration_are(self) -> None:
         """The proxy may be anywhere, and looks names up; the other rules stay in force."""
         async with serving(HELLO) as proxy:
-            rules = Rules(disallowed_hosts=("bad.example",))
+            rules = AddressRules(disallowed_hosts=("bad.example",))
             transport = Transport(proxies={"http": proxy.url})
             async with fetcher(rules, resolve=Names([]), transport=transport) as fetch:
                 assert await fetched(fetch, "http://image.example/x?y") == b"hello"

@@ -7,7 +7,7 @@ import subprocess
 from typing import Any
 
 from imagestore.backends.errors import InvalidLocation
-from imagestore.backends.http import Guard, Rules
+from imagestore.backends.http import AddressRules, Guard
 
 from ...hostile_urls import ANYWHERE
 from ...services import glance
@@ -76,7 +76,7 @@ def of_peer(cases: list[tuple[dict[str, Any], list[str]]]) -> list[list[bool]]:
 
 def passes(rules: dict[str, Any], url: str) -> bool:
     try:
-        Guard(Rules(**{name: tuple(value) for name, value in rules.items()})).check(url)
+        Guard(AddressRules(**{name: tuple(value) for name, value in rules.items()})).check(url)
     except InvalidLocation:
         return False
     return True

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from imagestore.backends import errors
 from imagestore.backends.base import Buffer
 from imagestore.backends.s3 import S3Store
-from imagestore.backends.s3.faults import told
+from imagestore.backends.s3.faults import translated
 from tests.services import ceph, radosgw
 from tests.services.faultproxy import FaultProxy, Faults
 from tests.services.radosgw import RadosGW
@@ -282,5 +282,5 @@ def test_codes(
     writing: type[errors.StoreError],
 ) -> None:
     """Those of servers that cannot be made to answer so here, and the others."""
-    assert type(told(answered(code, status), "s3")) is reading
-    assert type(told(answered(code, status), "s3", writing=True)) is writing
+    assert type(translated(answered(code, status), "s3")) is reading
+    assert type(translated(answered(code, status), "s3", writing=True)) is writing

@@ -4,13 +4,13 @@ import pytest
 
 from imagestore.backends import errors
 from imagestore.backends.s3 import S3Settings, S3Store
-from imagestore.backends.s3.location import Place, redacted
+from imagestore.backends.s3.location import S3Location, redacted
 
 KEY = "2f1c3e0a-7c55-4d4b-9d0c-2f1f5d3f0001"
 
 
-def place(host: str, bucket: str = "images") -> Place:
-    return Place.configured("s3", S3Settings(s3_store_host=host, s3_store_bucket=bucket))
+def place(host: str, bucket: str = "images") -> S3Location:
+    return S3Location.configured("s3", S3Settings(s3_store_host=host, s3_store_bucket=bucket))
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from imagestore.backends.wrappers.limited import LimitedStore
 from imagestore.backends.wrappers.measured import MeasuredStore
 from imagestore.backends.wrappers.retrying import RetryingStore
 from imagestore.config.settings import StoreSection
-from imagestore.store_stack import stacked
+from imagestore.stores.stack import stacked
 
 from ..contract import MIB, StoreContract
 from ..file.test_store import LocalService

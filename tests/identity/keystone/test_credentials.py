@@ -8,8 +8,8 @@ import pytest
 from keystoneauth1.session import Session
 
 from imagestore.config.settings import Keystone as Settings
-from imagestore.errors import ConfigurationError, Unavailable
 from imagestore.identity.keystone.credentials import Credentials
+from imagestore.model.errors import ConfigurationError, Unavailable
 from tests.identity.keystone.conftest import Doors
 from tests.services.keystone import PROJECTS, Keystone
 

@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from imagestore.errors import Unauthenticated
 from imagestore.identity.keystone import known_tokens
 from imagestore.identity.keystone.known_tokens import KnownTokens
 from imagestore.identity.keystone.validation import Validation
+from imagestore.model.errors import Unauthenticated
 from tests.identity.keystone.conftest import Doors, settings
 from tests.services import keystone as service
 from tests.services.keystone import Keystone

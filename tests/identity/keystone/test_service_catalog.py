@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from imagestore.errors import NotFound, Unauthenticated, Unavailable
 from imagestore.identity.keystone.service_catalog import ServiceCatalogs
+from imagestore.model.errors import NotFound, Unauthenticated, Unavailable
 from tests.identity.keystone.conftest import settings
 from tests.services.keystone import Keystone
 

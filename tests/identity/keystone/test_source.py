@@ -9,8 +9,8 @@ import pytest
 from keystoneauth1.identity import v3
 from keystoneauth1.session import Session
 
-from imagestore.errors import Unauthenticated
 from imagestore.identity.caller import Caller
+from imagestore.model.errors import Unauthenticated
 from tests.identity.keystone.conftest import Doors
 from tests.services.keystone import PROJECTS, Keystone
 

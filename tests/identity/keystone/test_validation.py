@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from imagestore.errors import ConfigurationError, Unavailable
+from imagestore.model.errors import ConfigurationError, Unavailable
 from tests.identity.keystone.conftest import Doors
 from tests.identity.keystone.test_credentials import ACCOUNT
 from tests.services import keystone as service

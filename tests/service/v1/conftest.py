@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientResponse
 
-from imagestore.backends.http import Rules
+from imagestore.backends.http import AddressRules
 from imagestore.config.settings import Settings, StoreSection
 from tests.service.conftest import OCTETS, Person
 from tests.service.web import Web, served_files
@@ -91,6 +91,6 @@ def reaching(site: Web, settings: Settings) -> dict[str, Any]:
     }
     web = StoreSection("web", "http", allowed)
     return {
-        "import_filter": Rules(allowed_hosts=("127.0.0.1",), allowed_ports=(site.port,)),
+        "import_filter": AddressRules(allowed_hosts=("127.0.0.1",), allowed_ports=(site.port,)),
         "stores": replace(stores, sections=(*stores.sections, web)),
     }

@@ -11,8 +11,8 @@ from jsonschema.exceptions import best_match
 from imagestore.api.texts import PLAIN, Texts
 from imagestore.api.v2.metadef_documents import Document, metadef_documents
 from imagestore.api.v2.metadefs.definitions import refuse_unreadable, settled
-from imagestore.errors import Forbidden, Invalid
-from imagestore.metadef import (
+from imagestore.model.errors import Forbidden, Invalid
+from imagestore.model.metadef import (
     MAX_NAME,
     PRIVATE,
     Association,

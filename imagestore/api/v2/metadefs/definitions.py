@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from imagestore.errors import Invalid
-from imagestore.metadef import Definition
+from imagestore.model.errors import Invalid
+from imagestore.model.metadef import Definition
 
 _NUMBERS = ("minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems")
 _ITEM_KEYWORDS = {"type", "enum"}

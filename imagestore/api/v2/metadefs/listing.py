@@ -9,8 +9,8 @@ from multidict import MultiMapping
 from imagestore.api.texts import Texts
 from imagestore.api.v2.listing import page_limit
 from imagestore.config.settings import Limits
-from imagestore.errors import Invalid, NotFound
-from imagestore.metadef import (
+from imagestore.model.errors import Invalid, NotFound
+from imagestore.model.metadef import (
     NAMESPACE_SORT_KEYS,
     TAG_SORT_KEYS,
     VISIBILITIES,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from imagestore.api import texts
-from imagestore.errors import NotFound
+from imagestore.model.errors import NotFound
 
 
 def named(request: web.Request, part: str) -> str:

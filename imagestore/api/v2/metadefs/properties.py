@@ -11,7 +11,7 @@ from imagestore.api.v2.metadefs.bodies import read_property
 from imagestore.api.v2.metadefs.names import named
 from imagestore.api.v2.metadefs.views import show_properties, show_property
 from imagestore.catalog.metadefs.properties import Properties
-from imagestore.errors import NotFound
+from imagestore.model.errors import NotFound
 
 
 def _properties(request: web.Request) -> Properties:

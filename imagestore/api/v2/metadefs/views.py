@@ -8,7 +8,7 @@ from typing import Any
 
 from imagestore.api.v2.metadefs.definitions import settled
 from imagestore.api.v2.views import timestamp
-from imagestore.metadef import (
+from imagestore.model.metadef import (
     Association,
     Contents,
     Definition,

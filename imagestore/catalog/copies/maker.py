@@ -1,0 +1,380 @@
+"""Copies: an active image gets its bytes into one more store.
+
+The order is the law, as for uploads: a journal row first; then bytes go into the store, whose
+digests are compared before the store makes them readable, or, where the store copies by itself
+(:mod:`server_side`), before anybody is told of them; then the location is recorded, in a
+transaction that locks the image, sees that it is still there, and closes the journal row.
+Whatever breaks in between leaves nothing in the store, or the journal row for :mod:`recovery`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection
+
+from imagestore.backends import errors as store_errors
+from imagestore.backends.base import Capability, Store
+from imagestore.catalog.access import not_found
+from imagestore.catalog.copies.server_side import ServerSide
+from imagestore.catalog.dependencies import Dependencies
+from imagestore.catalog.locations.correction import StoreCorrections
+from imagestore.database import images, journal, locations, replicas
+from imagestore.model.clock import now
+from imagestore.model.digest import CHECKSUM
+from imagestore.model.errors import Conflict, Gone, ImagestoreError, NotFound, Unavailable
+from imagestore.model.image import Image, ImageStatus, Location
+from imagestore.transfer.copying import Corrupt, Pace, Verified, drain
+from imagestore.transfer.local_files import LocalFiles
+from imagestore.transfer.reading import Copy, Reading
+
+log = logging.getLogger(__name__)
+
+_CLEANING = 10.0
+"""Seconds that a copy that failed waits for the store to be cleaned."""
+
+Write = Callable[..., Awaitable[Any]]
+"""As :meth:`Database.write`, or :meth:`Work.write` where a job may have lost its lease."""
+
+
+class InTheWay(Unavailable):
+    """Another transfer of the image has to do with that store, or left something there."""
+
+
+@dataclass(slots=True)
+class _Claim:
+    """An image of which this copy alone may bring bytes into the store."""
+
+    image: Image
+    entry: str
+    mine: bool = True
+    """Whether what is in the store may be this copy's, and is to be removed if it fails."""
+
+
+class CopyMaker:
+    """The operation that gives an image one more copy. No caller is asked for a right here."""
+
+    def __init__(self, deps: Dependencies) -> None:
+        self._deps = deps
+        self._database = deps.database
+        self._stores = deps.stores
+        self._corrections = StoreCorrections(deps)
+        self._server_side = ServerSide(deps.stores, wanted=deps.settings.replication.server_side)
+        self._pace = Pace(deps.settings.replication.bandwidth)
+        self._files = LocalFiles({})
+        self.under_way: set[str] = set()
+        """Journal rows of this process that are not left behind."""
+
+    async def copy(
+        self,
+        image_id: str,
+        store_name: str,
+        *,
+        write: Write | None = None,
+        by_rule: Callable[[Connection], bool] = lambda conn: False,
+        wanted: Callable[[Image], bool] = lambda image: True,
+        on_progress: Callable[[int, int], object] = lambda done, total: None,
+    ) -> bool:
+        """Copy the image from its best copy; whether that was still to be done.
+
+        ``by_rule``, asked in the transaction that records the copy: whether it is for a rule,
+        and may be removed for one. ``wanted``, asked before anything is done.
+        """
+        write = write or self._database.write
+        target = self._target(store_name)
+        entry = journal.new_entry()
+        # Known before the row exists, or recovery could take it for left behind.
+        self.under_way.add(entry)
+        try:
+            claim = await write(self._claim, image_id, target, entry, by_rule, wanted)
+            if claim is None:
+                return False
+            try:
+                location, digests = await self._transfer(target, claim, on_progress)
+                await write(self._record, claim, target, location, digests, by_rule)
+            except BaseException as error:
+                # Who cancels this does not cancel the clean-up.
+                await asyncio.shield(self._abandon(target, claim, error))
+                raise
+        finally:
+            self.under_way.discard(entry)
+        return True
+
+    async def fill_digests(
+        self,
+        image_id: str,
+        *,
+        write: Write | None = None,
+        on_progress: Callable[[int, int], object] = lambda done, total: None,
+    ) -> bool:
+        """Read an image that has no digests, and record them; whether that was to be done."""
+        row = await self._database.read(images.get, image_id)
+        if row is None or not lacks_digests(row.image):
+            return False
+        image = row.image
+        assert image.size is not None
+        size = image.size
+        verified = await self._sources(image, lambda done: on_progress(done, size))
+        found = await self._first(verified, lambda blocks: drain(blocks.blocks()))
+        await (write or self._database.write)(self._record_digests, image, found[1].digests)
+        return True
+
+    async def undo(self, image_id: str, entry: str, store: Store | None) -> None:
+        """Remove the bytes of a copy that was not recorded, and close the journal row.
+
+        Raises what store and database raise; the row stays then, and this may be called again.
+        """
+        if not await self._database.read(journal.is_open, entry):
+            return
+        image = await self._database.read(_in_any_status, image_id)
+        if store is not None and not self._is_in(store, image):
+            owner = await self._database.read(images.owner_of, image_id)
+            await store.discard(image_id, owner=owner)
+        await self._database.write(journal.close, entry)
+
+    # Before.
+
+    def _target(self, name: str) -> Store:
+        if name not in self._stores:
+            raise NotFound(f"There is no store '{name}'.")
+        store = self._stores.get(name)
+        if Capability.WRITABLE not in store.capabilities:
+            raise Conflict(f"Store '{name}' is read-only.")
+        return store
+
+    def _claim(
+        self,
+        conn: Connection,
+        image_id: str,
+        target: Store,
+        entry: str,
+        by_rule: Callable[[Connection], bool],
+        wanted: Callable[[Image], bool],
+    ) -> _Claim | None:
+        # Copies into one store, and removals, take turns.
+        images.lock(conn, image_id)
+        row = images.get(conn, image_id)
+        if row is None:
+            raise not_found(image_id)
+        image = row.image
+        if image.status is not ImageStatus.ACTIVE:
+            raise Conflict(f"Image {image_id} is {image.status}; only active images are copied.")
+        if image.size is None or not image.locations:
+            raise Conflict(f"Image {image_id} has no data that could be copied.")
+        if (there := self._location_in(target, image)) is not None:
+            if there.id is not None and not by_rule(conn):
+                replicas.remove(conn, there.id)
+            return None
+        if not wanted(image):
+            return None
+        if journal.is_busy(conn, image_id, target.name) or any(
+            self._stores.of(hidden) is target for hidden in locations.select_hidden(conn, image_id)
+        ):
+            raise InTheWay(f"Image {image_id} is not yet out of, or on its way into, this store.")
+        journal.open_copy(conn, entry, image_id, target.name, self._deps.owner, now())
+        return _Claim(image, entry)
+
+    def _location_in(self, store: Store, image: Image) -> Location | None:
+        found = self._corrections.corrected(image.locations)
+        return next((each for each in found if self._stores.of(each) is store), None)
+
+    def _is_in(self, store: Store, image: Image | None) -> bool:
+        if image is None:
+            return False
+        return self._location_in(store, image) is not None or any(
+            store.owns(location.url) for location in image.locations
+        )
+
+    # The bytes.
+
+    async def _transfer(
+        self, target: Store, claim: _Claim, on_progress: Callable[[int, int], object]
+    ) -> tuple[Location, dict[str, str]]:
+        image = claim.image
+        assert image.size is not None
+        size = image.size
+        on_progress(0, size)
+
+        def told(done: int) -> None:
+            on_progress(done, size)
+
+        sources = await self._sources(image, told)
+
+        async def store(verified: Verified) -> tuple[str, dict[str, str]]:
+            async with contextlib.aclosing(verified.blocks()) as blocks:
+                stored = await target.add(image.id, blocks, size, owner=image.owner)
+            return stored.url, dict(stored.metadata)
+
+        try:
+            copied = await self._server_side.copy(
+                target,
+                image,
+                self._stores.readable(self._corrections.corrected(image.locations)),
+                lambda made: self._verified(image, [made], told),
+            )
+            if copied is not None:
+                url, metadata, digests = copied[0].url, dict(copied[0].metadata), copied[1]
+            else:
+                (url, metadata), verified = await self._first(sources, store)
+                digests = verified.digests
+        except store_errors.Exists as error:
+            claim.mine = False
+            url, metadata = error.url, {}
+            digests = await self._adopted(target, image, error)
+            claim.mine = True
+        return Location(url, {**metadata, "store": target.name}), digests
+
+    async def _sources(
+        self, image: Image, on_progress: Callable[[int], object]
+    ) -> list[Callable[[], Verified]]:
+        """Ways to read the image: from the best copy, going on at the next when it fails; and
+        should its bytes be wrong, from every other copy alone."""
+        assert image.size is not None
+        found = self._stores.readable(self._corrections.corrected(image.locations))
+        copies = [Copy(store, location.url) for store, location in found]
+        if not copies:
+            raise Unavailable(f"No store of image {image.id} is there.")
+        ways = [copies, *([copy] for copy in copies[1:])]
+        return [partial(self._verified, image, way, on_progress) for way in ways]
+
+    def _verified(
+        self, image: Image, copies: list[Copy], on_progress: Callable[[int], object]
+    ) -> Verified:
+        assert image.size is not None
+        reading = Reading(
+            copies, image.size, 0, image.size, files=self._files, judge=self._stores.judge
+        )
+        return Verified(reading.blocks(), self._expected(image), self._pace, on_progress)
+
+    async def _first(
+        self, ways: list[Callable[[], Verified]], use: Callable[[Verified], Awaitable[Any]]
+    ) -> tuple[Any, Verified]:
+        """What ``use`` makes of the first way whose bytes are the image's."""
+        for number, way in enumerate(ways):
+            verified = way()
+            try:
+                return await use(verified), verified
+            except Corrupt as error:
+                log.error("a copy is corrupt: %s", error)
+                if number == len(ways) - 1:
+                    raise
+            except Unavailable:
+                if number:
+                    continue  # the copy that was tried alone
+                raise
+        raise Unavailable("No copy of the image could be read.")
+
+    async def _adopted(
+        self, target: Store, image: Image, error: store_errors.Exists
+    ) -> dict[str, str]:
+        """The digests of an object that is there already, if it is the image's.
+
+        It is what a process left that was believed dead and came back.
+        """
+        assert image.size is not None
+        if error.store == target.name and error.url and target.owns(error.url):
+            verified = self._verified(image, [Copy(target, error.url)], lambda done: None)
+            try:
+                await drain(verified.blocks())
+            except Corrupt:
+                raise Conflict(f"Store '{target.name}' holds other data for this image.") from error
+            return verified.digests
+        raise error
+
+    def _expected(self, image: Image) -> dict[str, str | None]:
+        """The digests to compute, by algorithm, and what they have to be."""
+        expected: dict[str, str | None] = {CHECKSUM: image.checksum}
+        algorithm = image.os_hash_algo or self._deps.settings.images.hashing_algorithm
+        if algorithm != CHECKSUM or image.checksum is None:
+            expected[algorithm] = image.os_hash_value
+        return expected
+
+    # After.
+
+    def _record(
+        self,
+        conn: Connection,
+        claim: _Claim,
+        target: Store,
+        location: Location,
+        digests: dict[str, str],
+        by_rule: Callable[[Connection], bool],
+    ) -> None:
+        image_id = claim.image.id
+        images.lock(conn, image_id)
+        row = images.get(conn, image_id)
+        if row is None or row.image.status is not ImageStatus.ACTIVE:
+            raise Gone(f"Image {image_id} was deleted or withheld while it was copied.")
+        if not journal.close(conn, claim.entry):
+            raise Unavailable(f"The copy of image {image_id} was taken for left behind.")
+        if self._location_in(target, row.image) is not None:
+            raise Gone(f"Image {image_id} got a location in '{target.name}' by another way.")
+        location_id = locations.add(conn, image_id, location)
+        if by_rule(conn):
+            replicas.add(conn, image_id, location_id)
+        else:
+            replicas.remove(conn, location_id)
+        images.update(conn, image_id, {"updated_at": now()})
+        self._record_digests(conn, claim.image, digests)
+
+    def _record_digests(self, conn: Connection, image: Image, digests: dict[str, str]) -> None:
+        """Fill in what is missing."""
+        row = images.get(conn, image.id)
+        if row is None:
+            return
+        values: dict[str, Any] = {}
+        if row.image.checksum is None and CHECKSUM in digests:
+            values["checksum"] = digests[CHECKSUM]
+        algorithm = image.os_hash_algo or self._deps.settings.images.hashing_algorithm
+        if row.image.os_hash_value is None and algorithm in digests:
+            values |= {"os_hash_algo": algorithm, "os_hash_value": digests[algorithm]}
+        if values:
+            images.update(conn, image.id, values, only_if_status={ImageStatus.ACTIVE})
+
+    async def _abandon(self, store: Store, claim: _Claim, error: BaseException) -> None:
+        """What was there before is not for this copy to remove."""
+        untouched = isinstance(error, store_errors.Refused) and error.store == store.name
+        mine = claim.mine and not untouched
+        try:
+            async with asyncio.timeout(_CLEANING):
+                if mine and not await self._database.read(journal.is_open, claim.entry):
+                    await self._reopen(store, claim)
+                unclean = store if mine else None
+                await self.undo(claim.image.id, claim.entry, unclean)
+        except (ImagestoreError, store_errors.StoreError, TimeoutError) as failure:
+            log.error("image %s: undoing a copy has to wait: %r", claim.image.id, failure)
+
+    async def _reopen(self, store: Store, claim: _Claim) -> None:
+        """This process was believed dead, and its bytes were removed before they were there."""
+
+        def reopen(conn: Connection) -> None:
+            images.lock(conn, claim.image.id)
+            row = images.get(conn, claim.image.id)
+            taken = row is not None and self._is_in(store, row.image)
+            if not taken and not journal.is_busy(conn, claim.image.id, store.name):
+                journal.open_copy(
+                    conn, claim.entry, claim.image.id, store.name, self._deps.owner, now()
+                )
+
+        await self._database.write(reopen)
+
+
+def lacks_digests(image: Image) -> bool:
+    """Whether there are bytes, and nothing to compare them with."""
+    return (
+        image.status is ImageStatus.ACTIVE
+        and image.size is not None
+        and bool(image.locations)
+        and (image.checksum is None or image.os_hash_value is None)
+    )
+
+
+def _in_any_status(conn: Connection, image_id: str) -> Image | None:
+    row = images.get(conn, image_id, include_pending_delete=True)
+    return row.image if row else None

@@ -1,0 +1,1 @@
+"""Stored bytes and records kept in agreement: recovery, patrol, orphans, scrubber."""

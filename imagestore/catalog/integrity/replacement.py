@@ -1,0 +1,214 @@
+"""Replacement: a damaged copy of an image is made anew from a good one.
+
+The driver names an object by its image, so there cannot be two in one store. The
+damaged copy, which nobody reads any more, is therefore taken away first, with a journal row;
+then the good bytes are written, compared while they are, and the location is recorded when
+they are durable. A crash in between leaves an image without that copy and a damage in the
+state ``repairing``, from which the next attempt goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import aclosing
+from typing import Any
+
+from sqlalchemy import Connection
+
+from imagestore.backends.base import Capability, Store
+from imagestore.backends.errors import Busy, NotFound, StoreError
+from imagestore.catalog.dependencies import Dependencies
+from imagestore.catalog.integrity.damage import mark_property
+from imagestore.catalog.uploads import Uploads, in_any_status
+from imagestore.database import damages, events, images, journal, locations
+from imagestore.database.damages import Damage, DamageState
+from imagestore.model.clock import now
+from imagestore.model.image import Image, ImageStatus, Location
+from imagestore.transfer.verification import (
+    Expected,
+    Mismatch,
+    Pace,
+    expected,
+    find_fault,
+    verified,
+)
+
+log = logging.getLogger(__name__)
+
+
+class BadSource(Exception):
+    """The copy that was to be good is damaged too."""
+
+    def __init__(self, location: Location, store: str, reason: str) -> None:
+        super().__init__(reason)
+        self.location = location
+        self.store = store
+        self.reason = reason
+
+
+class Replacement:
+    """The one seam behind which a bad copy becomes a good one."""
+
+    def __init__(self, deps: Dependencies, uploads: Uploads) -> None:
+        self._deps = deps
+        self._database = deps.database
+        self._uploads = uploads
+
+    async def replace(
+        self, damage: Damage, pace: Pace, whole: frozenset[int] = frozenset()
+    ) -> bool:
+        """Make the copy anew; whether it is whole now. False: nothing good to make it from, or
+        nowhere to write it.
+
+        ``whole``: ids of locations that were just read and compared. Another one is, before
+        the damaged copy goes, which is better than nothing.
+
+        Raises :class:`BadSource`, and what a store raises that is away.
+        """
+        image = await self._database.read(in_any_status, damage.image_id)
+        if image is None or image.status not in (ImageStatus.ACTIVE, ImageStatus.DEACTIVATED):
+            return False
+        wanted = expected(image)
+        stores = self._deps.stores
+        target = stores.get(damage.store) if damage.store in stores else None
+        if target is None or wanted is None or not _can_be_written(target):
+            return False
+        for source, good in stores.readable(image.locations):
+            if source is not target and Capability.EXTERNAL not in source.capabilities:
+                if good.id not in whole:
+                    fault = await find_fault(source, good.url, wanted, pace)
+                    if fault is not None:
+                        raise BadSource(good, source.name, fault)
+                return await self._replace(image, damage, target, source, good, wanted, pace)
+        return False
+
+    async def _replace(
+        self,
+        image: Image,
+        damage: Damage,
+        target: Store,
+        source: Store,
+        good: Location,
+        wanted: Expected,
+        pace: Pace,
+    ) -> bool:
+        entry = journal.new_entry()
+        # Known before the row exists, or recovery could take it for left behind.
+        self._uploads.under_way.add(entry)
+        try:
+            owner = self._deps.owner
+            claimed = await self._database.write(_claim, damage, target.name, entry, owner)
+            if claimed is None:
+                return False
+            try:
+                stored = await self._copy(image, claimed, target, source, good, wanted, pace)
+            except BaseException as error:
+                await asyncio.shield(self._give_up(image.id, damage, entry, target, error))
+                if isinstance(error, Mismatch):
+                    raise BadSource(good, source.name, "bytes that change") from error
+                if isinstance(error, Busy):
+                    return False
+                raise
+            if await self._database.write(_record, image.id, damage, stored, entry):
+                return True
+            # Nobody else knows of the new object.
+            await self._uploads.undo(image.id, entry, target)
+            return False
+        finally:
+            self._uploads.under_way.discard(entry)
+
+    async def _copy(
+        self,
+        image: Image,
+        bad: list[Location],
+        target: Store,
+        source: Store,
+        good: Location,
+        wanted: Expected,
+        pace: Pace,
+    ) -> Location:
+        for location in bad:
+            try:
+                await target.delete(location.url)
+            except NotFound:
+                log.info("image %s: the damaged copy in %s is gone", image.id, target.name)
+        async with (
+            source.open(good.url) as blocks,
+            aclosing(verified(blocks, wanted, pace)) as checked,
+        ):
+            stored = await target.add(image.id, checked, wanted.size, owner=image.owner)
+        metadata: dict[str, Any] = dict(stored.metadata)
+        if self._deps.stores.multiple:
+            metadata["store"] = target.name
+        return Location(stored.url, metadata)
+
+    async def _give_up(
+        self, image_id: str, damage: Damage, entry: str, target: Store, error: BaseException
+    ) -> None:
+        """As it was before, if the store has certainly kept the damaged copy."""
+        if isinstance(error, Busy):
+            await self._database.write(_undo, damage, entry)
+            return
+        try:
+            # What is left in the store is removed; the intent stays with the damage.
+            await self._uploads.undo(image_id, entry, target)
+        except StoreError as failure:
+            log.error("image %s: undoing a repair has to wait: %s", image_id, failure)
+
+
+def _can_be_written(store: Store) -> bool:
+    return (
+        Capability.WRITABLE in store.capabilities and Capability.EXTERNAL not in store.capabilities
+    )
+
+
+def _claim(
+    conn: Connection, damage: Damage, store: str, entry: str, owner: str
+) -> list[Location] | None:
+    """Take the damaged copy out of the image and open a journal row; None if that is not so."""
+    images.lock(conn, damage.image_id)
+    row = images.get(conn, damage.image_id)
+    if row is None or journal.has_any(conn, damage.image_id):
+        return None
+    if not any(each.status == "active" for each in row.image.locations):
+        return None
+    bad = [each for each in row.image.locations if each.id == damage.location_id]
+    if bad and bad[0].status != locations.DAMAGED:
+        return None
+    if bad:
+        locations.hide(conn, damage.location_id)
+    elif damage.state is not DamageState.REPAIRING:
+        return None
+    moment = now()
+    damages.set_state(conn, damage.location_id, DamageState.REPAIRING, moment)
+    journal.open_upload(conn, entry, damage.image_id, store, owner, moment)
+    return bad
+
+
+def _record(conn: Connection, image_id: str, damage: Damage, stored: Location, entry: str) -> bool:
+    """The new copy is durable and compared: it takes the place of the other.
+
+    False if the image was deleted meanwhile; the journal row stays then.
+    """
+    images.lock(conn, image_id)
+    row = images.get(conn, image_id)
+    if row is None:
+        return False
+    moment = now()
+    journal.close(conn, entry)
+    locations.finish(conn, damage.location_id)
+    locations.add(conn, image_id, stored, moment)
+    damages.set_state(conn, damage.location_id, DamageState.REPAIRED, moment)
+    mark_property(conn, image_id)
+    events.record(conn, "image.repaired", image_id=image_id, store=damage.store)
+    return True
+
+
+def _undo(conn: Connection, damage: Damage, entry: str) -> None:
+    locations.unhide(conn, damage.location_id)
+    locations.set_status(conn, damage.location_id, locations.DAMAGED)
+    damages.set_state(
+        conn, damage.location_id, DamageState.DAMAGED, now(), "in use, cannot be replaced"
+    )
+    journal.close(conn, entry)

@@ -1,0 +1,267 @@
+"""Locations changed by PATCH, where ``show_multiple_locations`` lets them be.
+
+What is said of the bytes is said before the transaction: the store is asked for their
+size. A first location makes a queued image active. Further ones must have as many
+bytes as the image, and are read from only when a job has found the image's hash in them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from imagestore.backends.base import Store
+from imagestore.catalog.access import Access
+from imagestore.catalog.deletions import Deletions
+from imagestore.catalog.dependencies import Dependencies
+from imagestore.catalog.limits import require_within
+from imagestore.catalog.locations import refused_locations
+from imagestore.catalog.locations.hashes import hash_later
+from imagestore.catalog.locations.rules import LocationRules
+from imagestore.catalog.locations.validation_data import check_digest, given, new_values
+from imagestore.catalog.quotas import ProjectLimits
+from imagestore.database import journal, locations
+from imagestore.database.images import ImageRow
+from imagestore.identity.caller import Caller
+from imagestore.model.changes import Change
+from imagestore.model.errors import Conflict, Forbidden, Invalid
+from imagestore.model.image import Image, ImageStatus, Location
+
+_CHANGEABLE = (ImageStatus.ACTIVE, ImageStatus.QUEUED)
+_UNHASHED = timedelta(seconds=3)
+"""Before bytes without a hash get one. Glance computes none here, and clients look at once."""
+_MAX_METADATA = 32_000
+"""Characters of JSON; the column holds 64 KiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a store says of a URL; ``size`` in bytes."""
+
+    store: Store
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What was found out before the transaction: by URL, and journal rows for removals."""
+
+    found: Mapping[str, Found]
+    entries: Sequence[str]
+    limits: ProjectLimits | None
+
+
+class LocationChanges:
+    """The steps of a PATCH that are about locations."""
+
+    def __init__(self, deps: Dependencies, deletions: Deletions) -> None:
+        self._deps = deps
+        self._access = Access(deps.policy)
+        self._rules = LocationRules(deps)
+        self._deletions = deletions
+
+    def authorise(self, caller: Caller, row: ImageRow, change: Change) -> None:
+        """Raise unless the caller may take this step with the image as it stands."""
+        if not self._deps.settings.images.show_multiple_locations:
+            raise Forbidden("It's not allowed to add, replace or remove locations.")
+        if change.op == "replace" and not change.value:
+            raise Forbidden("Locations cannot be set to an empty list.")
+        removing = change.op == "remove"
+        rule = "delete_image_location" if removing else "set_image_location"
+        self._access.require(rule, caller, row)
+        status = row.image.status
+        if status not in _CHANGEABLE or (removing and status is not ImageStatus.ACTIVE):
+            raise Conflict(f"Locations cannot be changed while the image is {status}.")
+
+    async def prepare(
+        self, caller: Caller, image_id: str, changes: Sequence[Change]
+    ) -> Prepared | None:
+        """Ask the stores what lies at the new URLs; None if no step is about locations."""
+        steps = [change for change in changes if change.name == "locations"]
+        if not steps:
+            return None
+        image = await self._deps.database.read(self._authorised, caller, image_id, steps)
+        known = {location.url for location in image.locations}
+        found: dict[str, Found] = {}
+        for entry in _entries(steps):
+            url = entry["url"]
+            if url not in known and url not in found:
+                store = self._rules.store_for(caller, image_id, url)
+                found[url] = Found(store, await self._rules.measure(store, url))
+        removals = sum(step.op == "remove" for step in steps)
+        limits = await self._deps.quotas.limits(image.owner) if found else None
+        return Prepared(found, tuple(journal.new_entry() for _ in range(removals)), limits)
+
+    def _authorised(
+        self, conn: Connection, caller: Caller, image_id: str, steps: Sequence[Change]
+    ) -> Image:
+        row = self._access.find(conn, caller, image_id)
+        for step in steps:
+            self.authorise(caller, row, step)
+        return row.image
+
+    def apply(
+        self,
+        conn: Connection,
+        image: Image,
+        changes: Sequence[Change],
+        prepared: Prepared,
+        moment: datetime,
+    ) -> tuple[dict[str, Any], list[tuple[Location, str]]]:
+        """Record the steps; columns of the image that change with them, and what is to be removed.
+
+        ``image``: with all other changes of the PATCH already made. Removals come with
+        their journal rows.
+        """
+        steps = [change for change in changes if change.name == "locations"]
+        left = list(image.listed_locations)
+        values: dict[str, Any] = {}
+        removed: list[tuple[Location, str]] = []
+        entries = iter(prepared.entries)
+        for step in steps:
+            if step.op == "remove":
+                copy = _at(left, step.index)
+                left.remove(copy)
+                self._keep_readable(conn, image, copy, left)
+                entry = next(entries)
+                self._deletions.claim(conn, image.id, copy, entry, moment)
+                removed.append((copy, entry))
+            elif step.op == "replace" and left:
+                _replace_metadata(conn, left, step.value, self._deps.stores.multiple)
+            else:
+                added = step.value if step.op == "replace" else [step.value]
+                self._add(conn, image, left, added, prepared, values, moment)
+        return values, removed
+
+    def _add(
+        self,
+        conn: Connection,
+        image: Image,
+        left: list[Location],
+        added: Sequence[Mapping[str, Any]],
+        prepared: Prepared,
+        values: dict[str, Any],
+        moment: datetime,
+    ) -> None:
+        new = new_values(image, values, given(added))
+        if new:
+            if image.status is not ImageStatus.QUEUED:
+                raise Conflict("Hashes can only be given while the image is queued.")
+            self._check(new)
+        require_within(
+            self._deps.settings.limits.image_location_quota,
+            len(left) + len(added),
+            "locations",
+            before=len(left),
+        )
+        for entry in added:
+            url = entry["url"]
+            hidden = [one for one in image.locations if one not in image.listed_locations]
+            if any(location.url == url for location in (*left, *hidden)):
+                raise Invalid("The image has this location already.")
+            found = prepared.found.get(url)
+            if found is None:
+                raise Conflict("The locations of the image have changed meanwhile; try again.")
+            self._deps.quotas.require_size(conn, prepared.limits, found.size)
+            self._rules.require_unshared(conn, found.store, image.id, url)
+            left.append(self._record(conn, image, entry, found, values, moment))
+        if image.status is ImageStatus.QUEUED:
+            if image.disk_format is None or image.container_format is None:
+                raise Invalid("disk_format and container_format must be set before a location is.")
+            values |= {**new, "status": ImageStatus.ACTIVE.value}
+            refused_locations.forget(conn, image)
+
+    def _record(
+        self,
+        conn: Connection,
+        image: Image,
+        entry: Mapping[str, Any],
+        found: Found,
+        values: dict[str, Any],
+        moment: datetime,
+    ) -> Location:
+        size = values.get("size", image.size)
+        is_first = size is None and not image.locations
+        if is_first:
+            values["size"] = found.size
+        elif size is not None and size != found.size:
+            raise Invalid(f"There are {found.size} bytes at this location; the image has {size}.")
+        metadata = _metadata(entry, found.store.name if self._deps.stores.multiple else None)
+        status = "active" if is_first else locations.UNVERIFIED
+        location = Location(entry["url"], metadata, status)
+        number = locations.add(conn, image.id, location, moment)
+        if self._deps.settings.images.do_secure_hash or not is_first:
+            delay = _UNHASHED if image.os_hash_value is None else timedelta()
+            hash_later(conn, image, number, found.store.name, moment, delay=delay)
+        return location
+
+    def _keep_readable(
+        self, conn: Connection, image: Image, removed: Location, left: Sequence[Location]
+    ) -> None:
+        """What stays must be enough to read the image.
+
+        While the image has no hash, nothing says what its bytes are but their number: what is left
+        is then trusted, as Glance trusts every location, and the hash will be that of its bytes.
+        """
+        if removed.status != "active" or any(each.status == "active" for each in left):
+            return
+        heir = next((each for each in left if each.status == locations.UNVERIFIED), None)
+        if image.os_hash_value is not None or heir is None or heir.id is None:
+            raise Conflict(
+                "The other locations of the image are not verified yet; try again later."
+            )
+        locations.set_status(conn, heir.id, "active")
+
+    def _check(self, new: Mapping[str, str]) -> None:
+        wanted = self._deps.settings.images.hashing_algorithm
+        if new.get("os_hash_algo") != wanted:
+            raise Conflict(f"os_hash_algo must be {wanted}.")
+        try:
+            check_digest(wanted, new.get("os_hash_value", ""))
+            if "checksum" in new:
+                check_digest("md5", new["checksum"])
+        except Invalid as error:
+            raise Conflict(error.message) from error
+
+
+def _entries(steps: Iterable[Change]) -> Iterable[Mapping[str, Any]]:
+    for step in steps:
+        if step.op == "replace":
+            yield from step.value
+        elif step.op == "add":
+            yield step.value
+
+
+def _at(found: Sequence[Location], index: Any) -> Location:
+    """The location at a place of the list; the last one stays."""
+    if len(found) == 1:
+        raise Forbidden("The last location of an image cannot be removed.")
+    place = len(found) - 1 if index == "-" else index
+    if not isinstance(place, int) or place >= len(found):
+        raise Invalid("There is no location at this place of the list.")
+    return found[place]
+
+
+def _replace_metadata(
+    conn: Connection, left: list[Location], wanted: Sequence[Mapping[str, Any]], multiple: bool
+) -> None:
+    """Where an image has locations, they can be given other metadata, but no other bytes."""
+    entries = {entry["url"]: entry for entry in wanted}
+    if len(wanted) != len(left) or entries.keys() != {location.url for location in left}:
+        raise Invalid("Locations that an image has cannot be replaced by others.")
+    for location in left:
+        store = location.store if multiple else None
+        locations.set_metadata(conn, location, _metadata(entries[location.url], store))
+
+
+def _metadata(entry: Mapping[str, Any], store: str | None) -> dict[str, Any]:
+    """What is kept with a location. Which store it is in is for the service to say."""
+    kept = {name: value for name, value in entry["metadata"].items() if name != "store"}
+    if len(json.dumps(kept)) > _MAX_METADATA:
+        raise Invalid("The metadata of a location is too long.")
+    return kept | ({"store": store} if store else {})

@@ -1,0 +1,241 @@
+"""A location given to a queued image by itself (``/v2/images/{id}/locations``), and listed.
+
+The image is ``importing`` from the call on, so that nothing else can give it bytes; a job
+finds out what lies there. With hashes to compare, the image is active once they
+are found to be right; without, at once, and hashed by a further job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from imagestore.backends.base import Capability, Store
+from imagestore.backends.errors import StoreError, Unavailable, WrongSize
+from imagestore.catalog.access import Access, require_writer
+from imagestore.catalog.dependencies import Dependencies
+from imagestore.catalog.jobs import GiveUp, JobKind, Jobs, Work
+from imagestore.catalog.locations import refused_locations
+from imagestore.catalog.locations.hashes import hash_later
+from imagestore.catalog.locations.rules import (
+    LocationRules,
+    as_location_failure,
+    fetched,
+    has_service_role,
+)
+from imagestore.catalog.locations.tasks import LocationTasks
+from imagestore.catalog.locations.validation_data import check_digest
+from imagestore.catalog.quotas import ProjectLimits
+from imagestore.database import images, jobs, locations
+from imagestore.identity.caller import Caller
+from imagestore.model.clock import now
+from imagestore.model.digest import CHECKSUM
+from imagestore.model.errors import Conflict, Forbidden, Invalid
+from imagestore.model.image import Image, ImageStatus, Location
+from imagestore.model.job import Job, JobDraft
+from imagestore.transfer.digesting import digest
+from imagestore.transfer.inspection import Inspection
+
+KIND = "location_import"
+
+
+class LocationImports:
+    """The calls, and the handler of their jobs."""
+
+    def __init__(self, deps: Dependencies, jobs_: Jobs) -> None:
+        self._deps = deps
+        self._access = Access(deps.policy)
+        self._rules = LocationRules(deps)
+        self._tasks = LocationTasks(deps)
+        self._jobs = jobs_
+
+    @property
+    def kind(self) -> JobKind:
+        return JobKind(KIND, self._carry_out, abandoned=self._put_back, awaited=True)
+
+    async def add(
+        self,
+        caller: Caller,
+        image_id: str,
+        url: str,
+        validation: Mapping[str, str],
+        *,
+        request_id: str | None = None,
+        size: int | None = None,
+        kills: bool = False,
+    ) -> None:
+        """Have the bytes at ``url`` become the image's.
+
+        ``validation``: what they have to be hashed to, ``os_hash_algo`` with ``os_hash_value``
+        and the MD5 as ``checksum``, or nothing. ``size``: how many bytes they have to be.
+        ``kills``: the image is ``killed`` if they are not.
+        """
+        require_writer(caller)
+        await self._deps.database.write(
+            self._claim, caller, image_id, url, validation, request_id, size, kills
+        )
+        self._jobs.wake()
+
+    async def all(self, caller: Caller, image_id: str) -> tuple[Location, ...]:
+        """The locations of the image, for services: of the copies that may be read."""
+
+        def find(conn: Connection) -> tuple[Location, ...]:
+            row = self._access.find(conn, caller, image_id)
+            self._access.require("fetch_image_location", caller, row)
+            return tuple(each for each in row.image.locations if each.status == "active")
+
+        return await self._deps.database.read(find)
+
+    def require_addable(self, caller: Caller, url: str) -> None:
+        """Raise if a location of this kind is not for this caller to add."""
+        is_http = url.partition("://")[0].lower() in ("http", "https")
+        if not has_service_role(caller) and not (is_http and self._deps.stores.by_url(url)):
+            raise Forbidden("Only http and https locations, with a store for them, can be added.")
+
+    def _claim(
+        self,
+        conn: Connection,
+        caller: Caller,
+        image_id: str,
+        url: str,
+        validation: Mapping[str, str],
+        request_id: str | None,
+        size: int | None,
+        kills: bool,
+    ) -> None:
+        row = self._access.find(conn, caller, image_id)
+        self._access.require("add_image_location", caller, row)
+        image, moment = row.image, now()
+        if image.status is not ImageStatus.QUEUED:
+            raise Conflict(f"A location cannot be added while the image is {image.status}.")
+        self.require_addable(caller, url)
+        if "os_hash_value" in validation:
+            check_digest(validation["os_hash_algo"], validation["os_hash_value"])
+        if "checksum" in validation:
+            check_digest(CHECKSUM, validation["checksum"])
+        store = self._rules.store_for(caller, image_id, url)
+        self._rules.require_unshared(conn, store, image_id, url)
+        if image.disk_format is None or image.container_format is None:
+            raise Invalid("disk_format and container_format must be set before a location is.")
+        if not images.transition(
+            conn, image_id, {ImageStatus.QUEUED}, ImageStatus.IMPORTING, updated_at=moment
+        ):
+            raise Conflict(f"Something else is under way with image {image_id}.")
+        refused_locations.forget(conn, image)
+        task = self._tasks.begin(conn, caller, image_id, validation, request_id)
+        draft = JobDraft(
+            KIND,
+            {
+                "url": url,
+                "validation": dict(validation),
+                "task": task,
+                "size": size,
+                "kills": kills,
+            },
+            image_id=image_id,
+            target=store.name,
+            project=image.owner,
+            max_attempts=max(1, self._deps.settings.images.http_retries),
+        )
+        jobs.enqueue(conn, draft, moment)
+
+    async def _carry_out(self, work: Work) -> None:
+        assert work.job.image_id is not None
+        row = await self._deps.database.read(images.get, work.job.image_id)
+        if row is None or row.image.status is not ImageStatus.IMPORTING:
+            # Deleted meanwhile; or recorded by an attempt before this one, with its task.
+            await work.write(self._tasks.fail, work.job)
+            return
+        await work.write(self._tasks.proceed, work.job)
+        image, url = row.image, work.job.payload["url"]
+        store = self._deps.stores.by_url(url)
+        if store is None:
+            raise GiveUp("This URL does not lead into any store of the service.")
+        values: dict[str, Any] = {"size": await self._rules.measure(store, url)}
+        if work.job.payload.get("size") not in (None, values["size"]):
+            raise GiveUp(f"There are {values['size']} bytes at the location, not as many as said.")
+        values |= await self._hashes(work, image, store, values["size"])
+        limits = await self._deps.quotas.limits(image.owner)
+        location = Location(url, self._metadata(store))
+        await work.write(self._activate, work.job, image, location, store, values, limits)
+
+    async def _hashes(self, work: Work, image: Image, store: Store, size: int) -> dict[str, Any]:
+        """What is recorded of the bytes when the image becomes active."""
+        validation: Mapping[str, str] = work.job.payload["validation"]
+        settings = self._deps.settings.images
+        if not validation:
+            return {}
+        if not settings.do_secure_hash:
+            return dict(validation)
+        algorithm = validation.get("os_hash_algo", settings.hashing_algorithm)
+        try:
+            found, virtual_size = await digest(
+                store,
+                fetched(work.job.payload["url"]),
+                size,
+                {CHECKSUM, algorithm},
+                inspection=Inspection(image.disk_format, image.container_format, settings),
+                on_progress=lambda done: work.progress(done, size),
+            )
+        except (Unavailable, WrongSize):
+            raise
+        except StoreError as error:
+            raise as_location_failure(error) from error
+        wanted = (
+            (CHECKSUM, validation.get("checksum")),
+            (algorithm, validation.get("os_hash_value")),
+        )
+        if any(value and found[name] != value.lower() for name, value in wanted):
+            raise GiveUp("The bytes at the location do not have the hash that was given.")
+        return {
+            "checksum": found[CHECKSUM],
+            "os_hash_algo": algorithm,
+            "os_hash_value": found[algorithm],
+            "virtual_size": virtual_size,
+        }
+
+    def _metadata(self, store: Store) -> dict[str, str]:
+        return {"store": store.name} if self._deps.stores.multiple else {}
+
+    def _activate(
+        self,
+        conn: Connection,
+        job: Job,
+        image: Image,
+        location: Location,
+        store: Store,
+        values: dict[str, Any],
+        limits: ProjectLimits | None,
+    ) -> None:
+        self._deps.quotas.require_size(conn, limits, values["size"])
+        moment: datetime = now()
+        if not images.transition(
+            conn, image.id, {ImageStatus.IMPORTING}, ImageStatus.ACTIVE,
+            **values, updated_at=moment,
+        ):  # fmt: skip
+            raise GiveUp("The image is gone.")
+        number = locations.add(conn, image.id, location, moment)
+        if self._deps.settings.images.do_secure_hash and "os_hash_value" not in values:
+            # The task ends with the hash: that is what clients wait for.
+            hash_later(conn, image, number, store.name, moment, task=job.payload.get("task"))
+        else:
+            self._tasks.succeed(conn, job)
+
+    def _put_back(self, conn: Connection, job: Job) -> None:
+        """The job has ended without success: the image waits for its data again."""
+        assert job.image_id is not None
+        to = ImageStatus.KILLED if job.payload.get("kills") else ImageStatus.QUEUED
+        back = images.transition(conn, job.image_id, {ImageStatus.IMPORTING}, to, updated_at=now())
+        if back and to is ImageStatus.QUEUED:
+            self._remember(conn, job)
+        self._tasks.fail(conn, job)
+
+    def _remember(self, conn: Connection, job: Job) -> None:
+        """Where the refused bytes lie, if they are in no hands of ours."""
+        store = self._deps.stores.by_url(job.payload["url"])
+        row = images.get(conn, job.image_id) if job.image_id else None
+        if row and store is not None and Capability.EXTERNAL in store.capabilities:
+            refused_locations.remember(conn, row.image, store.name)

@@ -1,0 +1,1 @@
+"""The process that serves: sockets, workers' lives, requests that are no HTTP."""

@@ -1,0 +1,178 @@
+"""The configured stores by name, and which of them a location belongs to."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+
+from imagestore.backends import errors
+from imagestore.backends.base import Capability, Store
+from imagestore.backends.wrappers.guarded import Health
+from imagestore.config import settings
+from imagestore.config.settings import StoreSection
+from imagestore.model.errors import ConfigurationError, Unavailable
+from imagestore.model.image import Location
+from imagestore.stores.stack import build
+
+log = logging.getLogger(__name__)
+
+_RETRY_FIRST, _RETRY_LAST = 1.0, 60.0
+"""Seconds between attempts to reach a store that was away at the start."""
+
+
+class Stores:
+    """All stores of the service; iterating gives those for images, the weightiest first."""
+
+    def __init__(self, configured: settings.Stores) -> None:
+        """Build every store, which does no I/O. Raises :class:`ConfigurationError`."""
+        self._stacks = {section.name: build(section) for section in _by_weight(configured)}
+        self._stores = {name: stack.store for name, stack in self._stacks.items()}
+        self._reserved = {section.name: build(section).store for section in configured.reserved}
+        _refuse_shared_places([*self._stores.values(), *self._reserved.values()])
+        self._rank = {name: rank for rank, name in enumerate(self._stores)}
+        self._retries: set[asyncio.Task[None]] = set()
+        self.multiple = configured.multiple
+        """Whether callers are told of several stores and may choose among them."""
+        self.sections = configured.sections
+        """How the stores are configured, in that order."""
+        self.default = self._stores[configured.default]
+
+    def __iter__(self) -> Iterator[Store]:
+        return iter(self._stores.values())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._stores
+
+    def get(self, name: str) -> Store:
+        """The store of that name; KeyError if there is none."""
+        return self._stores[name]
+
+    def driver(self, name: str) -> Store:
+        """The store of that name without its wrappers, for another one to copy from."""
+        return self._stacks[name].driver
+
+    def reserved(self, name: str) -> Store:
+        """A store for the service's own use; KeyError if there is none."""
+        return self._reserved[name]
+
+    def has_reserved(self, name: str) -> bool:
+        """Whether there is such a store."""
+        return name in self._reserved
+
+    def is_writable(self, name: str) -> bool:
+        """Whether images can be added to the store and removed from it."""
+        return Capability.WRITABLE in self._stores[name].capabilities
+
+    def health(self, name: str) -> Health:
+        """Whether the store answers, as this process has found."""
+        return self._stacks[name].guard.health
+
+    def judge(self, name: str, error: errors.Unavailable | None) -> None:
+        """Tell what came of reading a file of the store past its wrappers; None: it was there."""
+        guard = self._stacks[name].guard
+        if error is None:
+            guard.succeeded()
+        else:
+            guard.failed(error)
+
+    async def start(self) -> None:
+        """Start all stores at once.
+
+        A store that is wrongly configured is a :class:`ConfigurationError`, a
+        default store that does not answer is :class:`Unavailable`; both leave all
+        stores stopped. Any other that does not answer is tried again until it does.
+        """
+        every = [*self._stores.values(), *self._reserved.values()]
+        results = await asyncio.gather(*(store.start() for store in every), return_exceptions=True)
+        try:
+            for store, result in zip(every, results, strict=True):
+                if isinstance(result, BaseException):
+                    self._not_started(store, result)
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop all stores; never raises."""
+        for task in self._retries:
+            task.cancel()
+        await asyncio.gather(*self._retries, return_exceptions=True)
+        every = [*self._stores.values(), *self._reserved.values()]
+        await asyncio.gather(*(store.stop() for store in every), return_exceptions=True)
+
+    def by_url(self, url: str) -> Store | None:
+        """The store that a URL belongs to by itself, for a location without a valid store id."""
+        return next((store for store in self if store.owns(url)), None)
+
+    def of(self, location: Location) -> Store | None:
+        """The store of a location: the one that it names, else the one that its URL belongs to."""
+        named = self._stores.get(location.store or "")
+        return named if named is not None else self.by_url(location.url)
+
+    def ordered(
+        self, locations: Iterable[Location], prefer: Sequence[str] = ()
+    ) -> list[tuple[Store, Location]]:
+        """Usable locations with their stores: the preferred first, then by weight."""
+        found = [(store, each) for each in locations if (store := self.of(each)) is not None]
+        if len(found) > 1:
+            found.sort(key=lambda copy: self._order(copy[0].name, prefer))
+        return found
+
+    def readable(
+        self, locations: Iterable[Location], prefer: Sequence[str] = ()
+    ) -> list[tuple[Store, Location]]:
+        """The same, but those in stores that are away come last: they are tried all the same."""
+        found = self.ordered((each for each in locations if each.status == "active"), prefer)
+        found.sort(key=lambda copy: not self.health(copy[0].name).healthy)
+        return found
+
+    def _order(self, name: str, prefer: Sequence[str]) -> tuple[int, int]:
+        wish = prefer.index(name) if name in prefer else len(prefer)
+        return wish, self._rank[name]
+
+    def _not_started(self, store: Store, error: BaseException) -> None:
+        if isinstance(error, errors.Misconfigured):
+            raise ConfigurationError(f"[{store.name}] {error.message}") from error
+        if not isinstance(error, errors.Unavailable):
+            raise error
+        if store is self.default:
+            raise Unavailable(f"The default store does not answer: {error}") from error
+        log.error("store %s is away and will be tried again: %s", store.name, error.message)
+        task = asyncio.create_task(_start_later(store))
+        self._retries.add(task)
+        task.add_done_callback(self._retries.discard)
+
+
+async def _start_later(store: Store) -> None:
+    delay = _RETRY_FIRST
+    while True:
+        await asyncio.sleep(delay)
+        try:
+            await store.start()
+        except errors.StoreError as error:
+            delay = min(2 * delay, _RETRY_LAST)
+            log.warning("store %s is still away: %s", store.name, error.message)
+        else:
+            log.info("store %s is there", store.name)
+            return
+
+
+def _by_weight(configured: settings.Stores) -> list[StoreSection]:
+    return sorted(configured.sections, key=lambda section: -section.weight)
+
+
+def _refuse_shared_places(stores: Iterable[Store]) -> None:
+    """Two stores in one place would delete each other's images."""
+    owners: dict[str, str] = {}
+    for store in stores:
+        try:
+            places = store.places()
+        except errors.Misconfigured as error:
+            raise ConfigurationError(f"[{store.name}] {error.message}") from error
+        for place in sorted(places):
+            owner = owners.setdefault(place, store.name)
+            if owner != store.name:
+                raise ConfigurationError(
+                    f"[{owner}] and [{store.name}] are stores in the same place, {place}."
+                )

@@ -1,0 +1,54 @@
+"""The parent process put together: its sockets, the directory of metrics, its workers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+
+from imagestore.config.settings import Settings
+from imagestore.supervisor import metrics_directory
+from imagestore.supervisor.child import Child
+from imagestore.supervisor.listeners import Listeners, bind_one, check_exposure
+from imagestore.supervisor.supervisor import Supervisor
+
+_PRIVATE = {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "NOTIFY_SOCKET"}
+"""Variables by which systemd talks to this process, and not to its workers."""
+
+
+def supervise(read: Callable[[], Settings], command: Sequence[str]) -> None:
+    """Serve until told to end.
+
+    ``read`` gives the settings, now and at every reload. ``command`` starts a
+    worker; which sockets it gets is appended. Raises :class:`ConfigurationError`,
+    and :class:`imagestore.supervisor.supervisor.StartError`.
+    """
+    settings = read()
+    server = settings.server
+    with contextlib.ExitStack() as stack:
+        listeners = Listeners(server.bind_host, server.bind_port, server.workers, server.backlog)
+        stack.callback(listeners.close)
+        check_exposure(settings.identity, listeners)
+
+        environ = {name: value for name, value in os.environ.items() if name not in _PRIVATE}
+        metrics_fd: int | None = None
+        ended: Callable[[int], None] = lambda pid: None  # noqa: E731
+        if server.metrics_bind is not None:
+            metrics_fd = stack.enter_context(bind_one(*server.metrics_bind)).fileno()
+            ended = stack.enter_context(_metrics_files(settings, environ))
+
+        def start(fds: Sequence[int]) -> Child:
+            return Child(command, fds, environ, metrics_fd)
+
+        Supervisor(settings, listeners, start, read, ended).run()
+
+
+@contextlib.contextmanager
+def _metrics_files(settings: Settings, environ: dict[str, str]) -> Iterator[Callable[[int], None]]:
+    """Make the directory that workers share; what to call when one of them has ended."""
+    directory = metrics_directory.create(settings.data_dir / "run")
+    environ[metrics_directory.VARIABLE] = str(directory)
+    try:
+        yield lambda pid: metrics_directory.forget(directory, pid)
+    finally:
+        metrics_directory.remove(directory)
