@@ -21,10 +21,10 @@ from imagestore.cli import (
     orphans,
     patrol,
     policy,
-    replicate,
     replication,
     scrub,
     serve,
+    site,
     store,
     worker,
 )
@@ -57,7 +57,8 @@ app.add_typer(image.app, name="image")
 app.add_typer(scrub.app, name="scrub")
 app.add_typer(patrol.app, name="patrol")
 app.add_typer(orphans.app, name="orphans")
-app.add_typer(replicate.app, name="replicate")
+app.add_typer(site.app, name="site")
+app.add_typer(site.app, name="replicate", hidden=True)  # its name in earlier versions
 
 
 @app.command()
