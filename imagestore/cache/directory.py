@@ -30,6 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagestore.cache import locks
+from imagestore.model.digest import Digest
 
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,35}")
 _INSIDE = ("incomplete", "invalid", "verified", "pinned")
@@ -46,12 +47,11 @@ class Wanted:
 
     image_id: str
     size: int
-    algorithm: str
-    digest: str
+    digest: Digest
 
     @property
     def mark(self) -> str:
-        return f"{self.algorithm}:{self.digest}"
+        return f"{self.digest.algorithm}:{self.digest.value}"
 
 
 @dataclass(frozen=True, slots=True)

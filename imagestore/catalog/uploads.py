@@ -30,6 +30,7 @@ from imagestore.catalog.signatures import Signatures, signed
 from imagestore.database import images, journal, locations, quotas
 from imagestore.identity.caller import Caller
 from imagestore.model.clock import now
+from imagestore.model.digest import Digest
 from imagestore.model.errors import (
     Conflict,
     Gone,
@@ -83,7 +84,7 @@ class Uploads:
         size: int | None = None,
         store: str | None = None,
         token: str | None = None,
-        checksum: str | None = None,
+        checksum: Digest | None = None,
         failed: ImageStatus = ImageStatus.QUEUED,
     ) -> None:
         """Read ``source`` to its end and make it the data of the image.
@@ -185,7 +186,7 @@ class Uploads:
         source: Blocks,
         size: int | None,
         verification: Verification | None,
-        checksum: str | None,
+        checksum: Digest | None,
     ) -> Received:
         image_id = claim.image.id
         try:

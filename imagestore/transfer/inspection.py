@@ -6,7 +6,8 @@ container, where Glance looks at nothing, what is recognised must be safe.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from functools import partial
 
 from oslo_utils.imageutils.format_inspector import (
     ALL_FORMATS,
@@ -16,9 +17,11 @@ from oslo_utils.imageutils.format_inspector import (
     SafetyCheckFailed,
 )
 
-from imagestore.backends.base import Buffer
+from imagestore.backends.base import Blocks, Buffer
+from imagestore.backends.lane import Lane
 from imagestore.config.settings import Images
 from imagestore.model.errors import Unsupported
+from imagestore.transfer.digests import computing_threads
 from imagestore.transfer.formats import Detector
 
 _KERNEL_FORMATS = frozenset({"aki", "ari", "ami"})
@@ -59,6 +62,8 @@ class Inspection:
         self._vmdk_types = {name.lower() for name in settings.vmdk_allowed_types}
         self._detector = Detector()
         self._refusal: Unsupported | None = None
+        self.virtual_size: int | None = None
+        """Bytes of the disk inside, once all was seen; None where that is not known."""
 
     @property
     def hungry(self) -> bool:
@@ -88,14 +93,13 @@ class Inspection:
             self._refusal = refusal
 
     def finish(self, size: int) -> int | None:
-        """The bytes of the disk inside, or None where that is not known.
-
-        To be called at the end of the stream, with its whole size in bytes.
-        """
+        """The virtual size. To be called at the end of the stream, with its size in bytes."""
         self._detector.finish()
         found = self._judge()
-        if found is None:
-            return None
+        self.virtual_size = None if found is None else self._size_inside(found, size)
+        return self.virtual_size
+
+    def _size_inside(self, found: FileInspector, size: int) -> int | None:
         try:
             virtual_size = size if self._disk_format == "raw" else _virtual_size(found, size)
         except Exception as error:
@@ -146,6 +150,22 @@ class Inspection:
         if failures:
             checks = ", ".join(sorted(failures))
             raise Unsupported(f"The {name} content is not safe to use: {checks}.")
+
+
+async def inspected(source: Blocks, inspection: Inspection) -> AsyncGenerator[Buffer, None]:
+    """The blocks, each handed to the inspection before it is yielded.
+
+    Content that is refused raises :class:`Unsupported`, at the latest before the end.
+    """
+    lane = Lane(computing_threads(), inspection.feed)
+    size = 0
+    async for block in source:
+        size += len(block)
+        if inspection.hungry and not lane.offer(block):
+            await lane.put(block)
+        yield block
+        del block  # it may be used again once nobody refers to it
+    await lane.finish(partial(inspection.finish, size))
 
 
 def _virtual_size(inspector: FileInspector, size: int) -> int:

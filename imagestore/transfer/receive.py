@@ -14,11 +14,12 @@ from imagestore.backends.base import Blocks, Buffer, Store, Stored
 from imagestore.backends.errors import StoreError
 from imagestore.backends.lane import Lane
 from imagestore.config.settings import Images
-from imagestore.model.digest import CHECKSUM
+from imagestore.model.digest import CHECKSUM, Digest
 from imagestore.model.errors import Invalid, OverLimit
 from imagestore.model.image import Image
 from imagestore.transfer.digests import Hasher, computing_threads
 from imagestore.transfer.inspection import Inspection
+from imagestore.transfer.verification import close
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ async def receive(
     size_cap: int | None = None,
     on_progress: Callable[[int], object] | None = None,
     verification: Verification | None = None,
-    checksum: str | None = None,
+    checksum: Digest | None = None,
 ) -> Received:
     """Read ``source`` to its end and store it as the data of ``image``.
 
@@ -85,7 +86,7 @@ async def receive(
         async with contextlib.aclosing(flow.blocks()) as blocks:
             stored = await store.add(image.id, blocks, size, owner=image.owner)
         try:
-            values = {name: await digest.value() for name, digest in flow.digests.items()}
+            values = {name: (await each.digest()).value for name, each in flow.digests.items()}
         except BaseException:
             await asyncio.shield(_remove(store, stored))
             raise
@@ -113,7 +114,7 @@ class Flow:
         size_cap: int | None,
         on_progress: Callable[[int], object] | None,
         verification: Verification | None,
-        checksum: str | None = None,
+        checksum: Digest | None = None,
     ) -> None:
         self.digests = {name: Hasher(name) for name in algorithms}
         self.size = 0
@@ -153,9 +154,9 @@ class Flow:
                 self._on_progress(size)
             yield block
         if self._checksum is not None:
-            found = await self.digests[CHECKSUM].value()
-            if found != self._checksum.lower():
-                raise Invalid(f"The checksum of the data is {found}, not {self._checksum}.")
+            found = await self.digests[CHECKSUM].digest()
+            if found != self._checksum:
+                raise Invalid(f"The checksum of the data is {found.value}, not as was said.")
         if verification is not None and verifying is not None:
             await verifying.finish(verification.finish)
         self.size = size
@@ -167,10 +168,3 @@ async def _remove(store: Store, stored: Stored) -> None:
         await store.delete(stored.url)
     except StoreError as error:
         log.error("what was stored could not be removed again: %s", error)
-
-
-async def close(source: Blocks) -> None:
-    """Have the source release what it holds, also when it was not read to its end."""
-    close = getattr(source, "aclose", None)
-    if close is not None:
-        await close()

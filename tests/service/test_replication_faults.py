@@ -18,10 +18,9 @@ from imagestore.database.schema import images as images_table
 from imagestore.database.schema import replicas as replicas_table
 from imagestore.model import errors
 from imagestore.model.clock import now
-from imagestore.model.errors import Conflict, Gone, NotFound
+from imagestore.model.errors import Conflict, Corrupt, Gone, NotFound
 from imagestore.model.image import Location
 from imagestore.model.job import JobState
-from imagestore.transfer.copying import Corrupt
 from tests.backends.wrappers.faulty import away, nothing
 from tests.service.conftest import Person, Service, Start
 from tests.service.faults import PATIENCE, copy_to, database, faulty_driver, inner

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -27,17 +27,20 @@ from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.locations.correction import StoreCorrections
 from imagestore.database import images, journal, locations, replicas
 from imagestore.model.clock import now
-from imagestore.model.digest import CHECKSUM
-from imagestore.model.errors import Conflict, Gone, ImagestoreError, NotFound, Unavailable
+from imagestore.model.digest import CHECKSUM, Digest, Expected, is_computable, recorded
+from imagestore.model.errors import Conflict, Corrupt, Gone, ImagestoreError, NotFound, Unavailable
 from imagestore.model.image import Image, ImageStatus, Location
-from imagestore.transfer.copying import Corrupt, Pace, Verified, drain
 from imagestore.transfer.local_files import LocalFiles
 from imagestore.transfer.reading import Copy, Reading
+from imagestore.transfer.verification import Pace, Verified
 
 log = logging.getLogger(__name__)
 
 _CLEANING = 10.0
 """Seconds that a copy that failed waits for the store to be cleaned."""
+
+Digests = Mapping[str, Digest]
+"""By algorithm."""
 
 Write = Callable[..., Awaitable[Any]]
 """As :meth:`Database.write`, or :meth:`Work.write` where a job may have lost its lease."""
@@ -121,7 +124,7 @@ class CopyMaker:
         assert image.size is not None
         size = image.size
         verified = await self._sources(image, lambda done: on_progress(done, size))
-        found = await self._first(verified, lambda blocks: drain(blocks.blocks()))
+        found = await self._first(verified, Verified.drain)
         await (write or self._database.write)(self._record_digests, image, found[1].digests)
         return True
 
@@ -195,7 +198,7 @@ class CopyMaker:
 
     async def _transfer(
         self, target: Store, claim: _Claim, on_progress: Callable[[int, int], object]
-    ) -> tuple[Location, dict[str, str]]:
+    ) -> tuple[Location, Digests]:
         image = claim.image
         assert image.size is not None
         size = image.size
@@ -250,7 +253,13 @@ class CopyMaker:
         reading = Reading(
             copies, image.size, 0, image.size, files=self._files, judge=self._stores.judge
         )
-        return Verified(reading.blocks(), self._expected(image), self._pace, on_progress)
+        return Verified(
+            reading.blocks(),
+            Expected(image.size, recorded(image)),
+            algorithms=self._missing(image),
+            pace=self._pace,
+            on_progress=on_progress,
+        )
 
     async def _first(
         self, ways: list[Callable[[], Verified]], use: Callable[[Verified], Awaitable[Any]]
@@ -270,9 +279,7 @@ class CopyMaker:
                 raise
         raise Unavailable("No copy of the image could be read.")
 
-    async def _adopted(
-        self, target: Store, image: Image, error: store_errors.Exists
-    ) -> dict[str, str]:
+    async def _adopted(self, target: Store, image: Image, error: store_errors.Exists) -> Digests:
         """The digests of an object that is there already, if it is the image's.
 
         It is what a process left that was believed dead and came back.
@@ -281,19 +288,21 @@ class CopyMaker:
         if error.store == target.name and error.url and target.owns(error.url):
             verified = self._verified(image, [Copy(target, error.url)], lambda done: None)
             try:
-                await drain(verified.blocks())
+                await verified.drain()
             except Corrupt:
                 raise Conflict(f"Store '{target.name}' holds other data for this image.") from error
             return verified.digests
         raise error
 
-    def _expected(self, image: Image) -> dict[str, str | None]:
-        """The digests to compute, by algorithm, and what they have to be."""
-        expected: dict[str, str | None] = {CHECKSUM: image.checksum}
-        algorithm = image.os_hash_algo or self._deps.settings.images.hashing_algorithm
-        if algorithm != CHECKSUM or image.checksum is None:
-            expected[algorithm] = image.os_hash_value
-        return expected
+    def _missing(self, image: Image) -> set[str]:
+        """Algorithms of the digests that the image lacks, and that can be computed."""
+        found = {CHECKSUM} if image.checksum is None else set()
+        if image.os_hash_value is None and is_computable(algorithm := self._algorithm(image)):
+            found.add(algorithm)
+        return found
+
+    def _algorithm(self, image: Image) -> str:
+        return image.os_hash_algo or self._deps.settings.images.hashing_algorithm
 
     # After.
 
@@ -303,7 +312,7 @@ class CopyMaker:
         claim: _Claim,
         target: Store,
         location: Location,
-        digests: dict[str, str],
+        digests: Digests,
         by_rule: Callable[[Connection], bool],
     ) -> None:
         image_id = claim.image.id
@@ -323,17 +332,17 @@ class CopyMaker:
         images.update(conn, image_id, {"updated_at": now()})
         self._record_digests(conn, claim.image, digests)
 
-    def _record_digests(self, conn: Connection, image: Image, digests: dict[str, str]) -> None:
+    def _record_digests(self, conn: Connection, image: Image, digests: Digests) -> None:
         """Fill in what is missing."""
         row = images.get(conn, image.id)
         if row is None:
             return
         values: dict[str, Any] = {}
         if row.image.checksum is None and CHECKSUM in digests:
-            values["checksum"] = digests[CHECKSUM]
-        algorithm = image.os_hash_algo or self._deps.settings.images.hashing_algorithm
+            values["checksum"] = digests[CHECKSUM].value
+        algorithm = self._algorithm(image)
         if row.image.os_hash_value is None and algorithm in digests:
-            values |= {"os_hash_algo": algorithm, "os_hash_value": digests[algorithm]}
+            values |= {"os_hash_algo": algorithm, "os_hash_value": digests[algorithm].value}
         if values:
             images.update(conn, image.id, values, only_if_status={ImageStatus.ACTIVE})
 

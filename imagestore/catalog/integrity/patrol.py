@@ -25,11 +25,12 @@ from imagestore.catalog.notifications import Notifications
 from imagestore.database import damages, images, jobs, locations
 from imagestore.database.damages import Damage, DamageState, Progress
 from imagestore.model.clock import now
+from imagestore.model.digest import Expected, comparable
 from imagestore.model.errors import ImagestoreError, NotFound
 from imagestore.model.image import Image, Location
 from imagestore.model.job import Job, JobDraft
 from imagestore.observing import metrics
-from imagestore.transfer.verification import Expected, Pace, expected, find_fault
+from imagestore.transfer.verification import Pace, find_fault
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +130,7 @@ class Patrol:
 
     async def _check(self, image: Image, pace: Pace, tally: _Tally) -> None:
         """Read all copies; what is damaged is marked, and made anew where that can be done."""
-        wanted = expected(image)
+        wanted = comparable(image)
         stores = self._deps.stores
         whole: set[int] = set()
         for store, location in stores.ordered(image.locations):

@@ -24,15 +24,10 @@ from imagestore.catalog.uploads import Uploads, in_any_status
 from imagestore.database import damages, events, images, journal, locations
 from imagestore.database.damages import Damage, DamageState
 from imagestore.model.clock import now
+from imagestore.model.digest import Expected, comparable
+from imagestore.model.errors import Corrupt
 from imagestore.model.image import Image, ImageStatus, Location
-from imagestore.transfer.verification import (
-    Expected,
-    Mismatch,
-    Pace,
-    expected,
-    find_fault,
-    verified,
-)
+from imagestore.transfer.verification import Pace, Verified, find_fault
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +64,7 @@ class Replacement:
         image = await self._database.read(in_any_status, damage.image_id)
         if image is None or image.status not in (ImageStatus.ACTIVE, ImageStatus.DEACTIVATED):
             return False
-        wanted = expected(image)
+        wanted = comparable(image)
         stores = self._deps.stores
         target = stores.get(damage.store) if damage.store in stores else None
         if target is None or wanted is None or not _can_be_written(target):
@@ -105,7 +100,7 @@ class Replacement:
                 stored = await self._copy(image, claimed, target, source, good, wanted, pace)
             except BaseException as error:
                 await asyncio.shield(self._give_up(image.id, damage, entry, target, error))
-                if isinstance(error, Mismatch):
+                if isinstance(error, Corrupt):
                     raise BadSource(good, source.name, "bytes that change") from error
                 if isinstance(error, Busy):
                     return False
@@ -135,7 +130,7 @@ class Replacement:
                 log.info("image %s: the damaged copy in %s is gone", image.id, target.name)
         async with (
             source.open(good.url) as blocks,
-            aclosing(verified(blocks, wanted, pace)) as checked,
+            aclosing(Verified(blocks, wanted, pace=pace).blocks()) as checked,
         ):
             stored = await target.add(image.id, checked, wanted.size, owner=image.owner)
         metadata: dict[str, Any] = dict(stored.metadata)

@@ -23,12 +23,13 @@ from imagestore.catalog.limits import require_within
 from imagestore.catalog.locations import refused_locations
 from imagestore.catalog.locations.hashes import hash_later
 from imagestore.catalog.locations.rules import LocationRules
-from imagestore.catalog.locations.validation_data import check_digest, given, new_values
+from imagestore.catalog.locations.validation_data import given, new_values
 from imagestore.catalog.quotas import ProjectLimits
 from imagestore.database import journal, locations
 from imagestore.database.images import ImageRow
 from imagestore.identity.caller import Caller
 from imagestore.model.changes import Change
+from imagestore.model.digest import CHECKSUM, Digest
 from imagestore.model.errors import Conflict, Forbidden, Invalid
 from imagestore.model.image import Image, ImageStatus, Location
 
@@ -222,9 +223,9 @@ class LocationChanges:
         if new.get("os_hash_algo") != wanted:
             raise Conflict(f"os_hash_algo must be {wanted}.")
         try:
-            check_digest(wanted, new.get("os_hash_value", ""))
+            Digest(wanted, new.get("os_hash_value", ""))
             if "checksum" in new:
-                check_digest("md5", new["checksum"])
+                Digest(CHECKSUM, new["checksum"])
         except Invalid as error:
             raise Conflict(error.message) from error
 

@@ -8,6 +8,7 @@ taken out of the image again. The data of an active image never changes.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -19,8 +20,8 @@ from imagestore.catalog.locations.rules import fetched
 from imagestore.catalog.locations.tasks import LocationTasks, reason
 from imagestore.database import images, jobs, locations
 from imagestore.model.clock import now
-from imagestore.model.digest import CHECKSUM
-from imagestore.model.errors import Unavailable
+from imagestore.model.digest import CHECKSUM, Digest, Expected, recorded
+from imagestore.model.errors import Corrupt, Unavailable
 from imagestore.model.image import Image, ImageStatus, Location
 from imagestore.model.job import Job, JobDraft
 from imagestore.transfer.digesting import digest
@@ -94,38 +95,41 @@ class LocationHashes:
         algorithm = image.os_hash_algo or self._deps.settings.images.hashing_algorithm
         found = await self._digests(work, image, location, {CHECKSUM, algorithm})
         values = {
-            "checksum": found[CHECKSUM],
+            "checksum": found[CHECKSUM].value,
             "os_hash_algo": algorithm,
-            "os_hash_value": found[algorithm],
+            "os_hash_value": found[algorithm].value,
         }
         await work.write(_record, image.id, location, values)
 
     async def _verify(self, work: Work, image: Image, location: Location) -> None:
         assert location.id is not None
         first = next((each for each in image.locations if each.status == "active"), None)
-        if image.os_hash_value is None or image.os_hash_algo is None:
+        if image.os_hash_value is None:
             if first is None:
                 raise GiveUp("The image has no bytes to compare with.")
             await self._fill_in(work, image, first)
             raise Unavailable("The hash of the image was not known yet.")
-        algorithm = image.os_hash_algo
+        wanted = recorded(image)
+        if not wanted:
+            raise GiveUp("The hash of the image cannot be computed here.")
         try:
-            found = await self._digests(work, image, location, {algorithm})
-        except (NotFound, InvalidLocation, WrongSize) as error:
-            log.warning("image %s: a new location cannot be read: %s", image.id, error)
-            same = False
+            await self._digests(work, image, location, wanted=wanted)
+        except (NotFound, InvalidLocation, WrongSize, Corrupt) as error:
+            log.error("image %s: %s is taken out: %s", image.id, location.url, error)
         else:
-            same = found[algorithm] == image.os_hash_value
-        if same:
             await work.write(locations.set_status, location.id, "active")
             return
-        log.error("image %s: %s has other bytes; it is taken out", image.id, location.url)
         await work.write(locations.remove, location.id)
         raise GiveUp("The bytes at the location are not those of the image.")
 
     async def _digests(
-        self, work: Work, image: Image, location: Location, algorithms: set[str]
-    ) -> dict[str, str]:
+        self,
+        work: Work,
+        image: Image,
+        location: Location,
+        algorithms: Iterable[str] = (),
+        wanted: tuple[Digest, ...] = (),
+    ) -> Mapping[str, Digest]:
         store = self._deps.stores.of(location)
         if store is None or image.size is None:
             raise GiveUp("The location belongs to no store.")
@@ -133,14 +137,14 @@ class LocationHashes:
             values, _ = await digest(
                 store,
                 fetched(location.url),
-                image.size,
+                Expected(image.size, wanted),
                 algorithms,
                 on_progress=lambda done: work.progress(done, image.size),
             )
         except StoreError:
             log.warning("image %s: a location could not be hashed", image.id)
             raise
-        return dict(values)
+        return values
 
 
 def _record(conn: Connection, image_id: str, location: Location, values: dict[str, str]) -> None:

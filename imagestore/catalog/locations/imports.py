@@ -27,13 +27,12 @@ from imagestore.catalog.locations.rules import (
     has_service_role,
 )
 from imagestore.catalog.locations.tasks import LocationTasks
-from imagestore.catalog.locations.validation_data import check_digest
 from imagestore.catalog.quotas import ProjectLimits
 from imagestore.database import images, jobs, locations
 from imagestore.identity.caller import Caller
 from imagestore.model.clock import now
-from imagestore.model.digest import CHECKSUM
-from imagestore.model.errors import Conflict, Forbidden, Invalid
+from imagestore.model.digest import CHECKSUM, Expected, known
+from imagestore.model.errors import Conflict, Corrupt, Forbidden, Invalid
 from imagestore.model.image import Image, ImageStatus, Location
 from imagestore.model.job import Job, JobDraft
 from imagestore.transfer.digesting import digest
@@ -112,10 +111,6 @@ class LocationImports:
         if image.status is not ImageStatus.QUEUED:
             raise Conflict(f"A location cannot be added while the image is {image.status}.")
         self.require_addable(caller, url)
-        if "os_hash_value" in validation:
-            check_digest(validation["os_hash_algo"], validation["os_hash_value"])
-        if "checksum" in validation:
-            check_digest(CHECKSUM, validation["checksum"])
         store = self._rules.store_for(caller, image_id, url)
         self._rules.require_unshared(conn, store, image_id, url)
         if image.disk_format is None or image.container_format is None:
@@ -171,29 +166,28 @@ class LocationImports:
         if not settings.do_secure_hash:
             return dict(validation)
         algorithm = validation.get("os_hash_algo", settings.hashing_algorithm)
+        wanted = known(
+            (CHECKSUM, validation.get("checksum")), (algorithm, validation.get("os_hash_value"))
+        )
         try:
             found, virtual_size = await digest(
                 store,
                 fetched(work.job.payload["url"]),
-                size,
+                Expected(size, wanted),
                 {CHECKSUM, algorithm},
                 inspection=Inspection(image.disk_format, image.container_format, settings),
                 on_progress=lambda done: work.progress(done, size),
             )
         except (Unavailable, WrongSize):
             raise
+        except Corrupt as error:
+            raise GiveUp(f"What lies at the location is not right: {error.fault}.") from error
         except StoreError as error:
             raise as_location_failure(error) from error
-        wanted = (
-            (CHECKSUM, validation.get("checksum")),
-            (algorithm, validation.get("os_hash_value")),
-        )
-        if any(value and found[name] != value.lower() for name, value in wanted):
-            raise GiveUp("The bytes at the location do not have the hash that was given.")
         return {
-            "checksum": found[CHECKSUM],
+            "checksum": found[CHECKSUM].value,
             "os_hash_algo": algorithm,
-            "os_hash_value": found[algorithm],
+            "os_hash_value": found[algorithm].value,
             "virtual_size": virtual_size,
         }
 

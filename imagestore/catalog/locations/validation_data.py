@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from imagestore.model.errors import Conflict, Invalid
+from imagestore.model.errors import Conflict
 from imagestore.model.image import Image
 
 
-def check_digest(algorithm: str, value: str) -> None:
-    """Raise :class:`Invalid` unless ``value`` is a digest of that algorithm in hexadecimal."""
-    try:
-        length = len(bytes.fromhex(value))
-    except ValueError:
-        raise Invalid("A hash is written in hexadecimal digits.") from None
-    wanted = hashlib.new(algorithm, usedforsecurity=False).digest_size
-    if length != wanted or len(value) != 2 * wanted:
-        raise Invalid(f"A hash by {algorithm} has {2 * wanted} hexadecimal digits.")
-
-
 def given(entries: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """What locations that are added together say; :class:`Conflict` if they disagree."""
+    """What locations that are added together say, in small letters; :class:`Conflict` if they
+    disagree."""
     found: dict[str, str] = {}
     for entry in entries:
         for name, value in entry.get("validation_data", {}).items():
-            if found.setdefault(name, value) != value:
+            if found.setdefault(name, value.lower()) != value.lower():
                 raise Conflict(f"The locations have different values of {name}.")
     return found
 
@@ -39,7 +28,7 @@ def new_values(image: Image, pending: Mapping[str, Any], said: Mapping[str, str]
     new: dict[str, str] = {}
     for name, value in said.items():
         known = pending.get(name) or getattr(image, name)
-        if known == value:
+        if known and known.lower() == value:
             continue
         if known:
             raise Conflict(f"{name} is already set with a different value.")
