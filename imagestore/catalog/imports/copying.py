@@ -12,7 +12,7 @@ from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.imports import progress
 from imagestore.catalog.integrity.recovery import Recovery
 from imagestore.catalog.jobs import GiveUp, Work
-from imagestore.database import images, journal, locations, tasks
+from imagestore.database import images, locations, tasks
 from imagestore.model.clock import now
 from imagestore.model.errors import Conflict, Gone, ImagestoreError, NotFound
 from imagestore.model.image import Image
@@ -100,13 +100,11 @@ class Copying:
             if store is not None and store.name in order.stores:
                 made[store.name] = location
         if len(made) < len(image.locations):
-            moment = now()
             for name, location in made.items():
                 assert location.id is not None
                 locations.hide(conn, location.id)
-                entry = journal.new_entry()
-                journal.open_removal(conn, entry, image.id, name, self._deps.owner, moment)
-            images.update(conn, image.id, {"updated_at": moment})
+                self._deps.intents.leave_removal(conn, image.id, name)
+            images.update(conn, image.id, {"updated_at": now()})
         progress.end(conn, image, order.stores, staged=False)
 
 

@@ -19,7 +19,6 @@ from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.integrity.orphan_removal import OrphanRemoval
 from imagestore.catalog.integrity.orphan_search import OrphanSearch, SearchedPlace
 from imagestore.catalog.jobs import Completion, JobKind, Jobs, Work
-from imagestore.catalog.uploads import Uploads
 from imagestore.config.store_sections import STAGING
 from imagestore.database import jobs, orphans
 from imagestore.database.orphans import Orphan, Search
@@ -47,7 +46,7 @@ class SearchResult:
 class Orphans:
     """The operations on orphans. For operators."""
 
-    def __init__(self, deps: Dependencies, jobs_: Jobs, uploads: Uploads, host: str) -> None:
+    def __init__(self, deps: Dependencies, jobs_: Jobs, host: str) -> None:
         """``host``: what stands for this node, if it keeps to itself what is staged."""
         self._database = deps.database
         self._jobs = jobs_
@@ -60,7 +59,7 @@ class Orphans:
             staged = SearchedPlace(STAGING + host, stores.reserved(STAGING), staging=True)
             (self._own if host else self._shared)[staged.name] = staged
         self._search = OrphanSearch(deps)
-        self._removal = OrphanRemoval(deps, uploads)
+        self._removal = OrphanRemoval(deps)
         jobs_.register(JobKind(KIND, self._run))
         if host:
             jobs_.register(JobKind(KIND + host, self._run))

@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from imagestore.backends.errors import StoreError
 from imagestore.catalog.deletions import Deletions
 from imagestore.catalog.dependencies import Dependencies
+from imagestore.catalog.intent import Intent
 from imagestore.catalog.jobs import Completion, JobKind, Jobs, Work
 from imagestore.database import damages, jobs, journal, locations, pending_deletes
 from imagestore.database.damages import DamageState
@@ -111,32 +112,23 @@ class Scrubber:
 
     async def _scrub(self, image_id: str, before: datetime) -> bool:
         """Remove the bytes of one image; whether that was still to be done."""
-        entry = journal.new_entry()
-        # Known before the row exists, or recovery could take it for left behind.
-        self._deletions.under_way.add(entry)
-        try:
-            owner = self._deps.owner
-            if not await self._database.write(_claim, image_id, before, entry, owner):
+        async with self._deps.intents.intend() as intent:
+            entry = await self._database.write(_claim, intent, image_id, before)
+            if entry is None:
                 return False
-            try:
-                for copy in await self._database.read(locations.select_hidden, image_id):
-                    await self._deletions.remove_bytes(image_id, copy)
-                    assert copy.id is not None
-                    await self._database.write(locations.finish, copy.id)
-            except BaseException:
-                await asyncio.shield(self._database.write(journal.close, entry))
-                raise
+            intent.if_failed(lambda _: self._database.write(journal.close, entry))
+            for copy in await self._database.read(locations.select_hidden, image_id):
+                await self._deletions.remove_bytes(image_id, copy)
+                assert copy.id is not None
+                await self._database.write(locations.finish, copy.id)
             return await self._database.write(_finish, image_id, entry)
-        finally:
-            self._deletions.under_way.discard(entry)
 
 
-def _claim(conn: Connection, image_id: str, before: datetime, entry: str, owner: str) -> bool:
+def _claim(conn: Connection, intent: Intent, image_id: str, before: datetime) -> str | None:
     deleted_at = pending_deletes.lock(conn, image_id)
     if deleted_at is None or deleted_at > before or journal.has_deletion(conn, image_id):
-        return False
-    journal.open_deletion(conn, entry, image_id, ImageStatus.PENDING_DELETE, owner, now())
-    return True
+        return None
+    return intent.deletion(conn, image_id, ImageStatus.PENDING_DELETE)
 
 
 def _finish(conn: Connection, image_id: str, entry: str) -> bool:
