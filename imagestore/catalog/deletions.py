@@ -21,11 +21,12 @@ from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.imports.unstaging import leave
 from imagestore.catalog.intent import Intent
 from imagestore.catalog.notifications import Notifications
+from imagestore.catalog.store_failures import as_deletion_failure
 from imagestore.database import images, journal, locations, pending_deletes
 from imagestore.database.journal import Entry
 from imagestore.identity.caller import Caller
 from imagestore.model.clock import now
-from imagestore.model.errors import Conflict, Forbidden, ImagestoreError, NotFound, Unavailable
+from imagestore.model.errors import Conflict, Forbidden, NotFound
 from imagestore.model.image import Image, ImageStatus, Location
 
 log = logging.getLogger(__name__)
@@ -163,7 +164,7 @@ class Deletions:
         except store_errors.StoreError as error:
             log.warning("image %s was not deleted: %s", image.id, error)
             await self._unless_open(error, _restore, image.id, image.status, entry)
-            raise _told(error, image.id) from error
+            raise as_deletion_failure(error, image.id) from error
         await self._database.write(_finish, image.id, entry)
 
     async def carry_out_removal(self, image_id: str, copy: Location, entry: str) -> None:
@@ -173,7 +174,7 @@ class Deletions:
         except store_errors.StoreError as error:
             log.warning("a copy of image %s was not removed: %s", image_id, error)
             await self._unless_open(error, _restore_copy, copy, entry)
-            raise _told(error, image_id) from error
+            raise as_deletion_failure(error, image_id) from error
         await self._database.write(_finish_copy, copy, entry)
 
     async def _unless_open(
@@ -263,15 +264,3 @@ def _restore_copy(conn: Connection, copy: Location, entry: str) -> None:
     assert copy.id is not None
     locations.unhide(conn, copy.id)
     journal.close(conn, entry)
-
-
-def _told(error: store_errors.StoreError, image_id: str) -> ImagestoreError:
-    """What the caller is told; paths and hosts of the store stay in the log."""
-    match error:
-        case store_errors.Busy():
-            return Conflict(f"The data of image {image_id} is in use.")
-        case store_errors.Unavailable():
-            return Unavailable(
-                f"A store of image {image_id} does not answer. It is deleted when the store does."
-            )
-    return Unavailable(f"A store of image {image_id} cannot delete its data.")

@@ -28,6 +28,7 @@ from imagestore.catalog.locations import refused_locations
 from imagestore.catalog.notifications import Notifications
 from imagestore.catalog.quotas import ProjectLimits
 from imagestore.catalog.signatures import Signatures, signed
+from imagestore.catalog.store_failures import as_upload_failure
 from imagestore.database import images, journal
 from imagestore.identity.caller import Caller
 from imagestore.model.clock import now
@@ -37,7 +38,6 @@ from imagestore.model.errors import (
     ImagestoreError,
     Invalid,
     OverLimit,
-    Unavailable,
 )
 from imagestore.model.image import Image, ImageStatus
 from imagestore.transfer.receive import Received, Verification, receive
@@ -202,15 +202,3 @@ class Uploads:
 
 def _reason(error: BaseException) -> str:
     return error.message if isinstance(error, ImagestoreError) else type(error).__name__
-
-
-def as_upload_failure(error: store_errors.StoreError, store: str) -> ImagestoreError:
-    """What the caller is told; paths and hosts of the store stay in the log."""
-    match error:
-        case store_errors.Full():
-            return OverLimit(f"Store '{store}' has no room for this image.")
-        case store_errors.WrongSize():
-            return Invalid("The data is not as long as was announced.")
-        case store_errors.Exists():
-            return Conflict(f"Store '{store}' already holds data for this image.")
-    return Unavailable(f"Store '{store}' cannot be written to at the moment.")

@@ -22,8 +22,6 @@ from imagestore.model.job import JobDraft
 COPY = "copy"
 RULE = "rule"
 """In the payload of a copy: the rule that it is for. Without it, it is for a user."""
-_PATIENT = 10_000
-"""Attempts of a copy that a rule wants: a store that is down is waited for, however long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,4 +96,4 @@ def draft_of(image: Image, store: str, rule: str | None) -> JobDraft:
     """The job that copies the image into the store, for a rule or for a user."""
     if rule is None:
         return JobDraft(COPY, {}, image.id, store, image.owner)
-    return JobDraft(COPY, {RULE: rule}, image.id, store, image.owner, max_attempts=_PATIENT)
+    return JobDraft(COPY, {RULE: rule}, image.id, store, image.owner)

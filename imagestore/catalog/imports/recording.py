@@ -169,9 +169,7 @@ class Recording:
         to = ImageStatus.KILLED if order.kills else ImageStatus.QUEUED
         put_back(conn, image.id, ImageStatus.IMPORTING, to)
         # Where a store is to blame, that one alone.
-        noted = image.properties.get(progress.FAILED, "")
-        failed = noted.split(",") if noted else order.stores
-        progress.end(conn, image, failed, staged=True)
+        progress.end(conn, image, progress.failed(image, order.stores), staged=True)
 
 
 def note(conn: Connection, image_id: str, order: Order, store: str) -> None:

@@ -26,7 +26,7 @@ from imagestore.catalog.imports import progress, recording
 from imagestore.catalog.imports.copying import Copying
 from imagestore.catalog.imports.plugins import Plugins
 from imagestore.catalog.imports.recording import Recording
-from imagestore.catalog.imports.sources import ImportSource, SourceAway, Sources
+from imagestore.catalog.imports.sources import ImportSource, Sources
 from imagestore.catalog.imports.staging import Staging
 from imagestore.catalog.imports.unstaging import IMPORT
 from imagestore.catalog.integrity.recovery import Recovery
@@ -35,7 +35,7 @@ from imagestore.catalog.jobs import GiveUp, JobKind, Jobs, Work
 from imagestore.catalog.notifications import Notifications
 from imagestore.catalog.quotas import ProjectLimits
 from imagestore.catalog.signatures import Signatures, signed
-from imagestore.catalog.uploads import as_upload_failure
+from imagestore.catalog.store_failures import as_upload_failure
 from imagestore.database import images, tasks
 from imagestore.model.clock import now
 from imagestore.model.image import Image, ImageStatus
@@ -45,8 +45,10 @@ from imagestore.transfer.fan_out import FannedOut, fan_out
 
 log = logging.getLogger(__name__)
 
-SOURCE_ATTEMPTS = 4
-"""Attempts with a source that does not answer: somebody waits for this import."""
+ATTEMPTS = 5
+"""Of an import. Somebody waits for it: if source or store do not answer, he hears of it within
+half a minute. A process that died on the import counts as one."""
+LONGEST_PAUSE = 15.0
 
 
 class Running:
@@ -75,7 +77,12 @@ class Running:
         self._copying = Copying(deps, copies, recovery, kept)
         self._recording = Recording(deps, self._plugins, self._copying, kept)
         for name in {IMPORT, IMPORT + staging.host}:
-            jobs_.register(JobKind(name, self._run, self._recording.abandoned, awaited=True))
+            jobs_.register(
+                JobKind(
+                    name, self._run, self._recording.abandoned,
+                    awaited=True, attempts=ATTEMPTS, longest_pause=LONGEST_PAUSE,
+                )
+            )  # fmt: skip
 
     async def _run(self, work: Work) -> None:
         order = Order.of(work.job.payload)
@@ -92,17 +99,12 @@ class Running:
             await self._go_on(work, image, order)
             return
         limits = await self._quotas.limits(image.owner)
-        try:
-            async with self._deps.intents.intend() as intent:
-                cap, entries = await work.write(self._open, intent, image, limits, order)
-                for name, entry in entries.items():
-                    self._notify.preparing(image, name)
-                    intent.if_failed(partial(self._undo, image.id, name, entry))
-                await self._transfer(work, intent, image, order, entries, cap, limits)
-        except SourceAway as error:
-            if work.job.attempts >= SOURCE_ATTEMPTS:
-                raise GiveUp(error.message) from error
-            raise
+        async with self._deps.intents.intend() as intent:
+            cap, entries = await work.write(self._open, intent, image, limits, order)
+            for name, entry in entries.items():
+                self._notify.preparing(image, name)
+                intent.if_failed(partial(self._undo, image.id, name, entry))
+            await self._transfer(work, intent, image, order, entries, cap, limits)
         self._jobs.wake()
 
     def _begin(self, conn: Connection, image_id: str, order: Order) -> Image | None:

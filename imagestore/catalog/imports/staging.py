@@ -24,10 +24,10 @@ from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.imports import progress
 from imagestore.catalog.imports.unstaging import UNSTAGE, host_key, unstage
 from imagestore.catalog.intent import Intent
-from imagestore.catalog.jobs import JobKind, Jobs, Work
+from imagestore.catalog.jobs import PATIENT, JobKind, Jobs, Work
 from imagestore.catalog.locations import refused_locations
 from imagestore.catalog.quotas import ProjectLimits
-from imagestore.catalog.uploads import as_upload_failure
+from imagestore.catalog.store_failures import as_upload_failure
 from imagestore.config.store_sections import STAGING
 from imagestore.database import images, jobs, journal
 from imagestore.identity.caller import Caller
@@ -52,7 +52,7 @@ class Staging:
         self._jobs = jobs_
         self._url = deps.settings.server.worker_self_reference_url
         self.host = host_key(self._url)
-        jobs_.register(JobKind(UNSTAGE + self.host, self._unstage))
+        jobs_.register(JobKind(UNSTAGE + self.host, self._unstage, attempts=PATIENT))
 
     @property
     def store(self) -> Store:

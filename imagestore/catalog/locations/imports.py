@@ -55,7 +55,8 @@ class LocationImports:
 
     @property
     def kind(self) -> JobKind:
-        return JobKind(KIND, self._carry_out, abandoned=self._put_back, awaited=True)
+        attempts = max(1, self._deps.settings.images.http_retries)
+        return JobKind(KIND, self._carry_out, self._put_back, awaited=True, attempts=attempts)
 
     async def add(
         self,
@@ -139,7 +140,6 @@ class LocationImports:
             image_id=image_id,
             target=store.name,
             project=image.owner,
-            max_attempts=max(1, self._deps.settings.images.http_retries),
         )
         jobs.enqueue(conn, draft, moment)
 
