@@ -10,10 +10,12 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from imagestore.catalog.access import Access, not_found, require_writer
+from imagestore.catalog.activation import Activation, Activations
 from imagestore.catalog.amend import amend, changed_columns
 from imagestore.catalog.copies.placements import Placements
 from imagestore.catalog.deletions import Deletions
 from imagestore.catalog.dependencies import Dependencies
+from imagestore.catalog.intent import Intent
 from imagestore.catalog.limits import require_within
 from imagestore.catalog.locations.changes import LocationChanges, Prepared
 from imagestore.catalog.notifications import Notifications
@@ -59,6 +61,8 @@ class Images:
         self._shown = deps.settings.images
         self._access = Access(deps.policy)
         self._placements = Placements(deps)
+        self._activations = Activations(deps)
+        self._intents = deps.intents
         self._notify = Notifications(deps.notifier)
 
     async def create(self, caller: Caller, draft: ImageDraft) -> Image:
@@ -114,18 +118,12 @@ class Images:
         """Apply all changes or none; the image as it stands afterwards."""
         require_writer(caller)
         prepared = await self._location_changes.prepare(caller, image_id, changes)
-        entries = prepared.entries if prepared else ()
-        # Known before the rows exist, or recovery could take them for left behind.
-        self._deletions.under_way.update(entries)
-        try:
-            image, removed = await self._database.write(
-                self._change, caller, image_id, changes, prepared
+        async with self._intents.intend() as intent:
+            image, removed = await self._activations.within(
+                self._database.write, self._change, intent, caller, image_id, changes, prepared
             )
             for copy, entry in removed:
-                await self._deletions.remove_claimed(image_id, copy, entry)
-        finally:
-            self._deletions.under_way.difference_update(entries)
-        self._notify.image("image.update", image)
+                await intent.to_its_end(self._deletions.carry_out_removal(image_id, copy, entry))
         return self._shown_to(caller, image)
 
     async def deactivate(self, caller: Caller, image_id: str) -> None:
@@ -174,12 +172,14 @@ class Images:
 
     def _change(
         self,
-        conn: Connection,
+        activation: Activation,
+        intent: Intent,
         caller: Caller,
         image_id: str,
         changes: Sequence[Change],
         prepared: Prepared | None,
     ) -> tuple[Image, list[tuple[Location, str]]]:
+        conn = activation.conn
         # Two changes at once must see each other's properties and tags.
         images.lock(conn, image_id)
         row = self._access.find(conn, caller, image_id)
@@ -189,23 +189,28 @@ class Images:
         after = amend(before, [change for change in changes if change.name != "locations"])
         self._require_within_quotas(after, before)
         if not changes:
+            activation.updated(image_id)
             return before, []
         after.updated_at = now()
         values = changed_columns(before, after) | {"updated_at": after.updated_at}
         removed: list[tuple[Location, str]] = []
         if prepared is not None:
             located, removed = self._location_changes.apply(
-                conn, after, changes, prepared, after.updated_at
+                conn, intent, after, changes, prepared, after.updated_at
             )
             values |= located
-        # The status is compared so that formats cannot change under an upload that has begun.
-        if not images.update(conn, image_id, values, only_if_status={before.status}):
-            raise Conflict(f"Image {image_id} changed its status meanwhile; try again.")
         if before.properties != after.properties:
             properties.replace(conn, image_id, before.properties, after.properties)
         if before.tags != after.tags:
             tags.replace(conn, image_id, before.tags, after.tags)
-        self._placements.follow(conn, image_id)
+        if "status" in values:
+            activation.activate(before, values, {})
+        # The status is compared so that formats cannot change under an upload that has begun.
+        elif not images.update(conn, image_id, values, only_if_status={before.status}):
+            raise Conflict(f"Image {image_id} changed its status meanwhile; try again.")
+        else:
+            activation.updated(image_id)
+            self._placements.follow(conn, image_id)
         if prepared is not None:
             row_after = images.get(conn, image_id)
             assert row_after is not None

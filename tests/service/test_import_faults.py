@@ -13,10 +13,10 @@ import pytest
 
 from imagestore.api import keys
 from imagestore.backends import errors
+from imagestore.catalog import jobs as kinds
 from imagestore.config import drivers
 from imagestore.config.settings import StoreAccess
 from imagestore.database import journal
-from imagestore.workers import runner
 from tests.backends.file.conftest import small_disk
 from tests.backends.wrappers.faulty import Fault, hang, raising
 from tests.service.conftest import Person, Service, Start
@@ -43,7 +43,7 @@ embedded = pytest.mark.parametrize("url", ["embedded"], indirect=True)
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Between the attempts of a job."""
-    monkeypatch.setattr(runner, "LONGEST_PAUSE", 0.1)
+    monkeypatch.setattr(kinds, "LONGEST_PAUSE", 0.1)
 
 
 @pytest.fixture

@@ -26,9 +26,6 @@ from imagestore.model.import_request import ImportRequest, Method, Order
 from imagestore.model.job import JobDraft
 from imagestore.model.task import Task, TaskStatus, TaskType
 
-ATTEMPTS = 8
-"""Of an import; each start of a process that died in between counts as one."""
-
 _STATUS = {
     Method.GLANCE_DIRECT: ImageStatus.UPLOADING,
     Method.WEB_DOWNLOAD: ImageStatus.QUEUED,
@@ -218,7 +215,6 @@ def queue(
         payload=order.payload(),
         image_id=image.id,
         project=caller.project_id,
-        max_attempts=ATTEMPTS,
     )
     jobs.enqueue(conn, draft, moment)
     return task

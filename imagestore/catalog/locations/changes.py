@@ -19,13 +19,14 @@ from imagestore.backends.base import Store
 from imagestore.catalog.access import Access
 from imagestore.catalog.deletions import Deletions
 from imagestore.catalog.dependencies import Dependencies
+from imagestore.catalog.intent import Intent
 from imagestore.catalog.limits import require_within
 from imagestore.catalog.locations import refused_locations
 from imagestore.catalog.locations.hashes import hash_later
 from imagestore.catalog.locations.rules import LocationRules
 from imagestore.catalog.locations.validation_data import given, new_values
 from imagestore.catalog.quotas import ProjectLimits
-from imagestore.database import journal, locations
+from imagestore.database import locations
 from imagestore.database.images import ImageRow
 from imagestore.identity.caller import Caller
 from imagestore.model.changes import Change
@@ -50,10 +51,9 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What was found out before the transaction: by URL, and journal rows for removals."""
+    """What was found out before the transaction: by URL."""
 
     found: Mapping[str, Found]
-    entries: Sequence[str]
     limits: ProjectLimits | None
 
 
@@ -94,9 +94,8 @@ class LocationChanges:
             if url not in known and url not in found:
                 store = self._rules.store_for(caller, image_id, url)
                 found[url] = Found(store, await self._rules.measure(store, url))
-        removals = sum(step.op == "remove" for step in steps)
         limits = await self._deps.quotas.limits(image.owner) if found else None
-        return Prepared(found, tuple(journal.new_entry() for _ in range(removals)), limits)
+        return Prepared(found, limits)
 
     def _authorised(
         self, conn: Connection, caller: Caller, image_id: str, steps: Sequence[Change]
@@ -109,6 +108,7 @@ class LocationChanges:
     def apply(
         self,
         conn: Connection,
+        intent: Intent,
         image: Image,
         changes: Sequence[Change],
         prepared: Prepared,
@@ -123,15 +123,12 @@ class LocationChanges:
         left = list(image.listed_locations)
         values: dict[str, Any] = {}
         removed: list[tuple[Location, str]] = []
-        entries = iter(prepared.entries)
         for step in steps:
             if step.op == "remove":
                 copy = _at(left, step.index)
                 left.remove(copy)
                 self._keep_readable(conn, image, copy, left)
-                entry = next(entries)
-                self._deletions.claim(conn, image.id, copy, entry, moment)
-                removed.append((copy, entry))
+                removed.append((copy, self._deletions.claim(conn, intent, image.id, copy)))
             elif step.op == "replace" and left:
                 _replace_metadata(conn, left, step.value, self._deps.stores.multiple)
             else:

@@ -8,14 +8,14 @@ are found to be right; without, at once, and hashed by a further job.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
-from imagestore.backends.base import Capability, Store
+from imagestore.backends.base import Capability, Store, Stored
 from imagestore.backends.errors import StoreError, Unavailable, WrongSize
 from imagestore.catalog.access import Access, require_writer
+from imagestore.catalog.activation import Activation, Activations, put_back
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.jobs import GiveUp, JobKind, Jobs, Work
 from imagestore.catalog.locations import refused_locations
@@ -28,7 +28,7 @@ from imagestore.catalog.locations.rules import (
 )
 from imagestore.catalog.locations.tasks import LocationTasks
 from imagestore.catalog.quotas import ProjectLimits
-from imagestore.database import images, jobs, locations
+from imagestore.database import images, jobs
 from imagestore.identity.caller import Caller
 from imagestore.model.clock import now
 from imagestore.model.digest import CHECKSUM, Expected, known
@@ -50,10 +50,12 @@ class LocationImports:
         self._rules = LocationRules(deps)
         self._tasks = LocationTasks(deps)
         self._jobs = jobs_
+        self._activations = Activations(deps)
 
     @property
     def kind(self) -> JobKind:
-        return JobKind(KIND, self._carry_out, abandoned=self._put_back, awaited=True)
+        attempts = max(1, self._deps.settings.images.http_retries)
+        return JobKind(KIND, self._carry_out, self._put_back, awaited=True, attempts=attempts)
 
     async def add(
         self,
@@ -133,7 +135,6 @@ class LocationImports:
             image_id=image_id,
             target=store.name,
             project=image.owner,
-            max_attempts=max(1, self._deps.settings.images.http_retries),
         )
         jobs.enqueue(conn, draft, moment)
 
@@ -154,8 +155,9 @@ class LocationImports:
             raise GiveUp(f"There are {values['size']} bytes at the location, not as many as said.")
         values |= await self._hashes(work, image, store, values["size"])
         limits = await self._deps.quotas.limits(image.owner)
-        location = Location(url, self._metadata(store))
-        await work.write(self._activate, work.job, image, location, store, values, limits)
+        await self._activations.within(
+            work.write, self._activate, work.job, image, store, values, limits
+        )
 
     async def _hashes(self, work: Work, image: Image, store: Store, size: int) -> dict[str, Any]:
         """What is recorded of the bytes when the image becomes active."""
@@ -191,30 +193,22 @@ class LocationImports:
             "virtual_size": virtual_size,
         }
 
-    def _metadata(self, store: Store) -> dict[str, str]:
-        return {"store": store.name} if self._deps.stores.multiple else {}
-
     def _activate(
         self,
-        conn: Connection,
+        activation: Activation,
         job: Job,
         image: Image,
-        location: Location,
         store: Store,
         values: dict[str, Any],
         limits: ProjectLimits | None,
     ) -> None:
+        conn = activation.conn
         self._deps.quotas.require_size(conn, limits, values["size"])
-        moment: datetime = now()
-        if not images.transition(
-            conn, image.id, {ImageStatus.IMPORTING}, ImageStatus.ACTIVE,
-            **values, updated_at=moment,
-        ):  # fmt: skip
-            raise GiveUp("The image is gone.")
-        number = locations.add(conn, image.id, location, moment)
+        stored = {store.name: Stored(job.payload["url"], values["size"])}
+        (number,) = activation.activate(image, values, stored)
         if self._deps.settings.images.do_secure_hash and "os_hash_value" not in values:
             # The task ends with the hash: that is what clients wait for.
-            hash_later(conn, image, number, store.name, moment, task=job.payload.get("task"))
+            hash_later(conn, image, number, store.name, now(), task=job.payload.get("task"))
         else:
             self._tasks.succeed(conn, job)
 
@@ -222,7 +216,7 @@ class LocationImports:
         """The job has ended without success: the image waits for its data again."""
         assert job.image_id is not None
         to = ImageStatus.KILLED if job.payload.get("kills") else ImageStatus.QUEUED
-        back = images.transition(conn, job.image_id, {ImageStatus.IMPORTING}, to, updated_at=now())
+        back = put_back(conn, job.image_id, ImageStatus.IMPORTING, to)
         if back and to is ImageStatus.QUEUED:
             self._remember(conn, job)
         self._tasks.fail(conn, job)
