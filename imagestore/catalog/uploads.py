@@ -39,7 +39,8 @@ from imagestore.model.errors import (
     Unavailable,
 )
 from imagestore.model.image import Image, ImageStatus, Location
-from imagestore.transfer.receive import Received, Verification, receive
+from imagestore.transfer.judgement import Verification
+from imagestore.transfer.receive import Received, receive
 
 log = logging.getLogger(__name__)
 
