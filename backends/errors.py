@@ -45,6 +45,10 @@ class InvalidLocation(StoreError):
     """The URL is not one of this store's."""
 
 
+class Unusable(InvalidLocation):
+    """What the server has is sent in a way that no image can be read in; the message says which."""
+
+
 class WrongSize(StoreError):
     """The source ended before, or went past, the size that was announced."""
 
