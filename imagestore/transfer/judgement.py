@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Iterable
 from functools import partial
 from typing import Protocol
 
-from imagestore.backends.base import Blocks, Buffer, Store
+from imagestore.backends.base import Buffer, Store
 from imagestore.backends.errors import WrongSize
 from imagestore.backends.lane import Lane
 from imagestore.model.errors import OverLimit
@@ -82,12 +82,15 @@ class Judgement:
         self.virtual_size = await self._inspecting.finish(finish)
 
 
-async def judged(source: Blocks, judgement: Judgement) -> AsyncGenerator[Buffer, None]:
+async def judged(
+    source: AsyncGenerator[Buffer, None], judgement: Judgement
+) -> AsyncGenerator[Buffer, None]:
     """The blocks, each judged before it is yielded; they end only if all are accepted."""
-    async for block in source:
-        await judgement.show(block)
-        yield block
-        del block  # it may be used again from now on
+    async with contextlib.aclosing(source) as blocks:
+        async for block in blocks:
+            await judgement.show(block)
+            yield block
+            del block  # it may be used again from now on
     await judgement.end()
 
 

@@ -31,6 +31,8 @@ from imagestore.model.digest import CHECKSUM
 from imagestore.model.errors import Conflict, Gone, ImagestoreError, NotFound, Unavailable
 from imagestore.model.image import Image, ImageStatus, Location
 from imagestore.transfer.copying import Corrupt, Pace, Verified, drain
+from imagestore.transfer.inspection import Inspection
+from imagestore.transfer.judgement import Judgement, judged
 from imagestore.transfer.local_files import LocalFiles
 from imagestore.transfer.reading import Copy, Reading
 
@@ -250,7 +252,15 @@ class CopyMaker:
         reading = Reading(
             copies, image.size, 0, image.size, files=self._files, judge=self._stores.judge
         )
-        return Verified(reading.blocks(), self._expected(image), self._pace, on_progress)
+        blocks = reading.blocks()
+        if any(Capability.EXTERNAL in copy.store.capabilities for copy in copies) and not (
+            image.checksum or image.os_hash_value
+        ):
+            # Nothing says that the server sends what was judged when its location came.
+            settings = self._deps.settings.images
+            inspection = Inspection(image.disk_format, image.container_format, settings)
+            blocks = judged(blocks, Judgement(inspection))
+        return Verified(blocks, self._expected(image), self._pace, on_progress)
 
     async def _first(
         self, ways: list[Callable[[], Verified]], use: Callable[[Verified], Awaitable[Any]]
