@@ -46,7 +46,7 @@ class InvalidLocation(StoreError):
 
 
 class Unusable(InvalidLocation):
-    """What the server has is sent in a way that no image can be read in; the message says which."""
+    """What lies there is refused, or sent in a way that no image can be read in: no use to retry."""
 
 
 class WrongSize(StoreError):

@@ -35,7 +35,7 @@ class Fetcher:
     """Reads URLs that the guard lets pass, and every redirect likewise.
 
     Errors are ``InvalidLocation`` for what may not be fetched, ``NotFound`` (404, 410),
-    ``Unusable`` for what is sent without an end or encoded, and ``Unavailable`` for the rest;
+    ``Unusable`` for what is refused, encoded or has no end, and ``Unavailable`` for the rest;
     they name ``store``. No message holds an address, the target of a redirect, or a credential.
     """
 

@@ -11,6 +11,7 @@ from imagestore.backends.errors import NotFound, Unavailable, Unusable
 from imagestore.backends.http.faults import Broken
 
 _RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)", re.I)
+_PASSING = (408, 425)
 _UNSATISFIED = re.compile(r"bytes \*/(\d{1,19})", re.I)
 
 
@@ -47,8 +48,8 @@ class Head:
 def read_head(method: str, status: int, headers: Mapping[str, str]) -> Head:
     """The head of an answer to GET or HEAD, whose ``headers`` are found in any case.
 
-    :class:`NotFound` for what is gone (404, 410), :class:`Unusable` for what is encoded or
-    without an end that can be told, :class:`Unavailable` for whatever else is no object.
+    :class:`NotFound` for what is gone (404, 410); :class:`Unusable` for what is refused, encoded
+    or without an end that can be told; :class:`Unavailable` for whatever else is no object.
     """
     if status in (404, 410):
         raise NotFound("the server has nothing there")
@@ -58,6 +59,8 @@ def read_head(method: str, status: int, headers: Mapping[str, str]) -> Head:
         return _head(headers, size=int(match[1]) if match else None, count=0)
     if status == 429 or status >= 500:
         raise Broken(f"the server answers with status {status}")
+    if 400 <= status < 500 and status not in _PASSING:
+        raise Unusable(f"the server answers with status {status}")
     if status not in (200, 206):
         raise Unavailable(f"the server answers with status {status}")
     encoding = headers.get("Content-Encoding", "").strip().lower()

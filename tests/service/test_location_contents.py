@@ -260,14 +260,14 @@ async def test_the_signature(
         image = (await alice.create(**properties))["id"]
         answer = await alice.patch(image, add(site.url(name)))
         assert (answer.status, "signed" in await answer.text()) == (400, True)
-        body = {"url": site.url(name)}
+        body: dict[str, Any] = {"url": site.url(name)}
         assert (await alice("POST", f"/v2/images/{image}/locations", json=body)).status == 202
         await settled(served, image)
         shown = await alice.show(image)
         assert shown["status"] == status
     # A location with the verified bytes is as good as any other of an image.
     right = (await alice.create(**properties))["id"]
-    body: dict[str, Any] = {"url": site.url("right"), "validation_data": hashes_of(DATA)}
+    body = {"url": site.url("right"), "validation_data": hashes_of(DATA)}
     assert (await alice("POST", f"/v2/images/{right}/locations", json=body)).status == 202
     await settled(served, right)
     assert (await alice.patch(right, add(site.url("again")))).status == 200
