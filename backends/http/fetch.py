@@ -11,7 +11,7 @@ from urllib.parse import urldefrag, urljoin
 from aiohttp import ClientResponse
 
 from imagestore.backends.base import Blocks
-from imagestore.backends.errors import InvalidLocation, Unavailable
+from imagestore.backends.errors import InvalidLocation, Unavailable, Unusable
 from imagestore.backends.http.connections import Connections
 from imagestore.backends.http.faults import while_fetching
 from imagestore.backends.http.guard import Guard
@@ -34,9 +34,9 @@ class Fetched:
 class Fetcher:
     """Reads URLs that the guard lets pass, and every redirect likewise.
 
-    Errors are ``InvalidLocation`` for what may not be fetched, ``NotFound`` (404, 410) and
-    ``Unavailable`` for the rest; they name ``store``. No message holds an address, the target
-    of a redirect, or a credential.
+    Errors are ``InvalidLocation`` for what may not be fetched, ``NotFound`` (404, 410),
+    ``Unusable`` for what is refused, encoded or has no end, and ``Unavailable`` for the rest;
+    they name ``store``. No message holds an address, the target of a redirect, or a credential.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Fetcher:
             async with self._answer("HEAD", url, {}) as response:
                 # A signed URL may be good for GET alone, and some servers know no HEAD.
                 if response.status in (200, 404, 410):
-                    with contextlib.suppress(Unavailable):
+                    with contextlib.suppress(Unavailable, Unusable):
                         head = read_head("HEAD", response.status, response.headers)
                         if head.size is not None:
                             return head

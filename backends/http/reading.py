@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 
 from aiohttp import ClientResponse
 
-from imagestore.backends.errors import Unavailable, WrongSize
+from imagestore.backends.errors import Unavailable, Unusable, WrongSize
 from imagestore.backends.http.body import read_body
 from imagestore.backends.http.faults import Broken, while_fetching
 from imagestore.backends.http.head import Head, read_head
@@ -103,7 +103,7 @@ class Reading:
             if head.first != start or head.end != expected:
                 raise Unavailable("the server sends another part than was asked for")
         elif start > SKIPPED:
-            raise Unavailable("the server cannot send a part of the data")
+            raise Unusable("the server cannot send a part of the data")
         self._response, self._count, self._position = response, head.count, head.first
         return head
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from imagestore.backends.base import Blocks, Capability, Capacity, Held, Stored
-from imagestore.backends.errors import NotFound, ReadOnly, Unavailable
+from imagestore.backends.errors import NotFound, ReadOnly, Unusable
 from imagestore.backends.http.connections import Connections
 from imagestore.backends.http.fetch import Fetcher
 from imagestore.backends.http.guard import SCHEMES, Guard
@@ -71,7 +71,7 @@ class HttpStore:
     async def size(self, url: str) -> int:
         head = await self._fetcher.head(url)
         if head.size is None:
-            raise Unavailable("the server does not say how large it is", store=self.name)
+            raise Unusable("the server does not say how large it is", store=self.name)
         return head.size
 
     async def exists(self, url: str) -> bool:

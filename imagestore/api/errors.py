@@ -53,7 +53,7 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except Exception as error:
-        if _is_gone(request):
+        if is_gone(request):
             raise
         if request.writer.output_size:
             # Another response has begun: all that can still be said is that it is not whole.
@@ -63,7 +63,7 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return _answer(request, error)
 
 
-def _is_gone(request: web.Request) -> bool:
+def is_gone(request: web.Request) -> bool:
     """Whether there is nobody left to answer."""
     return request.transport is None or request.transport.is_closing()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -114,10 +114,20 @@ class Images:
         shown = [self._shown_to(caller, image) for image in self._access.listed(caller, found)]
         return Page(shown, found[-1].id if found and len(found) == query.limit else None)
 
-    async def change(self, caller: Caller, image_id: str, changes: Sequence[Change]) -> Image:
-        """Apply all changes or none; the image as it stands afterwards."""
+    async def change(
+        self,
+        caller: Caller,
+        image_id: str,
+        changes: Sequence[Change],
+        *,
+        gone: Callable[[], bool] = lambda: False,
+    ) -> Image:
+        """Apply all changes or none; the image as it stands afterwards.
+
+        ``gone``: whether the caller waits for the answer no more.
+        """
         require_writer(caller)
-        prepared = await self._location_changes.prepare(caller, image_id, changes)
+        prepared = await self._location_changes.prepare(caller, image_id, changes, gone)
         async with self._intents.intend() as intent:
             image, removed = await self._activations.within(
                 self._database.write, self._change, intent, caller, image_id, changes, prepared

@@ -41,7 +41,8 @@ from imagestore.model.errors import (
     OverLimit,
 )
 from imagestore.model.image import Image, ImageStatus
-from imagestore.transfer.receive import Received, Verification, receive
+from imagestore.transfer.judgement import Verification
+from imagestore.transfer.receive import Received, receive
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,8 @@ from imagestore.config.settings import Images
 from imagestore.model.digest import CHECKSUM, Digest
 from imagestore.model.image import Image
 from imagestore.transfer.inspection import Inspection
-from imagestore.transfer.receive import Flow, Verification
+from imagestore.transfer.judgement import Verification
+from imagestore.transfer.receive import Flow
 from imagestore.transfer.verification import close
 
 log = logging.getLogger(__name__)

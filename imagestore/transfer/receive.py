@@ -7,31 +7,19 @@ import contextlib
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Protocol
 
 from imagestore.backends.base import Blocks, Buffer, Store, Stored
 from imagestore.backends.errors import StoreError
-from imagestore.backends.lane import Lane
 from imagestore.config.settings import Images
 from imagestore.model.digest import CHECKSUM, Digest
-from imagestore.model.errors import Invalid, OverLimit
+from imagestore.model.errors import Invalid
 from imagestore.model.image import Image
-from imagestore.transfer.digests import Hasher, computing_threads
+from imagestore.transfer.digests import Hasher
 from imagestore.transfer.inspection import Inspection
+from imagestore.transfer.judgement import Judgement, Verification
 from imagestore.transfer.verification import close
 
 log = logging.getLogger(__name__)
-
-
-class Verification(Protocol):
-    """Looks at a whole stream, and raises in the end if it is not the right one."""
-
-    def feed(self, blocks: Iterable[Buffer]) -> None:
-        """The next blocks. A call may take some milliseconds of CPU."""
-
-    def finish(self) -> None:
-        """All blocks were fed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,46 +109,31 @@ class Flow:
         """Bytes of the source, once it was read to its end."""
         self.virtual_size: int | None = None
         self._source = source
-        self._inspection = inspection
-        self._size_cap = size_cap
+        self._judgement = Judgement(inspection, size_cap=size_cap, verification=verification)
         self._on_progress = on_progress
-        self._verification = verification
         self._checksum = checksum
 
     async def blocks(self) -> AsyncGenerator[Buffer, None]:
-        """The blocks of the source, each handed to digests and inspection before it is yielded.
+        """The blocks of the source, each digested and judged before it is yielded.
 
-        What the inspection says is known before the end: the store makes nothing
-        readable until then.
+        The verdict is known before the end: the store makes nothing readable until then.
         """
-        inspection = self._inspection
-        inspecting = Lane(computing_threads(), inspection.feed)
+        judgement = self._judgement
         lanes = [digest.lane for digest in self.digests.values()]
-        verification = self._verification
-        verifying = Lane(computing_threads(), verification.feed) if verification else None
-        if verifying is not None:
-            lanes.append(verifying)
-        size = 0
         async for block in self._source:
-            size += len(block)
-            if self._size_cap is not None and size > self._size_cap:
-                raise OverLimit(f"The image may have {self._size_cap} bytes at most.")
+            await judgement.show(block)
             for lane in lanes:
                 if not lane.offer(block):
                     await lane.put(block)
-            if inspection.hungry and not inspecting.offer(block):
-                await inspecting.put(block)
             if self._on_progress is not None:
-                self._on_progress(size)
+                self._on_progress(judgement.size)
             yield block
         if self._checksum is not None:
             found = await self.digests[CHECKSUM].digest()
             if found != self._checksum:
                 raise Invalid(f"The checksum of the data is {found.value}, not as was said.")
-        if verification is not None and verifying is not None:
-            await verifying.finish(verification.finish)
-        self.size = size
-        self.virtual_size = await inspecting.finish(partial(inspection.finish, size))
+        await judgement.end()
+        self.size, self.virtual_size = judgement.size, judgement.virtual_size
 
 
 async def _remove(store: Store, stored: Stored) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from aiohttp import web
 
 from imagestore.api import keys, texts
 from imagestore.api.body import read_bytes, read_json, refuse_body
+from imagestore.api.errors import is_gone
 from imagestore.api.reply import json_reply, no_content
 from imagestore.api.v2 import listing, patch
 from imagestore.api.v2.info import available_import_methods
@@ -59,7 +62,7 @@ async def change(request: web.Request) -> web.Response:
     changes = patch.parse(content_type, await read_bytes(request))
     changes = request.app[schema_key].validate_changes(changes)
     image = await request.app[keys.catalog].images.change(
-        caller, request.match_info["image_id"], changes
+        caller, request.match_info["image_id"], changes, gone=partial(is_gone, request)
     )
     return json_reply(request.app[view_key].show(image, caller))
 

@@ -31,6 +31,8 @@ from imagestore.database import images, journal, locations, replicas
 from imagestore.model.digest import CHECKSUM, Digest, Expected, is_computable, recorded
 from imagestore.model.errors import Conflict, Corrupt, Gone, NotFound, Unavailable
 from imagestore.model.image import Image, ImageStatus, Location
+from imagestore.transfer.inspection import Inspection
+from imagestore.transfer.judgement import Judgement, judged
 from imagestore.transfer.local_files import LocalFiles
 from imagestore.transfer.reading import Copy, Reading
 from imagestore.transfer.verification import Pace, Verified
@@ -218,8 +220,16 @@ class CopyMaker:
         reading = Reading(
             copies, image.size, 0, image.size, files=self._files, judge=self._stores.judge
         )
+        blocks = reading.blocks()
+        if any(Capability.EXTERNAL in copy.store.capabilities for copy in copies) and not (
+            recorded(image)
+        ):
+            # Nothing says that the server sends what was judged when its location came.
+            settings = self._deps.settings.images
+            inspection = Inspection(image.disk_format, image.container_format, settings)
+            blocks = judged(blocks, Judgement(inspection))
         return Verified(
-            reading.blocks(),
+            blocks,
             Expected(image.size, recorded(image)),
             algorithms=self._missing(image),
             pace=self._pace,

@@ -95,7 +95,7 @@ OPTIONS: tuple[Option, ...] = (
     _fill(
         Images, "DEFAULT", "do_secure_hash", cfg.BoolOpt,
         "Hash what is added as a location, and compare it where a hash was given. "
-        "Otherwise hashes are believed as they are given.",
+        "Otherwise hashes that are given are shown, and not relied on.",
     ),
     _fill(
         Images, "DEFAULT", "http_retries", cfg.IntOpt,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from multidict import CIMultiDict
 
-from imagestore.backends.errors import NotFound, Unavailable
+from imagestore.backends.errors import NotFound, Unavailable, Unusable
 from imagestore.backends.http.faults import Broken
 from imagestore.backends.http.head import Head, read_head
 
@@ -95,9 +95,24 @@ def test_what_tells_one_object_from_another(headers: dict[str, str], validator: 
     ],
 )
 def test_what_is_not_believed(status: int, headers: dict[str, str]) -> None:
-    with pytest.raises(Unavailable) as caught:
+    with pytest.raises((Unavailable, Unusable)) as caught:
         of(status, **headers)
     assert not isinstance(caught.value, Broken)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers"),
+    [
+        (200, {}),
+        (200, {"content_length": "1", "content_encoding": "gzip"}),
+        (200, {"content_length": "1", "transfer_encoding": "gzip, chunked"}),
+        (401, {"content_length": "1"}),
+        (403, {"content_length": "1"}),
+    ],
+)
+def test_what_will_be_the_same_next_time(status: int, headers: dict[str, str]) -> None:
+    with pytest.raises(Unusable):
+        of(status, **headers)
 
 
 def test_a_head_needs_no_length() -> None:

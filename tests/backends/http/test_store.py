@@ -132,9 +132,9 @@ class TestServers:
         ("place", "kind"),
         [
             ("gone", errors.NotFound),
-            ("private", errors.Unavailable),
+            ("private", errors.Unusable),
             ("ill", errors.Unavailable),
-            ("marked", errors.Unavailable),
+            ("marked", errors.Unusable),
         ],
     )
     async def test_refusals(
@@ -162,7 +162,7 @@ class TestServers:
         url = f"{web.url}/whole/{web.put(content(3000))}"
         monkeypatch.setattr(reading, "SKIPPED", 1000)
         assert await read(store, url, 1000, 5) == content(3000)[1000:1005]
-        with pytest.raises(errors.Unavailable, match="cannot send a part"):
+        with pytest.raises(errors.Unusable, match="cannot send a part"):
             await read(store, url, 1001, 5)
 
     async def test_a_slow_server_is_waited_for(self, web: Web) -> None:
