@@ -36,7 +36,6 @@ async def stage(request: web.Request) -> web.Response:
             )
     finally:
         metrics.BYTES_RECEIVED.inc(body.received)
-        await body.settle()
     return no_content()
 
 
