@@ -11,8 +11,14 @@ import pytest
 from tests.backends.table import pytest_terminal_summary
 from tests.measuring import pytest_runtest_protocol
 from tests.services import keystone as keystone_service
+from tests.services import process
 
 __all__ = ["keystone", "own_keystone", "pytest_runtest_protocol", "pytest_terminal_summary"]
+
+
+def pytest_configure() -> None:
+    """Nothing that a test starts outlives the run, however that ends."""
+    process.watched()
 
 
 @pytest.fixture(scope="session")
