@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from aiohttp import web_app
 
 from tests.backends.table import pytest_terminal_summary
 from tests.measuring import pytest_runtest_protocol
@@ -19,6 +20,11 @@ __all__ = ["keystone", "own_keystone", "pytest_runtest_protocol", "pytest_termin
 def pytest_configure() -> None:
     """Nothing that a test starts outlives the run, however that ends."""
     process.watched()
+
+
+def pytest_runtest_teardown() -> None:
+    # aiohttp keeps every application that ever answered: a service has one, a run has thousands.
+    web_app._cached_build_middleware.cache_clear()
 
 
 @pytest.fixture(scope="session")
