@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import cache
 
 from aiohttp import web
 
@@ -79,5 +80,5 @@ def build(
         app.add_routes(v1_routes())
     head.add_head_routes(app)
     cors.install(app, settings.cors)
-    app[openapi.document_key] = document(app.router.routes(), schemas)
+    app[openapi.document_key] = cache(lambda: document(app.router.routes(), schemas))
     return app
