@@ -12,7 +12,7 @@ from imagestore.api.body import refuse_body
 from imagestore.api.reply import json_reply
 
 document_key: web.AppKey[Callable[[], dict[str, Any]]] = web.AppKey("openapi_document")
-"""Makes the document, once: it takes as long as a third of a start, and few ever ask."""
+"""Makes the document for who asks: few do, and it takes as long as a third of a start."""
 
 
 async def show(request: web.Request) -> web.Response:
