@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from aiohttp import web
 
@@ -84,5 +87,6 @@ def build(
         app.add_routes(v1_routes())
     head.add_head_routes(app)
     cors.install(app, settings.cors)
-    app[openapi.document_key] = document(app.router.routes(), schemas)
+    describe: Callable[[], Any] = partial(document, app.router.routes(), schemas)
+    app[openapi.document_key] = describe
     return app
