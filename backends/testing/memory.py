@@ -11,7 +11,7 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +45,7 @@ _PAGE = 1000
 class MemorySettings:
     """Options in a store's section."""
 
-    memory_store_size: int = field(
-        default=1 << 30,
-        metadata=option("memory_store_size", "Bytes that the store has room for.", minimum=0),
-    )
+    memory_store_size: int = option(1 << 30, minimum=0, help="Bytes that it has room for.")
 
 
 class MemoryStore:
