@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from imagestore.api import keys
+from imagestore.backends.testing.faulty import FaultyStore
 from imagestore.cache import growing, locks
 from imagestore.config import drivers
 from imagestore.config.settings import Cache, StoreAccess
-from tests.backends.wrappers.faulty import FaultyStore
 from tests.service.conftest import Person, Service, Start
 from tests.service.faults import faulty_driver, inner, stores_in
 

@@ -13,12 +13,12 @@ import pytest
 
 from imagestore.api import keys
 from imagestore.backends import errors
+from imagestore.backends.testing.faulty import Fault, hang, raising
 from imagestore.catalog import jobs as kinds
 from imagestore.config import drivers
 from imagestore.config.settings import StoreAccess
 from imagestore.database import journal
 from tests.backends.file.conftest import small_disk
-from tests.backends.wrappers.faulty import Fault, hang, raising
 from tests.service.conftest import Person, Service, Start
 from tests.service.faults import StreamedStore, database, faulty_driver, inner, stores_in
 from tests.service.test_imports import (

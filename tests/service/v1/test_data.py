@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from imagestore.backends import errors as store_errors
+from imagestore.backends.testing.faulty import raising
 from imagestore.config import drivers
 from imagestore.config.settings import Images, Limits, Notifications
-from tests.backends.wrappers.faulty import raising
 from tests.service.conftest import OCTETS, Person, Service, Start, settings_in, small
 from tests.service.faults import faulty_driver, inner, stores_in
 from tests.service.v1.conftest import (
