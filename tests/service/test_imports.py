@@ -323,6 +323,20 @@ async def test_plugins(start: Start, site: Web) -> None:
     await assert_active(alice, kept, site.files["/packed"], "file1")
 
 
+@pytest.mark.parametrize("url", ["embedded"], indirect=True)
+async def test_a_damaged_member(start: Start, site: Web) -> None:
+    """It would only make the image shorter."""
+    plugins = Imports(image_import_plugins=("image_decompression",))
+    service = await start(**fetching(site), imports=plugins)
+    alice = service.person("red")
+    second = gzip.compress(DATA[1000:])
+    site.files["/damaged"] = gzip.compress(DATA[:1000]) + bytes([second[0] ^ 1]) + second[1:]
+    image = (await alice.create())["id"]
+    assert await start_import(alice, image, web_download(site, "/damaged")) == 202
+    await assert_put_back(alice, image, "damaged")
+    assert service.files() == set()
+
+
 async def test_a_bomb(start: Start, site: Web) -> None:
     plugins = Imports(image_import_plugins=("image_decompression",))
     service = await start(**fetching(site), imports=plugins, limits=Limits(image_size_cap=10**7))
