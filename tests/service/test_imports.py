@@ -324,6 +324,22 @@ async def test_plugins(start: Start, site: Web) -> None:
 
 
 @pytest.mark.parametrize("url", ["embedded"], indirect=True)
+@pytest.mark.parametrize("plugins", [(), ("image_decompression",)], ids=["as-it-is", "unpacked"])
+async def test_what_is_labelled_as_encoded(
+    start: Start, site: Web, plugins: tuple[str, ...]
+) -> None:
+    """Many servers label a ``.gz`` so: it is taken as it is, and unpacked by the plug-in alone."""
+    service = await start(**fetching(site), imports=Imports(image_import_plugins=plugins))
+    alice = service.person("red")
+    site.labels["Content-Encoding"] = "gzip"
+    site.files["/disk.gz"] = gzip.compress(DATA)
+    image = (await alice.create())["id"]
+    assert await start_import(alice, image, web_download(site, "/disk.gz")) == 202
+    await assert_active(alice, image, DATA if plugins else site.files["/disk.gz"], "file1")
+    assert "gzip" not in str([headers.get("Accept-Encoding") for headers in site.headers])
+
+
+@pytest.mark.parametrize("url", ["embedded"], indirect=True)
 async def test_a_damaged_member(start: Start, site: Web) -> None:
     """It would only make the image shorter."""
     plugins = Imports(image_import_plugins=("image_decompression",))

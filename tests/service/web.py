@@ -26,6 +26,8 @@ class Web:
     pause: float = 0.0
     redirects: dict[str, str] = field(default_factory=dict)
     """Where paths lead to."""
+    labels: dict[str, str] = field(default_factory=dict)
+    """Headers of all answers with data."""
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(request.path)
@@ -37,7 +39,7 @@ class Web:
         data = self.files.get(request.path)
         if data is None:
             return web.Response(status=404)
-        response = web.StreamResponse(headers={"Content-Length": str(len(data))})
+        response = web.StreamResponse(headers={"Content-Length": str(len(data)), **self.labels})
         await response.prepare(request)
         if request.method == "HEAD":
             return response

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -128,13 +129,23 @@ class TestServers:
             with pytest.raises(errors.Unavailable, match="redirects"):
                 await read(store, url)
 
+    @pytest.mark.parametrize("place", ["marked", "packed"])
+    async def test_what_is_labelled_as_encoded(
+        self, store: HttpStore, web: Web, place: str
+    ) -> None:
+        """The bytes as they are, never unpacked; nothing is asked for in another encoding."""
+        data = gzip.compress(content(MIB, seed=7))
+        url = f"{web.url}/{place}/{web.put(data)}"
+        assert await read(store, url) == data
+        assert await read(store, url, 1000, 500) == data[1000:1500]
+        assert await store.size(url) == len(data)
+
     @pytest.mark.parametrize(
         ("place", "kind"),
         [
             ("gone", errors.NotFound),
             ("private", errors.Unavailable),
             ("ill", errors.Unavailable),
-            ("marked", errors.Unavailable),
         ],
     )
     async def test_refusals(
