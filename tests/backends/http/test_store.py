@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from imagestore.backends import errors
-from imagestore.backends.base import Capability, Driver, Store
+from imagestore.backends.base import Capability, Driver, Selective, Store
 from imagestore.backends.http import HttpSettings, HttpStore, driver, reading
 
 from ...services import nginx
@@ -108,9 +108,13 @@ async def test_is_never_written_to(store: HttpStore, web: Web) -> None:
     assert await read(store, url) == b"x"
 
 
-def test_all_of_http_is_one_place() -> None:
-    one, other = HttpStore("a", HttpSettings()), HttpStore("b", HttpSettings())
-    assert one.places() == other.places() == {"http"}
+def test_what_is_its_own() -> None:
+    one = HttpStore("a", HttpSettings(http_store_disallowed_hosts=("no.example",)))
+    assert not one.places()
+    assert isinstance(one, Selective)
+    assert one.admits("https://example.org/x#label")
+    assert not one.admits("https://no.example/x")
+    assert not one.admits("https://192.168.0.1/x")
     assert one.owns("HTTPS://example.org/x")
     assert not one.owns("swift+https://example.org/x")
     assert not one.owns("file:///x")
