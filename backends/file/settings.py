@@ -39,7 +39,8 @@ class FileSettings:
         default=0,
         metadata=option(
             "filesystem_store_file_perm",
-            "Permissions of new files in octal digits, such as 640. 0 leaves them to the umask.",
+            "Permissions of new files in octal digits, such as 644. With 0 the owner and the group "
+            "may read them, nobody else, and the umask may forbid more.",
         ),
     )
     filesystem_store_chunk_size: int = field(
