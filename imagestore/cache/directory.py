@@ -29,6 +29,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from imagestore.backends import private
 from imagestore.cache import locks
 from imagestore.model.digest import Digest
 
@@ -95,7 +96,7 @@ class Directory:
         if self._device not in (None, existing.stat().st_dev):
             raise OSError(errno.ENODEV, f"{self.root} is not on the disk where it was")
         for place in (self.root, *(self.root / name for name in _INSIDE)):
-            place.mkdir(mode=0o750, parents=True, exist_ok=True)
+            private.make_directory(place)
         self._device = self.root.stat().st_dev
 
     def entries(self) -> list[Entry]:

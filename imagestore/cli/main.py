@@ -11,6 +11,7 @@ import sys
 import typer
 
 from imagestore import __version__
+from imagestore.backends import private
 from imagestore.cli import (
     cache,
     config,
@@ -69,6 +70,7 @@ def version() -> None:
 
 def main() -> None:
     """Run the command line. What went wrong is told in one line."""
+    private.restrict_process()
     try:
         app(prog_name="imagestore")
     except ImagestoreError as error:

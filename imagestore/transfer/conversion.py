@@ -70,6 +70,7 @@ class Conversion:
             if self.target == "raw" and size > most:
                 raise OverLimit(f"The image may have {most} bytes at most; its disk has {size}.")
             async with self._workspace.turn():
+                await self._qemu_img.require_whole(came.fileno(), disk_format)
                 await self._qemu_img.convert(
                     *(came.fileno(), disk_format, made.fileno(), self.target), most=most + _OVERHEAD
                 )

@@ -323,6 +323,36 @@ async def test_plugins(start: Start, site: Web) -> None:
     await assert_active(alice, kept, site.files["/packed"], "file1")
 
 
+@pytest.mark.parametrize("url", ["embedded"], indirect=True)
+@pytest.mark.parametrize("plugins", [(), ("image_decompression",)], ids=["as-it-is", "unpacked"])
+async def test_what_is_labelled_as_encoded(
+    start: Start, site: Web, plugins: tuple[str, ...]
+) -> None:
+    """Many servers label a ``.gz`` so: it is taken as it is, and unpacked by the plug-in alone."""
+    service = await start(**fetching(site), imports=Imports(image_import_plugins=plugins))
+    alice = service.person("red")
+    site.labels["Content-Encoding"] = "gzip"
+    site.files["/disk.gz"] = gzip.compress(DATA)
+    image = (await alice.create())["id"]
+    assert await start_import(alice, image, web_download(site, "/disk.gz")) == 202
+    await assert_active(alice, image, DATA if plugins else site.files["/disk.gz"], "file1")
+    assert "gzip" not in str([headers.get("Accept-Encoding") for headers in site.headers])
+
+
+@pytest.mark.parametrize("url", ["embedded"], indirect=True)
+async def test_a_damaged_member(start: Start, site: Web) -> None:
+    """It would only make the image shorter."""
+    plugins = Imports(image_import_plugins=("image_decompression",))
+    service = await start(**fetching(site), imports=plugins)
+    alice = service.person("red")
+    second = gzip.compress(DATA[1000:])
+    site.files["/damaged"] = gzip.compress(DATA[:1000]) + bytes([second[0] ^ 1]) + second[1:]
+    image = (await alice.create())["id"]
+    assert await start_import(alice, image, web_download(site, "/damaged")) == 202
+    await assert_put_back(alice, image, "damaged")
+    assert service.files() == set()
+
+
 async def test_a_bomb(start: Start, site: Web) -> None:
     plugins = Imports(image_import_plugins=("image_decompression",))
     service = await start(**fetching(site), imports=plugins, limits=Limits(image_size_cap=10**7))

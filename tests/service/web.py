@@ -28,6 +28,8 @@ class Web:
     """Where paths lead to."""
     before: Callable[[], Awaitable[object]] | None = None
     """Awaited before each answer."""
+    labels: dict[str, str] = field(default_factory=dict)
+    """Headers of all answers with data."""
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(request.path)
@@ -41,7 +43,7 @@ class Web:
         data = self.files.get(request.path)
         if data is None:
             return web.Response(status=404)
-        response = web.StreamResponse(headers={"Content-Length": str(len(data))})
+        response = web.StreamResponse(headers={"Content-Length": str(len(data)), **self.labels})
         await response.prepare(request)
         if request.method == "HEAD":
             return response
