@@ -47,7 +47,7 @@ class Catalog:
         staging = Staging(deps, self.uploads, self.jobs)
         self.recovery = Recovery(deps, self.uploads, self.deletions, self.copies, staging)
         self.imports = Imports(deps, self.uploads, staging, self.recovery, self.copies, self.jobs)
-        self.tasks = Tasks(deps, self.images, self.imports.sources, self.jobs)
+        self.tasks = Tasks(deps, self.images, self.imports, self.jobs)
         self.metadefs = Metadefs(deps)
         self.events = Events(deps)
         self.health = Health(deps)

@@ -158,10 +158,12 @@ class Images:
         if rule := _VISIBILITY_RULES.get(image.visibility):
             policy.authorize(rule, caller, target)
 
-    def _require_within_quotas(self, after: Image, before: Image | None = None) -> None:
+    def _require_within_quotas(
+        self, after: Image, before: Image | None = None, *, hidden: int = 0
+    ) -> None:
         require_within(
             self._limits.image_property_quota,
-            len(after.properties),
+            len(after.properties) + hidden,
             "properties",
             before=len(before.properties) if before else 0,
         )
@@ -184,10 +186,18 @@ class Images:
         images.lock(conn, image_id)
         row = self._access.find(conn, caller, image_id)
         before = row.image
+        # Properties that the caller may not read are not there for him: whatever he asks for is
+        # decided and answered as if they were not.
+        seen = self._shown_to(caller, before)
+        names = set(seen.properties)
         for change in changes:
-            self._authorise_change(caller, row, change)
-        after = amend(before, [change for change in changes if change.name != "locations"])
-        self._require_within_quotas(after, before)
+            self._authorise_change(caller, row, change, names)
+        after = amend(seen, [change for change in changes if change.name != "locations"])
+        hidden = {n: v for n, v in before.properties.items() if n not in seen.properties}
+        self._require_within_quotas(after, before, hidden=len(hidden))
+        for name, value in hidden.items():
+            if name not in after.properties or not self._protections.allows("update", name, caller):
+                after.properties[name] = value
         if not changes:
             return before, []
         after.updated_at = now()
@@ -212,7 +222,10 @@ class Images:
             after = row_after.image
         return after, removed
 
-    def _authorise_change(self, caller: Caller, row: images.ImageRow, change: Change) -> None:
+    def _authorise_change(
+        self, caller: Caller, row: images.ImageRow, change: Change, names: set[str]
+    ) -> None:
+        """``names``: the properties that there are for this caller, kept as the changes go on."""
         if change.name == "locations":
             self._location_changes.authorise(caller, row, change)
             return
@@ -224,19 +237,18 @@ class Images:
                 self._access.require(rule, caller, row)
         self._access.require("modify_image", caller, row)
         if change.name not in BASE_ATTRIBUTES:
-            self._authorise_property(caller, row.image, change)
+            self._authorise_property(caller, change, names)
 
-    def _authorise_property(self, caller: Caller, image: Image, change: Change) -> None:
-        """What is there and hidden is not there for this caller, but not to be written over."""
-        name = change.name
-        present = name in image.properties
-        hidden = present and not self._protections.allows("read", name, caller)
-        if hidden and change.op != "add":
+    def _authorise_property(self, caller: Caller, change: Change, names: set[str]) -> None:
+        name, present = change.name, change.name in names
+        if not present and change.op != "add":
             raise Conflict(f"Property {name} does not exist.")
         if change.op == "remove":
             self._require_property("delete", name, caller)
+            names.remove(name)
         else:
             self._require_property("update" if present else "create", name, caller)
+            names.add(name)
 
     def _require_property(self, operation: Operation, name: str, caller: Caller) -> None:
         if not self._protections.allows(operation, name, caller):

@@ -18,6 +18,7 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    tuple_,
     update,
 )
 
@@ -57,7 +58,7 @@ _SELECT = (
 )
 _GET = _SELECT.where(tasks.c.id == bindparam("of_id"))
 _OF_IMAGE = _SELECT.where(tasks.c.image_id == bindparam("of_image")).order_by(
-    tasks.c.created_at.desc(), tasks.c.id
+    tasks.c.created_at, tasks.c.id
 )
 _INSERT = insert(tasks)
 _INSERT_INFO = insert(task_info)
@@ -89,7 +90,7 @@ def get(conn: Connection, task_id: str) -> Task | None:
 
 
 def of_image(conn: Connection, image_id: str) -> list[Task]:
-    """The tasks of one image, the newest first."""
+    """The tasks of one image, the oldest first."""
     return [_to_task(row) for row in conn.execute(_OF_IMAGE, {"of_image": image_id})]
 
 
@@ -102,16 +103,18 @@ def select_page(conn: Connection, query: TaskQuery) -> list[Task] | None:
     for name, value in query.filters.items():
         statement = statement.where(tasks.c[name] == value)
     if query.marker is not None:
+        of_marker = (tasks.c.id == query.marker, tasks.c.deleted == false())
         last = conn.execute(
-            select(key, tasks.c.id).where(tasks.c.id == query.marker, tasks.c.deleted == false())
+            select(key, tasks.c.created_at, tasks.c.id).where(*of_marker)
         ).one_or_none()
         if last is None:
             return None
         statement = statement.where(_after(key, last, descending=query.descending))
     # A task that goes on has no date of expiry, and databases disagree about where NULL belongs.
-    order: tuple[ColumnElement[Any], ...] = (key.is_(None), key.desc(), tasks.c.id.desc())
+    keys = (key, tasks.c.created_at, tasks.c.id)
+    order = [key.is_(None), *(each.desc() for each in keys)]
     if not query.descending:
-        order = (key.is_(None).desc(), key.asc(), tasks.c.id.asc())
+        order = [key.is_(None).desc(), *keys]
     return [_to_task(row) for row in conn.execute(statement.order_by(*order).limit(query.limit))]
 
 
@@ -165,14 +168,16 @@ def remove_expired(conn: Connection, moment: datetime, limit: int) -> int:
 
 
 def _after(key: Any, last: Any, *, descending: bool) -> ColumnElement[bool]:
-    """The rows that come after one with that key and id."""
-    value, task_id = last
+    """The rows that come after one with that key, time and id."""
+    value, created, task_id = last
+    ties = tuple_(tasks.c.created_at, tasks.c.id)
+    later = ties < (created, task_id) if descending else ties > (created, task_id)
     if value is None:
-        same = and_(key.is_(None), tasks.c.id < task_id if descending else tasks.c.id > task_id)
+        same = and_(key.is_(None), later)
         return same if descending else or_(same, key.is_not(None))
     if descending:
-        return or_(key < value, and_(key == value, tasks.c.id < task_id), key.is_(None))
-    return or_(key > value, and_(key == value, tasks.c.id > task_id))
+        return or_(key < value, and_(key == value, later), key.is_(None))
+    return or_(key > value, and_(key == value, later))
 
 
 def _to_task(row: Any) -> Task:
