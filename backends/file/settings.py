@@ -83,3 +83,6 @@ class FileSettings:
             "written is still in memory for its first reader.",
         ),
     )
+    leftovers: frozenset[str] = frozenset()
+    """Suffixes that other programs give to what they make beside the file of an image, and leave:
+    it belongs to the image then. No option: the service knows."""

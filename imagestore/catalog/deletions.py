@@ -9,6 +9,7 @@ back: the row stays, and :mod:`recovery` goes on until it is done.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -22,6 +23,7 @@ from imagestore.catalog.access import Access, not_found, require_writer
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.imports.unstaging import leave
 from imagestore.catalog.notifications import Notifications
+from imagestore.config.store_sections import STAGING
 from imagestore.database import images, journal, locations, pending_deletes
 from imagestore.database.journal import Entry
 from imagestore.identity.caller import Caller
@@ -248,6 +250,11 @@ class Deletions:
             await self.remove_bytes(image.id, location)
             if location.id is not None:
                 await self._database.write(locations.remove, location.id)
+        if self._deps.stores.has_reserved(STAGING):
+            # Glance may have left something there of an image that has long been active. What is
+            # not removed now, or lies on another node, the search for orphans finds.
+            with contextlib.suppress(store_errors.StoreError):
+                await self._deps.stores.reserved(STAGING).discard(image.id)
 
     async def remove_bytes(self, image_id: str, location: Location) -> None:
         """Remove the bytes. Missing ones are no error; a read-only store keeps them."""

@@ -144,10 +144,17 @@ class Images:
         self._notify.image("image.update", image)
 
     def may_see_locations(self, caller: Caller, image: Image) -> bool:
-        """Whether the caller may be told where the bytes lie."""
-        return (
-            self._shown.show_image_direct_url or self._shown.show_multiple_locations
-        ) and self._access.allows("get_image_location", caller, image)
+        """Whether a caller who sees the image may be told where the bytes lie.
+
+        As with Glance whoever sees it may, where the options say so: Nova and Cinder clone by
+        that. A rule that the operator has written is kept all the same.
+        """
+        if not (self._shown.show_image_direct_url or self._shown.show_multiple_locations):
+            return False
+        policy = self._access.policy
+        return policy.is_built_in("get_image_location") or self._access.allows(
+            "get_image_location", caller, image
+        )
 
     def _authorise_creation(self, caller: Caller, image: Image) -> None:
         if not caller.is_admin and image.owner != caller.project_id:
@@ -164,13 +171,13 @@ class Images:
         require_within(
             self._limits.image_property_quota,
             len(after.properties) + hidden,
-            "properties",
+            "image_property_quota",
             before=len(before.properties) if before else 0,
         )
         require_within(
             self._limits.image_tag_quota,
             len(after.tags),
-            "tags",
+            "image_tag_quota",
             before=len(before.tags) if before else 0,
         )
 

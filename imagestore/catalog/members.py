@@ -182,7 +182,8 @@ class Members:
         self._access.require("add_member", caller, row)
         if not member_id or len(member_id) > MAX_ID_LENGTH:
             raise Invalid(f"A member is a project id of 1 to {MAX_ID_LENGTH} characters.")
-        require_within(self._quota, members.count(conn, image_id) + 1, "members")
+        count = members.count(conn, image_id)
+        require_within(self._quota, count + 1, "image_member_quota", before=count)
         moment = now()
         member = Member(image_id, member_id, MemberStatus.PENDING, moment, moment, can_share)
         members.insert(conn, member)

@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from imagestore.database.schema import task_info, tasks
+from imagestore.database.sizes import fitting, shortened
 from imagestore.model.task import Task, TaskStatus
 
 SORT_KEYS = ("created_at", "expires_at", "id", "status", "type", "updated_at")
@@ -73,14 +74,14 @@ def add(conn: Connection, task: Task) -> None:
             "image_id", "request_id", "user_id",
         )
     }  # fmt: skip
-    conn.execute(_INSERT, row | {"status": task.status.value, "deleted": False})
+    conn.execute(_INSERT, fitting(tasks, row | {"status": task.status.value, "deleted": False}))
     info = {
         "task_id": task.id,
         "input": json.dumps(dict(task.input)),
         "result": None,
         "message": task.message,
     }
-    conn.execute(_INSERT_INFO, info)
+    conn.execute(_INSERT_INFO, fitting(task_info, info, "The input of a task"))
 
 
 def get(conn: Connection, task_id: str) -> Task | None:
@@ -145,10 +146,11 @@ def set_status(
         return False
     info: dict[str, Any] = {}
     if message is not None:
-        info["message"] = message
+        info["message"] = shortened(message)
     if result is not None:
         info["result"] = json.dumps(dict(result))
     if info:
+        fitting(task_info, info, "The result of a task")
         conn.execute(update(task_info).where(task_info.c.task_id == task_id).values(info))
     return True
 

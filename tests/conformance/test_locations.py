@@ -37,9 +37,14 @@ class Ask:
         self._identity = identity
 
     def __call__(
-        self, method: str, path: str, body: Any = None, roles: str = "member,reader"
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        roles: str = "member,reader",
+        project: str = "owner",
     ) -> requests.Response:
-        headers = self._identity("owner" if "admin" not in roles else "ops", roles)
+        headers = self._identity(project if "admin" not in roles else "ops", roles)
         if method == "PATCH":
             headers["Content-Type"] = V21
         return requests.request(method, self._url + path, json=body, headers=headers, timeout=60)
@@ -72,6 +77,7 @@ def both(tmp_path_factory: pytest.TempPathFactory, site: str) -> Iterator[tuple[
     allowed = {"allowed_hosts": "127.0.0.1", "allowed_ports": port}
     shown = {
         "show_multiple_locations": "true",
+        "show_image_direct_url": "true",
         "enabled_backends": "file1:file,file2:file,web:http",
     }
     peer = glance.start(
@@ -80,6 +86,7 @@ def both(tmp_path_factory: pytest.TempPathFactory, site: str) -> Iterator[tuple[
     )
     lines = [f"{name} = {value}" for name, value in shown.items()]
     lines += ["[import_filtering_opts]", *(f"{name} = {value}" for name, value in allowed.items())]
+    lines += ["[web]", *(f"http_store_{name} = {value}" for name, value in allowed.items())]
     options = "\n".join(["[DEFAULT]", *lines, ""])
 
     def trusted(project: str, roles: str) -> dict[str, str]:
@@ -170,3 +177,49 @@ def test_the_same_statuses(both: tuple[Ask, Ask], site: str) -> None:
     ours, theirs = (play(ask, site) for ask in both)
     different = {name: (ours[name], theirs[name]) for name in ours if ours[name] != theirs[name]}
     assert different == dict.fromkeys(STRICTER, (400, 202))
+
+
+def where(ask: Ask, site: str) -> dict[str, Any]:
+    """What is told of where the data of an image lies, by whom is told it."""
+    shared, community, private = (
+        ask.image(visibility=visibility) for visibility in ("shared", "community", "private")
+    )
+    add = {"op": "add", "path": "/locations/-", "value": {"url": f"{site}/one", "metadata": {}}}
+    for image in (shared, community, private):
+        assert ask("PATCH", f"/v2/images/{image}", [add]).status_code == 200
+    assert ask("POST", f"/v2/images/{shared}/members", {"member": "friend"}).status_code == 200
+    said: dict[str, Any] = {}
+
+    def show(name: str, image: str, project: str, roles: str) -> None:
+        shown = ask("GET", f"/v2/images/{image}", roles=roles, project=project).json()
+        listed = ask(
+            "GET", f"/v2/images?id=in:{image}&visibility=all&member_status=all",
+            roles=roles, project=project,
+        ).json()["images"]  # fmt: skip
+        told = [shown, *listed]
+        said[f"{name} {project} {roles}"] = [
+            (each.get("direct_url"), [place["url"] for place in each.get("locations", ())])
+            for each in told
+        ]
+
+    def all_of(state: str) -> None:
+        for name, image, projects in (
+            ("shared", shared, ("owner", "friend")),
+            ("community", community, ("owner", "friend", "stranger")),
+            ("private", private, ("owner",)),
+        ):
+            for project in projects:
+                for roles in ("member,reader", "reader", "admin,member,reader"):
+                    show(f"{state} {name}", image, project, roles)
+
+    all_of("active")
+    for image in (shared, community, private):
+        assert ask("POST", f"/v2/images/{image}/actions/deactivate").status_code == 204
+    all_of("deactivated")
+    return said
+
+
+def test_locations_are_shown_to_the_same_projects(both: tuple[Ask, Ask], site: str) -> None:
+    ours, theirs = (where(ask, site) for ask in both)
+    assert ours == theirs
+    assert ours["active community stranger reader"] == [(f"{site}/one", [f"{site}/one"])] * 2

@@ -135,7 +135,7 @@ async def test_from_a_url_into_all_stores(importing: Service, site: Web) -> None
     alice = importing.person("red")
     image = (await alice.create())["id"]
     assert await start_import(alice, image, web_download(site, all_stores=True)) == 202
-    await assert_active(admin, image, DATA, "file1,file2")
+    await assert_active(alice, image, DATA, "file1,file2")
     # One pass: the source was read once, and nothing was staged.
     assert site.asked == ["/image"]
     assert staged(importing) == set()
@@ -166,7 +166,7 @@ async def test_to_another_store(service: Service, alice: Person, admin: Person) 
     await assert_active(admin, image, DATA, "file1,file2")
     # Everywhere already: nothing to be done.
     assert await start_import(admin, image, copy | {"all_stores": True}) == 202
-    assert len(await tasks_of(alice, image)) == 1
+    assert len(await tasks_of(admin, image)) == 1
 
 
 async def test_what_is_not_understood(importing: Service, site: Web) -> None:
@@ -307,7 +307,7 @@ async def test_plugins(start: Start, site: Web) -> None:
     site.files["/packed"] = gzip.compress(DATA)
     image = (await alice.create(color="blue"))["id"]
     assert await start_import(alice, image, web_download(site, "/packed", all_stores=True)) == 202
-    await assert_active(admin, image, DATA, "file1,file2")
+    await assert_active(alice, image, DATA, "file1,file2")
     shown = await alice.show(image)
     assert (shown["checked"], shown["color"]) == ("yes", "blue")
     spared = (await ops.create())["id"]

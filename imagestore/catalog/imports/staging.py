@@ -26,7 +26,7 @@ from imagestore.catalog.locations import refused_locations
 from imagestore.catalog.quotas import ProjectLimits
 from imagestore.catalog.uploads import Uploads, as_upload_failure
 from imagestore.config.store_sections import STAGING
-from imagestore.database import images, jobs, journal
+from imagestore.database import images, jobs, journal, quotas
 from imagestore.identity.caller import Caller
 from imagestore.model.clock import now
 from imagestore.model.errors import Conflict, Gone, ImagestoreError, NotFound, OverLimit
@@ -68,9 +68,10 @@ class Staging:
         self._uploads.under_way.add(entry)
         try:
             limits = await self._deps.quotas.limits_of_owner(image_id)
-            cap = await self._database.write(self._claim, caller, image_id, size, entry, limits)
+            await self._database.write(self._claim, caller, image_id, size, entry, limits)
             try:
-                stored = await self._add(image_id, source, size, cap)
+                metered = self._deps.quotas.metered(limits, entry, source, size, staged=True)
+                stored = await self._add(image_id, metered, size)
                 await self._database.write(self._finish, image_id, stored, entry)
             except BaseException as error:
                 await asyncio.shield(self._abandon(image_id, entry, error))
@@ -122,7 +123,7 @@ class Staging:
         size: int | None,
         entry: str,
         limits: ProjectLimits | None,
-    ) -> int:
+    ) -> None:
         image = self._find(conn, caller, image_id)
         if image.status is not ImageStatus.QUEUED:
             raise Conflict(
@@ -131,9 +132,10 @@ class Staging:
         if journal.is_busy(conn, image_id, self._name):
             raise Conflict("What was staged for this image before is not removed yet.")
         self._deps.quotas.require_uploading(conn, limits)
-        cap = self._deps.quotas.stage_cap(conn, limits)
+        cap = self._deps.settings.limits.image_size_cap
         if size is not None and size > cap:
             raise OverLimit(f"The image may have {cap} bytes at most, {size} were announced.")
+        self._deps.quotas.require_size(conn, limits, 1)
         moment = now()
         if not images.transition(
             conn, image_id, {ImageStatus.QUEUED}, ImageStatus.UPLOADING, updated_at=moment
@@ -141,9 +143,10 @@ class Staging:
             raise Conflict(f"Another upload of image {image_id} has begun.")
         refused_locations.forget(conn, image)
         journal.open_upload(conn, entry, image_id, self._name, self._deps.owner, moment)
-        return cap
+        self._deps.quotas.reserve(conn, limits, entry, size, staged=True)
 
-    async def _add(self, image_id: str, source: Blocks, size: int | None, cap: int) -> int:
+    async def _add(self, image_id: str, source: Blocks, size: int | None) -> int:
+        cap = self._deps.settings.limits.image_size_cap
         try:
             stored = await self.store.add(image_id, _within(source, cap), size)
         except store_errors.StoreError as error:
@@ -162,6 +165,7 @@ class Staging:
         row = images.get(conn, image_id)
         if self._url and row is not None:
             progress.set_stage_host(conn, row.image, self._url)
+        quotas.release(conn, entry)
         journal.close(conn, entry)
 
     async def _abandon(self, image_id: str, entry: str, error: BaseException) -> None:
@@ -195,6 +199,7 @@ class Staging:
 
 
 def _requeue(conn: Connection, image_id: str, entry: str) -> bool:
+    quotas.release(conn, entry)
     images.transition(
         conn,
         image_id,

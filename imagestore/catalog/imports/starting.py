@@ -159,16 +159,17 @@ class Starting:
         images.lock(conn, image_id)
         image = self._check(conn, caller, image_id, request)
         quotas = self._deps.quotas
-        quotas.require_size(conn, limits, (image.size or 1) * len(stores))
-        if request.method is not Method.GLANCE_DIRECT:  # which is on its way in already
+        staged = request.method is Method.GLANCE_DIRECT
+        size = image.size or 1
+        quotas.require_size(conn, limits, size * len(stores), staged=size if staged else 0)
+        if not staged:  # which is on its way in already
             quotas.require_uploading(conn, limits)
-            quotas.require_stage(conn, limits, image.size or 1)
+            quotas.require_stage(conn, limits, size)
         if request.method is not Method.COPY_IMAGE:
             images.transition(
                 conn, image_id, {image.status}, ImageStatus.IMPORTING, updated_at=now()
             )
             refused_locations.forget(conn, image)
-        staged = request.method is Method.GLANCE_DIRECT
         order = Order(
             task=str(uuid.uuid4()),
             method=request.method,

@@ -156,7 +156,7 @@ class LocationChanges:
         require_within(
             self._deps.settings.limits.image_location_quota,
             len(left) + len(added),
-            "locations",
+            "image_location_quota",
             before=len(left),
         )
         for entry in added:
