@@ -231,7 +231,9 @@ class _Metered(AsyncIterator[Buffer]):
 
 
 def _of_bytes(limits: ProjectLimits | None, *, staged: bool) -> Limit | None:
-    return limits and (limits.stage if staged else limits.size)
+    if limits is None:
+        return None
+    return limits.stage if staged else limits.size
 
 
 def _grow(

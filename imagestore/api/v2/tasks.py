@@ -58,8 +58,8 @@ async def create(request: web.Request) -> web.Response:
     app[keys.catalog].tasks.authorize(caller)
     body = await read_json(request)
     asked = body.get("input") if isinstance(body, dict) else None
-    needed = _INPUT.get(str(body.get("type"))) if isinstance(asked, dict) else None
-    if needed is None:
+    needed = _INPUT.get(str(body.get("type"))) if isinstance(body, dict) else None
+    if needed is None or not isinstance(asked, dict):
         raise Invalid(f"A task has a type, {' or '.join(_INPUT)}, and an object as input.")
     app[texts.key].require_storable(body)
     if missing := [name for name in needed if name not in asked]:
