@@ -39,3 +39,6 @@ class FileSettings:
         "Write past the page cache where the file system allows it. It costs a third of the CPU "
         "and keeps the images in use cached; without it an image that was just written is still "
         "in memory for its first reader.")
+    leftovers: frozenset[str] = frozenset()
+    """Suffixes that other programs give to what they make beside the file of an image, and leave:
+    it belongs to the image then. No option: the service knows."""

@@ -47,7 +47,7 @@ class Catalog:
         staging = Staging(deps, self.jobs)
         self.recovery = Recovery(deps, self.deletions, staging)
         self.imports = Imports(deps, staging, self.recovery, self.copies, self.jobs)
-        self.tasks = Tasks(deps, self.images, self.imports.sources, self.jobs)
+        self.tasks = Tasks(deps, self.images, self.imports, self.jobs)
         self.metadefs = Metadefs(deps)
         self.events = Events(deps)
         self.health = Health(deps)

@@ -8,6 +8,7 @@ back: the row stays, and :mod:`recovery` goes on until it is done.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +23,7 @@ from imagestore.catalog.imports.unstaging import leave
 from imagestore.catalog.intent import Intent
 from imagestore.catalog.notifications import Notifications
 from imagestore.catalog.store_failures import as_deletion_failure
+from imagestore.config.store_sections import STAGING
 from imagestore.database import images, journal, locations, pending_deletes
 from imagestore.database.journal import Entry
 from imagestore.identity.caller import Caller
@@ -218,6 +220,11 @@ class Deletions:
             await self.remove_bytes(image.id, location)
             if location.id is not None:
                 await self._database.write(locations.remove, location.id)
+        if self._deps.stores.has_reserved(STAGING):
+            # Glance may have left something there of an image that has long been active. What is
+            # not removed now, or lies on another node, the search for orphans finds.
+            with contextlib.suppress(store_errors.StoreError):
+                await self._deps.stores.reserved(STAGING).discard(image.id)
 
     async def remove_bytes(self, image_id: str, location: Location) -> None:
         """Remove the bytes. Missing ones are no error; a read-only store keeps them."""

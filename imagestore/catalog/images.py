@@ -152,10 +152,17 @@ class Images:
         self._notify.image("image.update", image)
 
     def may_see_locations(self, caller: Caller, image: Image) -> bool:
-        """Whether the caller may be told where the bytes lie."""
-        return (
-            self._shown.show_image_direct_url or self._shown.show_multiple_locations
-        ) and self._access.allows("get_image_location", caller, image)
+        """Whether a caller who sees the image may be told where the bytes lie.
+
+        As with Glance whoever sees it may, where the options say so: Nova and Cinder clone by
+        that. A rule that the operator has written is kept all the same.
+        """
+        if not (self._shown.show_image_direct_url or self._shown.show_multiple_locations):
+            return False
+        policy = self._access.policy
+        return policy.is_built_in("get_image_location") or self._access.allows(
+            "get_image_location", caller, image
+        )
 
     def _authorise_creation(self, caller: Caller, image: Image) -> None:
         if not caller.is_admin and image.owner != caller.project_id:
@@ -166,17 +173,19 @@ class Images:
         if rule := _VISIBILITY_RULES.get(image.visibility):
             policy.authorize(rule, caller, target)
 
-    def _require_within_quotas(self, after: Image, before: Image | None = None) -> None:
+    def _require_within_quotas(
+        self, after: Image, before: Image | None = None, *, hidden: int = 0
+    ) -> None:
         require_within(
             self._limits.image_property_quota,
-            len(after.properties),
-            "properties",
+            len(after.properties) + hidden,
+            "image_property_quota",
             before=len(before.properties) if before else 0,
         )
         require_within(
             self._limits.image_tag_quota,
             len(after.tags),
-            "tags",
+            "image_tag_quota",
             before=len(before.tags) if before else 0,
         )
 
@@ -194,10 +203,18 @@ class Images:
         images.lock(conn, image_id)
         row = self._access.find(conn, caller, image_id)
         before = row.image
+        # Properties that the caller may not read are not there for him: whatever he asks for is
+        # decided and answered as if they were not.
+        seen = self._shown_to(caller, before)
+        names = set(seen.properties)
         for change in changes:
-            self._authorise_change(caller, row, change)
-        after = amend(before, [change for change in changes if change.name != "locations"])
-        self._require_within_quotas(after, before)
+            self._authorise_change(caller, row, change, names)
+        after = amend(seen, [change for change in changes if change.name != "locations"])
+        hidden = {n: v for n, v in before.properties.items() if n not in seen.properties}
+        self._require_within_quotas(after, before, hidden=len(hidden))
+        for name, value in hidden.items():
+            if name not in after.properties or not self._protections.allows("update", name, caller):
+                after.properties[name] = value
         if not changes:
             activation.updated(image_id)
             return before, []
@@ -227,7 +244,10 @@ class Images:
             after = row_after.image
         return after, removed
 
-    def _authorise_change(self, caller: Caller, row: images.ImageRow, change: Change) -> None:
+    def _authorise_change(
+        self, caller: Caller, row: images.ImageRow, change: Change, names: set[str]
+    ) -> None:
+        """``names``: the properties that there are for this caller, kept as the changes go on."""
         if change.name == "locations":
             self._location_changes.authorise(caller, row, change)
             return
@@ -239,19 +259,18 @@ class Images:
                 self._access.require(rule, caller, row)
         self._access.require("modify_image", caller, row)
         if change.name not in BASE_ATTRIBUTES:
-            self._authorise_property(caller, row.image, change)
+            self._authorise_property(caller, change, names)
 
-    def _authorise_property(self, caller: Caller, image: Image, change: Change) -> None:
-        """What is there and hidden is not there for this caller, but not to be written over."""
-        name = change.name
-        present = name in image.properties
-        hidden = present and not self._protections.allows("read", name, caller)
-        if hidden and change.op != "add":
+    def _authorise_property(self, caller: Caller, change: Change, names: set[str]) -> None:
+        name, present = change.name, change.name in names
+        if not present and change.op != "add":
             raise Conflict(f"Property {name} does not exist.")
         if change.op == "remove":
             self._require_property("delete", name, caller)
+            names.remove(name)
         else:
             self._require_property("update" if present else "create", name, caller)
+            names.add(name)
 
     def _require_property(self, operation: Operation, name: str, caller: Caller) -> None:
         if not self._protections.allows(operation, name, caller):

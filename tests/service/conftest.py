@@ -20,7 +20,7 @@ from imagestore.config.settings import (
     Stores,
     StoreSection,
 )
-from imagestore.config.store_sections import STAGING
+from imagestore.config.store_sections import STAGED_LEFTOVERS, STAGING
 from imagestore.serving.connections import Runner
 from tests.services.databases import mariadb, postgresql, url_of
 
@@ -38,7 +38,9 @@ def settings_in(directory: Path, **changes: Any) -> Settings:
         for name in ("file1", "file2")
     )
     staging = StoreSection(
-        STAGING, "file", {"filesystem_store_datadir": str(directory / "staging")}
+        STAGING,
+        "file",
+        {"filesystem_store_datadir": str(directory / "staging"), "leftovers": STAGED_LEFTOVERS},
     )
     settings = Settings(
         data_dir=directory,

@@ -23,7 +23,7 @@ from imagestore.catalog.activation import put_back
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.imports import progress
 from imagestore.catalog.imports.unstaging import UNSTAGE, host_key, unstage
-from imagestore.catalog.intent import Intent
+from imagestore.catalog.intent import Intent, close
 from imagestore.catalog.jobs import PATIENT, JobKind, Jobs, Work
 from imagestore.catalog.locations import refused_locations
 from imagestore.catalog.quotas import ProjectLimits
@@ -68,11 +68,10 @@ class Staging:
         await self._until_removed(image_id)
         async with self._deps.intents.intend() as intent:
             limits = await self._deps.quotas.limits_of_owner(image_id)
-            cap, entry = await self._database.write(
-                self._claim, intent, caller, image_id, size, limits
-            )
+            entry = await self._database.write(self._claim, intent, caller, image_id, size, limits)
             intent.if_failed(lambda _: self.undo(image_id, entry, self._name))
-            stored = await self._add(image_id, source, size, cap)
+            metered = self._deps.quotas.metered(limits, entry, source, size, staged=True)
+            stored = await self._add(image_id, metered, size)
             await self._database.write(self._finish, image_id, stored, entry)
 
     @contextlib.asynccontextmanager
@@ -119,7 +118,7 @@ class Staging:
         image_id: str,
         size: int | None,
         limits: ProjectLimits | None,
-    ) -> tuple[int, str]:
+    ) -> str:
         image = self._find(conn, caller, image_id)
         if image.status is not ImageStatus.QUEUED:
             raise Conflict(
@@ -128,17 +127,21 @@ class Staging:
         if journal.is_busy(conn, image_id, self._name):
             raise Conflict("What was staged for this image before is not removed yet.")
         self._deps.quotas.require_uploading(conn, limits)
-        cap = self._deps.quotas.stage_cap(conn, limits)
+        cap = self._deps.settings.limits.image_size_cap
         if size is not None and size > cap:
             raise OverLimit(f"The image may have {cap} bytes at most, {size} were announced.")
+        self._deps.quotas.require_size(conn, limits, 1)
         if not images.transition(
             conn, image_id, {ImageStatus.QUEUED}, ImageStatus.UPLOADING, updated_at=now()
         ):
             raise Conflict(f"Another upload of image {image_id} has begun.")
         refused_locations.forget(conn, image)
-        return cap, intent.upload(conn, image_id, self._name)
+        entry = intent.upload(conn, image_id, self._name)
+        self._deps.quotas.reserve(conn, limits, entry, size, staged=True)
+        return entry
 
-    async def _add(self, image_id: str, source: Blocks, size: int | None, cap: int) -> int:
+    async def _add(self, image_id: str, source: Blocks, size: int | None) -> int:
+        cap = self._deps.settings.limits.image_size_cap
         try:
             stored = await self.store.add(image_id, _within(source, cap), size)
         except store_errors.StoreError as error:
@@ -157,7 +160,7 @@ class Staging:
         row = images.get(conn, image_id)
         if self._url and row is not None:
             progress.set_stage_host(conn, row.image, self._url)
-        journal.close(conn, entry)
+        close(conn, entry)
 
     @property
     def _name(self) -> str:
@@ -173,7 +176,7 @@ class Staging:
 
         def leave_to_its_node(conn: Connection) -> None:
             back(conn)
-            if journal.close(conn, entry):
+            if close(conn, entry):
                 jobs.enqueue(conn, unstage(place.removeprefix(STAGING), image_id), now())
 
         await self._database.write(leave_to_its_node)

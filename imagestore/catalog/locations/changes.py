@@ -142,7 +142,7 @@ class LocationChanges:
 
     def _require_room(self, count: int, more: int) -> None:
         quota = self._deps.settings.limits.image_location_quota
-        require_within(quota, count + more, "locations", before=count)
+        require_within(quota, count + more, "image_location_quota", before=count)
 
     async def _digests(self, found: Found, url: str) -> Mapping[str, Digest]:
         """Of what lies there, if that is quickly known."""
