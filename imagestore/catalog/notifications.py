@@ -11,6 +11,7 @@ from typing import Any
 
 from imagestore.identity.caller import Caller
 from imagestore.model.clock import now
+from imagestore.model.errors import ImagestoreError
 from imagestore.model.image import Image, Member
 from imagestore.model.metadef import Namespace
 from imagestore.observing.notifier import Notifier
@@ -37,7 +38,6 @@ class Notifications:
 
     def preparing(self, image: Image, store: str) -> None:
         """Bytes are about to go into ``store``."""
-        self.image("image.update", image)
         self.image("image.prepare", image, **_imports(image), backend=store)
 
     @property
@@ -58,7 +58,9 @@ class Notifications:
         self.image("image.upload", image, **_imports(image))
         self.image("image.update", image)
 
-    def not_uploaded(self, message: str) -> None:
+    def not_uploaded(self, image_id: str, store: str, error: BaseException) -> None:
+        reason = error.message if isinstance(error, ImagestoreError) else type(error).__name__
+        message = f"Image {image_id} was not stored in {store}: {reason}"
         self._notifier.tell("image.upload", message, priority="error")
 
     def deleted(self, image: Image, status: str) -> None:

@@ -36,7 +36,6 @@ from imagestore.model.digest import Digest
 from imagestore.model.errors import (
     Conflict,
     Gone,
-    ImagestoreError,
     Invalid,
     OverLimit,
 )
@@ -105,6 +104,7 @@ class Uploads:
                 self._claim, intent, caller, image_id, size, target.name, limits, described, failed
             )
             intent.if_failed(partial(self._undo, target, claim))
+            self._notify.image("image.update", claim.image)
             self._notify.preparing(claim.image, target.name)
             metered = self._quotas.metered(limits, claim.entry, source, size)
             received = await self._receive(target, claim, metered, size, verification, checksum)
@@ -197,10 +197,6 @@ class Uploads:
 
     async def _undo(self, store: Store, claim: _Claim, error: BaseException) -> None:
         image_id = claim.image.id
-        self._notify.not_uploaded(f"Image {image_id} was not uploaded: {_reason(error)}")
+        self._notify.not_uploaded(image_id, store.name, error)
         back = partial(put_back, image_id=image_id, of=ImageStatus.SAVING, to=claim.failed)
         await self._deps.intents.undo(claim.entry, image_id, store, error, back=back)
-
-
-def _reason(error: BaseException) -> str:
-    return error.message if isinstance(error, ImagestoreError) else type(error).__name__

@@ -322,6 +322,7 @@ class CopyMaker:
         self, intent: Intent, store: Store, claim: _Claim, error: BaseException
     ) -> None:
         """What was there before is not for this copy to remove."""
+        self._notify.not_uploaded(claim.image.id, store.name, error)
         mine = claim.mine and not left_nothing(error, store)
         if mine and not await self._database.read(journal.is_open, claim.entry):
             await self._database.write(self._reopen, intent, store, claim)

@@ -236,6 +236,7 @@ class Running:
 
     async def _undo(self, image_id: str, name: str, entry: str, error: BaseException) -> None:
         """Nothing is left of the bytes in the store."""
+        self._notify.not_uploaded(image_id, name, error)
         store = self._deps.stores.get(name) if name in self._deps.stores else None
         await self._deps.intents.undo(entry, image_id, store, error)
 

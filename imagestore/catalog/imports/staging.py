@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from imagestore.backends import errors as store_errors
 from imagestore.backends.base import Blocks, Store
 from imagestore.catalog.access import Access, require_writer
-from imagestore.catalog.activation import put_back
+from imagestore.catalog.activation import Activation, Activations, put_back
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.imports import progress
 from imagestore.catalog.imports.unstaging import UNSTAGE, host_key, unstage
@@ -50,6 +50,7 @@ class Staging:
         self._database = deps.database
         self._access = Access(deps.policy)
         self._jobs = jobs_
+        self._activations = Activations(deps)
         self._url = deps.settings.server.worker_self_reference_url
         self.host = host_key(self._url)
         jobs_.register(JobKind(UNSTAGE + self.host, self._unstage, attempts=PATIENT))
@@ -68,11 +69,15 @@ class Staging:
         await self._until_removed(image_id)
         async with self._deps.intents.intend() as intent:
             limits = await self._deps.quotas.limits_of_owner(image_id)
-            entry = await self._database.write(self._claim, intent, caller, image_id, size, limits)
+            entry = await self._activations.within(
+                self._database.write, self._claim, intent, caller, image_id, size, limits
+            )
             intent.if_failed(lambda _: self.undo(image_id, entry, self._name))
             metered = self._deps.quotas.metered(limits, entry, source, size, staged=True)
             stored = await self._add(image_id, metered, size)
-            await self._database.write(self._finish, image_id, stored, entry)
+            await self._activations.within(
+                self._database.write, self._finish, image_id, stored, entry
+            )
 
     @contextlib.asynccontextmanager
     async def open(self, image_id: str) -> AsyncIterator[tuple[int, Blocks]]:
@@ -112,13 +117,14 @@ class Staging:
 
     def _claim(
         self,
-        conn: Connection,
+        activation: Activation,
         intent: Intent,
         caller: Caller,
         image_id: str,
         size: int | None,
         limits: ProjectLimits | None,
     ) -> str:
+        conn = activation.conn
         image = self._find(conn, caller, image_id)
         if image.status is not ImageStatus.QUEUED:
             raise Conflict(
@@ -136,6 +142,7 @@ class Staging:
         ):
             raise Conflict(f"Another upload of image {image_id} has begun.")
         refused_locations.forget(conn, image)
+        activation.updated(image_id)
         entry = intent.upload(conn, image_id, self._name)
         self._deps.quotas.reserve(conn, limits, entry, size, staged=True)
         return entry
@@ -149,7 +156,8 @@ class Staging:
             raise as_upload_failure(error, STAGING) from error
         return stored.size
 
-    def _finish(self, conn: Connection, image_id: str, size: int, entry: str) -> None:
+    def _finish(self, activation: Activation, image_id: str, size: int, entry: str) -> None:
+        conn = activation.conn
         if not images.update(
             conn,
             image_id,
@@ -160,6 +168,7 @@ class Staging:
         row = images.get(conn, image_id)
         if self._url and row is not None:
             progress.set_stage_host(conn, row.image, self._url)
+        activation.updated(image_id)
         close(conn, entry)
 
     @property

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from imagestore.catalog.access import Access, require_writer
+from imagestore.catalog.activation import Activation, Activations
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.imports import progress
 from imagestore.catalog.imports.sources import Sources
@@ -44,6 +45,7 @@ class Starting:
         self._access = Access(deps.policy)
         self._sources = sources
         self._jobs = jobs_
+        self._activations = Activations(deps)
 
     async def start(
         self,
@@ -69,9 +71,10 @@ class Starting:
         source, sealed = await self._sources.described(request.method, request.source, token)
         request = replace(request, source=source)
         limits = await self._deps.quotas.limits(image.owner)
-        task = await self._database.write(
-            self._claim, caller, image_id, request, stores, request_id, limits, sealed
-        )
+        task = await self._activations.within(
+            self._database.write,
+            self._claim, caller, image_id, request, stores, request_id, limits, sealed,
+        )  # fmt: skip
         self._jobs.wake()
         return task
 
@@ -143,7 +146,7 @@ class Starting:
 
     def _claim(
         self,
-        conn: Connection,
+        activation: Activation,
         caller: Caller,
         image_id: str,
         request: ImportRequest,
@@ -152,6 +155,8 @@ class Starting:
         limits: ProjectLimits | None,
         token: str,
     ) -> Task:
+        conn = activation.conn
+        activation.updated(image_id)
         # Of two that ask at once, one gets the image.
         images.lock(conn, image_id)
         image = self._check(conn, caller, image_id, request)

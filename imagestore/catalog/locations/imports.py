@@ -79,9 +79,10 @@ class LocationImports:
         ``kills``: the image is ``killed`` if they are not.
         """
         require_writer(caller)
-        await self._deps.database.write(
-            self._claim, caller, image_id, url, validation, request_id, size, kills
-        )
+        await self._activations.within(
+            self._deps.database.write,
+            self._claim, caller, image_id, url, validation, request_id, size, kills,
+        )  # fmt: skip
         self._jobs.wake()
 
     async def all(self, caller: Caller, image_id: str) -> tuple[Location, ...]:
@@ -102,7 +103,7 @@ class LocationImports:
 
     def _claim(
         self,
-        conn: Connection,
+        activation: Activation,
         caller: Caller,
         image_id: str,
         url: str,
@@ -111,6 +112,8 @@ class LocationImports:
         size: int | None,
         kills: bool,
     ) -> None:
+        conn = activation.conn
+        activation.updated(image_id)
         row = self._access.find(conn, caller, image_id)
         self._access.require("add_image_location", caller, row)
         image, moment = row.image, now()
