@@ -46,7 +46,7 @@ class InvalidLocation(StoreError):
 
 
 class Unusable(InvalidLocation):
-    """What lies there is refused, or sent in a way that no image can be read in: no use to retry."""
+    """What lies there is refused, or sent in a way that no image can be read in, now or later."""
 
 
 class WrongSize(StoreError):
