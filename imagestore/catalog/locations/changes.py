@@ -105,22 +105,23 @@ class LocationChanges:
         added = self._added(image, steps)
         if added:
             _require_formats(image)
-        stores = {
-            entry["url"]: self._rules.store_for(caller, image_id, entry["url"]) for entry in added
-        }
+        said = self._checked(
+            image, validation_data.new_values(image, {}, validation_data.given(added.values()))
+        )
+        stores = {url: self._rules.store_for(caller, image_id, url) for url in added}
         found: dict[str, Found] = {}
+        digests: Mapping[str, Digest] = {}
         for url, store in stores.items():
             if gone():
                 raise ConnectionResetError("the caller has gone")
             found[url] = await self._rules.look(image, store, url)
-        digests: Mapping[str, Digest] = {}
-        if not image.locations and any("validation_data" in entry for entry in added):
-            digests = await self._digests(found[added[0]["url"]], added[0]["url"])
+            if said and len(found) == 1:
+                digests = await self._digests(found[url], url)
         limits = await self._deps.quotas.limits(image.owner) if found else None
         return Prepared(found, limits, (image.disk_format, image.container_format), digests)
 
-    def _added(self, image: Image, steps: Sequence[Change]) -> list[Mapping[str, Any]]:
-        """What is to be added at URLs that the image does not have, as far as it may be."""
+    def _added(self, image: Image, steps: Sequence[Change]) -> dict[str, Mapping[str, Any]]:
+        """What is to be added, by URL, at those that the image does not have yet."""
         known = {location.url for location in image.locations}
         added: dict[str, Mapping[str, Any]] = {}
         count = len(image.listed_locations)
@@ -138,7 +139,7 @@ class LocationChanges:
                     raise Invalid("The image has this location already.")
                 if entry["url"] not in known:
                     added[entry["url"]] = entry
-        return list(added.values())
+        return added
 
     def _require_room(self, count: int, more: int) -> None:
         quota = self._deps.settings.limits.image_location_quota
