@@ -110,9 +110,9 @@ class Images:
         if not all(self._protections.allows("read", name, caller) for name, _ in query.properties):
             return Page([], None)  # or a filter would tell what the caller may not read
         scope = Scope(caller.project_id, is_admin=caller.is_admin and not query.as_user)
-        found = await self._database.read(images.select_page, scope, query)
+        found, more = await self._database.read(images.select_page, scope, query)
         shown = [self._shown_to(caller, image) for image in self._access.listed(caller, found)]
-        return Page(shown, found[-1].id if found and len(found) == query.limit else None)
+        return Page(shown, found[-1].id if found and more else None)
 
     async def change(
         self,
