@@ -9,6 +9,7 @@ from imagestore.backends.base import option
 from imagestore.backends.http.connections import Transport
 from imagestore.backends.http.guard import Guard
 from imagestore.backends.http.rules import AddressRules
+from imagestore.backends.least_rate import GRACE, MIN_RATE
 
 _FILTER = "import_filtering_opts"
 """A location has to obey what holds for it when it is added, unless its store says otherwise."""
@@ -97,6 +98,25 @@ class HttpSettings:
             "http_store_progress_timeout",
             "Seconds within which a server has to answer, and then to send at least 64 KiB "
             "each time.",
+            minimum=1,
+        ),
+    )
+    http_store_min_rate: int = field(
+        default=MIN_RATE,
+        metadata=option(
+            "http_store_min_rate",
+            "Bytes a second that have to come on average, once http_store_grace is over. 0: any. "
+            "Unset, here as below: what [imagestore] fetch_min_rate and fetch_grace say.",
+            inherits=("imagestore", "fetch_min_rate"),
+            minimum=0,
+        ),
+    )
+    http_store_grace: float = field(
+        default=GRACE,
+        metadata=option(
+            "http_store_grace",
+            "Seconds that a transfer may take beyond that.",
+            inherits=("imagestore", "fetch_grace"),
             minimum=1,
         ),
     )

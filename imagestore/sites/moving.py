@@ -8,7 +8,9 @@ import hashlib
 import logging
 from collections.abc import AsyncGenerator
 
+from imagestore.backends import errors as store_errors
 from imagestore.backends.base import Buffer
+from imagestore.backends.least_rate import LeastRate, in_time
 from imagestore.model.errors import Conflict, Unavailable
 from imagestore.sites.record import Record
 from imagestore.sites.site import Moved, Source
@@ -20,15 +22,19 @@ ATTEMPTS = 6
 """In a row without a byte, after which a source counts as away."""
 _LONGEST_PAUSE = 10.0
 _CHECKSUM = "md5"
+_ANY = LeastRate()
 
 
 class Moving:
     """One image's data; see :class:`imagestore.sites.site.Data`."""
 
-    def __init__(self, source: Source, record: Record, moved: Moved) -> None:
+    def __init__(
+        self, source: Source, record: Record, moved: Moved, least: LeastRate = _ANY
+    ) -> None:
         self._source = source
         self._record = record
         self._moved = moved
+        self._least = least
         self.error: BaseException | None = None
         """Why it ended early, for a target whose own error only says that it did."""
 
@@ -58,7 +64,7 @@ class Moving:
                     await _feed(digests, block)
             self._moved(offset)
         kept: Buffer | None = None
-        async with contextlib.aclosing(self._resumed(offset)) as blocks:
+        async with contextlib.aclosing(self._in_time(offset)) as blocks:
             async for block in blocks:
                 offset += len(block)
                 if record.size is not None and offset > record.size:
@@ -74,6 +80,15 @@ class Moving:
                 raise _wrong(record, self._source, f"its {name} is another")
         if kept is not None:
             yield kept
+
+    async def _in_time(self, offset: int) -> AsyncGenerator[Buffer, None]:
+        """The same as :meth:`_resumed`, as long as the source is not too slow on the whole."""
+        try:
+            async with contextlib.aclosing(in_time(self._resumed(offset), self._least)) as blocks:
+                async for block in blocks:
+                    yield block
+        except store_errors.Unavailable as error:
+            raise Unavailable(f"{self._source.label}: {error.message}.") from error
 
     async def _resumed(self, offset: int) -> AsyncGenerator[Buffer, None]:
         """From ``offset`` to the end, over as many connections as that takes."""

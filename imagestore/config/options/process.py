@@ -26,6 +26,15 @@ OPTIONS: tuple[Option, ...] = (
         "Seconds without a single byte after which a transfer is given up.", min=1,
     ),
     _fill(
+        Server, "imagestore", "fetch_min_rate", cfg.IntOpt,
+        "Bytes a second that the source of an import, or another site, has to send on average, "
+        "once fetch_grace is over: else the transfer is given up. 0: any number.", min=0,
+    ),
+    _fill(
+        Server, "imagestore", "fetch_grace", cfg.FloatOpt,
+        "Seconds that such a transfer may take beyond that.", min=1,
+    ),
+    _fill(
         Server, "imagestore", "metrics_bind", HostPort(),
         "host:port on which Prometheus metrics are served as plain HTTP. Unset: not at all.",
     ),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from imagestore.backends.least_rate import GRACE, MIN_RATE, LeastRate
+
 TIB = 1 << 40
 
 
@@ -24,6 +26,9 @@ class Server:
     """Seconds that an idle connection is kept."""
     progress_timeout: float = 60.0
     """Seconds without a single byte after which a transfer is given up."""
+    fetch_min_rate: int = MIN_RATE
+    fetch_grace: float = GRACE
+    """A source may take as many seconds, and one more for each ``fetch_min_rate`` bytes."""
     public_endpoint: str | None = None
     worker_self_reference_url: str | None = None
     """What tells this node from those that do not share its directory for staged data."""
@@ -34,6 +39,11 @@ class Server:
     metrics_bind: tuple[str, int] | None = None
     compress_json: bool = True
     enable_v1_api: bool = True
+
+    @property
+    def least_rate(self) -> LeastRate:
+        """What a source has to send on average. 0 bytes: whatever it likes."""
+        return LeastRate(self.fetch_min_rate, self.fetch_grace)
 
 
 @dataclass(frozen=True, slots=True)
