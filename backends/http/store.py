@@ -15,6 +15,7 @@ from imagestore.backends.http.fetch import Fetcher
 from imagestore.backends.http.guard import SCHEMES, Guard
 from imagestore.backends.http.lookup import Resolve, system_addresses
 from imagestore.backends.http.settings import HttpSettings
+from imagestore.backends.least_rate import LeastRate
 
 
 class HttpStore:
@@ -40,6 +41,7 @@ class HttpStore:
             answer_timeout=settings.http_store_connect_timeout
             + settings.http_store_progress_timeout,
             progress_timeout=settings.http_store_progress_timeout,
+            least=LeastRate(settings.http_store_min_rate, settings.http_store_grace),
         )
 
     async def start(self) -> None:

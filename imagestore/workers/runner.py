@@ -18,6 +18,7 @@ from enum import Enum
 from imagestore.backends.errors import StoreError
 from imagestore.catalog.jobs import Completion, Jobs, LeaseLost, Work
 from imagestore.catalog.store_failures import as_reason
+from imagestore.database.leases import GUESTS
 from imagestore.model.clock import now
 from imagestore.model.errors import ImagestoreError, Unavailable
 from imagestore.model.job import Job, JobState
@@ -118,7 +119,7 @@ class JobRunner:
                 await self._take_over(job)
         for job in view.to_cancel:
             await self._jobs.abandon(job, JobState.CANCELLED, "Cancelled before it began.")
-        if view.due and len(self._running) < self._workers:
+        if view.due and len(self._running) < self._workers + GUESTS:
             held = [running.job for running in self._running.values()]
             for job in await self._jobs.claim(self._workers, self._lease, held):
                 self._begin(job)

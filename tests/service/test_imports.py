@@ -16,7 +16,7 @@ import pytest
 from imagestore.api import keys
 from imagestore.backends.http import AddressRules
 from imagestore.catalog.imports.unstaging import unstage
-from imagestore.config.settings import Images, Imports, Limits
+from imagestore.config.settings import Images, Imports, Jobs, Limits, Server
 from imagestore.database import jobs
 from tests.service.conftest import OCTETS, Person, Service, Start
 from tests.service.faults import database
@@ -333,6 +333,49 @@ async def test_what_is_labelled_as_encoded(
     assert await start_import(alice, image, web_download(site, "/disk.gz")) == 202
     await assert_active(alice, image, DATA if plugins else site.files["/disk.gz"], "file1")
     assert "gzip" not in str([headers.get("Accept-Encoding") for headers in site.headers])
+
+
+@pytest.mark.parametrize("url", ["embedded"], indirect=True)
+async def test_a_source_that_is_too_slow_on_the_whole(start: Start, site: Web) -> None:
+    """It sends enough each time to go on for ever, and is tried no second time."""
+    slow = Server(fetch_min_rate=1 << 30, fetch_grace=1.0)
+    service = await start(**fetching(site), server=slow)
+    alice = service.person("red")
+    site.pause, site.files["/large"] = 0.2, os.urandom(8 << 20)
+    image = (await alice.create())["id"]
+    assert await start_import(alice, image, web_download(site, "/large")) == 202
+    await assert_put_back(alice, image, "less than the 1073741824 a second")
+    assert site.asked.count("/large") == 1
+    assert service.files() == set()
+
+
+@pytest.mark.parametrize("url", ["embedded"], indirect=True)
+async def test_slow_sources_of_two_projects_leave_a_worker_to_a_third(
+    start: Start, site: Web
+) -> None:
+    async with served_files() as stuck:
+        stuck.gate = asyncio.Event()
+        stuck.files["/image"] = DATA
+        rules = AddressRules(allowed_hosts=("127.0.0.1",), allowed_ports=(site.port, stuck.port))
+        service = await start(import_filter=rules, jobs=Jobs(workers=4))
+        waiting = []
+        for project in ("red", "blue"):
+            person = service.person(project)
+            for _ in range(6):
+                image = (await person.create())["id"]
+                assert await start_import(person, image, web_download(stuck)) == 202
+                waiting.append((person, image))
+            async with asyncio.timeout(30):  # its share is taken
+                while len(stuck.asked) < (3 if project == "red" else 4):
+                    await asyncio.sleep(0.05)
+        third = service.person("green")
+        image = (await third.create())["id"]
+        assert await start_import(third, image, web_download(site)) == 202
+        await assert_active(third, image, DATA, "file1")
+        assert len(stuck.asked) == 4
+        stuck.gate.set()
+        for person, image in waiting:
+            await assert_active(person, image, DATA, "file1")
 
 
 @pytest.mark.parametrize("url", ["embedded"], indirect=True)

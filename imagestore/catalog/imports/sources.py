@@ -40,7 +40,11 @@ class Sources:
         patience = settings.server.progress_timeout
         self._connections = Connections(self._guard, Transport())
         self._fetcher = Fetcher(
-            self._guard, self._connections, answer_timeout=patience, progress_timeout=patience
+            self._guard,
+            self._connections,
+            answer_timeout=patience,
+            progress_timeout=patience,
+            least=settings.server.least_rate,
         )
         self._staging = staging
         self._remotes = Remotes(settings)

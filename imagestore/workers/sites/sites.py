@@ -37,6 +37,7 @@ class Sites:
         self._catalog = catalog
         self._jobs: Jobs = catalog.jobs
         self._schema = schema
+        self._least = settings.server.least_rate
         self._sites = {site.name: site for site in settings.sites}
         for site in settings.sites:
             configured.check(site)
@@ -78,7 +79,9 @@ class Sites:
             local = Local(self._catalog, self._schema, site.store)
             source: Target = remote if site.direction == "pull" else local
             target: Target = local if source is remote else remote
-            replication = Replication(source, target, configured.rules(site), site.transfers)
+            replication = Replication(
+                source, target, configured.rules(site), site.transfers, self._least
+            )
             outcome = await replication.run(_Watcher(site, work), since, known)
         for image_id, reason in outcome.failed.items():
             log.error("site %s: image %s: %s", site.name, image_id, reason)

@@ -133,6 +133,15 @@ class TestServers:
             with pytest.raises(errors.Unavailable, match="redirects"):
                 await read(store, url)
 
+    async def test_one_that_is_too_slow_on_the_whole(self, web: Web) -> None:
+        """It sends enough each time to go on for ever."""
+        store = await started(web, http_store_min_rate=1 << 30, http_store_grace=0.5)
+        url = f"{web.url}/slow/{web.put(content(8 * MIB, seed=8))}"
+        with pytest.raises(errors.Unavailable, match="less than the 1073741824 a second") as caught:
+            await read(store, url)
+        assert caught.value.store == "web"
+        await store.stop()
+
     @pytest.mark.parametrize("place", ["marked", "packed"])
     async def test_what_is_labelled_as_encoded(
         self, store: HttpStore, web: Web, place: str
