@@ -21,6 +21,13 @@ from typing import Any, Protocol, runtime_checkable
 Buffer = bytes | bytearray | memoryview
 Blocks = AsyncIterator[Buffer]
 
+INTERFACE_VERSION = 1
+"""Of everything in this module that a driver is written against.
+
+It is counted up when a driver that was right could be so no longer: with a new operation that
+every store must have, say, or a promise more. A driver says for which one it was written.
+"""
+
 BLOCK_SIZE = 1 << 20
 """Size in bytes of the buffers that imagestore itself hands to drivers."""
 
@@ -254,10 +261,12 @@ class Driver:
     ``name`` is the type in ``enabled_backends = id:type``. ``settings`` is a frozen
     dataclass whose fields are each an :func:`option`; ``create(id, settings)`` builds a
     store of that id and does no I/O.
-    ``schemes`` are the URL schemes of its locations.
+    ``schemes`` are the URL schemes of its locations. ``interface`` is the
+    :data:`INTERFACE_VERSION` that it was written for, as a number: another one is not loaded.
     """
 
     name: str
     schemes: tuple[str, ...]
     settings: type[Any]
     create: Callable[[str, Any], Store]
+    interface: int = field(kw_only=True)

@@ -204,5 +204,5 @@ async def _cut(data: memoryview) -> AsyncIterator[memoryview]:
         yield data[start : start + BLOCK_SIZE]
 
 
-driver = Driver("memory", ("memory",), MemorySettings, MemoryStore)
+driver = Driver("memory", ("memory",), MemorySettings, MemoryStore, interface=1)
 """For a test to hand in as the driver of a type of store."""

@@ -43,7 +43,7 @@ def test_an_option_of_an_unknown_type_is_a_fault_of_the_program() -> None:
 
 
 def test_what_a_driver_declares() -> None:
-    driver = Driver("odd", (), Needed, lambda name, settings: MemoryStore(name))
+    driver = Driver("odd", (), Needed, lambda name, _: MemoryStore(name), interface=1)
     path, retries, hosts = store_options.of(driver)
     assert (path.field, path.opt.name, path.opt.default) == ("path", "path", None)
     assert (retries.field, retries.opt.name, retries.opt.default) == ("retries", "tries", 3)

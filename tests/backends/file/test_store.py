@@ -16,8 +16,7 @@ import pytest
 from imagestore.backends import errors
 from imagestore.backends.base import Buffer, Driver, Store
 from imagestore.backends.file import FileSettings, FileStore, driver
-
-from ..contract import MIB, StoreContract, content, cut, new_id, read
+from imagestore.backends.testing.contract import MIB, StoreContract, content, cut, new_id, read
 
 
 def files(*directories: Path) -> set[str]:

@@ -8,10 +8,17 @@ import pytest
 
 from imagestore.backends import errors
 from imagestore.backends.base import Capacity, Copier, Store
+from imagestore.backends.testing.contract import (
+    MIB,
+    CopyContract,
+    Pair,
+    StoreContract,
+    content,
+    cut,
+    new_id,
+    read,
+)
 from imagestore.backends.testing.memory import MemorySettings, MemoryStore, driver
-
-from ..contract import MIB, StoreContract, content, cut, new_id, read
-from ..copy_contract import CopyContract, Pair
 
 
 class MemoryService:

@@ -7,10 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from imagestore.backends.base import Copier, Store
+from imagestore.backends.testing.contract import cut, new_id, read
 from imagestore.backends.testing.memory import MemoryStore
 from imagestore.backends.wrappers.forwarding import ForwardingStore
-
-from ..contract import cut, new_id, read
 
 ALIKE = {"stop", "local_path", "owns", "places", "details"}
 """What passes by the hooks: it never raises, or does no I/O."""
