@@ -14,12 +14,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
 from imagestore.backends import errors as store_errors
-from imagestore.backends.base import Blocks, Capability, Store
+from imagestore.backends.base import Blocks, Capability, Store, Stored
 from imagestore.catalog.access import Access, require_writer
 from imagestore.catalog.copies.placements import Placements
 from imagestore.catalog.dependencies import Dependencies
@@ -40,7 +40,7 @@ from imagestore.model.errors import (
     Unavailable,
 )
 from imagestore.model.image import Image, ImageStatus, Location
-from imagestore.transfer.receive import Received, Verification, receive
+from imagestore.transfer.receive import Content, Verification, receive
 
 log = logging.getLogger(__name__)
 
@@ -115,14 +115,16 @@ class Uploads:
             self._notify.preparing(claim.image, target.name)
             try:
                 metered = self._quotas.metered(limits, entry, source, size)
-                received = await self._receive(target, claim, metered, size, verification, checksum)
-                await self._finish(target, claim, received)
+                content, stored = await self._receive(
+                    target, claim, metered, size, verification, checksum
+                )
+                await self._finish(target, claim, content, stored)
             except BaseException as error:
                 self._notify.not_uploaded(f"Image {image_id} was not uploaded: {_reason(error)}")
                 # A client that goes away cancels this task; the clean-up must not go with it.
                 await asyncio.shield(self._abandon(target, claim, error))
                 raise
-            self._notify.uploaded(_filled(claim.image, received))
+            self._notify.uploaded(_filled(claim.image, content))
         finally:
             self.under_way.discard(entry)
 
@@ -187,7 +189,7 @@ class Uploads:
         size: int | None,
         verification: Verification | None,
         checksum: Digest | None,
-    ) -> Received:
+    ) -> tuple[Content, Stored]:
         image_id = claim.image.id
         try:
             return await receive(
@@ -204,15 +206,15 @@ class Uploads:
             log.warning("upload of image %s failed: %s", image_id, error)
             raise as_upload_failure(error, store.name) from error
 
-    async def _finish(self, store: Store, claim: _Claim, received: Received) -> None:
-        metadata = dict(received.metadata)
+    async def _finish(self, store: Store, claim: _Claim, content: Content, stored: Stored) -> None:
+        metadata = dict(stored.metadata)
         if self._deps.stores.multiple:
             metadata["store"] = store.name
-        location = Location(received.url, metadata)
-        await self._database.write(self._activate, claim, location, received)
+        location = Location(stored.url, metadata)
+        await self._database.write(self._activate, claim, location, content)
 
     def _activate(
-        self, conn: Connection, claim: _Claim, location: Location, received: Received
+        self, conn: Connection, claim: _Claim, location: Location, content: Content
     ) -> None:
         image_id = claim.image.id
         active = images.transition(
@@ -220,11 +222,7 @@ class Uploads:
             image_id,
             {ImageStatus.SAVING},
             ImageStatus.ACTIVE,
-            size=received.size,
-            virtual_size=received.virtual_size,
-            checksum=received.checksum,
-            os_hash_algo=received.os_hash_algo,
-            os_hash_value=received.os_hash_value,
+            **content.attributes(),
             updated_at=now(),
         )
         if not active:
@@ -267,14 +265,9 @@ class Uploads:
         return any(self._deps.stores.of(location) is store for location in locations_)
 
 
-def _filled(image: Image, received: Received) -> Image:
+def _filled(image: Image, content: Content) -> Image:
     """The image as it is recorded with what was received."""
-    image.status = ImageStatus.ACTIVE
-    image.updated_at = now()
-    image.size, image.virtual_size = received.size, received.virtual_size
-    image.checksum = received.checksum
-    image.os_hash_algo, image.os_hash_value = received.os_hash_algo, received.os_hash_value
-    return image
+    return replace(image, status=ImageStatus.ACTIVE, updated_at=now(), **content.attributes())
 
 
 def _reason(error: BaseException) -> str:

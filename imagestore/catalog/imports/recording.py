@@ -57,11 +57,7 @@ class Recording:
             image.id,
             {ImageStatus.IMPORTING},
             ImageStatus.ACTIVE,
-            size=fanned.size,
-            virtual_size=fanned.virtual_size,
-            checksum=fanned.checksum,
-            os_hash_algo=fanned.os_hash_algo,
-            os_hash_value=fanned.os_hash_value,
+            **fanned.content.attributes(),
             disk_format=image.disk_format,
             container_format=image.container_format,
             updated_at=now(),
@@ -111,7 +107,7 @@ class Recording:
         # Where a store has failed and could not be cleaned, recovery has still to do it.
         _close(conn, entries, fanned.stored)
         self._placements.follow(conn, image.id)
-        self.end(conn, image, order, summary(fanned.size, fanned.stored, fanned.failed))
+        self.end(conn, image, order, summary(fanned.content.size, fanned.stored, fanned.failed))
         progress.end(conn, image, fanned.failed, staged=True)
 
     def _add(self, conn: Connection, image_id: str, stored: Mapping[str, Stored]) -> None:
