@@ -14,6 +14,7 @@ from aiohttp.typedefs import Handler
 
 from imagestore.model.errors import (
     Conflict,
+    Corrupt,
     Forbidden,
     Gone,
     ImagestoreError,
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 
 _STATUSES: dict[type[ImagestoreError], int] = {
     Invalid: 400,
+    Corrupt: 400,
     Unauthenticated: 401,
     Forbidden: 403,
     NotFound: 404,

@@ -217,10 +217,6 @@ class Directory:
             os.close(fd)
         return None
 
-    def is_complete(self, fd: int, wanted: Wanted) -> bool:
-        """Whether the open file has become the entry of the image."""
-        return _same(fd, self._whole(wanted.image_id))
-
     def is_growing(self, fd: int, wanted: Wanted) -> bool:
         """Whether the open file is still the one that is filled."""
         return _same(fd, self.partial(wanted))

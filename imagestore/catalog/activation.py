@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
@@ -30,21 +30,6 @@ T = TypeVar("T")
 
 Write = Callable[..., Awaitable[Any]]
 """As :meth:`Database.write`, or :meth:`Work.write` where a job may have lost its lease."""
-
-
-class Described(Protocol):
-    """What was found out of bytes while they were stored. Sizes in bytes."""
-
-    @property
-    def size(self) -> int: ...
-    @property
-    def virtual_size(self) -> int | None: ...
-    @property
-    def checksum(self) -> str: ...
-    @property
-    def os_hash_algo(self) -> str: ...
-    @property
-    def os_hash_value(self) -> str: ...
 
 
 class Activations:
@@ -155,12 +140,6 @@ class Activation:
         for image_id, notify in self._news:
             if image_id in self._seen:
                 notify(self._seen[image_id])
-
-
-def described(found: Described) -> dict[str, Any]:
-    """The columns of an image whose bytes are these."""
-    names = ("size", "virtual_size", "checksum", "os_hash_algo", "os_hash_value")
-    return {name: getattr(found, name) for name in names}
 
 
 def put_back(

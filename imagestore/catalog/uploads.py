@@ -21,7 +21,6 @@ from imagestore.backends import errors as store_errors
 from imagestore.backends.base import Blocks, Capability, Store, Stored
 from imagestore.catalog.access import Access, require_writer
 from imagestore.catalog.activation import Activation, Activations, put_back
-from imagestore.catalog.activation import described as described_by
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.intent import Intent
 from imagestore.catalog.locations import refused_locations
@@ -41,7 +40,7 @@ from imagestore.model.errors import (
 )
 from imagestore.model.image import Image, ImageStatus
 from imagestore.transfer.judgement import Verification
-from imagestore.transfer.receive import Received, receive
+from imagestore.transfer.receive import Content, receive
 
 log = logging.getLogger(__name__)
 
@@ -107,13 +106,15 @@ class Uploads:
             self._notify.image("image.update", claim.image)
             self._notify.preparing(claim.image, target.name)
             metered = self._quotas.metered(limits, claim.entry, source, size)
-            received = await self._receive(target, claim, metered, size, verification, checksum)
+            content, stored = await self._receive(
+                target, claim, metered, size, verification, checksum
+            )
             await self._activations.within(
                 self._database.write,
                 Activation.activate,
                 claim.image,
-                described_by(received),
-                {target.name: Stored(received.url, received.size, received.metadata)},
+                content.attributes(),
+                {target.name: stored},
                 {target.name: claim.entry},
             )
 
@@ -178,7 +179,7 @@ class Uploads:
         size: int | None,
         verification: Verification | None,
         checksum: Digest | None,
-    ) -> Received:
+    ) -> tuple[Content, Stored]:
         image_id = claim.image.id
         try:
             return await receive(

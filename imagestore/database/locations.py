@@ -32,12 +32,6 @@ _COLUMNS = (
     image_locations.c.status,
 )
 
-_LIST = (
-    select(*_COLUMNS)
-    .where(image_locations.c.image_id == bindparam("image_id"), not_deleted(image_locations))
-    .order_by(image_locations.c.id)
-)
-
 _CHANGE = update(image_locations).where(
     image_locations.c.id == bindparam("of_id"), not_deleted(image_locations)
 )
@@ -150,12 +144,6 @@ def set_metadata(conn: Connection, location: Location, metadata: Mapping[str, st
     }
     fitting(image_locations, {"meta_data": parameters["new_metadata"]}, "The metadata")
     return conn.execute(_SET_METADATA, parameters).rowcount > 0
-
-
-def select_all(conn: Connection, image_id: str) -> list[Location]:
-    """The copies of one image, the oldest first."""
-    rows = conn.execute(_LIST, {"image_id": image_id})
-    return [to_location(*row) for row in rows]
 
 
 def _now() -> datetime:

@@ -2,37 +2,41 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import logging
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from typing import Any
 
 from imagestore.backends.base import Blocks, Buffer, Store, Stored
-from imagestore.backends.errors import StoreError
 from imagestore.config.settings import Images
-from imagestore.model.digest import CHECKSUM, Digest
-from imagestore.model.errors import Invalid
+from imagestore.model.digest import CHECKSUM, Digest, Expected
 from imagestore.model.image import Image
-from imagestore.transfer.digests import Hasher
 from imagestore.transfer.inspection import Inspection
-from imagestore.transfer.judgement import Judgement, Verification
-from imagestore.transfer.verification import close
-
-log = logging.getLogger(__name__)
+from imagestore.transfer.judgement import Judgement, Verification, judged
+from imagestore.transfer.verification import Verified, close
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
-    """What an image is once its bytes are durable in a store. Sizes in bytes."""
+class Content:
+    """What the data of an image was found to be. Sizes in bytes.
 
-    url: str
+    ``checksum`` is an MD5, ``os_hash`` by the algorithm of the configuration.
+    """
+
     size: int
-    checksum: str
-    os_hash_algo: str
-    os_hash_value: str
     virtual_size: int | None
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    checksum: Digest
+    os_hash: Digest
+
+    def attributes(self) -> dict[str, Any]:
+        """By the names that they have in an :class:`Image`."""
+        return {
+            "size": self.size,
+            "virtual_size": self.virtual_size,
+            "checksum": self.checksum.value,
+            "os_hash_algo": self.os_hash.algorithm,
+            "os_hash_value": self.os_hash.value,
+        }
 
 
 async def receive(
@@ -46,7 +50,7 @@ async def receive(
     on_progress: Callable[[int], object] | None = None,
     verification: Verification | None = None,
     checksum: Digest | None = None,
-) -> Received:
+) -> tuple[Content, Stored]:
     """Read ``source`` to its end and store it as the data of ``image``.
 
     ``size``: the bytes to expect, if known; another number is ``WrongSize``.
@@ -54,8 +58,8 @@ async def receive(
     bytes so far after each block; an error that it raises ends the transfer.
 
     ``verification`` sees every block; what it raises at the end keeps the store from making
-    anything readable. ``checksum``: the MD5 in hexadecimal that the bytes have to have; another
-    one is ``Invalid``, and just as early.
+    anything readable. ``checksum``: the MD5 that the bytes have to have; another one is
+    ``Corrupt``, and just as early.
 
     Content that the settings do not accept is ``Unsupported``, as soon as it is
     known and always before the store makes anything readable. Errors of the source
@@ -65,79 +69,53 @@ async def receive(
     A bounded number of blocks is in flight, so the slowest of source, digests and
     store sets the pace.
     """
-    algorithm = settings.hashing_algorithm
-    inspection = Inspection(image.disk_format, image.container_format, settings)
-    flow = Flow(
-        source, {CHECKSUM, algorithm}, inspection, size_cap, on_progress, verification, checksum
-    )
+    flow = Flow(image, source, settings, size_cap, on_progress, verification, checksum)
     try:
         async with contextlib.aclosing(flow.blocks()) as blocks:
             stored = await store.add(image.id, blocks, size, owner=image.owner)
-        try:
-            values = {name: (await each.digest()).value for name, each in flow.digests.items()}
-        except BaseException:
-            await asyncio.shield(_remove(store, stored))
-            raise
     finally:
         await close(source)
-    return Received(
-        url=stored.url,
-        size=stored.size,
-        checksum=values[CHECKSUM],
-        os_hash_algo=algorithm,
-        os_hash_value=values[algorithm],
-        virtual_size=flow.virtual_size,
-        metadata=stored.metadata,
-    )
+    return flow.content(), stored
 
 
 class Flow:
-    """The blocks of a source on their way to a store, past everyone who looks at them."""
+    """The blocks of a source on their way to stores, past everyone who looks at them."""
 
     def __init__(
         self,
+        image: Image,
         source: Blocks,
-        algorithms: Iterable[str],
-        inspection: Inspection,
+        settings: Images,
         size_cap: int | None,
         on_progress: Callable[[int], object] | None,
         verification: Verification | None,
-        checksum: Digest | None = None,
+        checksum: Digest | None,
     ) -> None:
-        self.digests = {name: Hasher(name) for name in algorithms}
-        self.size = 0
-        """Bytes of the source, once it was read to its end."""
-        self.virtual_size: int | None = None
-        self._source = source
+        self._algorithm = settings.hashing_algorithm
+        inspection = Inspection(image.disk_format, image.container_format, settings)
         self._judgement = Judgement(inspection, size_cap=size_cap, verification=verification)
-        self._on_progress = on_progress
-        self._checksum = checksum
+        self._verified = Verified(
+            source,
+            Expected(None, () if checksum is None else (checksum,)),
+            algorithms={CHECKSUM, self._algorithm},
+            on_progress=on_progress or (lambda count: None),
+        )
 
-    async def blocks(self) -> AsyncGenerator[Buffer, None]:
-        """The blocks of the source, each digested and judged before it is yielded.
+    @property
+    def size(self) -> int:
+        """Bytes of the source so far."""
+        return self._judgement.size
 
-        The verdict is known before the end: the store makes nothing readable until then.
+    def blocks(self) -> AsyncGenerator[Buffer, None]:
+        """The blocks of the source, each handed to all who look before it is yielded.
+
+        What they say is known before the end: the store makes nothing readable until then.
         """
-        judgement = self._judgement
-        lanes = [digest.lane for digest in self.digests.values()]
-        async for block in self._source:
-            await judgement.show(block)
-            for lane in lanes:
-                if not lane.offer(block):
-                    await lane.put(block)
-            if self._on_progress is not None:
-                self._on_progress(judgement.size)
-            yield block
-        if self._checksum is not None:
-            found = await self.digests[CHECKSUM].digest()
-            if found != self._checksum:
-                raise Invalid(f"The checksum of the data is {found.value}, not as was said.")
-        await judgement.end()
-        self.size, self.virtual_size = judgement.size, judgement.virtual_size
+        return judged(self._verified.blocks(), self._judgement)
 
-
-async def _remove(store: Store, stored: Stored) -> None:
-    try:
-        await store.delete(stored.url)
-    except StoreError as error:
-        log.error("what was stored could not be removed again: %s", error)
+    def content(self) -> Content:
+        """What has passed, once the blocks have ended."""
+        digests = self._verified.digests
+        return Content(
+            self.size, self._judgement.virtual_size, digests[CHECKSUM], digests[self._algorithm]
+        )

@@ -91,7 +91,8 @@ class Verified:
             self.digests = {name: await hasher.digest() for name, hasher in hashers.items()}
             for digest in wanted:
                 if digest != self.digests[digest.algorithm]:
-                    raise Corrupt(f"another {digest.algorithm}", self._of)
+                    found = self.digests[digest.algorithm].value
+                    raise Corrupt(f"its {digest.algorithm} is {found}", self._of)
             if kept is not None:
                 yield kept
         finally:

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
-from imagestore.catalog.activation import Activation, described, put_back
+from imagestore.catalog.activation import Activation, put_back
 from imagestore.catalog.copies.placements import Placements
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.imports import progress
@@ -58,7 +58,7 @@ class Recording:
         progress.advance(conn, image, left, fanned.failed, staged=True)
         self.release(conn, job, order)
         formats = {"disk_format": image.disk_format, "container_format": image.container_format}
-        values = described(fanned) | formats
+        values = fanned.content.attributes() | formats
         activation.activate(before, values, fanned.stored, entries, pending=left)
 
     def first(
@@ -98,7 +98,7 @@ class Recording:
                     activation.copied(image.id, name, each, entries[name])
             self._placements.follow(conn, image.id)
         # Where a store has failed and could not be cleaned, recovery has still to do it.
-        self.end(conn, image, order, summary(fanned.size, fanned.stored, fanned.failed))
+        self.end(conn, image, order, summary(fanned.content.size, fanned.stored, fanned.failed))
         progress.end(conn, image, fanned.failed, staged=True)
 
     def release(self, conn: Connection, job: Job, order: Order) -> None:

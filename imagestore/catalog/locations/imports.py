@@ -198,7 +198,9 @@ class LocationImports:
         except (Unavailable, WrongSize):
             raise
         except Corrupt as error:
-            raise GiveUp(f"What lies at the location is not right: {error.fault}.") from error
+            raise GiveUp(
+                f"The bytes at the location do not have the hash that was given: {error.fault}."
+            ) from error
         except StoreError as error:
             raise as_location_failure(error) from error
         values = validation_data.columns(found, algorithm)
