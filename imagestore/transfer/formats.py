@@ -8,6 +8,7 @@ inspector sees only what it still waits for.
 from __future__ import annotations
 
 import contextlib
+import re
 from typing import cast
 
 from oslo_utils.imageutils import format_inspector
@@ -18,6 +19,10 @@ HEAD = 1 << 20
 the stream was cut, and all but two formats need no more."""
 _TAIL = 1536
 """Bytes at the end of a stream-optimised VMDK that repeat its header."""
+_PROBED = 2048
+"""Bytes by which QEMU tells formats from each other."""
+_DESCRIPTOR = re.compile(rb"(?:#[^\n]*\n| *\r?\n)*version=[123]\r?\n")
+"""What QEMU takes for the text of a VMDK, whose bytes are in other files, whatever follows it."""
 
 
 class Detector:
@@ -29,6 +34,8 @@ class Detector:
         }
         self._hungry = list(self._inspectors.values())
         self._head: bytearray | None = bytearray()
+        self.is_descriptor = False
+        """Whether it is taken for the text of a VMDK, though oslo.utils may see none in it."""
 
     @property
     def hungry(self) -> bool:
@@ -51,7 +58,7 @@ class Detector:
             self._show(block)
         elif not self._head and len(block) >= HEAD:
             self._head = None
-            self._show(block)
+            self._begin(block)
         else:
             self._head += block
             if len(self._head) >= HEAD:
@@ -83,7 +90,11 @@ class Detector:
     def _show_head(self) -> None:
         head, self._head = self._head, None
         if head is not None:
-            self._show(memoryview(head))
+            self._begin(memoryview(head))
+
+    def _begin(self, block: memoryview) -> None:
+        self.is_descriptor = _DESCRIPTOR.match(block[:_PROBED]) is not None
+        self._show(block)
 
     def _show(self, block: memoryview) -> None:
         self._hungry = [each for each in self._hungry if _wants_more(each, block)]

@@ -123,6 +123,8 @@ class Inspection:
             del matches["gpt"]  # a CD that boots from a disk as well
         accepted = self._accepted(matches) if self._bare else None
         if self._must_be_safe:
+            if self._detector.is_descriptor and "vmdk" not in matches:
+                raise Unsupported("The vmdk content is not safe to use: extents.")
             for name, inspector in matches.items():
                 # Outside of bare, two bytes that happen to be a boot sector's say nothing.
                 if self._bare or name != "gpt":
