@@ -175,6 +175,7 @@ class V1CopyFrom(V1Create):
 class V1Location(V1Create):
     name = "v1 location"
     writes = False
+    notifies = ("image.update",)
     kinds = ("location_import", "location_hash")
 
     def source(self, world: World, data: bytes) -> tuple[dict[str, str], bytes | None]:
@@ -270,6 +271,7 @@ class Task(Door):
 class LocationPost(Door):
     name = "POST locations"
     writes = False
+    notifies = ("image.update",)
     routes = ("POST /v2/images/{image_id}/locations",)
     kinds = ("location_import", "location_hash")
 
@@ -285,6 +287,7 @@ class LocationPost(Door):
 class LocationPatch(Door):
     name = "PATCH locations"
     writes = False
+    notifies = ("image.update",)
     routes = ("PATCH /v2/images/{image_id}",)
     kinds = ("location_hash",)
 
@@ -338,7 +341,7 @@ class Copy(Door):
     """Of an image that is active: it is uploaded first. A lie is a damage of what is stored."""
 
     does = COPIES
-    notifies = ()
+    notifies = ("image.prepare", "image.upload")
 
     async def assert_not_taken(self, world: World, came: Came) -> None:
         """What is damaged did not become another copy."""
@@ -364,7 +367,11 @@ class CopyImage(Copy):
     routes = ("POST /v2/images/{image_id}/import",)
     kinds = ("import",)
 
+    def strangers(self, world: World) -> list[Person]:
+        return [world.bob]
+
     async def copy(self, world: World, image: str, person: Person) -> Came:
+        person = world.admin if person.project == "red" else person  # as the policy has it
         body = {"method": {"name": "copy-image"}, "stores": ["file2"]}
         answer = await person("POST", f"/v2/images/{image}/import", json=body)
         return Came(image, answer.status, await answer.text())
@@ -388,6 +395,8 @@ class Repair(Copy):
     name = "repair by the patrol"
     repairing = False
     kinds = ("patrol", "fill-digests")
+    tells_events = frozenset({"image.repaired"})
+    notifies = ("image.repaired",)
 
     async def stored(self, world: World, sent: Sent) -> str:
         image = await super().stored(world, sent)
@@ -437,7 +446,7 @@ class Push(Copy):
 
     async def assert_not_taken(self, world: World, came: Came) -> None:
         assert world.peer is not None
-        assert await world.passed(came.image)
+        assert await world.passed(came.image, to_fail=True)
         row = await database(world.peer).read(images.get, came.image)
         assert row is None or row.image.status is not ImageStatus.ACTIVE
 

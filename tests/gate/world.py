@@ -152,7 +152,7 @@ class World:
         row = await self.database.read(images.get, image, include_pending_delete=True)
         return row.image.status.value if row else "gone"
 
-    async def passed(self, image: str) -> str:
+    async def passed(self, image: str, *, to_fail: bool = False) -> str:
         """Wait until a pass of the site has been at the image; why that failed, or nothing."""
         async with asyncio.timeout(60):
             while True:
@@ -160,7 +160,7 @@ class World:
                     last = job.payload.get("last") or {}
                     if image in last.get("failed", {}):
                         return str(last["failed"][image])
-                if await self.status(image) == "active":
+                if not to_fail and await self.status(image) == "active":
                     return ""
                 await asyncio.sleep(0.02)
 
