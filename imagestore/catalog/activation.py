@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
@@ -24,27 +24,14 @@ from imagestore.database import images, locations
 from imagestore.model.clock import now
 from imagestore.model.errors import Gone, Unavailable
 from imagestore.model.image import Image, ImageStatus, Location
+from imagestore.transfer.fan_out import FannedOut
+from imagestore.transfer.receive import Received
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 Write = Callable[..., Awaitable[Any]]
 """As :meth:`Database.write`, or :meth:`Work.write` where a job may have lost its lease."""
-
-
-class Described(Protocol):
-    """What was found out of bytes while they were stored. Sizes in bytes."""
-
-    @property
-    def size(self) -> int: ...
-    @property
-    def virtual_size(self) -> int | None: ...
-    @property
-    def checksum(self) -> str: ...
-    @property
-    def os_hash_algo(self) -> str: ...
-    @property
-    def os_hash_value(self) -> str: ...
 
 
 class Activations:
@@ -157,7 +144,7 @@ class Activation:
                 notify(self._seen[image_id])
 
 
-def described(found: Described) -> dict[str, Any]:
+def described(found: Received | FannedOut) -> dict[str, Any]:
     """The columns of an image whose bytes are these."""
     names = ("size", "virtual_size", "checksum", "os_hash_algo", "os_hash_value")
     return {name: getattr(found, name) for name in names}
