@@ -51,7 +51,7 @@ class Copying:
 
     async def run(self, work: Work, image_id: str, order: Order) -> None:
         """Copy into all stores of the order; those that have it by now are passed over."""
-        image = await work.write(self._begin, image_id, order)
+        image = await work.write(begin, image_id, order)
         if image is None:
             return
         failed: dict[str, ImagestoreError] = {}
@@ -71,31 +71,12 @@ class Copying:
             raise GiveUp(next(iter(failed.values())).message)
         await work.write(self._end, image_id, order, sorted(failed))
 
-    def _begin(self, conn: Connection, image_id: str, order: Order) -> Image | None:
-        task = tasks.get(conn, order.task)
-        if task is not None and task.status is TaskStatus.SUCCESS:
-            return None
-        row = images.get(conn, image_id)
-        if row is None or row.image.properties.get(progress.TASK) != order.task:
-            raise GiveUp("The image is not there any more.")
-        tasks.set_status(conn, order.task, TaskStatus.PROCESSING, now())
-        return row.image
-
     def _end(self, conn: Connection, image_id: str, order: Order, failed: Sequence[str]) -> None:
-        moment = now()
         row = images.get(conn, image_id)
         if row is not None:
             progress.end(conn, row.image, failed, staged=False)
         done = progress.listed(set(order.stores) - set(failed))
-        tasks.set_status(
-            conn,
-            order.task,
-            TaskStatus.SUCCESS,
-            moment,
-            message=f"The image was copied to {done}.",
-            result={"image_id": image_id},
-            expires_at=moment + self._kept,
-        )
+        succeed(conn, image_id, order, f"The image was copied to {done}.", self._kept)
 
     def abandon(self, conn: Connection, image: Image, order: Order) -> None:
         """Take back the copies that were made, unless they are all that is left of the image.
@@ -124,3 +105,24 @@ def _advance(
     row = images.get(conn, image_id)
     if row is not None:
         progress.advance(conn, row.image, importing, failed)
+
+
+def begin(conn: Connection, image_id: str, order: Order) -> Image | None:
+    """The image, held by the task, which is told of; None if an earlier attempt was recorded."""
+    task = tasks.get(conn, order.task)
+    if task is not None and task.status is TaskStatus.SUCCESS:
+        return None
+    row = images.get(conn, image_id)
+    if row is None or row.image.properties.get(progress.TASK) != order.task:
+        raise GiveUp("The image is not there any more.")
+    tasks.set_status(conn, order.task, TaskStatus.PROCESSING, now())
+    return row.image
+
+
+def succeed(conn: Connection, image_id: str, order: Order, message: str, kept: timedelta) -> None:
+    """The task has done what it was for; it is ``kept`` for so long."""
+    moment = now()
+    tasks.set_status(
+        conn, order.task, TaskStatus.SUCCESS, moment,
+        message=message, result={"image_id": image_id}, expires_at=moment + kept,
+    )  # fmt: skip

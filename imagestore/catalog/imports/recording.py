@@ -15,7 +15,7 @@ from imagestore.catalog.activation import Activation, put_back
 from imagestore.catalog.copies.placements import Placements
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.imports import progress
-from imagestore.catalog.imports.copying import Copying
+from imagestore.catalog.imports.copying import Copying, succeed
 from imagestore.catalog.imports.plugins import Plugins
 from imagestore.catalog.imports.unstaging import unstage
 from imagestore.database import images, jobs, properties, tasks
@@ -115,16 +115,7 @@ class Recording:
         self.end(conn, image, order, summary(image.size or 0, order.stores, ()))
 
     def end(self, conn: Connection, image: Image, order: Order, message: str) -> None:
-        moment = now()
-        tasks.set_status(
-            conn,
-            order.task,
-            TaskStatus.SUCCESS,
-            moment,
-            message=message,
-            result={"image_id": image.id},
-            expires_at=moment + self._kept,
-        )
+        succeed(conn, image.id, order, message, self._kept)
 
     def missing(self, image: Image, order: Order) -> tuple[str, ...]:
         """The stores of the order that have not got the image."""

@@ -23,7 +23,7 @@ from imagestore.catalog.activation import Activations
 from imagestore.catalog.copies.maker import CopyMaker
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.imports import progress, recording
-from imagestore.catalog.imports.copying import Copying
+from imagestore.catalog.imports.copying import Copying, begin
 from imagestore.catalog.imports.plugins import Plugins
 from imagestore.catalog.imports.recording import Recording
 from imagestore.catalog.imports.sources import ImportSource, Sources
@@ -36,11 +36,8 @@ from imagestore.catalog.notifications import Notifications
 from imagestore.catalog.quotas import ProjectLimits
 from imagestore.catalog.signatures import Signatures, signed
 from imagestore.catalog.store_failures import as_upload_failure
-from imagestore.database import images, tasks
-from imagestore.model.clock import now
 from imagestore.model.image import Image, ImageStatus
 from imagestore.model.import_request import Method, Order
-from imagestore.model.task import TaskStatus
 from imagestore.transfer.fan_out import FannedOut, fan_out
 
 log = logging.getLogger(__name__)
@@ -109,20 +106,15 @@ class Running:
 
     def _begin(self, conn: Connection, image_id: str, order: Order) -> Image | None:
         """The image, if it is still to be imported; None if an earlier attempt was recorded."""
-        task = tasks.get(conn, order.task)
-        if task is not None and task.status is TaskStatus.SUCCESS:
+        image = begin(conn, image_id, order)
+        if image is None:
             return None
-        row = images.get(conn, image_id)
-        if row is None or row.image.properties.get(progress.TASK) != order.task:
-            raise GiveUp("The image is not there any more.")
-        image = row.image
         if image.status is ImageStatus.IMPORTING:
             if image.properties.get(progress.FAILED):  # in an earlier attempt
                 progress.advance(conn, image, order.stores, ())
                 image.properties[progress.FAILED] = ""
         elif order.all_must_succeed or not image.locations:
             raise GiveUp("The image is not there any more.")
-        tasks.set_status(conn, order.task, TaskStatus.PROCESSING, now())
         return image
 
     async def _go_on(self, work: Work, image: Image, order: Order) -> None:

@@ -18,7 +18,7 @@ from imagestore.catalog.integrity.orphan_removal import OrphanRemoval
 from imagestore.catalog.integrity.orphan_search import OrphanSearch, SearchedPlace
 from imagestore.catalog.jobs import PATIENT, JobKind, Jobs, Work
 from imagestore.config.store_sections import STAGING
-from imagestore.database import jobs, orphans
+from imagestore.database import orphans
 from imagestore.database.orphans import Orphan, Search
 from imagestore.model.clock import now
 from imagestore.model.errors import Conflict, NotFound
@@ -82,13 +82,8 @@ class Orphans:
         """Have a search of the stores begin now; one that is under way goes on. Each node that
         keeps to itself what is staged looks there when its own time comes, or this is called there.
         """
-        found: list[Job] = []
-        for kind in self._kinds:
-            job = await self._jobs.submit(JobDraft(kind))
-            await self._database.write(jobs.bring_forward, job.id, dict(job.payload), now())
-            self._jobs.wake()
-            found.append(await self._jobs.show(job.id))
-        return found[0]
+        first, *_ = [await self._jobs.begin_now(JobDraft(kind)) for kind in self._kinds]
+        return first
 
     async def searches(self) -> Mapping[str, Search]:
         """The last search of each store that came to its end."""

@@ -75,11 +75,7 @@ class Patrol:
         """
         if image_id is not None and await self._database.read(images.get, image_id) is None:
             raise NotFound(f"No image found with ID {image_id}")
-        draft = _draft(self._rate if rate is None else rate, image_id)
-        job = await self._jobs.submit(draft)
-        await self._database.write(jobs.bring_forward, job.id, dict(draft.payload), now())
-        self._jobs.wake()
-        return await self._jobs.show(job.id)
+        return await self._jobs.begin_now(_draft(self._rate if rate is None else rate, image_id))
 
     async def progress(self) -> Progress | None:
         """How far the pass of all nodes is, or how the last one ended; None: there was none."""
