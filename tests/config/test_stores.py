@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from imagestore.backends.http import AddressRules, HttpSettings
+from imagestore.backends.least_rate import LeastRate
 from imagestore.config.arguments import unparse
 from imagestore.config.load import load
 from imagestore.config.settings import Settings, StoreAccess, StoreSection
@@ -144,7 +145,8 @@ def test_an_http_store_obeys_the_import_filter_unless_it_says_otherwise(tmp_path
         "[glance_store]\ndefault_backend = files\n[files]\nfilesystem_store_datadir = /a\n"
         "[import_filtering_opts]\nallowed_hosts = [mirror.example.org]\nallowed_ports = 80,8080\n"
         "allow_private_addresses = true\n"
-        "[web]\nhttp_store_allowed_ports = 8443\nhttps_insecure = true\n"
+        "[imagestore]\nfetch_min_rate = 1000\nfetch_grace = 30\n"
+        "[web]\nhttp_store_allowed_ports = 8443\nhttps_insecure = true\nhttp_store_grace = 60\n"
         "http_proxy_information = http:10.0.0.1:3128, https:10.0.0.1:1080\n"
     )
     settings = loaded(tmp_path, text)
@@ -155,7 +157,10 @@ def test_an_http_store_obeys_the_import_filter_unless_it_says_otherwise(tmp_path
         "http_store_allowed_hosts": ("mirror.example.org",),
         "http_store_allowed_ports": ("8443",),
         "http_store_allow_private_addresses": True,
+        "http_store_min_rate": 1000,
+        "http_store_grace": 60.0,
     }
+    assert settings.server.least_rate == LeastRate(1000, 30.0)
     assert settings.warnings == ()
     http = HttpSettings(**web.options)
     assert http.rules() == AddressRules(
