@@ -46,7 +46,7 @@ class InvalidLocation(StoreError):
 
 
 class Unusable(InvalidLocation):
-    """What lies there is refused, or sent in a way that no image can be read in, now or later."""
+    """What lies there is refused, or sent in a way in which no image can be read: final."""
 
 
 class WrongSize(StoreError):

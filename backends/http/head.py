@@ -48,8 +48,10 @@ class Head:
 def read_head(method: str, status: int, headers: Mapping[str, str]) -> Head:
     """The head of an answer to GET or HEAD, whose ``headers`` are found in any case.
 
-    :class:`NotFound` for what is gone (404, 410); :class:`Unusable` for what is refused, encoded
-    or without an end that can be told; :class:`Unavailable` for whatever else is no object.
+    :class:`NotFound` for what is gone (404, 410); :class:`Unusable` for what is refused or has no
+    end that can be told; :class:`Unavailable` for whatever else is no object. ``Content-Encoding``
+    says nothing of the end, and many servers label a ``.gz`` with it: the bytes are taken as they
+    come, as Glance does.
     """
     if status in (404, 410):
         raise NotFound("the server has nothing there")
@@ -63,9 +65,6 @@ def read_head(method: str, status: int, headers: Mapping[str, str]) -> Head:
         raise Unusable(f"the server answers with status {status}")
     if status not in (200, 206):
         raise Unavailable(f"the server answers with status {status}")
-    encoding = headers.get("Content-Encoding", "").strip().lower()
-    if encoding not in ("", "identity"):
-        raise Unusable("the server sends the data encoded although that was not asked for")
     transfer = headers.get("Transfer-Encoding", "").strip().lower()
     if transfer not in ("", "chunked"):
         raise Unusable("the server sends the data in a transfer encoding that is not known")

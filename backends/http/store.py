@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from imagestore.backends.base import Blocks, Capability, Capacity, Held, Stored
-from imagestore.backends.errors import NotFound, ReadOnly, Unusable
+from imagestore.backends.errors import InvalidLocation, NotFound, ReadOnly, Unusable
 from imagestore.backends.http.connections import Connections
 from imagestore.backends.http.fetch import Fetcher
 from imagestore.backends.http.guard import SCHEMES, Guard
@@ -31,10 +31,10 @@ class HttpStore:
         self, name: str, settings: HttpSettings, *, resolve: Resolve = system_addresses
     ) -> None:
         self.name = name
-        guard = Guard(settings.rules(), store=name, resolve=resolve)
-        self._connections = Connections(guard, settings.transport(), store=name)
+        self._guard = Guard(settings.rules(), store=name, resolve=resolve)
+        self._connections = Connections(self._guard, settings.transport(), store=name)
         self._fetcher = Fetcher(
-            guard,
+            self._guard,
             self._connections,
             store=name,
             answer_timeout=settings.http_store_connect_timeout
@@ -101,9 +101,15 @@ class HttpStore:
     def owns(self, url: str) -> bool:
         return url.partition("://")[0].lower() in SCHEMES
 
+    def admits(self, url: str) -> bool:
+        try:
+            self._guard.check(url.partition("#")[0])
+        except InvalidLocation:
+            return False
+        return True
+
     def places(self) -> frozenset[str]:
-        """All of HTTP: a location does not tell which of two HTTP stores it is of."""
-        return frozenset({"http"})
+        return frozenset()
 
     def details(self) -> Mapping[str, Any]:
         return {}

@@ -30,6 +30,7 @@ from imagestore.identity.caller import Caller
 from imagestore.identity.policy import image_target
 from imagestore.model.changes import ImageDraft
 from imagestore.model.clock import now
+from imagestore.model.digest import Digest
 from imagestore.model.errors import Conflict, Forbidden, ImagestoreError, Invalid
 from imagestore.model.image import Image, ImageStatus
 from imagestore.model.import_request import ImportRequest, Method
@@ -43,8 +44,8 @@ _LOOK = 0.05
 class DataSource:
     """Where the data comes from: one of ``blocks``, ``copy_from`` and ``location``.
 
-    ``size`` in bytes and ``checksum``, an MD5 in hexadecimal: what it has to be, where that was
-    said. ``store``: the id of the store that takes it; None: the default one. ``token``: the
+    ``size`` in bytes and ``checksum``, an MD5: what it has to be, where that was said.
+    ``store``: the id of the store that takes it; None: the default one. ``token``: the
     caller's, see :meth:`Uploads.upload`.
     """
 
@@ -52,7 +53,7 @@ class DataSource:
     copy_from: str | None = None
     location: str | None = None
     size: int | None = None
-    checksum: str | None = None
+    checksum: Digest | None = None
     store: str | None = None
     token: str | None = None
     request_id: str | None = None
@@ -164,7 +165,7 @@ class ImagesWithData:
                 caller,
                 image_id,
                 delivery.location,
-                {} if delivery.checksum is None else {"checksum": delivery.checksum},
+                {} if delivery.checksum is None else {"checksum": delivery.checksum.value},
                 request_id=delivery.request_id,
                 size=delivery.size,
                 kills=True,

@@ -40,10 +40,22 @@ class Notifications:
         self.image("image.update", image)
         self.image("image.prepare", image, **_imports(image), backend=store)
 
-    def uploaded(self, image: Image) -> None:
-        """The bytes are durable, and the image is active."""
-        self.image("image.upload", image, **_imports(image))
+    @property
+    def heard(self) -> bool:
+        """Whether anything that is told of the data of images is sent."""
+        names = ("update", "prepare", "upload", "activate")
+        return any(self._notifier.wants(f"image.{name}") for name in names)
+
+    def uploaded(self, image: Image, stores: int = 1) -> None:
+        """The bytes are durable in so many stores, and the image is active."""
+        for _ in range(stores):
+            self.image("image.upload", image, **_imports(image))
         self.image("image.activate", image)
+        self.image("image.update", image)
+
+    def copied(self, image: Image) -> None:
+        """The bytes of the active image are durable in one more store."""
+        self.image("image.upload", image, **_imports(image))
         self.image("image.update", image)
 
     def not_uploaded(self, message: str) -> None:

@@ -29,6 +29,7 @@ __all__ = [
     "MemberStatus",
     "Visibility",
     "can_see",
+    "can_see_member",
     "may_change_status",
 ]
 
@@ -220,3 +221,9 @@ def can_see(image: Image, project_id: str | None, *, is_admin: bool, is_member: 
     if image.owner == project_id:
         return True
     return image.visibility is Visibility.SHARED and is_member
+
+
+def can_see_member(image: Image, member_id: str, project_id: str | None, *, is_admin: bool) -> bool:
+    """Whether a caller may know that the image is shared with ``member_id``: its owner may, and
+    that project itself."""
+    return is_admin or (project_id is not None and project_id in (image.owner, member_id))

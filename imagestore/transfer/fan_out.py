@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from imagestore.backends.base import Blocks, Buffer, Store, Stored
 from imagestore.backends.errors import StoreError, WrongSize
 from imagestore.config.settings import Images
-from imagestore.model.digest import CHECKSUM
+from imagestore.model.digest import CHECKSUM, Digest
 from imagestore.model.image import Image
 from imagestore.transfer.inspection import Inspection
 from imagestore.transfer.judgement import Verification
-from imagestore.transfer.receive import Flow, close
+from imagestore.transfer.receive import Flow
+from imagestore.transfer.verification import close
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ async def fan_out(
     all_must_succeed: bool = True,
     on_progress: Callable[[int], object] | None = None,
     verification: Verification | None = None,
-    checksum: str | None = None,
+    checksum: Digest | None = None,
     on_first: Callable[[FannedOut], Awaitable[object]] | None = None,
 ) -> FannedOut:
     """Read ``source`` to its end, once, and store it in all ``stores`` as the data of ``image``.
@@ -78,7 +79,7 @@ async def fan_out(
             stored, failed = _outcome(outlets, image, all_must_succeed=all_must_succeed)
             left = len(outlets) - len(stored) - len(failed)
             if stored and not values:
-                values = {name: await digest.value() for name, digest in flow.digests.items()}
+                values = {name: (await each.digest()).value for name, each in flow.digests.items()}
                 continue  # others may have ended meanwhile
             if not left:
                 break

@@ -105,8 +105,9 @@ class Inspection:
         """
         self._detector.finish()
         found = self._judge()
-        if found is None:
-            return None
+        return None if found is None else self._size_inside(found, size)
+
+    def _size_inside(self, found: FileInspector, size: int) -> int | None:
         try:
             virtual_size = size if self._disk_format == "raw" else _virtual_size(found, size)
         except Exception as error:

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Iterable
 from functools import partial
 from typing import Protocol
 
-from imagestore.backends.base import Buffer, Store
+from imagestore.backends.base import Blocks, Buffer, Store
 from imagestore.backends.errors import WrongSize
 from imagestore.backends.lane import Lane
 from imagestore.model.errors import OverLimit
@@ -20,6 +20,7 @@ from imagestore.transfer.digests import computing_threads
 from imagestore.transfer.formats import HEAD
 from imagestore.transfer.inspection import Inspection
 from imagestore.transfer.reading import opened
+from imagestore.transfer.verification import close
 
 _FARTHEST = 16 << 20
 """Bytes from the beginning that are read at most before the verdict, but for those at the end."""
@@ -82,16 +83,19 @@ class Judgement:
         self.virtual_size = await self._inspecting.finish(finish)
 
 
-async def judged(
-    source: AsyncGenerator[Buffer, None], judgement: Judgement
-) -> AsyncGenerator[Buffer, None]:
-    """The blocks, each judged before it is yielded; they end only if all are accepted."""
-    async with contextlib.aclosing(source) as blocks:
-        async for block in blocks:
+async def judged(source: Blocks, judgement: Judgement) -> AsyncGenerator[Buffer, None]:
+    """The blocks, each judged before it is yielded; they end only if all are accepted.
+
+    In any case the source is closed in the end.
+    """
+    try:
+        async for block in source:
             await judgement.show(block)
             yield block
             del block  # it may be used again from now on
-    await judgement.end()
+        await judgement.end()
+    finally:
+        await close(source)
 
 
 async def examine(store: Store, url: str, size: int, inspection: Inspection) -> int | None:

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from imagestore.backends.base import Blocks, Buffer, Store, Stored
 from imagestore.backends.errors import StoreError
 from imagestore.config.settings import Images
-from imagestore.model.digest import CHECKSUM
+from imagestore.model.digest import CHECKSUM, Digest
 from imagestore.model.errors import Invalid
 from imagestore.model.image import Image
 from imagestore.transfer.digests import Hasher
 from imagestore.transfer.inspection import Inspection
 from imagestore.transfer.judgement import Judgement, Verification
+from imagestore.transfer.verification import close
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ async def receive(
     size_cap: int | None = None,
     on_progress: Callable[[int], object] | None = None,
     verification: Verification | None = None,
-    checksum: str | None = None,
+    checksum: Digest | None = None,
 ) -> Received:
     """Read ``source`` to its end and store it as the data of ``image``.
 
@@ -73,7 +74,7 @@ async def receive(
         async with contextlib.aclosing(flow.blocks()) as blocks:
             stored = await store.add(image.id, blocks, size, owner=image.owner)
         try:
-            values = {name: await digest.value() for name, digest in flow.digests.items()}
+            values = {name: (await each.digest()).value for name, each in flow.digests.items()}
         except BaseException:
             await asyncio.shield(_remove(store, stored))
             raise
@@ -101,7 +102,7 @@ class Flow:
         size_cap: int | None,
         on_progress: Callable[[int], object] | None,
         verification: Verification | None,
-        checksum: str | None = None,
+        checksum: Digest | None = None,
     ) -> None:
         self.digests = {name: Hasher(name) for name in algorithms}
         self.size = 0
@@ -128,9 +129,9 @@ class Flow:
                 self._on_progress(judgement.size)
             yield block
         if self._checksum is not None:
-            found = await self.digests[CHECKSUM].value()
-            if found != self._checksum.lower():
-                raise Invalid(f"The checksum of the data is {found}, not {self._checksum}.")
+            found = await self.digests[CHECKSUM].digest()
+            if found != self._checksum:
+                raise Invalid(f"The checksum of the data is {found.value}, not as was said.")
         await judgement.end()
         self.size, self.virtual_size = judgement.size, judgement.virtual_size
 
@@ -140,10 +141,3 @@ async def _remove(store: Store, stored: Stored) -> None:
         await store.delete(stored.url)
     except StoreError as error:
         log.error("what was stored could not be removed again: %s", error)
-
-
-async def close(source: Blocks) -> None:
-    """Have the source release what it holds, also when it was not read to its end."""
-    close = getattr(source, "aclose", None)
-    if close is not None:
-        await close()

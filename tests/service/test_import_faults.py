@@ -13,12 +13,12 @@ import pytest
 
 from imagestore.api import keys
 from imagestore.backends import errors
+from imagestore.backends.testing.faulty import Fault, hang, raising
+from imagestore.catalog import jobs as kinds
 from imagestore.config import drivers
 from imagestore.config.settings import StoreAccess
 from imagestore.database import journal
-from imagestore.workers import runner
 from tests.backends.file.conftest import small_disk
-from tests.backends.wrappers.faulty import Fault, hang, raising
 from tests.service.conftest import Person, Service, Start
 from tests.service.faults import StreamedStore, database, faulty_driver, inner, stores_in
 from tests.service.test_imports import (
@@ -43,7 +43,7 @@ embedded = pytest.mark.parametrize("url", ["embedded"], indirect=True)
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Between the attempts of a job."""
-    monkeypatch.setattr(runner, "LONGEST_PAUSE", 0.1)
+    monkeypatch.setattr(kinds, "LONGEST_PAUSE", 0.1)
 
 
 @pytest.fixture

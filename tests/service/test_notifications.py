@@ -186,7 +186,7 @@ async def _with_a_silent_bus(start: Any, port: int) -> None:
     # As many as the queue holds, and more: nobody waits for room in it.
     from imagestore.api import keys
 
-    notifier = service.client.app[keys.catalog].images._tell._notifier
+    notifier = service.client.app[keys.catalog].images._notify._notifier
     for _ in range(10_010):
         notifier.tell("image.test", {})
     before = value('imagestore_notifications_total{outcome="dropped"}')

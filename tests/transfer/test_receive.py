@@ -206,7 +206,7 @@ async def test_cancelled_after_the_store_has_it(
         await asyncio.Event().wait()
         raise AssertionError
 
-    monkeypatch.setattr("imagestore.transfer.digests.Digest.value", never)
+    monkeypatch.setattr("imagestore.transfer.digests.Hasher.digest", never)
     task = asyncio.create_task(receive(store, image(), cut(content(10)), settings=Images()))
     await stored.wait()
     assert left(tmp_path) == ["a"]
@@ -222,7 +222,7 @@ async def test_what_cannot_be_removed_again_does_not_hide_the_reason(
     async def fail(self: object, *arguments: object) -> str:
         raise store_errors.Unavailable("first" if not arguments else "second")
 
-    monkeypatch.setattr("imagestore.transfer.digests.Digest.value", fail)
+    monkeypatch.setattr("imagestore.transfer.digests.Hasher.digest", fail)
     monkeypatch.setattr(FileStore, "delete", fail)
     with pytest.raises(store_errors.Unavailable, match="first"):
         await receive(store, image(), cut(content(10)), settings=Images())
@@ -272,7 +272,7 @@ async def test_slow_digests_slow_the_source(
     def slow(self: object, blocks: list[Buffer]) -> None:
         time.sleep(0.005 * len(blocks))
 
-    monkeypatch.setattr("imagestore.transfer.digests.Digest._update", slow)
+    monkeypatch.setattr("imagestore.transfer.digests.Hasher._update", slow)
     pool = BlockPool(kept=1000)
 
     async def source() -> AsyncIterator[Buffer]:

@@ -8,7 +8,6 @@ from aiohttp import web
 
 from imagestore.api import keys, texts
 from imagestore.api.body import read_bytes, read_json, refuse_body
-from imagestore.api.errors import is_gone
 from imagestore.api.reply import json_reply, no_content
 from imagestore.api.v2 import listing, patch
 from imagestore.api.v2.info import available_import_methods
@@ -16,6 +15,7 @@ from imagestore.api.v2.schemas import ImageSchema
 from imagestore.api.v2.views import ImageView
 from imagestore.api.versions import base_url
 from imagestore.model.errors import NotFound
+from imagestore.serving.responses import is_gone
 
 schema_key = web.AppKey("image_schema", ImageSchema)
 view_key = web.AppKey("image_view", ImageView)

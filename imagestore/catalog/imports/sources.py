@@ -106,10 +106,6 @@ async def _guarded(blocks: Blocks, most: int) -> Blocks:
             del block
 
 
-class SourceAway(Unavailable):
-    """The source does not answer at the moment."""
-
-
 @contextlib.contextmanager
 def _blaming_the_source(most: int) -> Any:
     try:
@@ -121,7 +117,7 @@ def _blaming_the_source(most: int) -> Any:
             case store_errors.WrongSize():
                 raise OverLimit(f"The image may have {most} bytes at most.") from error
             case Broken():
-                raise SourceAway(f"The source cannot be read: {error.message}.") from error
+                raise Unavailable(f"The source cannot be read: {error.message}.") from error
         raise GiveUp(f"The source cannot be read: {error.message}.") from error
 
 

@@ -27,18 +27,19 @@ from imagestore.backends.errors import StoreError
 from imagestore.catalog.access import Access
 from imagestore.catalog.deletions import Deletions
 from imagestore.catalog.dependencies import Dependencies
+from imagestore.catalog.intent import Intent
 from imagestore.catalog.limits import require_within
 from imagestore.catalog.locations import refused_locations, validation_data
 from imagestore.catalog.locations.hashes import hash_later
 from imagestore.catalog.locations.rules import Found, LocationRules, fetched
 from imagestore.catalog.quotas import ProjectLimits
 from imagestore.catalog.signatures import signed
-from imagestore.database import journal, locations
+from imagestore.database import locations
 from imagestore.database.images import ImageRow
 from imagestore.identity.caller import Caller
 from imagestore.model.changes import Change
-from imagestore.model.digest import CHECKSUM, Digest
-from imagestore.model.errors import Conflict, Forbidden, Invalid
+from imagestore.model.digest import CHECKSUM, Digest, Expected
+from imagestore.model.errors import Conflict, Corrupt, Forbidden, Invalid
 from imagestore.model.image import IMMUTABLE_ONCE_USED, Image, ImageStatus, Location
 from imagestore.transfer.digesting import digest
 
@@ -54,14 +55,13 @@ _COMPARING = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What was found out before the transaction: by URL, and journal rows for removals."""
+    """What was found out before the transaction: by URL."""
 
     found: Mapping[str, Found]
-    entries: Sequence[str]
     limits: ProjectLimits | None
     formats: tuple[str | None, str | None]
     """The disk and container format by which it was judged what lies there."""
-    digests: Mapping[str, str] = field(default_factory=dict)
+    digests: Mapping[str, Digest] = field(default_factory=dict)
     """Of the first location, by algorithm, where hashes came with it and it is small."""
 
 
@@ -110,19 +110,15 @@ class LocationChanges:
         )
         stores = {url: self._rules.store_for(caller, image_id, url) for url in added}
         found: dict[str, Found] = {}
-        digests: Mapping[str, str] = {}
+        digests: Mapping[str, Digest] = {}
         for url, store in stores.items():
             if gone():
                 raise ConnectionResetError("the caller has gone")
             found[url] = await self._rules.look(image, store, url)
             if said and len(found) == 1:
                 digests = await self._digests(found[url], url)
-        removals = sum(step.op == "remove" for step in steps)
         limits = await self._deps.quotas.limits(image.owner) if found else None
-        entries = tuple(journal.new_entry() for _ in range(removals))
-        return Prepared(
-            found, entries, limits, (image.disk_format, image.container_format), digests
-        )
+        return Prepared(found, limits, (image.disk_format, image.container_format), digests)
 
     def _added(self, image: Image, steps: Sequence[Change]) -> dict[str, Mapping[str, Any]]:
         """What is to be added, by URL, at those that the image does not have yet."""
@@ -147,16 +143,16 @@ class LocationChanges:
 
     def _require_room(self, count: int, more: int) -> None:
         quota = self._deps.settings.limits.image_location_quota
-        require_within(quota, count + more, "locations", before=count)
+        require_within(quota, count + more, "image_location_quota", before=count)
 
-    async def _digests(self, found: Found, url: str) -> Mapping[str, str]:
+    async def _digests(self, found: Found, url: str) -> Mapping[str, Digest]:
         """Of what lies there, if that is quickly known."""
         settings = self._deps.settings.images
         if settings.do_secure_hash and found.size <= _COMPARED_AT_ONCE:
-            with contextlib.suppress(TimeoutError, StoreError):
+            with contextlib.suppress(TimeoutError, StoreError, Corrupt):
                 async with asyncio.timeout(_COMPARING):
                     algorithms = {CHECKSUM, settings.hashing_algorithm}
-                    return await digest(found.store, fetched(url), found.size, algorithms)
+                    return await digest(found.store, fetched(url), Expected(found.size), algorithms)
         return {}
 
     def _authorised(
@@ -170,6 +166,7 @@ class LocationChanges:
     def apply(
         self,
         conn: Connection,
+        intent: Intent,
         image: Image,
         changes: Sequence[Change],
         prepared: Prepared,
@@ -184,15 +181,12 @@ class LocationChanges:
         left = list(image.listed_locations)
         values: dict[str, Any] = {}
         removed: list[tuple[Location, str]] = []
-        entries = iter(prepared.entries)
         for step in steps:
             if step.op == "remove":
                 copy = _at(left, step.index)
                 left.remove(copy)
                 self._keep_readable(conn, image, copy, left)
-                entry = next(entries)
-                self._deletions.claim(conn, image.id, copy, entry, moment)
-                removed.append((copy, entry))
+                removed.append((copy, self._deletions.claim(conn, intent, image.id, copy)))
             elif step.op == "replace" and left:
                 _replace_metadata(conn, left, step.value, self._deps.stores.multiple)
             else:

@@ -12,12 +12,14 @@ it did at first. What is refused then is read by nobody any more.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
 from imagestore.backends.base import Capability
 from imagestore.backends.errors import InvalidLocation, NotFound, StoreError, WrongSize
+from imagestore.catalog.activation import put_back
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.jobs import GiveUp, JobKind, Work
 from imagestore.catalog.locations import refused_locations, validation_data
@@ -25,8 +27,8 @@ from imagestore.catalog.locations.rules import LocationRules, fetched
 from imagestore.catalog.locations.tasks import LocationTasks, reason
 from imagestore.database import images, jobs, locations, properties
 from imagestore.model.clock import now
-from imagestore.model.digest import CHECKSUM
-from imagestore.model.errors import Unavailable, Unsupported
+from imagestore.model.digest import CHECKSUM, Digest, Expected, recorded
+from imagestore.model.errors import Corrupt, Unavailable, Unsupported
 from imagestore.model.image import CLAIMED_HASHES, Image, ImageStatus, Location
 from imagestore.model.job import Job, JobDraft
 from imagestore.transfer.digesting import digest
@@ -97,10 +99,7 @@ class LocationHashes:
         if len(image.locations) > 1:
             locations.remove(conn, job.payload["location"])
             return False
-        if not images.transition(
-            conn, image.id, {ImageStatus.ACTIVE}, ImageStatus.QUEUED,
-            size=None, virtual_size=None, updated_at=now(),
-        ):  # fmt: skip
+        if not put_back(conn, image.id, ImageStatus.ACTIVE):
             return False  # an operator has withheld it: the location is not read either way
         locations.remove(conn, job.payload["location"])
         _forget_claims(conn, image)
@@ -144,7 +143,7 @@ class LocationHashes:
     async def _verify(self, work: Work, image: Image, location: Location) -> None:
         assert location.id is not None
         first = next((each for each in image.locations if each.status == "active"), None)
-        if image.os_hash_value is None or image.os_hash_algo is None:
+        if image.os_hash_value is None:
             if first is None and image.claimed_hashes:
                 await self._fill_in(work, image, location)
                 return
@@ -152,18 +151,16 @@ class LocationHashes:
                 raise GiveUp("The image has no bytes to compare with.")
             await self._fill_in(work, image, first)
             raise Unavailable("The hash of the image was not known yet.")
-        algorithm = image.os_hash_algo
+        wanted = recorded(image)
+        if not wanted:
+            raise GiveUp("The hash of the image cannot be computed here.")
         try:
-            found = await self._digests(work, image, location, {algorithm})
-        except (NotFound, InvalidLocation, WrongSize) as error:
-            log.warning("image %s: a new location cannot be read: %s", image.id, error)
-            same = False
+            await self._digests(work, image, location, wanted=wanted)
+        except (NotFound, InvalidLocation, WrongSize, Corrupt) as error:
+            log.error("image %s: %s is taken out: %s", image.id, location.url, error)
         else:
-            same = found[algorithm] == image.os_hash_value
-        if same:
             await work.write(locations.set_status, location.id, "active")
             return
-        log.error("image %s: %s has other bytes; it is taken out", image.id, location.url)
         await work.write(locations.remove, location.id)
         raise GiveUp("The bytes at the location are not those of the image.")
 
@@ -172,18 +169,19 @@ class LocationHashes:
         work: Work,
         image: Image,
         location: Location,
-        algorithms: set[str],
+        algorithms: Iterable[str] = (),
+        wanted: tuple[Digest, ...] = (),
         *,
         judge: bool = False,
-    ) -> dict[str, str]:
+    ) -> Mapping[str, Digest]:
         store = self._deps.stores.of(location)
         if store is None or image.size is None:
             raise GiveUp("The location belongs to no store.")
         try:
-            values = await digest(
+            return await digest(
                 store,
                 fetched(location.url),
-                image.size,
+                Expected(image.size, wanted),
                 algorithms,
                 judgement=Judgement(self._rules.inspection(image, store)) if judge else None,
                 on_progress=lambda done: work.progress(done, image.size),
@@ -191,7 +189,6 @@ class LocationHashes:
         except StoreError:
             log.warning("image %s: a location could not be hashed", image.id)
             raise
-        return dict(values)
 
 
 def _record(conn: Connection, image_id: str, location: Location, values: dict[str, str]) -> None:

@@ -9,14 +9,14 @@ head and its end were looked at, and it is hashed by a further job.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
-from imagestore.backends.base import Capability, Store
+from imagestore.backends.base import Capability, Store, Stored
 from imagestore.backends.errors import StoreError, Unavailable, WrongSize
 from imagestore.catalog.access import Access, require_writer
+from imagestore.catalog.activation import Activation, Activations, put_back
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.jobs import GiveUp, JobKind, Jobs, Work
 from imagestore.catalog.locations import refused_locations, validation_data
@@ -30,11 +30,11 @@ from imagestore.catalog.locations.rules import (
 from imagestore.catalog.locations.tasks import LocationTasks
 from imagestore.catalog.quotas import ProjectLimits
 from imagestore.catalog.signatures import Signatures, signed
-from imagestore.database import images, jobs, locations, properties
+from imagestore.database import images, jobs, properties
 from imagestore.identity.caller import Caller
 from imagestore.model.clock import now
-from imagestore.model.digest import CHECKSUM
-from imagestore.model.errors import Conflict, Forbidden, Invalid
+from imagestore.model.digest import CHECKSUM, Expected
+from imagestore.model.errors import Conflict, Corrupt, Forbidden, Invalid
 from imagestore.model.errors import Unavailable as TryAgain
 from imagestore.model.image import Image, ImageStatus, Location
 from imagestore.model.job import Job, JobDraft
@@ -54,10 +54,12 @@ class LocationImports:
         self._tasks = LocationTasks(deps)
         self._signatures = Signatures(deps.settings.signatures)
         self._jobs = jobs_
+        self._activations = Activations(deps)
 
     @property
     def kind(self) -> JobKind:
-        return JobKind(KIND, self._carry_out, abandoned=self._put_back, awaited=True)
+        attempts = max(1, self._deps.settings.images.http_retries)
+        return JobKind(KIND, self._carry_out, self._put_back, awaited=True, attempts=attempts)
 
     async def add(
         self,
@@ -138,7 +140,6 @@ class LocationImports:
             image_id=image_id,
             target=store.name,
             project=image.owner,
-            max_attempts=max(1, self._deps.settings.images.http_retries),
         )
         jobs.enqueue(conn, draft, moment)
 
@@ -164,14 +165,16 @@ class LocationImports:
         else:
             values["virtual_size"] = (await self._rules.look(image, store, url)).virtual_size
         limits = await self._deps.quotas.limits(image.owner)
-        location = Location(url, self._metadata(store))
-        await work.write(self._activate, work.job, image, location, store, values, limits)
+        await self._activations.within(
+            work.write, self._activate, work.job, image, store, values, limits
+        )
 
     async def _whole(self, work: Work, image: Image, store: Store, size: int) -> dict[str, Any]:
         """Read all; what is recorded of the bytes when the image becomes active."""
         validation: Mapping[str, str] = work.job.payload["validation"]
         settings = self._deps.settings.images
         algorithm = validation.get("os_hash_algo", settings.hashing_algorithm)
+        wanted = validation_data.digests(validation, algorithm)
         described, verification = signed(image.properties), None
         if described is not None:
             # As for imports, without the caller's token: with the service's own account.
@@ -184,50 +187,42 @@ class LocationImports:
             found = await digest(
                 store,
                 fetched(work.job.payload["url"]),
-                size,
+                Expected(size, wanted),
                 {CHECKSUM, algorithm},
                 judgement=judgement,
                 on_progress=lambda done: work.progress(done, size),
             )
         except (Unavailable, WrongSize):
             raise
+        except Corrupt as error:
+            raise GiveUp(f"What lies at the location is not right: {error.fault}.") from error
         except StoreError as error:
             raise as_location_failure(error) from error
-        if not validation_data.agree(found, validation_data.digests(validation, algorithm)):
-            raise GiveUp("The bytes at the location do not have the hash that was given.")
         values = validation_data.columns(found, algorithm)
         return {**values, "virtual_size": judgement.virtual_size}
 
-    def _metadata(self, store: Store) -> dict[str, str]:
-        return {"store": store.name} if self._deps.stores.multiple else {}
-
     def _activate(
         self,
-        conn: Connection,
+        activation: Activation,
         job: Job,
         image: Image,
-        location: Location,
         store: Store,
         values: dict[str, Any],
         limits: ProjectLimits | None,
     ) -> None:
+        conn = activation.conn
         self._deps.quotas.require_size(conn, limits, values["size"])
-        moment: datetime = now()
         row = images.get(conn, image.id)
         if row is not None and _judged_by(row.image) != _judged_by(image):
             raise TryAgain("The image has changed meanwhile.")
-        if not images.transition(
-            conn, image.id, {ImageStatus.IMPORTING}, ImageStatus.ACTIVE,
-            **values, updated_at=moment,
-        ):  # fmt: skip
-            raise GiveUp("The image is gone.")
         if "os_hash_value" not in values:
             claims = validation_data.as_property(job.payload["validation"])
             properties.replace(conn, image.id, {}, claims)
-        number = locations.add(conn, image.id, location, moment)
+        stored = {store.name: Stored(job.payload["url"], values["size"])}
+        (number,) = activation.activate(image, values, stored)
         if self._deps.settings.images.do_secure_hash and "os_hash_value" not in values:
             # The task ends with the hash: that is what clients wait for.
-            hash_later(conn, image, number, store.name, moment, task=job.payload.get("task"))
+            hash_later(conn, image, number, store.name, now(), task=job.payload.get("task"))
         else:
             self._tasks.succeed(conn, job)
 
@@ -235,7 +230,7 @@ class LocationImports:
         """The job has ended without success: the image waits for its data again."""
         assert job.image_id is not None
         to = ImageStatus.KILLED if job.payload.get("kills") else ImageStatus.QUEUED
-        back = images.transition(conn, job.image_id, {ImageStatus.IMPORTING}, to, updated_at=now())
+        back = put_back(conn, job.image_id, ImageStatus.IMPORTING, to)
         if back and to is ImageStatus.QUEUED:
             self._remember(conn, job)
         self._tasks.fail(conn, job)

@@ -27,18 +27,18 @@ def digests(said: Mapping[str, str], algorithm: str) -> tuple[Digest, ...]:
     return tuple(Digest(name, value) for name, value in pairs if value is not None)
 
 
-def columns(found: Mapping[str, str], algorithm: str) -> dict[str, str]:
+def columns(found: Mapping[str, Digest], algorithm: str) -> dict[str, str]:
     """What is recorded of an image whose bytes have these digests, by algorithm."""
     return {
-        "checksum": found[CHECKSUM],
+        "checksum": found[CHECKSUM].value,
         "os_hash_algo": algorithm,
-        "os_hash_value": found[algorithm],
+        "os_hash_value": found[algorithm].value,
     }
 
 
-def agree(found: Mapping[str, str], wanted: Iterable[Digest]) -> bool:
+def agree(found: Mapping[str, Digest], wanted: Iterable[Digest]) -> bool:
     """Whether the digests that were computed, by algorithm, are the wanted ones."""
-    return all(found.get(each.algorithm) == each.value for each in wanted)
+    return all(found.get(each.algorithm) == each for each in wanted)
 
 
 def given(entries: Iterable[Mapping[str, Any]]) -> dict[str, str]:
