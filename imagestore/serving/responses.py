@@ -140,6 +140,8 @@ class _Sender:
         view = memoryview(body)
         try:
             for start in range(0, len(view), _PIECE):
+                if is_gone(request):
+                    return
                 self._note(request.protocol, len(view) - start)
                 await response.write(view[start : start + _PIECE])
         finally:

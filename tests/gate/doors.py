@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from sqlalchemy import Connection, select
 
 from imagestore.database import images, locations, schema
 from imagestore.model.image import ImageStatus, Location
+from imagestore.model.job import ENDED
 from tests.gate.world import GOLDEN, TIN, World, flip, rules
 from tests.service.conftest import DRAFT, OCTETS, Person
 from tests.service.faults import database
@@ -399,6 +401,7 @@ class Repair(Copy):
     notifies = ("image.repaired",)
 
     async def stored(self, world: World, sent: Sent) -> str:
+        self.repairing = False
         image = await super().stored(world, sent)
         await CopyImage().copy(world, image, world.alice)
         await world.quiet(image)
@@ -414,7 +417,10 @@ class Repair(Copy):
         return self.repairing
 
     async def copy(self, world: World, image: str, person: Person) -> Came:
-        await world.catalog.patrol.start(rate=0, image_id=image)
+        job = await world.catalog.patrol.start(rate=0, image_id=image)
+        async with asyncio.timeout(60):
+            while (await world.catalog.jobs.show(job.id)).state not in ENDED:
+                await asyncio.sleep(0.02)
         return Came(image, 0)
 
 

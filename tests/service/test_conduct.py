@@ -207,3 +207,18 @@ async def test_names_and_properties_of_any_script(alice: Person, name: str) -> N
 async def test_a_body_that_is_too_large(alice: Person) -> None:
     answer = await alice("POST", "/v2/images", data=b" " * ((8 << 20) + 1))
     assert answer.status == 413
+
+
+async def test_a_list_of_large_images_is_cut_short_and_goes_on(alice: Person) -> None:
+    large = {f"p{number}": "v" * 40_000 for number in range(120)}
+    ids = [(await alice.create(name="large", **large))["id"] for _ in range(3)]
+    first = await (await alice("GET", "/v2/images?limit=10&name=large&sort=id:asc")).json()
+    assert [image["id"] for image in first["images"]] == sorted(ids)[:1]
+    second = await (await alice("GET", first["next"])).json()
+    assert "limit=10&name=large&sort=id%3Aasc&marker=" in first["next"]
+    assert [image["id"] for image in second["images"]] == sorted(ids)[1:2]
+    third = await (await alice("GET", second["next"])).json()
+    assert [image["id"] for image in third["images"]] == sorted(ids)[2:]
+    assert "next" not in third
+    old = await (await alice("GET", f"/v1/images/detail?marker={ids[2]}")).json()
+    assert len(old["images"]) == 1
