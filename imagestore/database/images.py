@@ -57,7 +57,6 @@ __all__ = [
     "soft_delete",
     "transition",
     "update",
-    "usage",
 ]
 
 
