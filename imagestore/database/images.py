@@ -57,7 +57,6 @@ __all__ = [
     "soft_delete",
     "transition",
     "update",
-    "usage",
 ]
 
 
@@ -90,7 +89,7 @@ _NOT_USED = sorted(DELETED_STATUSES | {ImageStatus.KILLED})
 
 _UNTOLD = {"updated_at", "deleted", "deleted_at"}
 
-_USAGE = (
+USAGE = (
     select(func.sum(images.c.size))
     .join(image_locations, image_locations.c.image_id == images.c.id)
     .where(
@@ -100,6 +99,7 @@ _USAGE = (
         image_locations.c.status != "deleted",
     )
 )
+"""Bytes that a project's images take in all stores: size times number of copies."""
 
 
 def insert(conn: Connection, image: Image, *, id_is_given: bool = True) -> None:
@@ -243,11 +243,6 @@ def owner_of(conn: Connection, image_id: str) -> str | None:
     """The project of an image, deleted or not, as long as its row is there."""
     owner: str | None = conn.scalar(_OWNER, {"id": image_id})
     return owner
-
-
-def usage(conn: Connection, owner: str) -> int:
-    """Bytes that a project's images take in all stores: size times number of copies."""
-    return int(conn.execute(_USAGE, {"owner": owner}).scalar() or 0)
 
 
 @lru_cache(maxsize=256)

@@ -9,18 +9,19 @@ at a time.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
+    Select,
     and_,
     bindparam,
     delete,
     func,
     insert,
+    literal,
     or_,
     select,
-    true,
     update,
 )
 from sqlalchemy.exc import IntegrityError
@@ -73,6 +74,18 @@ _LIES_STAGED = select(func.sum(images.c.size)).where(
 )
 
 
+def _together(*parts: Select[Any]) -> Select[Any]:
+    """In one statement, which sees one moment: bytes that go over from one part to another in
+    the next are never in neither."""
+    sums = (func.coalesce(part.scalar_subquery(), 0) for part in parts)
+    return select(sum(sums, literal(0)))
+
+
+_SIZE_TOTAL = _together(image_rows.USAGE, _RESERVED.where(~_is_staging))
+_STAGE_TOTAL = _together(_STAGE, _RESERVED.where(_is_staging))
+_HELD_TOTAL = _together(image_rows.USAGE, _LIES_STAGED, _RESERVED)
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Of one project; sizes in bytes. ``size_total``: with what is reserved."""
@@ -102,13 +115,12 @@ def enter(conn: Connection, project: str) -> None:
 
 def size_total(conn: Connection, project: str) -> int:
     """Bytes that the project's images take in stores, and that its transfers have reserved."""
-    return image_rows.usage(conn, project) + _reserved(conn, project, ~_is_staging)
+    return _bytes(conn, _SIZE_TOTAL, project)
 
 
 def held_total(conn: Connection, project: str) -> int:
     """Bytes that the project has in stores, staged and reserved."""
-    staged = conn.scalar(_LIES_STAGED, {"owner": project}) or 0
-    return image_rows.usage(conn, project) + int(staged) + _reserved(conn, project, true())
+    return _bytes(conn, _HELD_TOTAL, project)
 
 
 def count_total(conn: Connection, project: str) -> int:
@@ -122,12 +134,11 @@ def count_uploading(conn: Connection, project: str) -> int:
 
 def stage_total(conn: Connection, project: str) -> int:
     """Bytes of images that are staged, imported or copied, or on their way there."""
-    staged = conn.scalar(_STAGE, {"owner": project}) or 0
-    return int(staged) + _reserved(conn, project, _is_staging)
+    return _bytes(conn, _STAGE_TOTAL, project)
 
 
-def _reserved(conn: Connection, project: str, which: ColumnElement[bool]) -> int:
-    return int(conn.scalar(_RESERVED.where(which), {"of_project": project}) or 0)
+def _bytes(conn: Connection, statement: Select[Any], project: str) -> int:
+    return int(conn.scalar(statement, {"owner": project, "of_project": project}) or 0)
 
 
 def usage(conn: Connection, project: str) -> Usage:

@@ -11,6 +11,7 @@ from imagestore.backends.least_rate import LeastRate
 from imagestore.config.arguments import unparse
 from imagestore.config.load import load
 from imagestore.config.settings import Settings, StoreAccess, StoreSection
+from imagestore.config.store_sections import STAGED_LEFTOVERS
 from imagestore.model.errors import ConfigurationError
 from imagestore.stores.stores import Stores
 
@@ -87,14 +88,15 @@ def test_options_of_stores_come_from_the_environment_too(tmp_path: Path) -> None
 
 
 def test_staged_data(tmp_path: Path) -> None:
+    left = {"leftovers": STAGED_LEFTOVERS}
     (staging,) = loaded(tmp_path, "").stores.reserved
     assert staging.name == "os_glance_staging_store"
-    assert staging.options == {"filesystem_store_datadir": str(tmp_path / "data/staging")}
+    assert staging.options == left | {"filesystem_store_datadir": str(tmp_path / "data/staging")}
 
     (staging,) = loaded(
         tmp_path, "[DEFAULT]\nnode_staging_uri = file:///var/sta%20ging\n"
     ).stores.reserved
-    assert staging.options == {"filesystem_store_datadir": "/var/sta ging"}
+    assert staging.options == left | {"filesystem_store_datadir": "/var/sta ging"}
 
     settings = loaded(
         tmp_path,
@@ -103,7 +105,7 @@ def test_staged_data(tmp_path: Path) -> None:
         "[os_glance_tasks_store]\nfilesystem_store_datadir = /tasks\n",
     )
     staging, tasks = settings.stores.reserved
-    assert staging.options == {"filesystem_store_datadir": "/staging"}
+    assert staging.options == left | {"filesystem_store_datadir": "/staging"}
     assert tasks.options == {"filesystem_store_datadir": "/tasks"}
     assert settings.warnings == ()
 

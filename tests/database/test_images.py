@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select, update
 
-from imagestore.database import images, locations, members
+from imagestore.database import images, locations, members, quotas
 from imagestore.database.engine import Database
 from imagestore.database.schema import (
     image_locations,
@@ -206,8 +206,8 @@ async def test_usage_is_size_times_copies(database: Database) -> None:
         locations.remove(conn, copies_of(conn, partly.id)[0].id or 0)
 
     await database.write(fill)
-    assert await database.read(images.usage, "one") == 10 * 2 + 7 + 3
-    assert await database.read(images.usage, "nobody") == 0
+    assert await database.read(quotas.size_total, "one") == 10 * 2 + 7 + 3
+    assert await database.read(quotas.size_total, "nobody") == 0
 
 
 async def test_a_row_without_time_of_change(database: Database) -> None:

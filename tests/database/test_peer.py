@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, Inspector, create_engine, inspect
 
-from imagestore.database import images, locations, members, properties, tags
+from imagestore.database import images, locations, members, properties, quotas, tags
 from imagestore.database.engine import Database
 from imagestore.database.migrations import State
 from imagestore.model.errors import ConfigurationError, Conflict
@@ -236,7 +236,7 @@ async def test_we_read_and_change_what_the_peer_wrote(
         assert str(seen.created_at) == created["created_at"]
         assert (seen.properties, seen.tags) == ({"kept": "1"}, ("kept",))
         assert [(place.url, place.store) for place in seen.locations] == [("file:///x", "s")]
-        assert await database.read(images.usage, "one") == 7
+        assert await database.read(quotas.size_total, "one") == 7
         assert await database.read(images.get, second) is None
         with pytest.raises(Conflict):
             await database.write(images.insert, image(id=second))

@@ -342,6 +342,7 @@ async def test_properties_that_cannot_be_kept(
     false.description = described(
         id=ELSEWHERE, os_glance_import_task="x", os_hidden=True, hw_number=7, hw_none=None,
         hw_nul="\0", hw_floppy="\U0001f4be", hw_good="ja", os_ä="ö", **{"hw_" + "x" * 300: "long"},
+        hw_long="é" * 32_768,
     )  # fmt: skip
     await alice.download_from(region, ELSEWHERE, image)
     assert (await alice.ended(image))["status"] == "success"

@@ -6,9 +6,17 @@ from typing import Any
 
 import pytest
 
-from imagestore.config.settings import Images
+from imagestore.config.settings import Images, Imports
 from tests.service.conftest import Person, Service, Start
-from tests.service.test_imports import importing, site, start_import, tasks_of, web_download
+from tests.service.test_imports import (
+    ended,
+    fetching,
+    importing,
+    site,
+    start_import,
+    tasks_of,
+    web_download,
+)
 from tests.service.web import Web
 
 __all__ = ["importing", "site"]
@@ -74,6 +82,19 @@ async def test_bodies_kept_with_tasks(importing: Service, site: Web) -> None:
     listed = await (await ops("GET", "/v2/images")).json()
     assert [each["id"] for each in listed["images"]] == [image]
     assert await start_import(alice, image, body | {"more": "x" * 60_000}) == 202
+
+
+async def test_what_is_injected(start: Start, site: Web) -> None:
+    inject = Imports(image_import_plugins=("inject_image_metadata",), inject={"note": "x" * 65_536})
+    service = await start(**fetching(site), imports=inject)
+    alice = service.person("red")
+    image = (await alice.create())["id"]
+    assert await start_import(alice, image, web_download(site)) == 202
+    shown = await ended(alice, image)
+    assert (shown["status"], "note" in shown) == ("queued", False)
+    (task,) = await tasks_of(alice, image)
+    assert "Property 'note' has 65536 bytes" in task["message"]
+    assert service.files() == set()
 
 
 async def test_locations_and_their_metadata(start: Start) -> None:

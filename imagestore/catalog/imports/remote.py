@@ -19,6 +19,7 @@ from imagestore.backends.base import Blocks
 from imagestore.backends.http import AddressRules, Connections, Fetcher, Guard, Target, Transport
 from imagestore.catalog.jobs import GiveUp
 from imagestore.config.settings import Settings
+from imagestore.database.sizes import TEXT
 from imagestore.identity.keystone.sealing import NotSealedHere, Seal
 from imagestore.identity.keystone.service_catalog import INTERFACES, ServiceCatalogs
 from imagestore.model.digest import CHECKSUM, Digest, Expected, known
@@ -30,7 +31,7 @@ from imagestore.transfer.verification import Verified
 REGION, IMAGE, INTERFACE = "glance_region", "glance_image_id", "glance_service_interface"
 _DOCUMENT = 1 << 20
 """Bytes that the description of an image may have."""
-_LONGEST_NAME, _LONGEST_VALUE = 255, 65535
+_LONGEST_NAME, _LONGEST_VALUE = 255, TEXT
 """Characters and bytes of a property, as the database holds them."""
 
 
