@@ -172,12 +172,13 @@ class Store(Protocol):
     def owns(self, url: str) -> bool:
         """Whether ``url`` is a location of this store, as far as that shows without I/O.
 
-        Of several stores of one kind at most one should say so.
+        Of several stores of one kind at most one should say so, or be :class:`Selective`.
         """
 
     def places(self) -> frozenset[str]:
         """Where it keeps objects: a directory, a bucket, a pool, named the same by whoever
-        uses it. Two stores of a service must not share one. Does no I/O.
+        uses it. Two stores of a service must not share one. None where nothing is kept: what
+        lies on other people's servers is theirs. Does no I/O.
         """
 
     def details(self) -> Mapping[str, Any]:
@@ -185,6 +186,14 @@ class Store(Protocol):
 
         JSON values, no credentials; names are Glance's where it has them. Does no I/O.
         """
+
+
+@runtime_checkable
+class Selective(Protocol):
+    """A store of URLs that others of its kind could read as well, if they were allowed to."""
+
+    def admits(self, url: str) -> bool:
+        """Whether its rules let it read this one, as far as that shows without I/O."""
 
 
 @runtime_checkable

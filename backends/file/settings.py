@@ -24,7 +24,8 @@ class FileSettings:
         "'id' and 'mountpoint', or a list of them. It becomes the metadata of new locations below "
         "that mount point.")
     filesystem_store_file_perm: int = option(0, help=
-        "Permissions of new files in octal digits, such as 640. 0 leaves them to the umask.")
+        "Permissions of new files in octal digits, such as 644. With 0 the owner and the group "
+        "may read them, nobody else, and the umask may forbid more.")
     filesystem_store_chunk_size: int = option(BLOCK_SIZE, minimum=1, help=
         f"Bytes read at a time. Less than {BLOCK_SIZE} is taken as that.")
     filesystem_thin_provisioning: bool = option(True, help=
@@ -38,3 +39,6 @@ class FileSettings:
         "Write past the page cache where the file system allows it. It costs a third of the CPU "
         "and keeps the images in use cached; without it an image that was just written is still "
         "in memory for its first reader.")
+    leftovers: frozenset[str] = frozenset()
+    """Suffixes that other programs give to what they make beside the file of an image, and leave:
+    it belongs to the image then. No option: the service knows."""

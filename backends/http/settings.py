@@ -9,6 +9,7 @@ from imagestore.backends.base import option
 from imagestore.backends.http.connections import Transport
 from imagestore.backends.http.guard import Guard
 from imagestore.backends.http.rules import AddressRules
+from imagestore.backends.least_rate import GRACE, MIN_RATE
 
 _FILTER = "import_filtering_opts"
 """A location has to obey what holds for it when it is added, unless its store says otherwise."""
@@ -48,6 +49,13 @@ class HttpSettings:
         "Seconds after which an address of a server counts as out of reach.")
     http_store_progress_timeout: float = option(60.0, minimum=1, help=
         "Seconds within which a server has to answer, and then to send at least 64 KiB each time.")
+    http_store_min_rate: int = option(
+        MIN_RATE, inherits=("imagestore", "fetch_min_rate"), minimum=0, help=
+        "Bytes a second that have to come on average, once http_store_grace is over. 0: any. "
+        "Unset, here as below: what [imagestore] fetch_min_rate and fetch_grace say.")
+    http_store_grace: float = option(
+        GRACE, inherits=("imagestore", "fetch_grace"), minimum=1, help=
+        "Seconds that a transfer may take beyond that.")
 
     # fmt: on
 

@@ -18,6 +18,8 @@ from imagestore.model.errors import ConfigurationError
 RESERVED_PREFIX = "os_glance_"
 STAGING = "os_glance_staging_store"
 TASKS = "os_glance_tasks_store"
+STAGED_LEFTOVERS = frozenset({"uc", "raw", "qcow2", "vmdk"})
+"""Suffixes of what Glance's plug-ins leave there, unpacked or converted, when it dies."""
 _RESERVED_TYPE = "file"
 _DATADIR = "filesystem_store_datadir"
 _DATADIRS = "filesystem_store_datadirs"
@@ -152,6 +154,7 @@ def _reserved(source: ConfigSource, staging: Path) -> tuple[StoreSection, ...]:
     driver = drivers.get(_RESERVED_TYPE)
     found = {name: _driver_options(source, (name,), driver) for name in (STAGING, TASKS)}
     found[STAGING].setdefault(_DATADIR, str(staging))
+    found[STAGING]["leftovers"] = STAGED_LEFTOVERS
     return tuple(
         StoreSection(name, _RESERVED_TYPE, options) for name, options in found.items() if options
     )

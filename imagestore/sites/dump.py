@@ -21,7 +21,7 @@ import aiofiles
 import aiofiles.os
 
 from imagestore.backends.base import BLOCK_SIZE, Buffer
-from imagestore.model.errors import Conflict, Invalid, OverLimit
+from imagestore.model.errors import Conflict, Corrupt, Invalid, OverLimit
 from imagestore.model.image import ImageStatus
 from imagestore.sites.record import Record, from_document
 from imagestore.sites.site import Data, Members
@@ -87,7 +87,7 @@ class Dump:
                     await file.write(block)
                 await file.flush()
                 await asyncio.to_thread(os.fsync, file.fileno())
-        except Conflict:
+        except (Conflict, Corrupt):
             # Going on from there would only find the same.
             await aiofiles.os.unlink(part)
             raise

@@ -15,6 +15,7 @@ from imagestore.backends.testing.faulty import Fault, away, hang, nothing, raisi
 from imagestore.config import drivers
 from imagestore.config.settings import Server
 from imagestore.database import locations
+from tests.database.samples import copies_of
 from tests.service.conftest import Person, Service, Start
 from tests.service.faults import copy_to, database, faulty_driver, inner, stores_in
 from tests.service.test_metrics import value
@@ -235,7 +236,7 @@ async def test_a_store_that_is_recorded_wrongly_is_put_right(
 ) -> None:
     image = (await alice.create())["id"]
     assert await alice.upload(image, DATA, **{"X-Image-Meta-Store": "file2"}) == 204
-    (location,) = await database(service).read(locations.select_all, image)
+    (location,) = await database(service).read(copies_of, image)
     wrong = {**recorded, "colour": "red"}
     await database(service).write(locations.set_metadata, location, wrong)
 
@@ -243,7 +244,7 @@ async def test_a_store_that_is_recorded_wrongly_is_put_right(
     async with asyncio.timeout(5):
         while location.metadata != {"store": "file2", "colour": "red"}:
             await asyncio.sleep(0.01)
-            (location,) = await database(service).read(locations.select_all, image)
+            (location,) = await database(service).read(copies_of, image)
     assert (await alice.show(image))["stores"] == "file2"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from imagestore.backends.testing.contract import MIB, content, cut, new_id
-from imagestore.model.errors import Conflict, OverLimit
+from imagestore.model.errors import Conflict, Corrupt, OverLimit
 from imagestore.sites.dump import Dump
 from imagestore.sites.record import from_document
 
@@ -64,11 +64,12 @@ async def test_data_is_written_and_gone_on_with(tmp_path: Path) -> None:
     assert b"".join([bytes(block) async for block in dump.read(image, 10)]) == DATA[10:]
 
 
-async def test_data_that_is_not_right_is_not_kept(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fault", [Conflict("not right"), Corrupt("not right")])
+async def test_data_that_is_not_right_is_not_kept(tmp_path: Path, fault: Exception) -> None:
     dump, image = Dump(tmp_path), record(new_id())
     await dump.create(image)
-    with pytest.raises(Conflict):
-        await dump.write(image, Source(Conflict("not right")))  # type: ignore[arg-type]
+    with pytest.raises(type(fault)):
+        await dump.write(image, Source(fault))  # type: ignore[arg-type]
     assert [path.suffix for path in tmp_path.iterdir()] == [".json"]
 
 

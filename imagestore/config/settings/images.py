@@ -44,7 +44,7 @@ class Images:
         "Show all locations, and let those change them whom the policy allows to.")
     do_secure_hash: bool = option(True, help=
         "Hash what is added as a location, and compare it where a hash was given. Otherwise "
-        "hashes are believed as they are given.")
+        "hashes that are given are shown, and not relied on.")
     http_retries: int = option(3, minimum=0, help="Attempts to read what is added as a location.")
     four_byte_characters: bool = option(False, group="imagestore", help=
         "Let names, properties, tags and metadata definitions have characters of four bytes in "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from imagestore.backends.least_rate import GRACE, MIN_RATE, LeastRate
 from imagestore.config.option import option
 from imagestore.config.value_types import Size
 
@@ -37,6 +38,11 @@ class Server:
         "Seconds that an idle connection is kept.")
     progress_timeout: float = option(60.0, group="imagestore", minimum=1, help=
         "Seconds without a single byte after which a transfer is given up.")
+    fetch_min_rate: int = option(MIN_RATE, group="imagestore", minimum=0, help=
+        "Bytes a second that the source of an import, or another site, has to send on average, "
+        "once fetch_grace is over: else the transfer is given up. 0: any number.")
+    fetch_grace: float = option(GRACE, group="imagestore", minimum=1, help=
+        "Seconds that such a transfer may take beyond that.")
     public_endpoint: str | None = option(None, help=
         "URL under which clients reach the service, for links in version documents. Without it "
         "the Host header of the request is used.")
@@ -64,6 +70,11 @@ class Server:
         "Compress JSON for clients that take gzip. Data of images is never compressed.")
     enable_v1_api: bool = option(True, help=
         "Serve the Images API v1 as well, for clients of 2014. It passes no rule of v2.")
+
+    @property
+    def least_rate(self) -> LeastRate:
+        """What a source has to send on average. 0 bytes: whatever it likes."""
+        return LeastRate(self.fetch_min_rate, self.fetch_grace)
 
 
 @dataclass(frozen=True, slots=True)
