@@ -17,6 +17,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import aiofiles
+import aiofiles.os
+
 from imagestore.backends.base import BLOCK_SIZE, Buffer
 from imagestore.model.errors import Conflict, Corrupt, Invalid, OverLimit
 from imagestore.model.image import ImageStatus
@@ -44,7 +47,7 @@ class Dump:
         record = from_document(document)
         if record.id != image_id:
             raise Invalid(f"{self._json(image_id)} describes another image, {record.id}.")
-        if record.has_data and not await asyncio.to_thread(self._data(image_id).exists):
+        if record.has_data and not await aiofiles.os.path.exists(self._data(image_id)):
             return replace(record, status=ImageStatus.QUEUED)
         return record
 
@@ -63,7 +66,7 @@ class Dump:
         return {str(project): str(status) for project, status in members.items()}
 
     async def create(self, record: Record) -> None:
-        await asyncio.to_thread(self._directory.mkdir, parents=True, exist_ok=True)
+        await aiofiles.os.makedirs(self._directory, exist_ok=True)
         await self._save(record.id, record.document())
 
     async def change(self, before: Record, fields: Mapping[str, object]) -> None:
@@ -75,23 +78,21 @@ class Dump:
         part = self._data(record.id).with_suffix(".img.part")
         begun = await asyncio.to_thread(_size, part)
         if record.size is not None and begun > record.size:
-            await asyncio.to_thread(part.unlink)
+            await aiofiles.os.unlink(part)
             begun = 0
         blocks = data.blocks(_blocks(part) if begun else None)
-        file = await asyncio.to_thread(part.open, "ab", 0)
         try:
-            async with contextlib.aclosing(blocks):
+            async with aiofiles.open(part, "ab") as file, contextlib.aclosing(blocks):
                 async for block in blocks:
-                    await asyncio.to_thread(_write, file, block)
-            await asyncio.to_thread(os.fsync, file.fileno())
+                    await file.write(block)
+                await file.flush()
+                await asyncio.to_thread(os.fsync, file.fileno())
         except (Conflict, Corrupt):
             # Going on from there would only find the same.
-            await asyncio.to_thread(part.unlink)
+            await aiofiles.os.unlink(part)
             raise
         except OSError as error:
             raise OverLimit(f"{part} cannot be written: {error.strerror}.") from error
-        finally:
-            await asyncio.to_thread(file.close)
         await asyncio.to_thread(_rename, part, self._data(record.id))
         document = await self._document(record.id)
         await self._save(record.id, document | _facts(record))
@@ -160,12 +161,6 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _write(file: Any, block: Buffer) -> None:
-    left = memoryview(block)
-    while left:
-        left = left[file.write(left) :]
-
-
 def _rename(path: Path, to: Path) -> None:
     path.replace(to)
     directory = os.open(to.parent, os.O_RDONLY | os.O_DIRECTORY)
@@ -176,10 +171,7 @@ def _rename(path: Path, to: Path) -> None:
 
 
 async def _blocks(path: Path, offset: int = 0) -> AsyncGenerator[Buffer, None]:
-    file = await asyncio.to_thread(path.open, "rb")
-    try:
-        await asyncio.to_thread(file.seek, offset)
-        while block := await asyncio.to_thread(file.read, BLOCK_SIZE):
+    async with aiofiles.open(path, "rb") as file:
+        await file.seek(offset)
+        while block := await file.read(BLOCK_SIZE):
             yield block
-    finally:
-        await asyncio.to_thread(file.close)

@@ -1,4 +1,4 @@
-"""Create what is missing, and nothing else."""
+"""Create what is missing, and nothing else. Only for 0001 to 0007: see :mod:`.versions`."""
 
 from __future__ import annotations
 

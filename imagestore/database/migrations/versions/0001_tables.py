@@ -1,8 +1,7 @@
 """All tables, and indexes of our own, where they are missing.
 
-In a database that Glance made only ours are added. Later revisions add their own
-tables and indexes the same way, "if missing", because this one makes those of the
-release that runs it.
+In a database that Glance made only ours are added. It makes the tables of the release that
+runs it, so later revisions find theirs in a new database; the package says how to write one.
 """
 
 from __future__ import annotations

@@ -1,1 +1,12 @@
-"""The revisions, in the order of their numbers."""
+"""The revisions, in the order of their numbers.
+
+0001 to 0007 make what is missing of the tables of the release that runs them. Nobody has older
+tables of ours, and in a new database 0001 makes them all, so for these that is enough.
+
+A later one stands for ever, so it does not look at the living schema, which goes on changing:
+it writes out its tables and columns as they are on its day (``sa.Table`` in a ``MetaData`` of its
+own, ``op.add_column``), and imports nothing of imagestore. It makes only what is missing, since
+0001 has made it in a new database: ``table.create(conn, checkfirst=True)``, and for a column
+a look into ``inspect(conn).get_columns(…)``. That the tables of 0007, once
+upgraded, are those of a new database is what ``tests/database/test_frozen.py`` compares.
+"""
