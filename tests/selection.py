@@ -22,6 +22,7 @@ SERVERS = frozenset({"mariadb", "postgresql"})
 MARKERS = (
     "service: needs a real program of others (Glance, Keystone, Ceph, MariaDB …); found by itself",
     "slow: takes more than a second though it needs none; by hand, or as it starts processes",
+    "every_database: asked on SQLite, MariaDB and PostgreSQL, not on SQLite alone",
 )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from imagestore.config.settings import Identity
 from tests.service.conftest import Service, Start
 
@@ -15,6 +17,7 @@ async def ruled(start: Start, directory: Path, **rules: str) -> Service:
     return await start(identity=Identity(flavor="trusted-headers", policy_file=file))
 
 
+@pytest.mark.every_database
 async def test_a_list_has_only_what_may_be_seen(start: Start, tmp_path: Path) -> None:
     """And it goes on where a page has less than was asked for, or nothing at all."""
     service = await ruled(start, tmp_path, get_image="role:admin or 'seen':%(name)s")
