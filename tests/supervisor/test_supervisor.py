@@ -22,6 +22,8 @@ import pytest
 
 from tests.supervisor.supervised_app import PIECE
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
 
