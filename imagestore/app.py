@@ -22,7 +22,7 @@ from imagestore.identity.policy import Policy
 from imagestore.identity.sources import IdentitySource, source
 from imagestore.observing.notifier import Notifier
 from imagestore.stores.stores import Stores
-from imagestore.transfer.digests import computing_threads
+from imagestore.transfer.verification import verify
 from imagestore.workers import cache as cache_worker
 from imagestore.workers import recovery
 from imagestore.workers.runner import JobRunner
@@ -39,7 +39,7 @@ def create(settings: Settings) -> web.Application:
     """
     policy, stores = Policy(settings.identity), Stores(settings.stores)
     limits = _limits(settings)
-    cache = Cache(settings.cache, computing_threads()) if settings.cache.directory else None
+    cache = Cache(settings.cache, verify) if settings.cache.directory else None
     deps = assemble(
         settings,
         Database(settings.database),

@@ -54,10 +54,6 @@ class Reader:
                 self._reading -= 1
                 self._close_if_unused()
 
-    def expect_sequence(self, offset: int, length: int) -> None:
-        """Tell the kernel what will be read, in order."""
-        os.posix_fadvise(self._fd, offset, length, os.POSIX_FADV_SEQUENTIAL)
-
     def close(self) -> None:
         """Release the file, after the reads that are under way: its number may be used again."""
         with self._lock:

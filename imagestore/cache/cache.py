@@ -12,7 +12,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -20,7 +20,7 @@ from imagestore.backends.base import Buffer
 from imagestore.cache import growing as growth
 from imagestore.cache import locks, room
 from imagestore.cache.directory import Directory, Entry, Wanted, is_id
-from imagestore.cache.filling import Filling, Source, Threads
+from imagestore.cache.filling import Filling, Source, Verify
 from imagestore.cache.growing import Growing
 from imagestore.config import settings
 from imagestore.model.errors import Unavailable
@@ -73,16 +73,17 @@ class _Fill:
 
 
 class Cache:
-    """The cache of this node, as one of its processes uses it."""
+    """The cache of this node, as one of its processes uses it; ``verify``: what it relies on to
+    know that data is an image's."""
 
-    def __init__(self, config: settings.Cache, computing: Executor) -> None:
+    def __init__(self, config: settings.Cache, verify: Verify) -> None:
         assert config.directory is not None
         self.config = config
         self.directory = Directory(config.directory)
         self.hits: Counter[str] = Counter()
         """Hits of this process by image that are in no database yet."""
         self._disk = ThreadPoolExecutor(_THREADS, "cache")
-        self._threads = Threads(self._disk, computing)
+        self._verify = verify
         self._fills: dict[str, _Fill] = {}
         self._beginning: dict[str, asyncio.Lock] = {}
         self._rest_until = 0.0
@@ -190,8 +191,9 @@ class Cache:
         pruned = await self._attempt(room.prune, self.directory, self.config.max_size, patient=True)
         return pruned or room.Pruned()
 
-    async def clean(self, stalled_before: float) -> int:
-        return await self._attempt(self.directory.clean, stalled_before, patient=True) or 0
+    async def clean(self, stalled_before: float, invalid_before: float) -> int:
+        times = stalled_before, invalid_before
+        return await self._attempt(self.directory.clean, *times, patient=True) or 0
 
     async def keeper(self) -> locks.Held | None:
         """The right to look after the directory, if no other process of the node has it."""
@@ -244,7 +246,9 @@ class Cache:
         fd, lock = found
         growing = Growing(fd, wanted.size)
         growing.use()
-        filling = Filling(self.directory, wanted, growing, lock, source or _nothing, self._threads)
+        filling = Filling(
+            *(self.directory, wanted, growing, lock, source or _nothing), self._disk, self._verify
+        )
         task = asyncio.create_task(self._run(wanted, filling, growing))
         fill = _Fill(growing, task, self.config.keep_filling if keep is None else keep)
         self._fills[wanted.image_id] = fill

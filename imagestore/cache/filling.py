@@ -9,20 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 import os
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from imagestore.backends.base import Buffer
+from imagestore.backends.base import BLOCK_SIZE, Buffer
 from imagestore.backends.errors import StoreError
 from imagestore.cache import locks
 from imagestore.cache.directory import Directory, Wanted
 from imagestore.cache.growing import Growing
-from imagestore.model.errors import ImagestoreError
+from imagestore.model.digest import Expected
+from imagestore.model.errors import Corrupt, ImagestoreError
 
 T = TypeVar("T")
 
@@ -31,24 +30,13 @@ log = logging.getLogger(__name__)
 Source = Callable[[int], AsyncGenerator[Buffer, None]]
 """The bytes of an image from an offset to its end, from its stores."""
 
+Verify = Callable[[AsyncGenerator[Buffer, None], Expected], Awaitable[object]]
+"""Reads the blocks to their end; raises ``Corrupt`` if they are not those that are expected."""
+
 _LOOK = 0.01
 """Seconds between looks at a file that another process fills."""
 _ASK = 10
 """Looks without growth after which it is asked whether the other is still there."""
-_DIGESTED_AT_ONCE = 8 << 20
-_READ_AT_ONCE = 1 << 20
-
-
-class Mismatch(Exception):
-    """The stores gave other bytes than the image has."""
-
-
-@dataclass(frozen=True, slots=True)
-class Threads:
-    """``disk`` waits for the cache's disk, ``computing`` computes digests."""
-
-    disk: Executor
-    computing: Executor
 
 
 class Filling:
@@ -61,14 +49,16 @@ class Filling:
         growing: Growing,
         lock: locks.Held | None,
         source: Source,
-        threads: Threads,
+        disk: Executor,
+        verify: Verify,
     ) -> None:
         self._directory = directory
         self._wanted = wanted
         self._growing = growing
         self._lock = lock
         self._source = source
-        self._threads = threads
+        self._disk = disk
+        self._verify = verify
 
     async def run(self) -> None:
         """Raises nothing but ``OSError``: the cache's disk is at fault."""
@@ -78,8 +68,8 @@ class Filling:
                 self._lock = await self._watch()
             if self._lock is not None:
                 await self._fill()
-        except Mismatch:
-            log.error("image %s: its stores give other bytes than it has; not cached", image_id)
+        except Corrupt as error:
+            log.error("image %s: its stores give other bytes, not cached: %s", image_id, error)
             await self._on_disk(self._directory.reject, self._wanted)
         except (StoreError, ImagestoreError) as error:
             log.warning("image %s: its fill of the cache broke off: %s", image_id, error)
@@ -120,16 +110,18 @@ class Filling:
         growing = self._growing
         # Also what another process has written since the last look.
         growing.grown(min(os.fstat(growing.fd).st_size, growing.size))
-        digest = asyncio.create_task(self._digest())
+        expected = Expected(self._wanted.size, (self._wanted.digest,))
+        # Read again from the file, beside what comes: so a slow digest keeps no reader waiting,
+        # and what another process has left is verified too.
+        verifying = asyncio.ensure_future(self._verify(self._written(), expected))
         try:
             if growing.have < growing.size:
                 await self._fetch()
-            if await digest != self._wanted.digest:
-                raise Mismatch
+            await verifying
         finally:
-            digest.cancel()
+            verifying.cancel()
             with contextlib.suppress(asyncio.CancelledError, Exception):
-                await digest
+                await verifying
         with contextlib.suppress(FileNotFoundError):  # dropped meanwhile
             await self._on_disk(self._directory.complete, growing.fd, self._wanted)
 
@@ -152,28 +144,21 @@ class Filling:
                     # A thread that still writes must not meet a descriptor that is another's.
                     await asyncio.wait((writing,))
         if growing.have != growing.size:
-            raise Mismatch
+            raise Corrupt(f"{growing.have} bytes, not {growing.size}")
 
-    async def _digest(self) -> str:
-        """The digest of what is in the file, computed while it grows."""
+    async def _written(self) -> AsyncGenerator[bytes, None]:
+        """What is in the file, while it grows."""
         growing, done = self._growing, 0
-        hashing = hashlib.new(self._wanted.algorithm, usedforsecurity=False)
-        loop = asyncio.get_running_loop()
-        while done < growing.size:
-            have = await growing.ready(done)
-            if not have:
-                raise Mismatch
-            end = min(have, done + _DIGESTED_AT_ONCE)
-            await asyncio.shield(
-                loop.run_in_executor(
-                    self._threads.computing, _digest_part, hashing, os.dup(growing.fd), done, end
-                )
-            )
-            done = end
-        return hashing.hexdigest()
+        while done < growing.size and (have := await growing.ready(done)):
+            # A thread whose disk hangs outlives this task, and with it the descriptor.
+            fd = os.dup(growing.fd)
+            block = await self._on_disk(_read, fd, min(BLOCK_SIZE, have - done), done)
+            done += len(block)
+            yield block
+            del block
 
     def _on_disk(self, function: Callable[..., T], *args: Any) -> asyncio.Future[T]:
-        return asyncio.get_running_loop().run_in_executor(self._threads.disk, function, *args)
+        return asyncio.get_running_loop().run_in_executor(self._disk, function, *args)
 
 
 def _write(fd: int, block: Buffer, offset: int) -> int:
@@ -186,15 +171,12 @@ def _write(fd: int, block: Buffer, offset: int) -> int:
     return offset
 
 
-def _digest_part(hashing: Any, fd: int, begin: int, end: int) -> None:
+def _read(fd: int, count: int, offset: int) -> bytes:
     """Closes the descriptor."""
-    buffer = memoryview(bytearray(min(_READ_AT_ONCE, end - begin)))
     try:
-        while begin < end:
-            count = os.preadv(fd, [buffer[: end - begin]], begin)
-            if not count:
-                raise OSError("the file is shorter than it was")
-            hashing.update(buffer[:count])
-            begin += count
+        block = os.pread(fd, count, offset)
     finally:
         os.close(fd)
+    if not block:
+        raise OSError("the file is shorter than it was")
+    return block

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import AsyncGenerator, Callable
 
 from cachetools import LRUCache
@@ -10,6 +9,7 @@ from cachetools import LRUCache
 from imagestore.backends.base import Buffer, Capability, Store
 from imagestore.cache.cache import Cache, CachedFile
 from imagestore.cache.directory import Wanted
+from imagestore.model.digest import comparable
 from imagestore.model.image import Image, ImageStatus
 from imagestore.transfer.reading import OpenCached
 
@@ -21,15 +21,10 @@ Source = Callable[[int], AsyncGenerator[Buffer, None]]
 
 def wanted(image: Image) -> Wanted | None:
     """What the cache has to have of the image; None if nothing could be verified."""
-    if image.size is None:
+    expected = comparable(image)
+    if expected is None or expected.size is None:
         return None
-    for algorithm, digest in (
-        (image.os_hash_algo, image.os_hash_value),
-        ("md5", image.checksum),
-    ):
-        if algorithm and digest and algorithm in hashlib.algorithms_available:
-            return Wanted(image.id, image.size, algorithm, digest)
-    return None
+    return Wanted(image.id, expected.size, expected.digests[0])
 
 
 class CachedData:

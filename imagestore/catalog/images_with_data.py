@@ -30,6 +30,7 @@ from imagestore.identity.caller import Caller
 from imagestore.identity.policy import image_target
 from imagestore.model.changes import ImageDraft
 from imagestore.model.clock import now
+from imagestore.model.digest import Digest
 from imagestore.model.errors import Conflict, Forbidden, ImagestoreError, Invalid
 from imagestore.model.image import Image, ImageStatus
 from imagestore.model.import_request import ImportRequest, Method
@@ -43,8 +44,8 @@ _LOOK = 0.05
 class DataSource:
     """Where the data comes from: one of ``blocks``, ``copy_from`` and ``location``.
 
-    ``size`` in bytes and ``checksum``, an MD5 in hexadecimal: what it has to be, where that was
-    said. ``store``: the id of the store that takes it; None: the default one. ``token``: the
+    ``size`` in bytes and ``checksum``, an MD5: what it has to be, where that was said.
+    ``store``: the id of the store that takes it; None: the default one. ``token``: the
     caller's, see :meth:`Uploads.upload`.
     """
 
@@ -52,7 +53,7 @@ class DataSource:
     copy_from: str | None = None
     location: str | None = None
     size: int | None = None
-    checksum: str | None = None
+    checksum: Digest | None = None
     store: str | None = None
     token: str | None = None
     request_id: str | None = None
@@ -136,9 +137,11 @@ class ImagesWithData:
         elif delivery.location is not None:
             store = self._rules.store_for(caller, image.id, delivery.location)
             self._location_imports.require_addable(caller, delivery.location)
-            size = await self._rules.measure(store, delivery.location)
-            if delivery.size not in (None, size):
-                raise Conflict(f"There are {size} bytes at the location, not {delivery.size}.")
+            found = await self._rules.look(image, store, delivery.location)
+            if delivery.size not in (None, found.size):
+                raise Conflict(
+                    f"There are {found.size} bytes at the location, not {delivery.size}."
+                )
 
     async def _deliver(self, caller: Caller, image_id: str, delivery: DataSource) -> None:
         if delivery.copy_from is not None:
@@ -162,7 +165,7 @@ class ImagesWithData:
                 caller,
                 image_id,
                 delivery.location,
-                {} if delivery.checksum is None else {"checksum": delivery.checksum},
+                {} if delivery.checksum is None else {"checksum": delivery.checksum.value},
                 request_id=delivery.request_id,
                 size=delivery.size,
                 kills=True,

@@ -221,13 +221,13 @@ def _with_cache(
     from imagestore.cli.connected import with_database
     from imagestore.model.errors import ConfigurationError
     from imagestore.stores.stores import Stores
-    from imagestore.transfer.digests import computing_threads
+    from imagestore.transfer.verification import verify
 
     async def run(database: Database, settings: Any) -> T:
         if settings.cache.directory is None:
             raise ConfigurationError("[DEFAULT] image_cache_dir is not set: there is no cache.")
         stores = Stores(settings.stores)
-        cache = Cache(settings.cache, computing_threads())
+        cache = Cache(settings.cache, verify)
         parts = assemble(settings, database, stores=stores, cache=cache)
         jobs, downloads = Jobs(database, settings.jobs, parts.owner), Downloads(parts)
         entries = CacheEntries(parts, jobs, downloads)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, false, insert, null, select, true,
 from imagestore.database.expressions import not_deleted
 from imagestore.database.rows import to_location
 from imagestore.database.schema import image_locations
+from imagestore.database.sizes import fitting
 from imagestore.model.image import Location
 
 _INSERT = insert(image_locations)
@@ -29,12 +30,6 @@ _COLUMNS = (
     image_locations.c.value,
     image_locations.c.meta_data,
     image_locations.c.status,
-)
-
-_LIST = (
-    select(*_COLUMNS)
-    .where(image_locations.c.image_id == bindparam("image_id"), not_deleted(image_locations))
-    .order_by(image_locations.c.id)
 )
 
 _CHANGE = update(image_locations).where(
@@ -101,7 +96,7 @@ def add(conn: Connection, image_id: str, location: Location, moment: datetime | 
         "updated_at": moment,
         "deleted": False,
     }
-    key = conn.execute(_INSERT, row).inserted_primary_key
+    key = conn.execute(_INSERT, fitting(image_locations, row, "A location")).inserted_primary_key
     assert key is not None
     return int(key[0])
 
@@ -147,13 +142,8 @@ def set_metadata(conn: Connection, location: Location, metadata: Mapping[str, st
         "new_metadata": json.dumps(dict(metadata)),
         "moment": _now(),
     }
+    fitting(image_locations, {"meta_data": parameters["new_metadata"]}, "The metadata")
     return conn.execute(_SET_METADATA, parameters).rowcount > 0
-
-
-def select_all(conn: Connection, image_id: str) -> list[Location]:
-    """The copies of one image, the oldest first."""
-    rows = conn.execute(_LIST, {"image_id": image_id})
-    return [to_location(*row) for row in rows]
 
 
 def _now() -> datetime:

@@ -72,5 +72,13 @@ class Unavailable(ImagestoreError):
         self.retry_after = retry_after
 
 
+class Corrupt(ImagestoreError):
+    """Data is not what it has to be. ``fault``: in which way; ``of``: what is wrong."""
+
+    def __init__(self, fault: str, of: str = "The data") -> None:
+        super().__init__(f"{of} is not right: {fault}.")
+        self.fault = fault
+
+
 class ConfigurationError(ImagestoreError):
     """The configuration cannot be used; the message names section and option."""

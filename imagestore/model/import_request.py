@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from imagestore.model.digest import CHECKSUM, Digest
+
 
 class Method(StrEnum):
     """Where the bytes come from. Names are those of the Images API."""
@@ -26,8 +28,8 @@ class ImportRequest:
     """``source``: what the method needs to know (``uri``, …), as it came and unchecked.
 
     ``stores``: ids as asked for; None for the default. ``body``: all of it, for the record.
-    ``size`` in bytes and ``checksum``, an MD5 in hexadecimal: what the data has to be, where that
-    was said. ``kills``: an import that fails leaves the image ``killed``, not waiting for its data.
+    ``size`` in bytes and ``checksum``, an MD5: what the data has to be, where that was said.
+    ``kills``: an import that fails leaves the image ``killed``, not waiting for its data.
     """
 
     method: Method
@@ -37,7 +39,7 @@ class ImportRequest:
     all_must_succeed: bool = True
     body: Mapping[str, Any] = field(default_factory=dict)
     size: int | None = None
-    checksum: str | None = None
+    checksum: Digest | None = None
     kills: bool = False
 
 
@@ -61,7 +63,7 @@ class Order:
     host: str = ""
     roles: tuple[str, ...] = ()
     size: int | None = None
-    checksum: str | None = None
+    checksum: Digest | None = None
     kills: bool = False
     token: str = field(default="", repr=False)
 
@@ -77,7 +79,7 @@ class Order:
             "host": self.host,
             "roles": list(self.roles),
             "size": self.size,
-            "checksum": self.checksum,
+            "checksum": self.checksum and self.checksum.value,
             "kills": self.kills,
             "token": self.token,
         }
@@ -85,11 +87,13 @@ class Order:
     @classmethod
     def of(cls, payload: Mapping[str, Any]) -> Order:
         """What :meth:`payload` has made."""
+        said = payload.get("checksum")
         return cls(
             **{
                 **payload,
                 "method": Method(payload["method"]),
                 "stores": tuple(payload["stores"]),
                 "roles": tuple(payload["roles"]),
+                "checksum": said and Digest(CHECKSUM, said),
             }
         )

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from imagestore.backends.base import BLOCK_SIZE, Buffer
-from imagestore.model.errors import Conflict, Invalid, OverLimit
+from imagestore.model.errors import Conflict, Corrupt, Invalid, OverLimit
 from imagestore.model.image import ImageStatus
 from imagestore.sites.record import Record, from_document
 from imagestore.sites.site import Data, Members
@@ -84,7 +84,7 @@ class Dump:
                 async for block in blocks:
                     await asyncio.to_thread(_write, file, block)
             await asyncio.to_thread(os.fsync, file.fileno())
-        except Conflict:
+        except (Conflict, Corrupt):
             # Going on from there would only find the same.
             await asyncio.to_thread(part.unlink)
             raise

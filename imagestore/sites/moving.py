@@ -4,76 +4,80 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 from collections.abc import AsyncGenerator
 
+from imagestore.backends import errors as store_errors
 from imagestore.backends.base import Buffer
-from imagestore.model.errors import Conflict, Unavailable
+from imagestore.backends.least_rate import LeastRate, in_time
+from imagestore.model.digest import Expected, recorded
+from imagestore.model.errors import Unavailable
 from imagestore.sites.record import Record
 from imagestore.sites.site import Moved, Source
-from imagestore.transfer.digests import Hasher
+from imagestore.transfer.verification import Verified
 
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 6
 """In a row without a byte, after which a source counts as away."""
 _LONGEST_PAUSE = 10.0
-_CHECKSUM = "md5"
+_ANY = LeastRate()
 
 
 class Moving:
     """One image's data; see :class:`imagestore.sites.site.Data`."""
 
-    def __init__(self, source: Source, record: Record, moved: Moved) -> None:
+    def __init__(
+        self, source: Source, record: Record, moved: Moved, least: LeastRate = _ANY
+    ) -> None:
         self._source = source
         self._record = record
         self._moved = moved
+        self._held = 0
+        self._least = least
         self.error: BaseException | None = None
         """Why it ended early, for a target whose own error only says that it did."""
 
     async def blocks(
         self, held: AsyncGenerator[Buffer, None] | None = None
     ) -> AsyncGenerator[Buffer, None]:
+        record = self._record
+        verified = Verified(
+            self._all(held),
+            Expected(record.size, recorded(record)),
+            of=f"The data that {self._source.label} has for image {record.id}",
+        )
+        passed = 0
         try:
-            async with contextlib.aclosing(self._verified(held)) as blocks:
+            async with contextlib.aclosing(verified.blocks()) as blocks:
                 async for block in blocks:
-                    yield block
+                    passed += len(block)
+                    if passed > self._held:
+                        yield block
         except Exception as error:
             self.error = error
             raise
 
-    async def _verified(
-        self, held: AsyncGenerator[Buffer, None] | None
-    ) -> AsyncGenerator[Buffer, None]:
-        """The last block is kept back until all are known to be right: a target that counts
-        bytes cannot take an image with wrong ones for complete."""
-        record = self._record
-        digests = _digests(record)
-        offset = 0
+    async def _all(self, held: AsyncGenerator[Buffer, None] | None) -> AsyncGenerator[Buffer, None]:
+        """What the target has already, whose bytes count too, and what follows from the source."""
         if held is not None:
             async with contextlib.aclosing(held):
                 async for block in held:
-                    offset += len(block)
-                    await _feed(digests, block)
-            self._moved(offset)
-        kept: Buffer | None = None
-        async with contextlib.aclosing(self._resumed(offset)) as blocks:
+                    self._held += len(block)
+                    yield block
+            self._moved(self._held)
+        async with contextlib.aclosing(self._in_time(self._held)) as blocks:
             async for block in blocks:
-                offset += len(block)
-                if record.size is not None and offset > record.size:
-                    raise _wrong(record, self._source, f"more than {record.size} bytes come")
-                await _feed(digests, block)
-                if kept is not None:
-                    yield kept
-                kept = block
-        if record.size is not None and offset != record.size:
-            raise _wrong(record, self._source, f"{offset} bytes instead of {record.size}")
-        for name, (digest, value) in digests.items():
-            if await digest.value() != value:
-                raise _wrong(record, self._source, f"its {name} is another")
-        if kept is not None:
-            yield kept
+                yield block
+
+    async def _in_time(self, offset: int) -> AsyncGenerator[Buffer, None]:
+        """The same as :meth:`_resumed`, as long as the source is not too slow on the whole."""
+        try:
+            async with contextlib.aclosing(in_time(self._resumed(offset), self._least)) as blocks:
+                async for block in blocks:
+                    yield block
+        except store_errors.Unavailable as error:
+            raise Unavailable(f"{self._source.label}: {error.message}.") from error
 
     async def _resumed(self, offset: int) -> AsyncGenerator[Buffer, None]:
         """From ``offset`` to the end, over as many connections as that takes."""
@@ -97,30 +101,3 @@ class Moving:
                     raise
                 log.warning("image %s goes on from byte %d: %s", record.id, offset, error)
             await asyncio.sleep(min(0.1 * 2**attempts, _LONGEST_PAUSE))
-
-
-def _digests(record: Record) -> dict[str, tuple[Hasher, str]]:
-    """Those that the source tells and that this machine can compute."""
-    told = {_CHECKSUM: record.checksum}
-    if record.os_hash_algo:
-        told[record.os_hash_algo] = record.os_hash_value
-    found = {}
-    for name, value in told.items():
-        if value:
-            try:
-                # Those without a length of their own cannot be what a service keeps.
-                if hashlib.new(name, usedforsecurity=False).digest_size:
-                    found[name] = Hasher(name), value
-            except ValueError:
-                log.warning("image %s: there is no digest %r here", record.id, name)
-    return found
-
-
-async def _feed(digests: dict[str, tuple[Hasher, str]], block: Buffer) -> None:
-    for digest, _ in digests.values():
-        if not digest.lane.offer(block):
-            await digest.lane.put(block)
-
-
-def _wrong(record: Record, source: Source, why: str) -> Conflict:
-    return Conflict(f"The data that {source.label} has for image {record.id} is not right: {why}.")

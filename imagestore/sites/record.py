@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from imagestore.model.digest import recorded
 from imagestore.model.errors import Invalid
 from imagestore.model.image import BASE_ATTRIBUTES, RESERVED, RESERVED_PREFIX, ImageStatus
 
@@ -67,10 +68,10 @@ def has_same_bytes(one: Record, other: Record) -> bool:
     """Whether both have the same data, by the best digest that both know; by size if none."""
     if one.size != other.size:
         return False
-    if one.os_hash_value and one.os_hash_algo == other.os_hash_algo and other.os_hash_value:
-        return one.os_hash_value == other.os_hash_value
-    if one.checksum and other.checksum:
-        return one.checksum == other.checksum
+    theirs = {digest.algorithm: digest for digest in recorded(other)}
+    for digest in recorded(one):
+        if digest.algorithm in theirs:
+            return digest == theirs[digest.algorithm]
     return True
 
 

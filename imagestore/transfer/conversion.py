@@ -12,15 +12,13 @@ import contextlib
 import logging
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from functools import partial
 from typing import IO
 
 from imagestore.backends.base import BLOCK_SIZE, Blocks, Buffer
-from imagestore.backends.lane import Lane
 from imagestore.config.settings import Images
 from imagestore.model.errors import OverLimit, Unsupported
-from imagestore.transfer.digests import computing_threads
 from imagestore.transfer.inspection import Inspection
+from imagestore.transfer.judgement import Judgement, judged
 from imagestore.transfer.qemu_img import FORMATS, QemuImg
 from imagestore.transfer.workspace import Workspace, as_conversion_failure
 
@@ -47,7 +45,8 @@ class Conversion:
 
     def inspected(self, source: Blocks, disk_format: str) -> AsyncGenerator[Buffer, None]:
         """The blocks, which end only if they are of exactly that format, and safe."""
-        return _inspected(source, Inspection(disk_format, "bare", self._settings, exact=True))
+        inspection = Inspection(disk_format, "bare", self._settings, exact=True)
+        return judged(source, Judgement(inspection))
 
     @contextlib.asynccontextmanager
     async def converted(
@@ -71,6 +70,7 @@ class Conversion:
             if self.target == "raw" and size > most:
                 raise OverLimit(f"The image may have {most} bytes at most; its disk has {size}.")
             async with self._workspace.turn():
+                await self._qemu_img.require_whole(came.fileno(), disk_format)
                 await self._qemu_img.convert(
                     *(came.fileno(), disk_format, made.fileno(), self.target), most=most + _OVERHEAD
                 )
@@ -78,18 +78,6 @@ class Conversion:
             blocks = self.inspected(_read(made), self.target)
             async with contextlib.aclosing(blocks):
                 yield os.fstat(made.fileno()).st_size, blocks
-
-
-async def _inspected(source: Blocks, inspection: Inspection) -> AsyncGenerator[Buffer, None]:
-    lane = Lane(computing_threads(), inspection.feed)
-    size = 0
-    async for block in source:
-        size += len(block)
-        if inspection.hungry and not lane.offer(block):
-            await lane.put(block)
-        yield block
-        del block  # it may be used again from now on
-    await lane.finish(partial(inspection.finish, size))
 
 
 async def _keep(

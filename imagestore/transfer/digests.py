@@ -11,6 +11,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 
 from imagestore.backends.base import Buffer
 from imagestore.backends.lane import Lane
+from imagestore.model.digest import Digest
 
 _NICENESS = 10
 """Added to the niceness of threads that compute, so that small requests go first."""
@@ -37,6 +38,7 @@ class Hasher:
     """One digest of a stream of blocks. Any algorithm of :mod:`hashlib` with a fixed length."""
 
     def __init__(self, algorithm: str) -> None:
+        self._algorithm = algorithm
         # Checksums that clients know, not a defence: md5 must work on FIPS hosts too.
         self._hash = hashlib.new(algorithm, usedforsecurity=False)
         self.lane = Lane(computing_threads(), self._update)
@@ -45,6 +47,6 @@ class Hasher:
         for block in blocks:
             self._hash.update(block)
 
-    async def value(self) -> str:
-        """The digest in hexadecimal, when all blocks are computed."""
-        return await self.lane.finish(self._hash.hexdigest)
+    async def digest(self) -> Digest:
+        """What all blocks come to, when they are computed."""
+        return Digest(self._algorithm, await self.lane.finish(self._hash.hexdigest))

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from imagestore.backends.base import Blocks, Buffer, Store, Stored
 from imagestore.backends.errors import StoreError, WrongSize
 from imagestore.config.settings import Images
-from imagestore.model.digest import CHECKSUM
+from imagestore.model.digest import Digest
 from imagestore.model.image import Image
-from imagestore.transfer.inspection import Inspection
-from imagestore.transfer.receive import Flow, Verification, close
+from imagestore.transfer.judgement import Verification
+from imagestore.transfer.receive import Content, Flow
+from imagestore.transfer.verification import close
 
 log = logging.getLogger(__name__)
 
@@ -24,16 +25,11 @@ _AHEAD = 2
 
 @dataclass(frozen=True, slots=True)
 class FannedOut:
-    """What an image is once its bytes are durable in ``stored``. Sizes in bytes.
-
-    ``stored`` and ``failed`` by the id of the store, in the order asked for.
+    """``content`` that is durable in ``stored``, and could not be written to ``failed``: both by
+    the id of the store, in the order asked for.
     """
 
-    size: int
-    checksum: str
-    os_hash_algo: str
-    os_hash_value: str
-    virtual_size: int | None
+    content: Content
     stored: Mapping[str, Stored]
     failed: Mapping[str, StoreError]
 
@@ -49,7 +45,7 @@ async def fan_out(
     all_must_succeed: bool = True,
     on_progress: Callable[[int], object] | None = None,
     verification: Verification | None = None,
-    checksum: str | None = None,
+    checksum: Digest | None = None,
     on_first: Callable[[FannedOut], Awaitable[object]] | None = None,
 ) -> FannedOut:
     """Read ``source`` to its end, once, and store it in all ``stores`` as the data of ``image``.
@@ -63,27 +59,19 @@ async def fan_out(
     for all stores: it is called once, with what is stored when the first store has it durable
     and others have not ended yet.
     """
-    algorithm = settings.hashing_algorithm
-    inspection = Inspection(image.disk_format, image.container_format, settings)
-    flow = Flow(
-        source, {CHECKSUM, algorithm}, inspection, size_cap, on_progress, verification, checksum
-    )
+    flow = Flow(image, source, settings, size_cap, on_progress, verification, checksum)
     outlets = [_Outlet(store, image, size) for store in stores]
     try:
         await _pump(flow, outlets, size, all_must_succeed=all_must_succeed)
-        values: Mapping[str, str] = {}
-        told = False
+        content, told = flow.content(), False
         while True:
             stored, failed = _outcome(outlets, image, all_must_succeed=all_must_succeed)
             left = len(outlets) - len(stored) - len(failed)
-            if stored and not values:
-                values = {name: await digest.value() for name, digest in flow.digests.items()}
-                continue  # others may have ended meanwhile
             if not left:
                 break
             if stored and on_first is not None and not told:
                 told = True
-                await on_first(_fanned_out(flow, values, algorithm, stored, failed))
+                await on_first(FannedOut(content, stored, failed))
                 continue
             await asyncio.wait(
                 [outlet.task for outlet in outlets if not outlet.task.done()],
@@ -96,7 +84,7 @@ async def fan_out(
             outlet.task.cancel()
         await asyncio.gather(*(outlet.task for outlet in outlets), return_exceptions=True)
         await close(source)
-    return _fanned_out(flow, values, algorithm, stored, failed)
+    return FannedOut(content, stored, failed)
 
 
 def _outcome(
@@ -118,24 +106,6 @@ def _outcome(
                 outlet.told = True
             failed[outlet.store.name] = error
     return stored, failed
-
-
-def _fanned_out(
-    flow: Flow,
-    values: Mapping[str, str],
-    algorithm: str,
-    stored: Mapping[str, Stored],
-    failed: Mapping[str, StoreError],
-) -> FannedOut:
-    return FannedOut(
-        size=flow.size,
-        checksum=values[CHECKSUM],
-        os_hash_algo=algorithm,
-        os_hash_value=values[algorithm],
-        virtual_size=flow.virtual_size,
-        stored=stored,
-        failed=failed,
-    )
 
 
 async def _pump(

@@ -43,9 +43,11 @@ class Inspection:
         settings: Images,
         *,
         exact: bool = False,
+        any_boot_sector: bool = False,
     ) -> None:
         """``exact``: whatever the settings say, it has to be safe and of that format; what is
-        of another is not raw."""
+        of another is not raw. ``any_boot_sector``: where raw is declared, the partition table
+        is the guest's own affair."""
         self._disk_format = disk_format or "raw"
         self._bare = container_format == "bare"
         self._exact = exact
@@ -54,7 +56,7 @@ class Inspection:
             exact or settings.reject_unsafe_raw or (self._bare and self._disk_format != "raw")
         )
         self._gpt_tolerated = set(settings.gpt_safety_checks_nonfatal)
-        if self._disk_format in _KERNEL_FORMATS:
+        if self._disk_format in _KERNEL_FORMATS or (any_boot_sector and self._disk_format == "raw"):
             self._gpt_tolerated.add("mbr")
         self._vmdk_types = {name.lower() for name in settings.vmdk_allowed_types}
         self._detector = Detector()
@@ -64,6 +66,15 @@ class Inspection:
     def hungry(self) -> bool:
         """Whether it wants the next block; always, once the content was refused."""
         return self._refusal is not None or self._detector.hungry
+
+    @property
+    def wants_the_next(self) -> bool:
+        """Whether the next bytes matter, and not only the last ones of the stream."""
+        return self._detector.wants_the_next
+
+    def skip(self) -> int:
+        """Leave out what comes next; so many bytes of the end are still to be fed, at most."""
+        return self._detector.skip()
 
     def feed(self, blocks: Iterable[Buffer]) -> None:
         """Look at the next blocks of the stream."""
@@ -94,8 +105,9 @@ class Inspection:
         """
         self._detector.finish()
         found = self._judge()
-        if found is None:
-            return None
+        return None if found is None else self._size_inside(found, size)
+
+    def _size_inside(self, found: FileInspector, size: int) -> int | None:
         try:
             virtual_size = size if self._disk_format == "raw" else _virtual_size(found, size)
         except Exception as error:
@@ -111,6 +123,8 @@ class Inspection:
             del matches["gpt"]  # a CD that boots from a disk as well
         accepted = self._accepted(matches) if self._bare else None
         if self._must_be_safe:
+            if self._detector.is_descriptor and "vmdk" not in matches:
+                raise Unsupported("The vmdk content is not safe to use: extents.")
             for name, inspector in matches.items():
                 # Outside of bare, two bytes that happen to be a boot sector's say nothing.
                 if self._bare or name != "gpt":

@@ -2,48 +2,41 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import logging
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import partial
-from typing import Protocol
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from typing import Any
 
 from imagestore.backends.base import Blocks, Buffer, Store, Stored
-from imagestore.backends.errors import StoreError
-from imagestore.backends.lane import Lane
 from imagestore.config.settings import Images
-from imagestore.model.digest import CHECKSUM
-from imagestore.model.errors import Invalid, OverLimit
+from imagestore.model.digest import CHECKSUM, Digest, Expected
 from imagestore.model.image import Image
-from imagestore.transfer.digests import Hasher, computing_threads
 from imagestore.transfer.inspection import Inspection
-
-log = logging.getLogger(__name__)
-
-
-class Verification(Protocol):
-    """Looks at a whole stream, and raises in the end if it is not the right one."""
-
-    def feed(self, blocks: Iterable[Buffer]) -> None:
-        """The next blocks. A call may take some milliseconds of CPU."""
-
-    def finish(self) -> None:
-        """All blocks were fed."""
+from imagestore.transfer.judgement import Judgement, Verification, judged
+from imagestore.transfer.verification import Verified, close
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
-    """What an image is once its bytes are durable in a store. Sizes in bytes."""
+class Content:
+    """What the data of an image was found to be. Sizes in bytes.
 
-    url: str
+    ``checksum`` is an MD5, ``os_hash`` by the algorithm of the configuration.
+    """
+
     size: int
-    checksum: str
-    os_hash_algo: str
-    os_hash_value: str
     virtual_size: int | None
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    checksum: Digest
+    os_hash: Digest
+
+    def attributes(self) -> dict[str, Any]:
+        """By the names that they have in an :class:`Image`."""
+        return {
+            "size": self.size,
+            "virtual_size": self.virtual_size,
+            "checksum": self.checksum.value,
+            "os_hash_algo": self.os_hash.algorithm,
+            "os_hash_value": self.os_hash.value,
+        }
 
 
 async def receive(
@@ -56,8 +49,8 @@ async def receive(
     size_cap: int | None = None,
     on_progress: Callable[[int], object] | None = None,
     verification: Verification | None = None,
-    checksum: str | None = None,
-) -> Received:
+    checksum: Digest | None = None,
+) -> tuple[Content, Stored]:
     """Read ``source`` to its end and store it as the data of ``image``.
 
     ``size``: the bytes to expect, if known; another number is ``WrongSize``.
@@ -65,8 +58,8 @@ async def receive(
     bytes so far after each block; an error that it raises ends the transfer.
 
     ``verification`` sees every block; what it raises at the end keeps the store from making
-    anything readable. ``checksum``: the MD5 in hexadecimal that the bytes have to have; another
-    one is ``Invalid``, and just as early.
+    anything readable. ``checksum``: the MD5 that the bytes have to have; another one is
+    ``Corrupt``, and just as early.
 
     Content that the settings do not accept is ``Unsupported``, as soon as it is
     known and always before the store makes anything readable. Errors of the source
@@ -76,101 +69,53 @@ async def receive(
     A bounded number of blocks is in flight, so the slowest of source, digests and
     store sets the pace.
     """
-    algorithm = settings.hashing_algorithm
-    inspection = Inspection(image.disk_format, image.container_format, settings)
-    flow = Flow(
-        source, {CHECKSUM, algorithm}, inspection, size_cap, on_progress, verification, checksum
-    )
+    flow = Flow(image, source, settings, size_cap, on_progress, verification, checksum)
     try:
         async with contextlib.aclosing(flow.blocks()) as blocks:
             stored = await store.add(image.id, blocks, size, owner=image.owner)
-        try:
-            values = {name: await digest.value() for name, digest in flow.digests.items()}
-        except BaseException:
-            await asyncio.shield(_remove(store, stored))
-            raise
     finally:
         await close(source)
-    return Received(
-        url=stored.url,
-        size=stored.size,
-        checksum=values[CHECKSUM],
-        os_hash_algo=algorithm,
-        os_hash_value=values[algorithm],
-        virtual_size=flow.virtual_size,
-        metadata=stored.metadata,
-    )
+    return flow.content(), stored
 
 
 class Flow:
-    """The blocks of a source on their way to a store, past everyone who looks at them."""
+    """The blocks of a source on their way to stores, past everyone who looks at them."""
 
     def __init__(
         self,
+        image: Image,
         source: Blocks,
-        algorithms: Iterable[str],
-        inspection: Inspection,
+        settings: Images,
         size_cap: int | None,
         on_progress: Callable[[int], object] | None,
         verification: Verification | None,
-        checksum: str | None = None,
+        checksum: Digest | None,
     ) -> None:
-        self.digests = {name: Hasher(name) for name in algorithms}
-        self.size = 0
-        """Bytes of the source, once it was read to its end."""
-        self.virtual_size: int | None = None
-        self._source = source
-        self._inspection = inspection
-        self._size_cap = size_cap
-        self._on_progress = on_progress
-        self._verification = verification
-        self._checksum = checksum
+        self._algorithm = settings.hashing_algorithm
+        inspection = Inspection(image.disk_format, image.container_format, settings)
+        self._judgement = Judgement(inspection, size_cap=size_cap, verification=verification)
+        self._verified = Verified(
+            source,
+            Expected(None, () if checksum is None else (checksum,)),
+            algorithms={CHECKSUM, self._algorithm},
+            on_progress=on_progress or (lambda count: None),
+        )
 
-    async def blocks(self) -> AsyncGenerator[Buffer, None]:
-        """The blocks of the source, each handed to digests and inspection before it is yielded.
+    @property
+    def size(self) -> int:
+        """Bytes of the source so far."""
+        return self._judgement.size
 
-        What the inspection says is known before the end: the store makes nothing
-        readable until then.
+    def blocks(self) -> AsyncGenerator[Buffer, None]:
+        """The blocks of the source, each handed to all who look before it is yielded.
+
+        What they say is known before the end: the store makes nothing readable until then.
         """
-        inspection = self._inspection
-        inspecting = Lane(computing_threads(), inspection.feed)
-        lanes = [digest.lane for digest in self.digests.values()]
-        verification = self._verification
-        verifying = Lane(computing_threads(), verification.feed) if verification else None
-        if verifying is not None:
-            lanes.append(verifying)
-        size = 0
-        async for block in self._source:
-            size += len(block)
-            if self._size_cap is not None and size > self._size_cap:
-                raise OverLimit(f"The image may have {self._size_cap} bytes at most.")
-            for lane in lanes:
-                if not lane.offer(block):
-                    await lane.put(block)
-            if inspection.hungry and not inspecting.offer(block):
-                await inspecting.put(block)
-            if self._on_progress is not None:
-                self._on_progress(size)
-            yield block
-        if self._checksum is not None:
-            found = await self.digests[CHECKSUM].value()
-            if found != self._checksum.lower():
-                raise Invalid(f"The checksum of the data is {found}, not {self._checksum}.")
-        if verification is not None and verifying is not None:
-            await verifying.finish(verification.finish)
-        self.size = size
-        self.virtual_size = await inspecting.finish(partial(inspection.finish, size))
+        return judged(self._verified.blocks(), self._judgement)
 
-
-async def _remove(store: Store, stored: Stored) -> None:
-    try:
-        await store.delete(stored.url)
-    except StoreError as error:
-        log.error("what was stored could not be removed again: %s", error)
-
-
-async def close(source: Blocks) -> None:
-    """Have the source release what it holds, also when it was not read to its end."""
-    close = getattr(source, "aclose", None)
-    if close is not None:
-        await close()
+    def content(self) -> Content:
+        """What has passed, once the blocks have ended."""
+        digests = self._verified.digests
+        return Content(
+            self.size, self._judgement.virtual_size, digests[CHECKSUM], digests[self._algorithm]
+        )

@@ -1,104 +1,135 @@
-"""Stored bytes read again and compared with the digest of their image."""
+"""Data compared with what it has to be while it passes: nothing else in the service does that.
+
+Copies, repairs, the patrol, other sites and regions, and the node's cache read through this.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 
 from imagestore.backends.base import Blocks, Buffer, Store
 from imagestore.backends.errors import NotFound
-from imagestore.model.image import Image
+from imagestore.model.digest import Digest, Expected
+from imagestore.model.errors import Corrupt
 from imagestore.transfer.digests import Hasher
-
-_CHECKSUM = "md5"
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """What the bytes of an image have to be: their number, and one digest in hexadecimal."""
-
-    size: int
-    algorithm: str
-    digest: str
-
-
-def expected(image: Image) -> Expected | None:
-    """By the best digest that the image has and this machine can compute; None if there is none."""
-    if image.size is None:
-        return None
-    algorithm = image.os_hash_algo or ""
-    if algorithm in hashlib.algorithms_available and image.os_hash_value:
-        return Expected(image.size, algorithm, image.os_hash_value)
-    if image.checksum:
-        return Expected(image.size, _CHECKSUM, image.checksum)
-    return None
 
 
 class Pace:
-    """Holds a reader back to ``rate`` bytes a second; 0: not at all."""
+    """So many bytes a second go through, of all transfers that share it; 0: as many as come."""
 
-    def __init__(self, rate: int) -> None:
+    def __init__(self, rate: int = 0) -> None:
         self._rate = rate
-        self._next = 0.0
+        self._free_at = 0.0
         self.bytes = 0
         """All that went by."""
 
-    async def spend(self, count: int) -> None:
-        """Wait until so many bytes more may be read."""
+    async def take(self, count: int) -> None:
+        """Wait until ``count`` more bytes may go on."""
         self.bytes += count
-        if not self._rate:
+        if self._rate <= 0:
             return
-        moment = asyncio.get_running_loop().time()
-        self._next = max(self._next, moment) + count / self._rate
-        if self._next > moment:
-            await asyncio.sleep(self._next - moment)
+        now = asyncio.get_running_loop().time()
+        # What was not used in a second in which nothing came is not made up for.
+        begin = max(self._free_at, now - 1)
+        self._free_at = begin + count / self._rate
+        if begin > now:
+            await asyncio.sleep(begin - now)
 
 
-async def find_fault(store: Store, url: str, wanted: Expected, pace: Pace) -> str | None:
+class Verified:
+    """The blocks of ``source``, which end only if they are the ``expected`` ones.
+
+    Nothing that takes the blocks to their end can have taken wrong ones: :class:`Corrupt` is
+    raised before, in the name ``of`` the data. Where a digest is expected, the last block is
+    kept back until it is known to be right: also who only counts bytes does not get all of
+    them. ``algorithms``: digests to compute besides. ``on_progress`` is called with the number
+    of bytes so far after each block. In any case the source is closed in the end.
+    """
+
+    def __init__(
+        self,
+        source: Blocks,
+        expected: Expected,
+        *,
+        algorithms: Iterable[str] = (),
+        pace: Pace | None = None,
+        on_progress: Callable[[int], object] = lambda count: None,
+        of: str = "The data",
+    ) -> None:
+        self._source = source
+        self._expected = expected
+        self._algorithms = {*algorithms, *(each.algorithm for each in expected.digests)}
+        self._pace = pace or Pace()
+        self._on_progress = on_progress
+        self._of = of
+        self.digests: Mapping[str, Digest] = {}
+        """By algorithm, as computed, once all blocks have come."""
+
+    async def blocks(self) -> AsyncGenerator[Buffer, None]:
+        size, wanted = self._expected.size, self._expected.digests
+        hashers = {name: Hasher(name) for name in self._algorithms}
+        count, kept = 0, None
+        try:
+            async for block in self._source:
+                count += len(block)
+                if size is not None and count > size:
+                    raise Corrupt(f"more than {size} bytes", self._of)
+                await self._pace.take(len(block))
+                for hasher in hashers.values():
+                    if not hasher.lane.offer(block):
+                        await hasher.lane.put(block)
+                self._on_progress(count)
+                ready, kept = (kept, block) if wanted else (block, None)
+                del block  # it may be used again once nobody refers to it
+                if ready is not None:
+                    yield ready
+                del ready
+            if size is not None and count != size:
+                raise Corrupt(f"{count} bytes, not {size}", self._of)
+            self.digests = {name: await hasher.digest() for name, hasher in hashers.items()}
+            for digest in wanted:
+                if digest != self.digests[digest.algorithm]:
+                    found = self.digests[digest.algorithm].value
+                    raise Corrupt(f"its {digest.algorithm} is {found}", self._of)
+            if kept is not None:
+                yield kept
+        finally:
+            await close(self._source)
+
+    async def drain(self) -> None:
+        """Read to the end, to know whether they are the right ones."""
+        async with contextlib.aclosing(self.blocks()) as blocks:
+            async for _ in blocks:
+                pass
+
+
+async def verify(blocks: Blocks, expected: Expected) -> None:
+    """Read the blocks to their end; :class:`Corrupt` if they are not the expected ones."""
+    await Verified(blocks, expected).drain()
+
+
+async def close(source: Blocks) -> None:
+    """Have the source release what it holds, also when it was not read to its end."""
+    close = getattr(source, "aclose", None)
+    if close is not None:
+        await close()
+
+
+async def find_fault(store: Store, url: str, expected: Expected, pace: Pace) -> str | None:
     """What is wrong with the object; None if it is whole.
 
     Raises what the store raises when it cannot be read, which says nothing about its bytes.
     """
     try:
         size = await store.size(url)
-        if size != wanted.size:
-            return f"{size} bytes, not {wanted.size}"
-        digest = Hasher(wanted.algorithm)
-        count = 0
+        if size != expected.size:
+            return f"{size} bytes, not {expected.size}"
         async with store.open(url) as blocks:
-            async for block in blocks:
-                count += len(block)
-                if not digest.lane.offer(block):
-                    await digest.lane.put(block)
-                await pace.spend(len(block))
-                del block
-        value = await digest.value()
+            await Verified(blocks, expected, pace=pace).drain()
     except NotFound:
         return "missing"
-    if count != wanted.size:
-        return f"{count} bytes, not {wanted.size}"
-    return None if value == wanted.digest else f"another {wanted.algorithm}"
-
-
-class Mismatch(Exception):
-    """The bytes that were read are not those of the image."""
-
-
-async def verified(blocks: Blocks, wanted: Expected, pace: Pace) -> AsyncGenerator[Buffer, None]:
-    """The blocks, and in the end :class:`Mismatch` if they are not those of the image.
-
-    Whoever stores them makes nothing readable then.
-    """
-    digest = Hasher(wanted.algorithm)
-    count = 0
-    async for block in blocks:
-        count += len(block)
-        if not digest.lane.offer(block):
-            await digest.lane.put(block)
-        await pace.spend(len(block))
-        yield block
-        del block
-    if count != wanted.size or await digest.value() != wanted.digest:
-        raise Mismatch
+    except Corrupt as error:
+        return error.fault
+    return None

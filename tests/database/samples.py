@@ -9,12 +9,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Connection
+
 from imagestore.config import settings
+from imagestore.database import images
 from imagestore.database.engine import Database
-from imagestore.model.image import Image, Member, MemberStatus
+from imagestore.model.image import Image, Location, Member, MemberStatus
 
 MOMENT = datetime(2026, 1, 31, 12, 0, 0)
 LATER = datetime(2026, 1, 31, 13, 0, 0)
+
+
+def copies_of(conn: Connection, image_id: str) -> list[Location]:
+    """The locations of an image as they are recorded, the oldest first."""
+    row = images.get(conn, image_id)
+    return [] if row is None else list(row.image.locations)
 
 
 def image(**attributes: Any) -> Image:

@@ -19,7 +19,7 @@ from imagestore.database.schema import (
 from imagestore.database.schema import images as table
 from imagestore.model.errors import Conflict, Invalid
 from imagestore.model.image import Image, ImageStatus, Location, MemberStatus, Visibility
-from tests.database.samples import LATER, MOMENT, image, member
+from tests.database.samples import LATER, MOMENT, copies_of, image, member
 
 FULL = image(
     name="Straße – 日本",
@@ -203,7 +203,7 @@ async def test_usage_is_size_times_copies(database: Database) -> None:
         images.soft_delete(conn, gone.id, MOMENT, {ImageStatus.QUEUED})
         partly = image(size=3, locations=copies)
         images.insert(conn, partly)
-        locations.remove(conn, locations.select_all(conn, partly.id)[0].id or 0)
+        locations.remove(conn, copies_of(conn, partly.id)[0].id or 0)
 
     await database.write(fill)
     assert await database.read(images.usage, "one") == 10 * 2 + 7 + 3

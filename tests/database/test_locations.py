@@ -6,7 +6,7 @@ from imagestore.database import images, locations
 from imagestore.database.engine import Database
 from imagestore.database.schema import image_locations
 from imagestore.model.image import Location
-from tests.database.samples import image
+from tests.database.samples import copies_of, image
 
 
 async def test_copies_come_and_go(database: Database) -> None:
@@ -15,7 +15,7 @@ async def test_copies_come_and_go(database: Database) -> None:
     first, second = Location("file:///a", {"store": "ä"}), Location("swift://b")
     await database.write(locations.add, mine.id, first)
     await database.write(locations.add, mine.id, second)
-    found = await database.read(locations.select_all, mine.id)
+    found = await database.read(copies_of, mine.id)
     assert [(place.url, place.metadata, place.store) for place in found] == [
         ("file:///a", {"store": "ä"}, "ä"),
         ("swift://b", {}, None),
@@ -41,7 +41,7 @@ async def test_the_row_of_a_removed_copy_stays(database: Database) -> None:
         return [(deleted, status, deleted_at is not None) for deleted, status, deleted_at in found]
 
     await database.write(images.insert, mine)
-    [place] = await database.read(locations.select_all, mine.id)
+    [place] = await database.read(copies_of, mine.id)
     await database.write(locations.remove, place.id or 0)
     assert await database.read(rows) == [(True, "deleted", True)]
 
@@ -54,38 +54,38 @@ async def test_metadata_may_be_null(database: Database) -> None:
         conn.execute(update(image_locations).values(meta_data=None))
 
     await database.write(fill)
-    [place] = await database.read(locations.select_all, mine.id)
+    [place] = await database.read(copies_of, mine.id)
     assert place.metadata == {}
 
 
 async def test_a_copy_is_hidden_until_its_bytes_are_gone_or_not(database: Database) -> None:
     mine = image(locations=(Location("file:///a"), Location("file:///b")))
     await database.write(images.insert, mine)
-    first, second = await database.read(locations.select_all, mine.id)
+    first, second = await database.read(copies_of, mine.id)
     assert first.id is not None
     assert not await database.write(locations.finish, first.id)
     assert await database.write(locations.hide, first.id)
     assert not await database.write(locations.hide, first.id)
-    assert await database.read(locations.select_all, mine.id) == [second]
+    assert await database.read(copies_of, mine.id) == [second]
     [hidden] = await database.read(locations.select_hidden, mine.id)
     assert (hidden.id, hidden.url, hidden.status) == (first.id, "file:///a", "pending_delete")
     assert await database.write(locations.unhide, first.id)
-    assert await database.read(locations.select_all, mine.id) == [first, second]
+    assert await database.read(copies_of, mine.id) == [first, second]
     await database.write(locations.hide, first.id)
     assert await database.write(locations.finish, first.id)
     assert not await database.write(locations.unhide, first.id)
     assert await database.read(locations.select_hidden, mine.id) == []
-    assert await database.read(locations.select_all, mine.id) == [second]
+    assert await database.read(copies_of, mine.id) == [second]
 
 
 async def test_metadata_is_changed_at_the_same_url_alone(database: Database) -> None:
     mine = image(locations=(Location("file:///a", {"store": "x"}),))
     await database.write(images.insert, mine)
-    [place] = await database.read(locations.select_all, mine.id)
+    [place] = await database.read(copies_of, mine.id)
     moved = Location("file:///b", id=place.id)
     assert not await database.write(locations.set_metadata, moved, {"store": "y"})
     assert await database.write(locations.set_metadata, place, {"store": "ä"})
-    [place] = await database.read(locations.select_all, mine.id)
+    [place] = await database.read(copies_of, mine.id)
     assert place.metadata == {"store": "ä"}
 
 
@@ -97,7 +97,7 @@ async def test_whether_another_image_has_a_url(database: Database) -> None:
     assert await database.read(locations.is_taken, "rbd://f/p/x/snap", two.id)
     assert not await database.read(locations.is_taken, "rbd://f/p/x/snap", one.id)
     assert not await database.read(locations.is_taken, "rbd://f/p/y/snap", two.id)
-    (found,) = await database.read(locations.select_all, one.id)
+    (found,) = await database.read(copies_of, one.id)
     assert found.id == number
     assert await database.write(locations.remove, number)
     assert not await database.read(locations.is_taken, "rbd://f/p/x/snap", two.id)

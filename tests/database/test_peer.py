@@ -17,7 +17,7 @@ from imagestore.model.image import ImageStatus, Location, MemberStatus, Visibili
 from imagestore.model.query import ImageQuery, Scope
 from tests.database import samples
 from tests.database.peer import Peer
-from tests.database.samples import LATER, image, member
+from tests.database.samples import LATER, copies_of, image, member
 
 OURS = "imagestore_"
 
@@ -177,7 +177,7 @@ async def test_the_peer_reads_what_we_wrote(peer: Peer, tmp_path: Path) -> None:
         await database.write(members.remove, mine.id, "three")
         await database.write(properties.replace, mine.id, mine.properties, {"kept": "new"})
         await database.write(tags.remove, mine.id, "removed")
-        [_, second] = await database.read(locations.select_all, mine.id)
+        [_, second] = await database.read(copies_of, mine.id)
         await database.write(locations.remove, second.id or 0)
         await database.write(images.soft_delete, gone.id, LATER, {ImageStatus.QUEUED})
 
@@ -230,7 +230,7 @@ async def test_we_read_and_change_what_the_peer_wrote(
     )  # fmt: skip
 
     async with samples.opened(of_peer) as database:
-        [seen] = await database.read(images.select_page, Scope("two"), ImageQuery(10))
+        [seen], _ = await database.read(images.select_page, Scope("two"), ImageQuery(10))
         assert (seen.id, seen.name, seen.size) == (first, "theirs", 7)
         assert (seen.status, seen.visibility) == (ImageStatus.ACTIVE, Visibility.SHARED)
         assert str(seen.created_at) == created["created_at"]

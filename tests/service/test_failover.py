@@ -11,10 +11,11 @@ import pytest
 
 from imagestore.api import keys, sendfile
 from imagestore.backends import errors
+from imagestore.backends.testing.faulty import Fault, away, hang, nothing, raising
 from imagestore.config import drivers
 from imagestore.config.settings import Server
 from imagestore.database import locations
-from tests.backends.wrappers.faulty import Fault, away, hang, nothing, raising
+from tests.database.samples import copies_of
 from tests.service.conftest import Person, Service, Start
 from tests.service.faults import copy_to, database, faulty_driver, inner, stores_in
 from tests.service.test_metrics import value
@@ -236,7 +237,7 @@ async def test_a_store_that_is_recorded_wrongly_is_put_right(
 ) -> None:
     image = (await alice.create())["id"]
     assert await alice.upload(image, DATA, **{"X-Image-Meta-Store": "file2"}) == 204
-    (location,) = await database(service).read(locations.select_all, image)
+    (location,) = await database(service).read(copies_of, image)
     wrong = {**recorded, "colour": "red"}
     await database(service).write(locations.set_metadata, location, wrong)
 
@@ -244,7 +245,7 @@ async def test_a_store_that_is_recorded_wrongly_is_put_right(
     async with asyncio.timeout(5):
         while location.metadata != {"store": "file2", "colour": "red"}:
             await asyncio.sleep(0.01)
-            (location,) = await database(service).read(locations.select_all, image)
+            (location,) = await database(service).read(copies_of, image)
     assert (await alice.show(image))["stores"] == "file2"
 
 

@@ -22,6 +22,7 @@ from imagestore.config.settings import Images, Stores, StoreSection
 from imagestore.database import locations
 from imagestore.model.image import Location
 from imagestore.model.job import JobState
+from tests.database.samples import copies_of
 from tests.hostile_urls import ADDRESSES, ANYWHERE, NAMES
 from tests.service.conftest import PATCH, Person, Service, Start, settings_in
 from tests.service.faults import database
@@ -272,7 +273,7 @@ async def test_locations_that_were_recorded_before(served: Service, names: Names
 
 def _lies_at(conn: Any, image: str, url: str) -> None:
     """The image has that location alone."""
-    for location in locations.select_all(conn, image):
+    for location in copies_of(conn, image):
         assert location.id is not None
         locations.hide(conn, location.id)
     locations.add(conn, image, Location(url, {"store": "web"}))

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import select, update
 
 from imagestore.backends.errors import Unavailable
+from imagestore.backends.testing.faulty import away, nothing
 from imagestore.config import drivers
 from imagestore.config.settings import Jobs, Stores, StoreSection
 from imagestore.database import journal, locations
@@ -18,11 +19,10 @@ from imagestore.database.schema import images as images_table
 from imagestore.database.schema import replicas as replicas_table
 from imagestore.model import errors
 from imagestore.model.clock import now
-from imagestore.model.errors import Conflict, Gone, NotFound
+from imagestore.model.errors import Conflict, Corrupt, Gone, NotFound
 from imagestore.model.image import Location
 from imagestore.model.job import JobState
-from imagestore.transfer.copying import Corrupt
-from tests.backends.wrappers.faulty import away, nothing
+from tests.database.samples import copies_of
 from tests.service.conftest import Person, Service, Start
 from tests.service.faults import PATIENCE, copy_to, database, faulty_driver, inner
 from tests.service.test_replication import (
@@ -169,7 +169,7 @@ async def test_two_at_once(service: Service, alice: Person, start: Start, tmp_pa
     results = await asyncio.gather(*copies, return_exceptions=True)
     assert results.count(True) == 1, results
     assert lies_in(service, "file3", image)
-    found = await database(service).read(locations.select_all, image)
+    found = await database(service).read(copies_of, image)
     assert [each.store for each in found] == ["file1", "file3"]
     assert await database(service).read(journal.entries) == []
 

@@ -124,6 +124,10 @@ WRITTEN: dict[str, Callable[[], bytes]] = {
         b"# Disk DescriptorFile\nversion=1\nCID=1\nparentCID=ffffffff\n"
         b'createType="monolithicFlat"\nRW 4096 FLAT "/etc/passwd" 0\n'
     ),
+    # QEMU takes it for one too, and reads on up to the first zero byte.
+    "vmdk-descriptor-padded": lambda: (
+        b'#\n \nversion=3\r\ncreateType="monolithicFlat"\nRW 8 FLAT "/etc/passwd" 0\n' + bytes(4096)
+    ),
     "mbr": lambda: _boot_sector(_LINUX),
     "mbr-bad-flag": lambda: _boot_sector(b"\x41" + _LINUX[1:]),
     "mbr-no-partition": lambda: _boot_sector(),

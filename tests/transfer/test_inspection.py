@@ -38,6 +38,7 @@ ACCEPTED: dict[str, dict[str, int | None]] = {
     "vmdk-flat": REFUSED,
     "vmdk-2gb": REFUSED,
     "vmdk-descriptor": REFUSED,
+    "vmdk-descriptor-padded": REFUSED,  # Glance sees none in it, and takes it as raw
     "vhd-dynamic": {"raw": WHOLE, "vhd": DISK},
     "vhd-fixed": RAW_OR_UNKNOWN,  # its mark is at the end
     "vhdx": {"raw": WHOLE, "vhdx": DISK},
@@ -76,6 +77,7 @@ UNSAFE_ANYWHERE = {
     "vmdk-flat",
     "vmdk-2gb",
     "vmdk-descriptor",
+    "vmdk-descriptor-padded",
 }
 """Refused in every container, where Glance looks at nothing."""
 

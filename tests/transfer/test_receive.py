@@ -16,12 +16,13 @@ from imagestore.backends import errors as store_errors
 from imagestore.backends.base import BLOCK_SIZE, Blocks, Buffer, Stored
 from imagestore.backends.blocks import BlockPool
 from imagestore.backends.file import FileSettings, FileStore
+from imagestore.backends.testing.contract import SourceError, content, cut, read
 from imagestore.config.settings import Images
-from imagestore.model.errors import OverLimit, Unsupported
+from imagestore.model.digest import Digest
+from imagestore.model.errors import Corrupt, OverLimit, Unsupported
 from imagestore.model.image import Image
 from imagestore.transfer.receive import receive
 
-from ..backends.contract import SourceError, content, cut, read
 from . import samples
 
 
@@ -46,16 +47,16 @@ def left(tmp_path: Path) -> list[str]:
 @pytest.mark.parametrize("algorithm", ["sha512", "sha256", "md5"])
 async def test_tells_all_about_the_image(store: FileStore, size: int, algorithm: str) -> None:
     data = content(size)
-    received = await receive(
+    received, stored = await receive(
         store, image(), cut(data), settings=Images(hashing_algorithm=algorithm), size=size
     )
     assert received.size == size
-    assert received.checksum == hashlib.md5(data).hexdigest()
-    assert received.os_hash_algo == algorithm
-    assert received.os_hash_value == hashlib.new(algorithm, data).hexdigest()
+    assert received.checksum.value == hashlib.md5(data).hexdigest()
+    assert received.os_hash.algorithm == algorithm
+    assert received.os_hash.value == hashlib.new(algorithm, data).hexdigest()
     assert received.virtual_size == (size or None)
-    assert received.url == f"file://{store.local_path(received.url)}"
-    assert await read(store, received.url) == data
+    assert stored.url == f"file://{store.local_path(stored.url)}"
+    assert await read(store, stored.url) == data
 
 
 async def test_from_recycled_blocks(store: FileStore) -> None:
@@ -67,10 +68,10 @@ async def test_from_recycled_blocks(store: FileStore) -> None:
             block[:] = data[start : start + BLOCK_SIZE]
             yield block.toreadonly()
 
-    received = await receive(store, image(), source(), settings=Images())
-    assert received.checksum == hashlib.md5(data).hexdigest()
-    assert received.os_hash_value == hashlib.sha512(data).hexdigest()
-    assert await read(store, received.url) == data
+    received, stored = await receive(store, image(), source(), settings=Images())
+    assert received.checksum.value == hashlib.md5(data).hexdigest()
+    assert received.os_hash.value == hashlib.sha512(data).hexdigest()
+    assert await read(store, stored.url) == data
 
 
 async def test_several_at_once(tmp_path: Path, store: FileStore) -> None:
@@ -78,9 +79,9 @@ async def test_several_at_once(tmp_path: Path, store: FileStore) -> None:
         data = content(3 * BLOCK_SIZE + number, number)
         target = image()
         target.id = f"image-{number}"
-        received = await receive(store, target, cut(data), settings=Images())
-        assert received.checksum == hashlib.md5(data).hexdigest()
-        assert await read(store, received.url) == data
+        received, stored = await receive(store, target, cut(data), settings=Images())
+        assert received.checksum.value == hashlib.md5(data).hexdigest()
+        assert await read(store, stored.url) == data
 
     await asyncio.gather(*map(one, range(12)))
 
@@ -117,7 +118,9 @@ async def test_over_the_cap(tmp_path: Path, store: FileStore, cap: int) -> None:
 
 
 async def test_exactly_the_cap(store: FileStore) -> None:
-    received = await receive(store, image(), cut(content(1000)), settings=Images(), size_cap=1000)
+    received, _ = await receive(
+        store, image(), cut(content(1000)), settings=Images(), size_cap=1000
+    )
     assert received.size == 1000
 
 
@@ -196,37 +199,39 @@ async def test_cancelled(tmp_path: Path, store: FileStore) -> None:
         assert left(tmp_path) == []
 
 
-async def test_cancelled_after_the_store_has_it(
+async def test_nothing_can_be_read_before_the_digests_are_known(
     tmp_path: Path, store: FileStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stored = asyncio.Event()
+    computing = asyncio.Event()
 
-    async def never(self: object) -> str:
-        stored.set()
+    async def never(self: object) -> Digest:
+        computing.set()
         await asyncio.Event().wait()
         raise AssertionError
 
-    monkeypatch.setattr("imagestore.transfer.digests.Digest.value", never)
+    monkeypatch.setattr("imagestore.transfer.digests.Hasher.digest", never)
     task = asyncio.create_task(receive(store, image(), cut(content(10)), settings=Images()))
-    await stored.wait()
-    assert left(tmp_path) == ["a"]
+    await computing.wait()
+    assert "a" not in left(tmp_path)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert left(tmp_path) == []
 
 
-async def test_what_cannot_be_removed_again_does_not_hide_the_reason(
-    store: FileStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    async def fail(self: object, *arguments: object) -> str:
-        raise store_errors.Unavailable("first" if not arguments else "second")
-
-    monkeypatch.setattr("imagestore.transfer.digests.Digest.value", fail)
-    monkeypatch.setattr(FileStore, "delete", fail)
-    with pytest.raises(store_errors.Unavailable, match="first"):
-        await receive(store, image(), cut(content(10)), settings=Images())
-    assert "second" in caplog.text
+@pytest.mark.parametrize("capitals", [False, True])
+async def test_a_checksum_that_was_said(tmp_path: Path, store: FileStore, capitals: bool) -> None:
+    data = content(3 * BLOCK_SIZE)
+    said = hashlib.md5(data).hexdigest()
+    right = Digest("md5", said.upper() if capitals else said)
+    received, stored = await receive(store, image(), cut(data), settings=Images(), checksum=right)
+    assert received.checksum == right
+    await store.delete(stored.url)
+    with pytest.raises(Corrupt, match=said):
+        await receive(
+            store, image(), cut(data), settings=Images(), checksum=Digest("md5", "0" * 32)
+        )
+    assert left(tmp_path) == []
 
 
 class SlowStore(FileStore):
@@ -272,7 +277,7 @@ async def test_slow_digests_slow_the_source(
     def slow(self: object, blocks: list[Buffer]) -> None:
         time.sleep(0.005 * len(blocks))
 
-    monkeypatch.setattr("imagestore.transfer.digests.Digest._update", slow)
+    monkeypatch.setattr("imagestore.transfer.digests.Hasher._update", slow)
     pool = BlockPool(kept=1000)
 
     async def source() -> AsyncIterator[Buffer]:
@@ -302,10 +307,10 @@ async def test_many_slow_sources_leave_threads_for_others(store: FileStore) -> N
     ]
     await asyncio.sleep(0.1)
     async with asyncio.timeout(10):
-        received = await receive(store, image(), cut(content(BLOCK_SIZE)), settings=Images())
+        received, _ = await receive(store, image(), cut(content(BLOCK_SIZE)), settings=Images())
     assert received.size == BLOCK_SIZE
     released.set()
     results = await asyncio.gather(*tasks)
-    assert {each.size for each in results} == {2000}
+    assert {each.size for each, _ in results} == {2000}
     with contextlib.suppress(store_errors.NotFound):
-        await asyncio.gather(*(store.delete(each.url) for each in results))
+        await asyncio.gather(*(store.delete(each.url) for _, each in results))

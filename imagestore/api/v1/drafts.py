@@ -92,7 +92,8 @@ def _refuse_fixed(fields: Mapping[str, Any], image: Image) -> None:
         return
     if fields.get("size", image.size) != image.size:
         raise Forbidden(f"The size of an {image.status} image cannot be changed.")
-    if fields.get("checksum", image.checksum) != image.checksum:
+    checksum = image.checksum or ""
+    if str(fields.get("checksum", checksum)).lower() != checksum.lower():
         raise Forbidden(f"The checksum of an {image.status} image cannot be changed.")
 
 

@@ -20,6 +20,7 @@ from imagestore.api.v2.images import schema_key
 from imagestore.api.versions import base_url
 from imagestore.catalog.images_with_data import DataSource
 from imagestore.model.changes import Change
+from imagestore.model.digest import CHECKSUM, Digest
 from imagestore.model.errors import Invalid, NotFound, Unsupported
 from imagestore.model.image import Image, ImageStatus
 from imagestore.observing import metrics
@@ -145,7 +146,6 @@ class _Receiving:
         if self._body is not None:
             self._counted.__exit__(None, None, None)
             metrics.BYTES_RECEIVED.inc(self._body.received)
-            await self._body.settle()
 
 
 def _delivery(request: web.Request, given: Metadata) -> tuple[DataSource | None, Body | None]:
@@ -162,11 +162,12 @@ def _delivery(request: web.Request, given: Metadata) -> tuple[DataSource | None,
         return None, None
     if given.copy_from == "" or fields.get("location", "") is None:
         raise Invalid("The URL is empty.")
+    checksum = fields.get("checksum")
     delivery = DataSource(
         copy_from=given.copy_from,
         location=fields.get("location"),
         size=fields.get("size", request.content_length if has_body else None),
-        checksum=_checksum(fields.get("checksum")),
+        checksum=None if checksum is None else Digest(CHECKSUM, checksum),
         store=_store(request, given),
         token=request.headers.get("X-Auth-Token"),
         request_id=request[request_id],
@@ -180,14 +181,6 @@ def _delivery(request: web.Request, given: Metadata) -> tuple[DataSource | None,
     patience = app[keys.settings].server.progress_timeout
     body = read_blocks(request, app[keys.pool], patience=patience)
     return replace(delivery, blocks=body), body
-
-
-def _checksum(text: str | None) -> str | None:
-    if text is None:
-        return None
-    if len(text) != 32 or not set(text.lower()) <= set("0123456789abcdef"):
-        raise Invalid("checksum must be an MD5: 32 hexadecimal digits.")
-    return text
 
 
 def _store(request: web.Request, given: Metadata) -> str | None:

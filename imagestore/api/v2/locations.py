@@ -11,6 +11,7 @@ from imagestore.api import keys
 from imagestore.api.body import read_json, refuse_body
 from imagestore.api.reply import json_reply
 from imagestore.api.request_id import key as request_id
+from imagestore.model.digest import Digest
 from imagestore.model.errors import Invalid
 
 _ALGORITHMS = ("sha1", "sha256", "sha512", "md5")
@@ -48,6 +49,9 @@ def _parse(body: Any) -> tuple[str, Mapping[str, str]]:
         raise Invalid(f"os_hash_algo must be one of: {', '.join(_ALGORITHMS)}.")
     if not all(isinstance(value, str) for value in validation.values()):
         raise Invalid("A hash is a string of hexadecimal digits.")
+    if validation:
+        digest = Digest(validation["os_hash_algo"], validation["os_hash_value"])
+        validation = {"os_hash_algo": digest.algorithm, "os_hash_value": digest.value}
     return body["url"], validation
 
 

@@ -10,15 +10,16 @@ are sent instead.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from imagestore.backends import errors
 from imagestore.backends.base import Capability, Copier, Store, Stored
-from imagestore.model.errors import Unavailable
+from imagestore.model.digest import Digest, recorded
+from imagestore.model.errors import Corrupt, Unavailable
 from imagestore.model.image import Image, Location
 from imagestore.stores.stores import Stores
-from imagestore.transfer.copying import Corrupt, Verified, drain
 from imagestore.transfer.reading import Copy
+from imagestore.transfer.verification import Verified
 
 log = logging.getLogger(__name__)
 
@@ -36,13 +37,12 @@ class ServerSide:
         image: Image,
         sources: Sequence[tuple[Store, Location]],
         verified: Callable[[Copy], Verified],
-    ) -> tuple[Stored, dict[str, str]] | None:
+    ) -> tuple[Stored, Mapping[str, Digest]] | None:
         """The copy, verified, and its digests; None if it has to be sent.
 
         Raises what means that sending it would fail too: ``Exists``, ``Full``, ``Refused``.
         """
-        has_digests = image.checksum is not None or image.os_hash_value is not None
-        if not (self._wanted and has_digests and Capability.COPIES in target.capabilities):
+        if not (self._wanted and recorded(image) and Capability.COPIES in target.capabilities):
             return None
         assert isinstance(target, Copier)
         assert image.size is not None
@@ -63,7 +63,7 @@ class ServerSide:
                 return None
             reading = verified(Copy(target, stored.url))
             try:
-                await drain(reading.blocks())
+                await reading.drain()
             except (Corrupt, Unavailable) as error:
                 log.error("image %s: a copy of %s is wrong: %s", image.id, location.url, error)
                 await target.delete(stored.url)

@@ -8,24 +8,24 @@ outlives processes, and waits sealed; see :mod:`imagestore.identity.keystone.sea
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 
-from imagestore.backends.base import Blocks, Buffer
+from imagestore.backends.base import Blocks
 from imagestore.backends.http import AddressRules, Connections, Fetcher, Guard, Target, Transport
 from imagestore.catalog.jobs import GiveUp
 from imagestore.config.settings import Settings
 from imagestore.identity.keystone.sealing import NotSealedHere, Seal
 from imagestore.identity.keystone.service_catalog import INTERFACES, ServiceCatalogs
+from imagestore.model.digest import CHECKSUM, Digest, Expected, known
 from imagestore.model.errors import Invalid, NotFound, Unauthenticated
 from imagestore.model.image import BASE_ATTRIBUTES, RESERVED, RESERVED_PREFIX, Image
 from imagestore.model.import_request import Order
-from imagestore.transfer.copying import Pace, Verified
+from imagestore.transfer.verification import Verified
 
 REGION, IMAGE, INTERFACE = "glance_region", "glance_image_id", "glance_service_interface"
 _DOCUMENT = 1 << 20
@@ -67,6 +67,7 @@ class Remotes:
         self.seal = Seal(keystone)
         self._catalogs = ServiceCatalogs(keystone)
         self._patience = settings.server.progress_timeout
+        self._least = settings.server.least_rate
         self._images = settings.images
         self._limits = settings.limits
         self._prefixes = settings.imports.extra_properties
@@ -87,8 +88,9 @@ class Remotes:
             async with fetcher.open(f"{url}/file", most=most) as fetched:
                 if fetched.head.size not in (None, size):
                     raise GiveUp("The source sends another number of bytes than it has told.")
-                blocks = _verified(fetched.blocks, described)
-                yield Remote(self._merged(image, described), size, blocks)
+                expected = Expected(size, _digests(described)[:1])
+                verified = Verified(fetched.blocks, expected, of="What the source sends")
+                yield Remote(self._merged(image, described), size, verified.blocks())
 
     async def _token(self, order: Order) -> str:
         try:
@@ -125,6 +127,7 @@ class Remotes:
                 connections,
                 answer_timeout=self._patience,
                 progress_timeout=self._patience,
+                least=self._least,
                 redirects=0,
                 headers={"X-Auth-Token": token},
             )
@@ -188,29 +191,6 @@ def _size(described: Mapping[str, Any]) -> int:
     return size
 
 
-async def _verified(source: Blocks, described: Mapping[str, Any]) -> AsyncGenerator[Buffer, None]:
-    """The blocks, which end only if they are those that the other region has recorded."""
-    algorithm, value = described.get("os_hash_algo"), described.get("os_hash_value")
-    if not (isinstance(algorithm, str) and isinstance(value, str) and _is_known(algorithm)):
-        algorithm, value = "md5", described.get("checksum")
-    if not isinstance(value, str):
-        async for block in source:
-            yield block
-            del block
-        return
-    verified = Verified(_blocks(source), {algorithm: value}, Pace(0), lambda _: None)
-    async with contextlib.aclosing(verified.blocks()) as blocks:
-        async for block in blocks:
-            yield block
-            del block
-
-
-async def _blocks(source: Blocks) -> AsyncGenerator[Buffer, None]:
-    async for block in source:
-        yield block
-        del block
-
-
-def _is_known(algorithm: str) -> bool:
-    # The SHAKEs have no length of their own.
-    return algorithm in hashlib.algorithms_available and not algorithm.startswith("shake")
+def _digests(described: Mapping[str, Any]) -> tuple[Digest, ...]:
+    hash_ = described.get("os_hash_algo"), described.get("os_hash_value")
+    return known(hash_, (CHECKSUM, described.get("checksum")))

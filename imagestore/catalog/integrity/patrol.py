@@ -20,16 +20,17 @@ from imagestore.backends.errors import StoreError
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.integrity.damage import mark, unmark
 from imagestore.catalog.integrity.replacement import BadSource, Replacement
-from imagestore.catalog.jobs import Completion, JobKind, Jobs, Work
+from imagestore.catalog.jobs import PATIENT, Completion, JobKind, Jobs, Work
 from imagestore.catalog.notifications import Notifications
 from imagestore.database import damages, images, jobs, locations
 from imagestore.database.damages import Damage, DamageState, Progress
 from imagestore.model.clock import now
+from imagestore.model.digest import Expected, comparable
 from imagestore.model.errors import ImagestoreError, NotFound
 from imagestore.model.image import Image, Location
 from imagestore.model.job import Job, JobDraft
 from imagestore.observing import metrics
-from imagestore.transfer.verification import Expected, Pace, expected, find_fault
+from imagestore.transfer.verification import Pace, find_fault
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,8 @@ class Patrol:
         self._notify = Notifications(deps.notifier)
         self._rate = deps.settings.scrubber.patrol_rate
         self._interval = timedelta(hours=deps.settings.scrubber.patrol_interval)
-        jobs_.register(JobKind(KIND, self._run))
+        every = self._interval if self._rate else None
+        jobs_.register(JobKind(KIND, self._run, attempts=PATIENT, every=every))
 
     async def ensure(self) -> None:
         """Queue the patrol, unless it is off."""
@@ -129,7 +131,7 @@ class Patrol:
 
     async def _check(self, image: Image, pace: Pace, tally: _Tally) -> None:
         """Read all copies; what is damaged is marked, and made anew where that can be done."""
-        wanted = expected(image)
+        wanted = comparable(image)
         stores = self._deps.stores
         whole: set[int] = set()
         for store, location in stores.ordered(image.locations):
@@ -243,4 +245,4 @@ def _add(at: Progress, image_id: str, count: int, tally: _Tally) -> Progress:
 
 
 def _draft(rate: int, image_id: str | None = None) -> JobDraft:
-    return JobDraft(KIND, {"rate": rate}, image_id, max_attempts=1000)
+    return JobDraft(KIND, {"rate": rate}, image_id)
