@@ -6,14 +6,19 @@ TESTERS ?= 4
 # Images of containers set it. Each of the thousands of processes would compile all its modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test lint conformance clients schemathesis soak kills packages services services-stop
+.PHONY: run test quick lint conformance clients schemathesis soak kills packages services services-stop
 .PHONY: bench bench-stores bench-cache soak-nodes
 
 run: .venv/run.stamp
 	$(BIN)/imagestore serve
 
 test: .venv/test.stamp lint packages
-	$(BIN)/pytest -n $(TESTERS) --dist worksteal --cov --cov-report=term --cov-fail-under=90 $(PYTEST)
+	$(BIN)/pytest -n $(TESTERS) --dist worksteal --durations=15 \
+		--cov --cov-report=term --cov-fail-under=90 $(PYTEST)
+
+# All that needs no real service of others and starts nothing slow, in less than a minute.
+quick: .venv/test.stamp
+	$(BIN)/pytest -q -n 2 --dist worksteal -m "not service and not slow" $(PYTEST)
 
 # Nodes and stores that fail at random for some minutes: make soak MINUTES=5 DATABASE=mariadb
 soak: .venv/test.stamp packages

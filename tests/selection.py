@@ -18,10 +18,13 @@ PROCESSES = frozenset({"tests.served"})
 """Modules that start the service in processes of its own, which takes seconds."""
 SERVERS = frozenset({"mariadb", "postgresql"})
 """Fixtures, and parameters of tests, that mean a database on a server."""
+SLOW = frozenset({"test_huge"})
+"""Of the drivers' contract, which others run too: it need not know our marks."""
 
 MARKERS = (
     "service: needs a real program of others (Glance, Keystone, Ceph, MariaDB …); found by itself",
     "slow: takes more than a second though it needs none; by hand, or as it starts processes",
+    "every_database: asked on SQLite, MariaDB and PostgreSQL, not on SQLite alone",
 )
 
 
@@ -30,7 +33,7 @@ def mark(item: pytest.Item) -> None:
     used = set(_used(item))
     if _servers(item) or any(_is_service(name) for name in used):
         item.add_marker("service")
-    elif used & PROCESSES:
+    elif used & PROCESSES or getattr(item, "originalname", None) in SLOW:
         item.add_marker("slow")
 
 

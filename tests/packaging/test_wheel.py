@@ -14,8 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.services import process as processes
+
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
-PATIENCE = 30.0
+PATIENCE = processes.PATIENCE
 
 
 @pytest.fixture(scope="module")

@@ -120,10 +120,25 @@ class Service:
 Start = Callable[..., Awaitable[Service]]
 
 
-@pytest.fixture(params=["embedded", "mariadb", "postgresql"])
+@pytest.fixture
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Of a database without rows."""
+    """Of a database without rows: in SQLite, or of each kind for ``every_database``."""
     return url_of(request, request.param, tmp_path)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Ask on each database what differs there; the statements themselves are asked in
+    ``tests/database``, and what lies above them is the same on all.
+    """
+    definitions = metafunc._arg2fixturedefs.get("url")
+    if not definitions or definitions[-1].func.__module__ != __name__:
+        return
+    marks = list(metafunc.definition.iter_markers())
+    if any(mark.name == "parametrize" and mark.args[0] == "url" for mark in marks):
+        return
+    every = any(mark.name == "every_database" for mark in marks)
+    kinds = ("embedded", "mariadb", "postgresql") if every else ("embedded",)
+    metafunc.parametrize("url", kinds, indirect=True)
 
 
 @pytest.fixture

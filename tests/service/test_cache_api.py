@@ -56,6 +56,7 @@ def state_is(person: Person, what: str, ids: list[str]) -> Callable[[], Any]:
     return holds
 
 
+@pytest.mark.every_database
 async def test_an_image_is_queued_fetched_listed_and_removed(
     cached: Service, admin: Person, image: str
 ) -> None:
@@ -146,6 +147,7 @@ async def test_the_older_calls(cached: Service, admin: Person, image: str) -> No
     assert await (await admin("DELETE", "/v2/queued_images")).json() == {"num_deleted": 0}
 
 
+@pytest.mark.every_database
 async def test_two_nodes_know_of_each_other_and_a_deletion_reaches_both(
     cached: Service, admin: Person, image: str, tmp_path: Path, url: str
 ) -> None:

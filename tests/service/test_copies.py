@@ -40,6 +40,7 @@ def copies(service: Service, image: str) -> list[str]:
     ]
 
 
+@pytest.mark.every_database
 async def test_one_copy_is_removed(service: Service, admin: Person, image: str) -> None:
     assert (await admin.show(image))["stores"] == "file1,file2"
     assert (await admin("DELETE", f"/v2/stores/file1/{image}")).status == 204
@@ -72,6 +73,7 @@ async def test_what_is_refused(
     assert copies(service, image) == ["file1", "file2"]
 
 
+@pytest.mark.every_database
 async def test_of_two_copies_one_stays(service: Service, admin: Person, image: str) -> None:
     answers = await asyncio.gather(
         *(admin("DELETE", f"/v2/stores/{name}/{image}") for name in ("file1", "file2"))
@@ -168,6 +170,7 @@ asyncio.run(main())
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.every_database
 async def test_killed_while_a_copy_is_removed(
     service: Service, admin: Person, catalog: Catalog, image: str, moment: str
 ) -> None:

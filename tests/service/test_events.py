@@ -26,6 +26,8 @@ from imagestore.serving.ending import ENDING
 from tests.service.conftest import Person, Service, Start
 from tests.service.faults import database
 
+pytestmark = pytest.mark.every_database
+
 
 @dataclass(frozen=True)
 class Told:

@@ -231,6 +231,7 @@ async def test_when_no_file_is_left_the_response_breaks_off(
 
 
 @pytest.mark.parametrize("recorded", [{}, {"store": "gone"}, {"store": "file1"}])
+@pytest.mark.every_database
 async def test_a_store_that_is_recorded_wrongly_is_put_right(
     service: Service, alice: Person, recorded: dict[str, str]
 ) -> None:

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from tests.service.conftest import Person, Start
 
+pytestmark = pytest.mark.every_database
+
 NAMES = (None, "", "a", "A", "ä", "b", "a,b", 'say "hi"', "in:a", "a%", "_", "中")
 PROPERTIES: tuple[dict[str, str], ...] = (
     {}, {"color": "red"}, {"color": "Red"}, {"color": "red", "size_of": "1"}, {"Color": "red"},

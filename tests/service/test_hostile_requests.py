@@ -23,6 +23,7 @@ def nested(depth: int) -> str:
     return "[" * depth + "]" * depth
 
 
+@pytest.mark.every_database
 async def test_numbers_that_are_too_long(alice: Person) -> None:
     image = (await alice.create())["id"]
     answer = await alice.patch(image, {"op": "remove", "path": f"/locations/{DIGITS}"})
@@ -75,6 +76,7 @@ async def test_json_of_any_width_and_some_depth(admin: Person) -> None:
 
 
 @pytest.mark.parametrize("kind", ["tag=a{}", "a{}=b"])
+@pytest.mark.every_database
 async def test_more_filters_than_any_database_takes(alice: Person, kind: str) -> None:
     """SQLite has 1000 levels of an expression, and each filter is a search of its own."""
 

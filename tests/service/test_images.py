@@ -9,6 +9,8 @@ import pytest
 
 from tests.service.conftest import Person, Service, Start, small
 
+pytestmark = pytest.mark.every_database
+
 
 async def test_an_image_cannot_be_pushed_into_another_project(
     alice: Person, bob: Person, admin: Person
@@ -24,6 +26,7 @@ async def test_an_image_cannot_be_pushed_into_another_project(
     assert (await bob.show(image))["owner"] == "blue"
 
 
+@pytest.mark.parametrize("url", ["embedded"], indirect=True)
 @pytest.mark.parametrize(
     ("path", "status"),
     [

@@ -252,6 +252,7 @@ async def slow(
     return service, gate
 
 
+@pytest.mark.every_database
 async def test_active_with_the_first(
     start: Start, site: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

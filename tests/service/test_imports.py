@@ -131,6 +131,7 @@ async def test_what_is_staged_is_not_told_to_strangers(service: Service, alice: 
     assert await stage(service.person("blue"), image, b"data") == 404
 
 
+@pytest.mark.every_database
 async def test_from_a_url_into_all_stores(importing: Service, site: Web) -> None:
     alice = importing.person("red")
     image = (await alice.create())["id"]
@@ -141,6 +142,7 @@ async def test_from_a_url_into_all_stores(importing: Service, site: Web) -> None
     assert staged(importing) == set()
 
 
+@pytest.mark.every_database
 async def test_from_staged_data(service: Service, alice: Person) -> None:
     image = (await alice.create())["id"]
     assert await start_import(alice, image, {"method": {"name": "glance-direct"}}) == 409
@@ -155,6 +157,7 @@ async def test_from_staged_data(service: Service, alice: Person) -> None:
     await until_nothing_is_staged(service)
 
 
+@pytest.mark.every_database
 async def test_to_another_store(service: Service, alice: Person, admin: Person) -> None:
     image = (await alice.create())["id"]
     await alice.upload(image, DATA)
@@ -249,6 +252,7 @@ async def test_too_large(start: Start, site: Web) -> None:
     assert service.files() == staged(service) == set()
 
 
+@pytest.mark.every_database
 async def test_one_import_at_a_time(importing: Service, site: Web) -> None:
     site.gate = asyncio.Event()
     alice = importing.person("red")
@@ -263,6 +267,7 @@ async def test_one_import_at_a_time(importing: Service, site: Web) -> None:
     assert len(await tasks_of(alice, image)) == 1
 
 
+@pytest.mark.every_database
 async def test_an_image_that_is_deleted_meanwhile(importing: Service, site: Web) -> None:
     site.gate = asyncio.Event()
     alice = importing.person("red")

@@ -6,6 +6,8 @@ import pytest
 
 from tests.service.conftest import Person
 
+pytestmark = pytest.mark.every_database
+
 EMOJI = "%F0%9F%8E%89"
 
 

@@ -20,6 +20,8 @@ from imagestore.model.job import JobDraft, JobState
 from tests.database import samples
 from tests.service.conftest import Service, Start
 
+pytestmark = pytest.mark.every_database
+
 
 async def until(holds: Any) -> None:
     async with asyncio.timeout(30):

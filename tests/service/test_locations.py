@@ -116,6 +116,7 @@ async def only_task(person: Person, image: str) -> dict[str, Any]:
     return task
 
 
+@pytest.mark.every_database
 async def test_a_first_location_makes_the_image_active(served: Service, site: Web) -> None:
     alice = served.person("red")
     image = (await alice.create())["id"]
@@ -149,6 +150,7 @@ async def test_what_is_labelled_as_encoded(served: Service, site: Web, door: str
     assert await data_of(alice, image) == DATA
 
 
+@pytest.mark.every_database
 async def test_further_locations_count_when_their_bytes_are_the_same(
     served: Service, site: Web
 ) -> None:
@@ -259,6 +261,7 @@ async def test_damaged_copies_are_not_listed_and_cannot_be_named(
     assert (await admin.patch(image, remove)).status == 403  # the last that can be read
 
 
+@pytest.mark.every_database
 async def test_replace_and_remove(served: Service, site: Web) -> None:
     alice, admin = served.person("red"), served.person("ops", "admin,member,reader")
     image = (await alice.create())["id"]
@@ -393,6 +396,7 @@ async def test_objects_of_others_and_local_files(served: Service, site: Web) -> 
     assert await data_of(bob, secret) == b"secret"
 
 
+@pytest.mark.every_database
 async def test_the_call_of_its_own(served: Service, site: Web) -> None:
     alice, service = served.person("red"), served.person("any", "service")
     image = (await alice.create())["id"]
@@ -521,6 +525,7 @@ async def test_a_refused_location_is_forgotten_with_the_next_data(
     assert (await alice("GET", f"/v2/images/{image}")).status == 404
 
 
+@pytest.mark.every_database
 async def test_only_one_thing_gives_an_image_its_bytes(
     start: Start, site: Web, tmp_path: Any
 ) -> None:

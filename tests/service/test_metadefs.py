@@ -12,6 +12,8 @@ import pytest
 from imagestore.config.settings import Identity
 from tests.service.conftest import Person, Start, small
 
+pytestmark = pytest.mark.every_database
+
 NAMESPACES = "/v2/metadefs/namespaces"
 TEXT = {"title": "T", "type": "string"}
 

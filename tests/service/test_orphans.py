@@ -81,6 +81,7 @@ async def delete(service: Service, *args: Any, **kwargs: Any) -> list[SearchResu
     return [one async for one in catalog_of(service).orphans.delete(*args, **kwargs)]
 
 
+@pytest.mark.every_database
 async def test_what_belongs_to_nothing_is_found_and_removed(service: Service) -> None:
     kept, copied, gone = await stored(service), await stored(service), await stored(service)
     await copy_to(service, copied, "file2")
@@ -285,6 +286,7 @@ async def test_what_glance_left_beside_staged_bytes(service: Service) -> None:
     assert await found(service) == {}
 
 
+@pytest.mark.every_database
 async def test_two_nodes_remove_at_once(start: Start) -> None:
     one, two = await start(scrubber=AT_ONCE), await start(scrubber=AT_ONCE)
     names = {place(one, "file1", str(uuid.uuid4())) for _ in range(20)}

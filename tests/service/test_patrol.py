@@ -70,6 +70,7 @@ async def kinds(service: Service) -> list[str]:
 
 
 @pytest.mark.parametrize("how", ["flipped", "short", "missing"])
+@pytest.mark.every_database
 async def test_a_bad_copy_is_repaired_from_a_good_one(service: Service, how: str) -> None:
     image = await stored(service, copies=2)
     bad = path_of(service, "file1", image)
@@ -211,6 +212,7 @@ async def test_a_store_that_is_away_is_no_damage(
     assert progress.unread == 1
 
 
+@pytest.mark.every_database
 async def test_it_runs_by_itself_and_goes_on_where_it_was(start: Start) -> None:
     settings = Scrubber(patrol_rate=1 << 40)
     service = await start(scrubber=settings)

@@ -20,6 +20,7 @@ async def ruled(
     return await start(identity=identity, images=images or Images())
 
 
+@pytest.mark.every_database
 async def test_a_list_has_only_what_may_be_seen(start: Start, tmp_path: Path) -> None:
     """And it goes on where a page has less than was asked for, or nothing at all."""
     service = await ruled(start, tmp_path, get_image="role:admin or 'seen':%(name)s")

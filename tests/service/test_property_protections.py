@@ -159,6 +159,7 @@ async def found(person: Person, query: str) -> list[str]:
     return [image["id"] for image in answer["images"]]
 
 
+@pytest.mark.every_database
 async def test_a_refused_change_leaves_the_others_undone(start: Start, tmp_path: Path) -> None:
     served = await protected(start, tmp_path)
     alice = served.person("red")

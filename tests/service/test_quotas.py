@@ -20,6 +20,8 @@ from tests.service.conftest import OCTETS, Person, Service, Start
 from tests.service.faults import database
 from tests.services.keystone import PROJECTS, Keystone
 
+pytestmark = pytest.mark.every_database
+
 DEMO, OTHER = PROJECTS["demo"], PROJECTS["other"]
 NAMES = ("image_size_total", "image_stage_total", "image_count_total", "image_count_uploading")
 

@@ -60,6 +60,7 @@ def test_identities() -> None:
 
 
 @pytest.mark.parametrize("owner", ["dead", "far and silent"])
+@pytest.mark.every_database
 async def test_an_interrupted_upload_is_undone(
     service: Service, alice: Person, catalog: Catalog, database: Database, owner: str
 ) -> None:
@@ -75,6 +76,7 @@ async def test_an_interrupted_upload_is_undone(
     assert await catalog.recovery.run() == 0
 
 
+@pytest.mark.every_database
 async def test_live_uploads_are_left_alone(
     alice: Person, catalog: Catalog, database: Database
 ) -> None:
@@ -110,6 +112,7 @@ async def test_an_image_that_became_active_is_not_touched(
     assert (await alice.show(image))["status"] == "active"
 
 
+@pytest.mark.every_database
 async def test_an_interrupted_deletion_is_finished(
     service: Service, alice: Person, catalog: Catalog, database: Database
 ) -> None:

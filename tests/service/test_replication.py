@@ -86,6 +86,7 @@ def lies_in(service: Service, store: str, image: str) -> bool:
     return path.exists() and path.read_bytes() == DATA
 
 
+@pytest.mark.every_database
 async def test_a_new_image_is_copied_at_once(start: Start) -> None:
     service = await start(replication=by(rule("file2", match="tag=golden"), interval=0.0))
     alice = service.person("red")
@@ -100,6 +101,7 @@ async def test_a_new_image_is_copied_at_once(start: Start) -> None:
     assert await database(service).read(journal.entries) == []
 
 
+@pytest.mark.every_database
 async def test_an_image_follows_what_is_changed(start: Start, url: str) -> None:
     service = await start(
         replication=by(
@@ -118,6 +120,7 @@ async def test_an_image_follows_what_is_changed(start: Start, url: str) -> None:
         assert await stores_of(alice, image) == {"file1", "file2"}
 
 
+@pytest.mark.every_database
 async def test_images_from_before_the_rule(start: Start) -> None:
     # It has no rules, and would find in its passes that nothing is to be done.
     service = await start(jobs=Jobs(workers=0))

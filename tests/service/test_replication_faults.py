@@ -160,6 +160,7 @@ async def test_cancelled(service: Service, alice: Person) -> None:
 
 
 @ON_ALL
+@pytest.mark.every_database
 async def test_two_at_once(service: Service, alice: Person, start: Start, tmp_path: Path) -> None:
     """Two nodes, eight copies: one is made."""
     other = await start(stores=three(tmp_path), jobs=Jobs(workers=0))

@@ -36,6 +36,7 @@ async def deleted_image(service: Service) -> str:
     return image
 
 
+@pytest.mark.every_database
 async def test_a_deletion_is_undone(start: Start) -> None:
     service = await start(jobs=NO_WORK, scrubber=Scrubber(delayed_delete=True, scrub_time=3600))
     image = await deleted_image(service)
@@ -60,6 +61,7 @@ async def test_a_deletion_is_undone(start: Start) -> None:
         await catalog.scrubber.restore(image)
 
 
+@pytest.mark.every_database
 async def test_the_bytes_go_when_the_time_is_up(start: Start) -> None:
     service = await start(scrubber=Scrubber(delayed_delete=True, wakeup_time=1))
     image = await deleted_image(service)
@@ -120,6 +122,7 @@ async def test_what_is_being_scrubbed_is_not_restored(
     assert (await scrubbing).removed == [image]
 
 
+@pytest.mark.every_database
 async def test_a_scrubber_that_died_is_followed_by_another(start: Start) -> None:
     service = await start(jobs=NO_WORK, scrubber=Scrubber(delayed_delete=True))
     image = await deleted_image(service)

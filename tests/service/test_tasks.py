@@ -27,6 +27,8 @@ from tests.service.test_imports import (
 )
 from tests.service.web import Web
 
+pytestmark = pytest.mark.every_database
+
 __all__ = ["importing", "site"]
 
 PROPERTIES = {"disk_format": "raw", "container_format": "bare", "name": "made", "color": "blue"}

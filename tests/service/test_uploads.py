@@ -54,6 +54,7 @@ async def test_a_store_can_be_chosen(service: Service, alice: Person) -> None:
     assert (service.settings.data_dir / "file2" / image).read_bytes() == b"x"
 
 
+@pytest.mark.every_database
 async def test_of_two_uploads_one_wins(alice: Person) -> None:
     image = (await alice.create())["id"]
     data = [bytes([number]) * 3_000_000 for number in range(8)]
@@ -122,6 +123,7 @@ async def test_a_declared_size_must_be_right(service: Service, alice: Person, si
     assert await alice.upload(image, bytes(size), **{"x-openstack-image-size": str(size)}) == 204
 
 
+@pytest.mark.every_database
 async def test_limits_of_size_and_of_the_project(start: Start) -> None:
     service = await start(limits=small(image_size_cap=5000, user_storage_quota=8000))
     alice = service.person("red")
@@ -153,6 +155,7 @@ async def test_a_refused_format_leaves_nothing(
     assert await alice.upload(image, source) == 204
 
 
+@pytest.mark.every_database
 async def test_an_image_deleted_while_it_is_uploaded(service: Service, alice: Person) -> None:
     image = (await alice.create())["id"]
     begun, go_on = asyncio.Event(), asyncio.Event()

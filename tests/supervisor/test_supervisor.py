@@ -20,10 +20,13 @@ from typing import Any
 
 import pytest
 
+from tests.services import process as processes
 from tests.supervisor.supervised_app import PIECE
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
-PATIENCE = 60.0
+PATIENCE = processes.PATIENCE
 
 
 @dataclass

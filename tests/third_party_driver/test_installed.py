@@ -14,6 +14,8 @@ import pytest
 
 from imagestore.backends.base import INTERFACE_VERSION
 
+pytestmark = pytest.mark.slow
+
 PACKAGE = Path(__file__).parent
 FORGETFUL = """
 import pytest

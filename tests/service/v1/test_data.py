@@ -134,6 +134,7 @@ async def test_failures_on_the_way_kill(start: Start, tmp_path: Path) -> None:
     assert not served.files()
 
 
+@pytest.mark.every_database
 async def test_a_client_that_goes_away_leaves_it_killed(alice: Person, service: Service) -> None:
     async def endless() -> AsyncIterator[bytes]:
         while True:

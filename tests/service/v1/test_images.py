@@ -6,8 +6,12 @@ import hashlib
 import os
 from datetime import datetime
 
+import pytest
+
 from tests.service.conftest import Person, Service
 from tests.service.v1.conftest import ON_ONE, head, listed, made, meta, post, put
+
+pytestmark = pytest.mark.every_database
 
 DATA = os.urandom(5 << 20)
 MD5 = hashlib.md5(DATA, usedforsecurity=False).hexdigest()

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.service.conftest import Person
 from tests.service.v1.conftest import ON_ONE, head, listed, made
+
+pytestmark = pytest.mark.every_database
 
 
 async def members(person: Person, image: str) -> dict[str, bool]:
