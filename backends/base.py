@@ -13,13 +13,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field
 from enum import Flag, auto
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 Buffer = bytes | bytearray | memoryview
 Blocks = AsyncIterator[Buffer]
+
+INTERFACE_VERSION = 1
+"""Of everything in this module that a driver is written against.
+
+It is counted up when a driver that was right could be so no longer: with a new operation that
+every store must have, say, or a promise more. A driver says for which one it was written.
+"""
 
 BLOCK_SIZE = 1 << 20
 """Size in bytes of the buffers that imagestore itself hands to drivers."""
@@ -165,12 +172,13 @@ class Store(Protocol):
     def owns(self, url: str) -> bool:
         """Whether ``url`` is a location of this store, as far as that shows without I/O.
 
-        Of several stores of one kind at most one should say so.
+        Of several stores of one kind at most one should say so, or be :class:`Selective`.
         """
 
     def places(self) -> frozenset[str]:
         """Where it keeps objects: a directory, a bucket, a pool, named the same by whoever
-        uses it. Two stores of a service must not share one. Does no I/O.
+        uses it. Two stores of a service must not share one. None where nothing is kept: what
+        lies on other people's servers is theirs. Does no I/O.
         """
 
     def details(self) -> Mapping[str, Any]:
@@ -178,6 +186,14 @@ class Store(Protocol):
 
         JSON values, no credentials; names are Glance's where it has them. Does no I/O.
         """
+
+
+@runtime_checkable
+class Selective(Protocol):
+    """A store of URLs that others of its kind could read as well, if they were allowed to."""
+
+    def admits(self, url: str) -> bool:
+        """Whether its rules let it read this one, as far as that shows without I/O."""
 
 
 @runtime_checkable
@@ -204,23 +220,26 @@ class Copier(Protocol):
 
 
 def option(
-    name: str,
-    help: str,
+    default: Any = MISSING,
     *,
+    help: str,
+    name: str = "",
     secret: bool = False,
-    minimum: int | None = None,
-    maximum: int | None = None,
+    minimum: float | None = None,
+    maximum: float | None = None,
     choices: tuple[str, ...] = (),
     inherits: tuple[str, str] | None = None,
-) -> dict[str, Any]:
-    """Metadata for a settings field: ``x: int = field(default=…, metadata=option(…))``.
+    **more: Any,
+) -> Any:
+    """A field of a settings class that is an option: ``retries: int = option(3, help="…")``.
 
-    ``name`` is the option in a store's section of the configuration file.
-    The field's type (``str int bool float``, ``tuple[str, ...]``, or one of
-    these ``| None``) and default are the option's. ``inherits`` is section and name of an
-    option of the service whose value holds where the store has none of its own.
+    ``name`` is the option in the configuration file, if it is not the field's own. Its type is
+    the field's: ``str int bool float``, ``tuple[str, ...]``, or one of these ``| None``. Without
+    ``default`` it has to be set. ``inherits`` is section and name of an option of the service
+    whose value holds where the store has none of its own. ``more`` is kept in the metadata of
+    the field, with all of these but the default.
     """
-    return {
+    metadata = {
         "option": name,
         "help": help,
         "secret": secret,
@@ -228,7 +247,11 @@ def option(
         "maximum": maximum,
         "choices": choices,
         "inherits": inherits,
+        **more,
     }
+    if isinstance(default, dict):
+        return field(default_factory=lambda: dict(default), metadata=metadata)
+    return field(default=default, repr=not secret, metadata=metadata)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,12 +259,14 @@ class Driver:
     """What a driver package offers through the entry-point group ``imagestore.drivers``.
 
     ``name`` is the type in ``enabled_backends = id:type``. ``settings`` is a frozen
-    dataclass whose fields carry :func:`option` metadata; ``create(id, settings)`` builds a
+    dataclass whose fields are each an :func:`option`; ``create(id, settings)`` builds a
     store of that id and does no I/O.
-    ``schemes`` are the URL schemes of its locations.
+    ``schemes`` are the URL schemes of its locations. ``interface`` is the
+    :data:`INTERFACE_VERSION` that it was written for, as a number: another one is not loaded.
     """
 
     name: str
     schemes: tuple[str, ...]
     settings: type[Any]
     create: Callable[[str, Any], Store]
+    interface: int = field(kw_only=True)

@@ -45,6 +45,10 @@ class InvalidLocation(StoreError):
     """The URL is not one of this store's."""
 
 
+class Unusable(InvalidLocation):
+    """What lies there is refused, or sent in a way in which no image can be read: final."""
+
+
 class WrongSize(StoreError):
     """The source ended before, or went past, the size that was announced."""
 

@@ -7,12 +7,30 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from aiohttp import web_app
 
+from tests import selection
 from tests.backends.table import pytest_terminal_summary
 from tests.measuring import pytest_runtest_protocol
 from tests.services import keystone as keystone_service
+from tests.services import process
 
 __all__ = ["keystone", "own_keystone", "pytest_runtest_protocol", "pytest_terminal_summary"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    process.watched()  # nothing that a test starts outlives the run, however that ends
+    for line in selection.MARKERS:
+        config.addinivalue_line("markers", line)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    selection.mark(item)
+
+
+def pytest_runtest_teardown() -> None:
+    # aiohttp keeps every application that ever answered: a service has one, a run has thousands.
+    web_app._cached_build_middleware.cache_clear()
 
 
 @pytest.fixture(scope="session")

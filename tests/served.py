@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -15,14 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
 
-START_TIMEOUT = 60.0
+from tests.services import process as processes
+from tests.services.process import free_port
 
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+__all__ = ["Served", "configure", "free_port", "serve"]
 
 
 @dataclass
@@ -43,6 +37,13 @@ class Served:
     @property
     def database(self) -> Path:
         return self.directory / "imagestore.sqlite"
+
+    def ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/readiness", timeout=30) as answer:
+                return bool(answer.status == 200)
+        except (URLError, OSError):
+            return False
 
     def pids(self) -> list[int]:
         """The supervisor and all processes below it."""
@@ -110,33 +111,18 @@ def serve(
     directory.mkdir(parents=True, exist_ok=True)
     port = port or free_port()
     config, places = configure(directory, flavor=flavor, stores=stores, options=options)
-    with open(directory / "serve.log", "ab") as log:
-        process = subprocess.Popen(
-            [
-                sys.executable, "-m", "imagestore", "serve", "--config-file", str(config),
-                "--port", str(port), "--workers", str(workers), "--data-dir", str(directory),
-            ],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )  # fmt: skip
+    log = directory / "serve.log"
+    process = processes.spawn(
+        [
+            sys.executable, "-m", "imagestore", "serve", "--config-file", config,
+            "--port", str(port), "--workers", str(workers), "--data-dir", directory,
+        ],
+        log,
+    )  # fmt: skip
     served = Served(f"http://127.0.0.1:{port}", port, directory, config, places, process)
     try:
-        _wait_until_ready(served)
+        processes.wait_until(served.ready, process, log)
         yield served
     finally:
         if process.poll() is None:
             served.stop()
-
-
-def _wait_until_ready(served: Served) -> None:
-    end = time.monotonic() + START_TIMEOUT
-    while time.monotonic() < end:
-        if served.process.poll() is not None:
-            raise RuntimeError(f"imagestore ended at once:\n{served.log}")
-        try:
-            with urllib.request.urlopen(served.url + "/readiness", timeout=5) as answer:
-                if answer.status == 200:
-                    return
-        except (URLError, OSError):
-            time.sleep(0.05)
-    raise RuntimeError(f"imagestore did not start:\n{served.log}")

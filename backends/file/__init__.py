@@ -17,4 +17,5 @@ driver = Driver(
     schemes=("file", "filesystem"),
     settings=FileSettings,
     create=FileStore,
+    interface=1,
 )

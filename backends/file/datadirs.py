@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from imagestore.backends import private
 from imagestore.backends.errors import Full, InvalidLocation, Misconfigured, Unavailable
 from imagestore.backends.file.settings import FileSettings
 
@@ -81,7 +82,7 @@ class DataDirs:
         """
         for each in self.dirs:
             try:
-                each.path.mkdir(parents=True, exist_ok=True)
+                private.make_directory(each.path, private.DIRECTORY | _passage(permissions))
                 with tempfile.TemporaryFile(dir=each.path):
                     pass
             except OSError as error:
@@ -92,8 +93,7 @@ class DataDirs:
                     f"{self._option}: cannot write to {each.path}: {error.strerror}",
                     store=self._store,
                 ) from error
-            if permissions:
-                _let_pass(each.path, permissions)
+            _let_pass(each.path, permissions)
             # Locations by the real path are accepted as well.
             self._by_name.setdefault(str(each.path.resolve()), each)
 
@@ -149,13 +149,15 @@ def _free(path: Path) -> int:
     return status.f_bavail * status.f_frsize
 
 
-def _let_pass(path: Path, permissions: int) -> None:
+def _passage(permissions: int | None) -> int:
+    """What a directory has to allow so that files of these permissions can be reached."""
+    group, others = (permissions or 0) & stat.S_IRWXG, (permissions or 0) & stat.S_IRWXO
+    return (stat.S_IXGRP if group else 0) | (stat.S_IXOTH if others else 0)
+
+
+def _let_pass(path: Path, permissions: int | None) -> None:
     mode = stat.S_IMODE(path.stat().st_mode)
-    wanted = mode
-    if permissions & stat.S_IRWXG:
-        wanted |= stat.S_IXGRP
-    if permissions & stat.S_IRWXO:
-        wanted |= stat.S_IXOTH
+    wanted = mode | _passage(permissions)
     if wanted != mode:
         with contextlib.suppress(PermissionError):  # the owner's to do
             path.chmod(wanted)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 
 from imagestore.backends.base import Held
@@ -18,9 +18,9 @@ _PARTIAL = ".partial"
 class Listing:
     """Reads a directory page by page. Its methods block, and are called one at a time."""
 
-    def __init__(self, store: str, directory: Path) -> None:
+    def __init__(self, store: str, directory: Path, leftovers: Set[str]) -> None:
         """``Unavailable`` if it is not there: a directory that is away is not an empty one."""
-        self._store = store
+        self._store, self._leftovers = store, leftovers
         with while_writing(store):
             self._names = os.scandir(directory)
 
@@ -32,12 +32,25 @@ class Listing:
                 names = list(_some(self._names))
                 if not names:
                     break
-                found = [held for name in names if (held := _held(name)) is not None]
+                found = [held for name in names if (held := self._held(name)) is not None]
         return found
 
     def close(self) -> None:
         """Let go of the directory."""
         self._names.close()
+
+    def _held(self, entry: os.DirEntry[str]) -> Held | None:
+        name = entry.name
+        whole = is_id(name)
+        image_id = name if whole else _of_writer(name) or beside(name, self._leftovers)
+        if image_id is None:
+            return None
+        try:
+            if not entry.is_file(follow_symlinks=False):
+                return None
+            return Held(image_id, whole, entry.stat(follow_symlinks=False).st_size)
+        except FileNotFoundError:
+            return None  # it went meanwhile
 
 
 def _some(names: Iterator[os.DirEntry[str]]) -> Iterator[os.DirEntry[str]]:
@@ -45,17 +58,12 @@ def _some(names: Iterator[os.DirEntry[str]]) -> Iterator[os.DirEntry[str]]:
         yield name
 
 
-def _held(entry: os.DirEntry[str]) -> Held | None:
-    whole = is_id(entry.name)
-    image_id = entry.name if whole else _of_writer(entry.name)
-    if image_id is None:
-        return None
-    try:
-        if not entry.is_file(follow_symlinks=False):
-            return None
-        return Held(image_id, whole, entry.stat(follow_symlinks=False).st_size)
-    except FileNotFoundError:
-        return None  # it went meanwhile
+def beside(name: str, leftovers: Set[str]) -> str | None:
+    """The image beside whose file something of that name was left."""
+    stem = name
+    while (parts := stem.rpartition("."))[2] in leftovers:
+        stem = parts[0]
+    return stem if stem != name and is_id(stem) else None
 
 
 def _of_writer(name: str) -> str | None:

@@ -33,7 +33,7 @@ from imagestore.backends.errors import (
 )
 from imagestore.backends.file.datadirs import DataDirs
 from imagestore.backends.file.faults import while_removing, while_using, while_writing
-from imagestore.backends.file.listing import Listing
+from imagestore.backends.file.listing import Listing, beside
 from imagestore.backends.file.mountpoints import Mountpoints
 from imagestore.backends.file.reader import Reader
 from imagestore.backends.file.settings import FileSettings
@@ -65,6 +65,7 @@ class FileStore:
     def __init__(self, name: str, settings: FileSettings) -> None:
         self.name = name
         self._settings = settings
+        self._leftovers = settings.leftovers
         self._timeout = settings.filesystem_store_timeout or None
         self._pool = BlockPool(
             block_size=max(settings.filesystem_store_chunk_size, BLOCK_SIZE), kept=16
@@ -236,13 +237,16 @@ class FileStore:
         for datadir in self._dirs.dirs:
             with while_removing(self.name, datadir.url(image_id)):
                 left = [*datadir.path.glob(f".{image_id}.*.partial"), datadir.path / image_id]
+                for path in datadir.path.glob(f"{image_id}.*") if self._leftovers else ():
+                    left += [path] if beside(path.name, self._leftovers) == image_id else []
                 for path in left:
                     path.unlink(missing_ok=True)
                 _sync(datadir.path)
 
     async def held(self, owners: Iterable[str] = ()) -> AsyncGenerator[Sequence[Held], None]:
         for datadir in self._dirs.dirs:
-            listing = await self._call(Listing, self.name, datadir.path, undo=Listing.close)
+            where = self.name, datadir.path, self._leftovers
+            listing = await self._call(Listing, *where, undo=Listing.close)
             try:
                 while page := await self._call(listing.page):
                     yield page

@@ -9,6 +9,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 
+from imagestore.backends import private
 from imagestore.backends.base import Buffer
 from imagestore.backends.blocks import BlockPool
 from imagestore.backends.errors import CannotCopy, Exists, Unavailable, WrongSize
@@ -187,7 +188,7 @@ class Writer:
     def _open_in(self, datadir: DataDir) -> None:
         self._directory = os.open(datadir.path, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            self._fd = os.open(".", os.O_TMPFILE | os.O_RDWR, 0o666, dir_fd=self._directory)
+            self._fd = os.open(".", os.O_TMPFILE | os.O_RDWR, private.FILE, dir_fd=self._directory)
         except OSError as error:
             if error.errno not in _NO_TMPFILE:
                 raise
@@ -195,7 +196,7 @@ class Writer:
             return
         name = f".{self._name}.{secrets.token_hex(8)}.partial"
         flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW
-        self._fd = os.open(name, flags, 0o666, dir_fd=self._directory)
+        self._fd = os.open(name, flags, private.FILE, dir_fd=self._directory)
         self._temporary = name
 
     def _give_name(self) -> None:

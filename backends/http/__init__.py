@@ -36,4 +36,5 @@ driver = Driver(
     schemes=("http", "https"),
     settings=HttpSettings,
     create=HttpStore,
+    interface=1,
 )

@@ -11,15 +11,17 @@ from urllib.parse import urldefrag, urljoin
 from aiohttp import ClientResponse
 
 from imagestore.backends.base import Blocks
-from imagestore.backends.errors import InvalidLocation, Unavailable
+from imagestore.backends.errors import InvalidLocation, Unavailable, Unusable
 from imagestore.backends.http.connections import Connections
 from imagestore.backends.http.faults import while_fetching
 from imagestore.backends.http.guard import Guard
 from imagestore.backends.http.head import Head, read_head
 from imagestore.backends.http.reading import Reading, range_header
 from imagestore.backends.http.target import Target, shown
+from imagestore.backends.least_rate import LeastRate
 
 REDIRECTS = 5
+_ANY = LeastRate()
 _REDIRECTING = (301, 302, 303, 307, 308)
 
 
@@ -34,9 +36,9 @@ class Fetched:
 class Fetcher:
     """Reads URLs that the guard lets pass, and every redirect likewise.
 
-    Errors are ``InvalidLocation`` for what may not be fetched, ``NotFound`` (404, 410) and
-    ``Unavailable`` for the rest; they name ``store``. No message holds an address, the target
-    of a redirect, or a credential.
+    Errors are ``InvalidLocation`` for what may not be fetched, ``NotFound`` (404, 410),
+    ``Unusable`` for what is refused, encoded or has no end, and ``Unavailable`` for the rest;
+    they name ``store``. No message holds an address, the target of a redirect, or a credential.
     """
 
     def __init__(
@@ -47,11 +49,13 @@ class Fetcher:
         store: str = "",
         answer_timeout: float = 60.0,
         progress_timeout: float = 60.0,
+        least: LeastRate = _ANY,
         redirects: int = REDIRECTS,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         """``answer_timeout``: seconds until the head of an answer is there, from the look-up of
-        the name on; ``progress_timeout``: seconds within which more data has to come.
+        the name on; ``progress_timeout``: seconds within which more data has to come; ``least``:
+        what has to come on the whole, over all connections.
 
         ``headers`` go with every request, to wherever it is redirected: who sends a secret has
         to follow no ``redirects``.
@@ -61,6 +65,7 @@ class Fetcher:
         self._store = store
         self._answer_timeout = answer_timeout
         self._progress_timeout = progress_timeout
+        self._least = least
         self._redirects = redirects
         self._headers = dict(headers or {})
 
@@ -70,7 +75,7 @@ class Fetcher:
             async with self._answer("HEAD", url, {}) as response:
                 # A signed URL may be good for GET alone, and some servers know no HEAD.
                 if response.status in (200, 404, 410):
-                    with contextlib.suppress(Unavailable):
+                    with contextlib.suppress(Unavailable, Unusable):
                         head = read_head("HEAD", response.status, response.headers)
                         if head.size is not None:
                             return head
@@ -103,6 +108,7 @@ class Fetcher:
                 most=most,
                 resumes=resumes,
                 progress_timeout=self._progress_timeout,
+                least=self._least,
             )
             stack.push_async_callback(reading.close)
             head = await reading.begin()

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
-from imagestore.backends.errors import NotFound, Unavailable
+from imagestore.backends.errors import NotFound, Unavailable, Unusable
 from imagestore.backends.http.faults import Broken
 
 _RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)", re.I)
+_PASSING = (408, 425)
 _UNSATISFIED = re.compile(r"bytes \*/(\d{1,19})", re.I)
 
 
@@ -47,8 +48,10 @@ class Head:
 def read_head(method: str, status: int, headers: Mapping[str, str]) -> Head:
     """The head of an answer to GET or HEAD, whose ``headers`` are found in any case.
 
-    :class:`NotFound` for what is gone (404, 410), :class:`Unavailable` for whatever is no
-    object whose end can be told, an encoded one among them.
+    :class:`NotFound` for what is gone (404, 410); :class:`Unusable` for what is refused or has no
+    end that can be told; :class:`Unavailable` for whatever else is no object. ``Content-Encoding``
+    says nothing of the end, and many servers label a ``.gz`` with it: the bytes are taken as they
+    come, as Glance does.
     """
     if status in (404, 410):
         raise NotFound("the server has nothing there")
@@ -58,17 +61,16 @@ def read_head(method: str, status: int, headers: Mapping[str, str]) -> Head:
         return _head(headers, size=int(match[1]) if match else None, count=0)
     if status == 429 or status >= 500:
         raise Broken(f"the server answers with status {status}")
+    if 400 <= status < 500 and status not in _PASSING:
+        raise Unusable(f"the server answers with status {status}")
     if status not in (200, 206):
         raise Unavailable(f"the server answers with status {status}")
-    encoding = headers.get("Content-Encoding", "").strip().lower()
-    if encoding not in ("", "identity"):
-        raise Unavailable("the server sends the data encoded although that was not asked for")
     transfer = headers.get("Transfer-Encoding", "").strip().lower()
     if transfer not in ("", "chunked"):
-        raise Unavailable("the server sends the data in a transfer encoding that is not known")
+        raise Unusable("the server sends the data in a transfer encoding that is not known")
     if method == "GET" and length is None and not transfer:
         # The end of the connection would be the end of the data, and so would any accident.
-        raise Unavailable("the server does not say where the data ends")
+        raise Unusable("the server does not say where the data ends")
     if status == 200:
         return _head(headers, size=length, count=length)
     match = _RANGE.fullmatch(headers.get("Content-Range", "").strip())

@@ -9,11 +9,13 @@ from contextlib import AbstractAsyncContextManager
 
 from aiohttp import ClientResponse
 
-from imagestore.backends.errors import Unavailable, WrongSize
+from imagestore.backends.base import Buffer
+from imagestore.backends.errors import Unavailable, Unusable, WrongSize
 from imagestore.backends.http.body import read_body
 from imagestore.backends.http.faults import Broken, while_fetching
 from imagestore.backends.http.head import Head, read_head
 from imagestore.backends.http.target import shown
+from imagestore.backends.least_rate import LeastRate, in_time
 
 Answer = Callable[[str, str, dict[str, str]], AbstractAsyncContextManager[ClientResponse]]
 """Method, URL and headers of a request to its answer."""
@@ -41,6 +43,7 @@ class Reading:
         most: int | None,
         resumes: int,
         progress_timeout: float,
+        least: LeastRate,
     ) -> None:
         self._answer = answer
         self._url = url
@@ -51,6 +54,7 @@ class Reading:
         self._resumes = resumes
         self._pause = _PAUSE
         self._progress_timeout = progress_timeout
+        self._least = least
         self._connection = contextlib.AsyncExitStack()
         self._position = 0
         """Where the next byte that comes stands in the object."""
@@ -63,19 +67,25 @@ class Reading:
                 raise self._too_large(self._most)
         return self._head
 
-    async def blocks(self) -> AsyncGenerator[memoryview, None]:
+    async def blocks(self) -> AsyncGenerator[Buffer, None]:
         """The data: what comes before an error is right."""
         with while_fetching(self._store, shown(self._url)):
-            while True:
-                try:
-                    async with contextlib.aclosing(self._blocks()) as blocks:
-                        async for block in blocks:
-                            yield block
-                    return
-                except Broken:
-                    if not self._resumes or self._head.validator is None:
-                        raise
-                    await self._resume(self._head.validator)
+            async with contextlib.aclosing(in_time(self._resumed(), self._least)) as blocks:
+                async for block in blocks:
+                    yield block
+                    del block  # it may be used again from now on
+
+    async def _resumed(self) -> AsyncGenerator[Buffer, None]:
+        while True:
+            try:
+                async with contextlib.aclosing(self._blocks()) as blocks:
+                    async for block in blocks:
+                        yield block
+                return
+            except Broken:
+                if not self._resumes or self._head.validator is None:
+                    raise
+                await self._resume(self._head.validator)
 
     async def close(self) -> None:
         """Give the connection up."""
@@ -103,7 +113,7 @@ class Reading:
             if head.first != start or head.end != expected:
                 raise Unavailable("the server sends another part than was asked for")
         elif start > SKIPPED:
-            raise Unavailable("the server cannot send a part of the data")
+            raise Unusable("the server cannot send a part of the data")
         self._response, self._count, self._position = response, head.count, head.first
         return head
 

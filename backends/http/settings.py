@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from imagestore.backends.base import option
 from imagestore.backends.http.connections import Transport
 from imagestore.backends.http.guard import Guard
 from imagestore.backends.http.rules import AddressRules
+from imagestore.backends.least_rate import GRACE, MIN_RATE
 
 _FILTER = "import_filtering_opts"
 """A location has to obey what holds for it when it is added, unless its store says otherwise."""
@@ -18,88 +19,45 @@ _FILTER = "import_filtering_opts"
 class HttpSettings:
     """Options in a store's section; names and meaning are Glance's where Glance has them."""
 
-    https_ca_certificates_file: str | None = field(
-        default=None,
-        metadata=option(
-            "https_ca_certificates_file",
-            "Authorities (PEM) that servers' certificates must come from. Unset: the system's.",
-        ),
-    )
-    https_insecure: bool = field(
-        default=False,
-        metadata=option(
-            "https_insecure",
-            "Believe any certificate. Glance's default is true; it is of no effect together "
-            "with https_ca_certificates_file.",
-        ),
-    )
-    http_proxy_information: tuple[str, ...] = field(
-        default=(),
-        metadata=option(
-            "http_proxy_information",
-            "Proxies as scheme:host:port, by the scheme of what is fetched. Addresses behind "
-            "host names are then the proxy's to refuse. Proxies of the environment are not used.",
-            secret=True,
-        ),
-    )
-    http_store_allowed_hosts: tuple[str, ...] = field(
-        default=(),
-        metadata=option(
-            "http_store_allowed_hosts",
-            "Hosts from which images are read, and no others; they may have any address, private "
-            "ones included. Unset, here as below: what [import_filtering_opts] says.",
-            inherits=(_FILTER, "allowed_hosts"),
-        ),
-    )
-    http_store_disallowed_hosts: tuple[str, ...] = field(
-        default=(),
-        metadata=option(
-            "http_store_disallowed_hosts",
-            "Hosts from which no images are read; only without a list of allowed ones.",
-            inherits=(_FILTER, "disallowed_hosts"),
-        ),
-    )
-    http_store_allowed_ports: tuple[str, ...] = field(
-        default=("80", "443"),
-        metadata=option(
-            "http_store_allowed_ports",
-            "Ports that a URL may name; one without a port passes.",
-            inherits=(_FILTER, "allowed_ports"),
-        ),
-    )
-    http_store_disallowed_ports: tuple[str, ...] = field(
-        default=(),
-        metadata=option(
-            "http_store_disallowed_ports",
-            "Ports that a URL may not name; only without a list of allowed ones.",
-            inherits=(_FILTER, "disallowed_ports"),
-        ),
-    )
-    http_store_allow_private_addresses: bool = field(
-        default=False,
-        metadata=option(
-            "http_store_allow_private_addresses",
-            "Read also from hosts with addresses in private networks.",
-            inherits=(_FILTER, "allow_private_addresses"),
-        ),
-    )
-    http_store_connect_timeout: float = field(
-        default=30.0,
-        metadata=option(
-            "http_store_connect_timeout",
-            "Seconds after which an address of a server counts as out of reach.",
-            minimum=1,
-        ),
-    )
-    http_store_progress_timeout: float = field(
-        default=60.0,
-        metadata=option(
-            "http_store_progress_timeout",
-            "Seconds within which a server has to answer, and then to send at least 64 KiB "
-            "each time.",
-            minimum=1,
-        ),
-    )
+    # One line for what an option is, and then what it means to whoever sets it.
+    # fmt: off
+    https_ca_certificates_file: str | None = option(None, help=
+        "Authorities (PEM) that servers' certificates must come from. Unset: the system's.")
+    https_insecure: bool = option(False, help=
+        "Believe any certificate. Glance's default is true; it is of no effect together with "
+        "https_ca_certificates_file.")
+    http_proxy_information: tuple[str, ...] = option((), secret=True, help=
+        "Proxies as scheme:host:port, by the scheme of what is fetched. Addresses behind host "
+        "names are then the proxy's to refuse. Proxies of the environment are not used.")
+    http_store_allowed_hosts: tuple[str, ...] = option(
+        (), inherits=(_FILTER, "allowed_hosts"), help=
+        "Hosts from which images are read, and no others; they may have any address, private ones "
+        "included. Unset, here as below: what [import_filtering_opts] says.")
+    http_store_disallowed_hosts: tuple[str, ...] = option(
+        (), inherits=(_FILTER, "disallowed_hosts"), help=
+        "Hosts from which no images are read; only without a list of allowed ones.")
+    http_store_allowed_ports: tuple[str, ...] = option(
+        ("80", "443"), inherits=(_FILTER, "allowed_ports"), help=
+        "Ports that a URL may name; one without a port passes.")
+    http_store_disallowed_ports: tuple[str, ...] = option(
+        (), inherits=(_FILTER, "disallowed_ports"), help=
+        "Ports that a URL may not name; only without a list of allowed ones.")
+    http_store_allow_private_addresses: bool = option(
+        False, inherits=(_FILTER, "allow_private_addresses"), help=
+        "Read also from hosts with addresses in private networks.")
+    http_store_connect_timeout: float = option(30.0, minimum=1, help=
+        "Seconds after which an address of a server counts as out of reach.")
+    http_store_progress_timeout: float = option(60.0, minimum=1, help=
+        "Seconds within which a server has to answer, and then to send at least 64 KiB each time.")
+    http_store_min_rate: int = option(
+        MIN_RATE, inherits=("imagestore", "fetch_min_rate"), minimum=0, help=
+        "Bytes a second that have to come on average, once http_store_grace is over. 0: any. "
+        "Unset, here as below: what [imagestore] fetch_min_rate and fetch_grace say.")
+    http_store_grace: float = option(
+        GRACE, inherits=("imagestore", "fetch_grace"), minimum=1, help=
+        "Seconds that a transfer may take beyond that.")
+
+    # fmt: on
 
     def __post_init__(self) -> None:
         """ValueError names the option that cannot be understood."""

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from imagestore.backends.base import Blocks, Capability, Capacity, Held, Stored
-from imagestore.backends.errors import NotFound, ReadOnly, Unavailable
+from imagestore.backends.errors import InvalidLocation, NotFound, ReadOnly, Unusable
 from imagestore.backends.http.connections import Connections
 from imagestore.backends.http.fetch import Fetcher
 from imagestore.backends.http.guard import SCHEMES, Guard
 from imagestore.backends.http.lookup import Resolve, system_addresses
 from imagestore.backends.http.settings import HttpSettings
+from imagestore.backends.least_rate import LeastRate
 
 
 class HttpStore:
@@ -31,15 +32,16 @@ class HttpStore:
         self, name: str, settings: HttpSettings, *, resolve: Resolve = system_addresses
     ) -> None:
         self.name = name
-        guard = Guard(settings.rules(), store=name, resolve=resolve)
-        self._connections = Connections(guard, settings.transport(), store=name)
+        self._guard = Guard(settings.rules(), store=name, resolve=resolve)
+        self._connections = Connections(self._guard, settings.transport(), store=name)
         self._fetcher = Fetcher(
-            guard,
+            self._guard,
             self._connections,
             store=name,
             answer_timeout=settings.http_store_connect_timeout
             + settings.http_store_progress_timeout,
             progress_timeout=settings.http_store_progress_timeout,
+            least=LeastRate(settings.http_store_min_rate, settings.http_store_grace),
         )
 
     async def start(self) -> None:
@@ -71,7 +73,7 @@ class HttpStore:
     async def size(self, url: str) -> int:
         head = await self._fetcher.head(url)
         if head.size is None:
-            raise Unavailable("the server does not say how large it is", store=self.name)
+            raise Unusable("the server does not say how large it is", store=self.name)
         return head.size
 
     async def exists(self, url: str) -> bool:
@@ -101,9 +103,15 @@ class HttpStore:
     def owns(self, url: str) -> bool:
         return url.partition("://")[0].lower() in SCHEMES
 
+    def admits(self, url: str) -> bool:
+        try:
+            self._guard.check(url.partition("#")[0])
+        except InvalidLocation:
+            return False
+        return True
+
     def places(self) -> frozenset[str]:
-        """All of HTTP: a location does not tell which of two HTTP stores it is of."""
-        return frozenset({"http"})
+        return frozenset()
 
     def details(self) -> Mapping[str, Any]:
         return {}

@@ -13,4 +13,4 @@ from imagestore.backends.rbd.store import RBDStore
 
 __all__ = ["RBDSettings", "RBDStore", "driver"]
 
-driver = Driver(name="rbd", schemes=("rbd",), settings=RBDSettings, create=RBDStore)
+driver = Driver(name="rbd", schemes=("rbd",), settings=RBDSettings, create=RBDStore, interface=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from imagestore.backends.base import option
@@ -14,67 +14,30 @@ MIB = 1 << 20
 class RBDSettings:
     """Options in a store's section; names, defaults and meaning are Glance's where it has them."""
 
-    rbd_store_pool: str = field(
-        default="images",
-        metadata=option("rbd_store_pool", "The pool that holds the images."),
-    )
-    rbd_store_user: str | None = field(
-        default=None,
-        metadata=option(
-            "rbd_store_user",
-            "The cephx user, without 'client.'. Its keyring is found through ceph.conf. Without "
-            "it librados takes 'admin'.",
-        ),
-    )
-    rbd_store_ceph_conf: str = field(
-        default="",
-        metadata=option(
-            "rbd_store_ceph_conf",
-            "The path of ceph.conf. Without it librados looks in the usual places.",
-        ),
-    )
-    rbd_store_chunk_size: int = field(
-        default=8,
-        metadata=option(
-            "rbd_store_chunk_size",
-            "Size in MiB of the RADOS objects of new images; what is no power of two is taken as "
-            "the next lower one.",
-            minimum=1,
-            maximum=32,
-        ),
-    )
-    rbd_thin_provisioning: bool = field(
-        default=False,
-        metadata=option(
-            "rbd_thin_provisioning",
-            "Do not write runs of zeros: they take no room, and no time.",
-        ),
-    )
-    rados_connect_timeout: int = field(
-        default=-1,
-        metadata=option(
-            "rados_connect_timeout",
-            "Seconds within which the cluster has to answer a connection or a request. 0 or less "
-            "leaves it to rbd_store_timeout.",
-        ),
-    )
-    rbd_store_timeout: int = field(
-        default=60,
-        metadata=option(
-            "rbd_store_timeout",
-            "Seconds within which the cluster has to answer a connection or a request, where "
-            "rados_connect_timeout does not say it. Left alone, librados waits for ever.",
-            minimum=1,
-        ),
-    )
-    rbd_store_features: tuple[str, ...] = field(
-        default=(),
-        metadata=option(
-            "rbd_store_features",
-            "Features of new images: layering (always), exclusive-lock, object-map, fast-diff, "
-            "deep-flatten, journaling. Without it, those of rbd_default_features in ceph.conf.",
-        ),
-    )
+    # One line for what an option is, and then what it means to whoever sets it.
+    # fmt: off
+    rbd_store_pool: str = option("images", help="The pool that holds the images.")
+    rbd_store_user: str | None = option(None, help=
+        "The cephx user, without 'client.'. Its keyring is found through ceph.conf. Without it "
+        "librados takes 'admin'.")
+    rbd_store_ceph_conf: str = option("", help=
+        "The path of ceph.conf. Without it librados looks in the usual places.")
+    rbd_store_chunk_size: int = option(8, minimum=1, maximum=32, help=
+        "Size in MiB of the RADOS objects of new images; what is no power of two is taken as the "
+        "next lower one.")
+    rbd_thin_provisioning: bool = option(False, help=
+        "Do not write runs of zeros: they take no room, and no time.")
+    rados_connect_timeout: int = option(-1, help=
+        "Seconds within which the cluster has to answer a connection or a request. 0 or less "
+        "leaves it to rbd_store_timeout.")
+    rbd_store_timeout: int = option(60, minimum=1, help=
+        "Seconds within which the cluster has to answer a connection or a request, where "
+        "rados_connect_timeout does not say it. Left alone, librados waits for ever.")
+    rbd_store_features: tuple[str, ...] = option((), help=
+        "Features of new images: layering (always), exclusive-lock, object-map, fast-diff, "
+        "deep-flatten, journaling. Without it, those of rbd_default_features in ceph.conf.")
+
+    # fmt: on
 
     @property
     def order(self) -> int:

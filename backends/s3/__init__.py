@@ -18,4 +18,5 @@ driver = Driver(
     schemes=("s3", "s3+http", "s3+https"),
     settings=S3Settings,
     create=S3Store,
+    interface=1,
 )

@@ -21,4 +21,5 @@ driver = Driver(
     schemes=("swift", "swift+http", "swift+https", "swift+config"),
     settings=SwiftSettings,
     create=SwiftStore,
+    interface=1,
 )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
-from imagestore.backends.base import Blocks, Buffer, Capacity, Held, Store, Stored
+from imagestore.backends.base import Blocks, Buffer, Store, Stored
 from imagestore.backends.errors import Refused, StoreError, Unavailable
 from imagestore.backends.wrappers.forwarding import ForwardingStore
 
@@ -36,13 +36,17 @@ class DeadlineStore(ForwardingStore):
 
     def __init__(self, store: Store, *, call: float, progress: float) -> None:
         super().__init__(store)
-        self._call = call or math.inf
+        self._call_time = call or math.inf
+        self._no_answer = f"did not answer within {call:g} s"
         self._progress = progress or math.inf
         self._left: dict[asyncio.Task[Any], str] = {}
         """What was left behind, and the image it was to add, if any."""
 
-    async def start(self) -> None:
-        await self._answered(self.store.start())
+    async def _call(self, operation: str, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        if operation == "copy":  # which has a limit of its own, around this
+            return await ask()
+        end = asyncio.get_running_loop().time() + self._call_time
+        return await self._watched(ask(), lambda: end, self._no_answer)
 
     async def stop(self) -> None:
         left = set(self._left)
@@ -51,21 +55,16 @@ class DeadlineStore(ForwardingStore):
         if left:
             await asyncio.wait(left, timeout=GRACE)
         stop = asyncio.create_task(self.store.stop())
-        if not (await asyncio.wait({stop}, timeout=self._bounded(self._call)))[0]:
+        if not (await asyncio.wait({stop}, timeout=self._bounded(self._call_time)))[0]:
             log.error("store %s does not stop", self.name)
             await self._end(stop)
 
-    async def add(
-        self,
-        image_id: str,
-        blocks: Blocks,
-        size: int | None = None,
-        *,
-        owner: str | None = None,
+    async def _add(
+        self, image_id: str, blocks: Blocks, add: Callable[[Blocks], Coroutine[Any, Any, Stored]]
     ) -> Stored:
         source = _Source(blocks)
         return await self._watched(
-            self.store.add(image_id, source, size, owner=owner),
+            add(source),
             lambda: source.busy_since + self._progress,
             f"took no data for {self._progress:g} s",
             image_id,
@@ -97,18 +96,13 @@ class DeadlineStore(ForwardingStore):
             image_id,
         )
 
-    def open(
-        self, url: str, offset: int = 0, length: int | None = None
-    ) -> AbstractAsyncContextManager[Blocks]:
-        return self._open(url, offset, length)
-
     @asynccontextmanager
     async def _open(self, url: str, offset: int, length: int | None) -> AsyncIterator[Blocks]:
         # One task enters, reads and leaves, since a context may depend on that.
         reading = _Reading(self.store.open(url, offset, length))
         task = asyncio.create_task(reading.run())
         try:
-            await self._given(reading, self._call, f"did not answer within {self._call:g} s")
+            await self._given(reading, self._call_time, self._no_answer)
             yield self._blocks(reading)
         finally:
             reading.give_up()
@@ -127,35 +121,10 @@ class DeadlineStore(ForwardingStore):
         except TimeoutError as error:
             raise Unavailable(message, store=self.name) from error
 
-    async def size(self, url: str) -> int:
-        return await self._answered(self.store.size(url))
-
-    async def exists(self, url: str) -> bool:
-        return await self._answered(self.store.exists(url))
-
-    async def delete(self, url: str) -> None:
-        await self._answered(self.store.delete(url))
-
     async def discard(self, image_id: str, *, owner: str | None = None) -> None:
         if image_id in self._left.values():
             raise Refused("an earlier write of the image has not ended", store=self.name)
-        await self._answered(self.store.discard(image_id, owner=owner))
-
-    async def held(self, owners: Iterable[str] = ()) -> AsyncGenerator[Sequence[Held], None]:
-        pages = self.store.held(owners)
-        try:
-            while (page := await self._answered(_next(pages))) is not None:
-                yield page
-        finally:
-            with suppress(RuntimeError):  # one that was left behind still runs
-                await pages.aclose()
-
-    async def capacity(self) -> Capacity:
-        return await self._answered(self.store.capacity())
-
-    async def _answered(self, call: Coroutine[Any, Any, T]) -> T:
-        end = asyncio.get_running_loop().time() + self._call
-        return await self._watched(call, lambda: end, f"did not answer within {self._call:g} s")
+        await super().discard(image_id, owner=owner)
 
     async def _watched(
         self,
@@ -219,10 +188,6 @@ class DeadlineStore(ForwardingStore):
     @staticmethod
     def _bounded(seconds: float) -> float | None:
         return None if math.isinf(seconds) else seconds
-
-
-async def _next(pages: AsyncGenerator[Sequence[Held], None]) -> Sequence[Held] | None:
-    return await anext(pages, None)
 
 
 class _Source:

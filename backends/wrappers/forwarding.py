@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Iterable,
+    Mapping,
+    Sequence,
+)
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from imagestore.backends.base import Blocks, Capacity, Copier, Held, Store, Stored
 from imagestore.backends.errors import CannotCopy
 
+T = TypeVar("T")
+
 
 class ForwardingStore:
-    """Does what its store does; a wrapper overrides what it changes.
+    """Does what its store does; a wrapper overrides what it changes, at best one of these hooks:
 
-    ``local_path`` is forwarded and so never limited or measured: what the kernel
-    sends by itself does not pass through here.
+    - ``_during(operation)``: a context in which every operation goes on, each page of ``held``
+      as one of its own, and ``open`` for as long as it is open;
+    - ``_call(operation, ask)``: every operation that gives one answer, and each page of ``held``;
+    - ``_add(image_id, blocks, add)`` and ``_open(url, offset, length)``: the two through which
+      bytes pass.
+
+    ``stop`` and what does no I/O pass by the hooks. What the kernel sends by itself
+    (``local_path``) is so neither limited nor measured.
     """
 
     def __init__(self, store: Store) -> None:
@@ -24,8 +40,27 @@ class ForwardingStore:
         self.name = store.name
         self.capabilities = store.capabilities
 
+    def _during(self, operation: str) -> AbstractAsyncContextManager[object]:
+        return nullcontext()
+
+    async def _call(self, operation: str, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """``operation`` is the name of the method; ``ask`` calls that of the store, each time."""
+        async with self._during(operation):
+            return await ask()
+
+    async def _add(
+        self, image_id: str, blocks: Blocks, add: Callable[[Blocks], Coroutine[Any, Any, Stored]]
+    ) -> Stored:
+        """``add`` calls that of the store with the blocks that it is given."""
+        return await self._call("add", lambda: add(blocks))
+
+    @asynccontextmanager
+    async def _open(self, url: str, offset: int, length: int | None) -> AsyncIterator[Blocks]:
+        async with self._during("open"), self.store.open(url, offset, length) as blocks:
+            yield blocks
+
     async def start(self) -> None:
-        await self.store.start()
+        await self._call("start", self.store.start)
 
     async def stop(self) -> None:
         await self.store.stop()
@@ -38,7 +73,9 @@ class ForwardingStore:
         *,
         owner: str | None = None,
     ) -> Stored:
-        return await self.store.add(image_id, blocks, size, owner=owner)
+        return await self._add(
+            image_id, blocks, lambda source: self.store.add(image_id, source, size, owner=owner)
+        )
 
     async def copy(
         self,
@@ -50,34 +87,43 @@ class ForwardingStore:
         owner: str | None = None,
         on_progress: Callable[[int], object] = lambda done: None,
     ) -> Stored:
-        if not isinstance(self.store, Copier):
-            raise CannotCopy("does not make copies", store=self.name)
-        return await self.store.copy(
-            image_id, source, url, size, owner=owner, on_progress=on_progress
-        )
+        async def copy() -> Stored:
+            if not isinstance(self.store, Copier):
+                raise CannotCopy("does not make copies", store=self.name)
+            return await self.store.copy(
+                image_id, source, url, size, owner=owner, on_progress=on_progress
+            )
+
+        return await self._call("copy", copy)
 
     def open(
         self, url: str, offset: int = 0, length: int | None = None
     ) -> AbstractAsyncContextManager[Blocks]:
-        return self.store.open(url, offset, length)
+        return self._open(url, offset, length)
 
     async def size(self, url: str) -> int:
-        return await self.store.size(url)
+        return await self._call("size", lambda: self.store.size(url))
 
     async def exists(self, url: str) -> bool:
-        return await self.store.exists(url)
+        return await self._call("exists", lambda: self.store.exists(url))
 
     async def delete(self, url: str) -> None:
-        await self.store.delete(url)
+        await self._call("delete", lambda: self.store.delete(url))
 
     async def discard(self, image_id: str, *, owner: str | None = None) -> None:
-        await self.store.discard(image_id, owner=owner)
+        await self._call("discard", lambda: self.store.discard(image_id, owner=owner))
 
-    def held(self, owners: Iterable[str] = ()) -> AsyncGenerator[Sequence[Held], None]:
-        return self.store.held(owners)
+    async def held(self, owners: Iterable[str] = ()) -> AsyncGenerator[Sequence[Held], None]:
+        pages = self.store.held(owners)
+        try:
+            while (page := await self._call("held", lambda: _next(pages))) is not None:
+                yield page
+        finally:
+            with suppress(RuntimeError):  # a page that was given up may be still under way
+                await pages.aclose()
 
     async def capacity(self) -> Capacity:
-        return await self.store.capacity()
+        return await self._call("capacity", self.store.capacity)
 
     def local_path(self, url: str) -> Path | None:
         return self.store.local_path(url)
@@ -90,3 +136,7 @@ class ForwardingStore:
 
     def details(self) -> Mapping[str, Any]:
         return self.store.details()
+
+
+async def _next(pages: AsyncGenerator[Sequence[Held], None]) -> Sequence[Held] | None:
+    return await anext(pages, None)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from imagestore.backends.base import Blocks, Capacity, Held, Store, Stored
+from imagestore.backends.base import Store
 from imagestore.backends.errors import CannotCopy, Refused, StoreError, Unavailable
 from imagestore.backends.wrappers.forwarding import ForwardingStore
 
@@ -71,72 +71,6 @@ class GuardedStore(ForwardingStore):
                 await self._probing
         await self.store.stop()
 
-    async def add(
-        self,
-        image_id: str,
-        blocks: Blocks,
-        size: int | None = None,
-        *,
-        owner: str | None = None,
-    ) -> Stored:
-        with self._judged():
-            return await self.store.add(image_id, blocks, size, owner=owner)
-
-    async def copy(
-        self,
-        image_id: str,
-        source: Store,
-        url: str,
-        size: int,
-        *,
-        owner: str | None = None,
-        on_progress: Callable[[int], object] = lambda done: None,
-    ) -> Stored:
-        with self._judged():
-            return await super().copy(
-                image_id, source, url, size, owner=owner, on_progress=on_progress
-            )
-
-    def open(
-        self, url: str, offset: int = 0, length: int | None = None
-    ) -> AbstractAsyncContextManager[Blocks]:
-        return self._open(url, offset, length)
-
-    @asynccontextmanager
-    async def _open(self, url: str, offset: int, length: int | None) -> AsyncIterator[Blocks]:
-        with self._judged():
-            async with self.store.open(url, offset, length) as blocks:
-                yield blocks
-
-    async def size(self, url: str) -> int:
-        with self._judged():
-            return await self.store.size(url)
-
-    async def exists(self, url: str) -> bool:
-        with self._judged():
-            return await self.store.exists(url)
-
-    async def delete(self, url: str) -> None:
-        with self._judged():
-            await self.store.delete(url)
-
-    async def discard(self, image_id: str, *, owner: str | None = None) -> None:
-        with self._judged():
-            await self.store.discard(image_id, owner=owner)
-
-    async def held(self, owners: Iterable[str] = ()) -> AsyncGenerator[Sequence[Held], None]:
-        async with aclosing(self.store.held(owners)) as pages:
-            while True:
-                with self._judged():
-                    page = await anext(pages, None)
-                if page is None:
-                    return
-                yield page
-
-    async def capacity(self) -> Capacity:
-        with self._judged():
-            return await self.store.capacity()
-
     def succeeded(self) -> None:
         """The store has answered, here or to somebody who goes past this wrapper."""
         self._failures = 0
@@ -149,8 +83,8 @@ class GuardedStore(ForwardingStore):
         if self._threshold and self._failures >= self._threshold:
             self._open_circuit(error)
 
-    @contextmanager
-    def _judged(self) -> Iterator[None]:
+    @asynccontextmanager
+    async def _during(self, operation: str) -> AsyncIterator[None]:
         if not self.health.healthy:
             raise Refused(f"away: {self.health.error}", store=self.name)
         try:

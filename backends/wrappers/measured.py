@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
-from imagestore.backends.base import Blocks, Buffer, Capacity, Held, Store, Stored
+from imagestore.backends.base import Blocks, Buffer, Store, Stored
 from imagestore.backends.errors import StoreError
 from imagestore.backends.wrappers.forwarding import ForwardingStore
+
+T = TypeVar("T")
 
 
 class Observer(Protocol):
@@ -38,20 +40,18 @@ class MeasuredStore(ForwardingStore):
         self._observer = observer
         self._clock = clock
 
-    async def start(self) -> None:
-        with self._measured("start"):
-            await self.store.start()
+    async def _call(self, operation: str, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        with self._measured(operation) as tally:
+            answer = await ask()
+            if isinstance(answer, Stored):  # a copy, of which no byte has been seen
+                tally.size = answer.size
+            return answer
 
-    async def add(
-        self,
-        image_id: str,
-        blocks: Blocks,
-        size: int | None = None,
-        *,
-        owner: str | None = None,
+    async def _add(
+        self, image_id: str, blocks: Blocks, add: Callable[[Blocks], Coroutine[Any, Any, Stored]]
     ) -> Stored:
         with self._measured("add") as tally:
-            return await self.store.add(image_id, self._sent(blocks, tally), size, owner=owner)
+            return await add(self._sent(blocks, tally))
 
     async def _sent(self, blocks: Blocks, tally: _Tally) -> AsyncIterator[Buffer]:
         """``blocks``, their bytes counted and the time to get them taken off."""
@@ -66,28 +66,6 @@ class MeasuredStore(ForwardingStore):
             tally.size += len(block)
             yield block
 
-    async def copy(
-        self,
-        image_id: str,
-        source: Store,
-        url: str,
-        size: int,
-        *,
-        owner: str | None = None,
-        on_progress: Callable[[int], object] = lambda done: None,
-    ) -> Stored:
-        with self._measured("copy") as tally:
-            stored = await super().copy(
-                image_id, source, url, size, owner=owner, on_progress=on_progress
-            )
-            tally.size = stored.size
-            return stored
-
-    def open(
-        self, url: str, offset: int = 0, length: int | None = None
-    ) -> AbstractAsyncContextManager[Blocks]:
-        return self._open(url, offset, length)
-
     @asynccontextmanager
     async def _open(self, url: str, offset: int, length: int | None) -> AsyncIterator[Blocks]:
         with self._measured("open") as tally:
@@ -97,35 +75,6 @@ class MeasuredStore(ForwardingStore):
                     yield inside
                 finally:
                     inside.left()
-
-    async def size(self, url: str) -> int:
-        with self._measured("size"):
-            return await self.store.size(url)
-
-    async def exists(self, url: str) -> bool:
-        with self._measured("exists"):
-            return await self.store.exists(url)
-
-    async def delete(self, url: str) -> None:
-        with self._measured("delete"):
-            await self.store.delete(url)
-
-    async def discard(self, image_id: str, *, owner: str | None = None) -> None:
-        with self._measured("discard"):
-            await self.store.discard(image_id, owner=owner)
-
-    async def held(self, owners: Iterable[str] = ()) -> AsyncGenerator[Sequence[Held], None]:
-        async with aclosing(self.store.held(owners)) as pages:
-            while True:
-                with self._measured("held"):
-                    page = await anext(pages, None)
-                if page is None:
-                    return
-                yield page
-
-    async def capacity(self) -> Capacity:
-        with self._measured("capacity"):
-            return await self.store.capacity()
 
     @contextmanager
     def _measured(self, operation: str) -> Iterator[_Tally]:

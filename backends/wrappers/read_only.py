@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
-from imagestore.backends.base import Blocks, Capability, Store, Stored
+from imagestore.backends.base import Capability, Store
 from imagestore.backends.errors import ReadOnly
 from imagestore.backends.wrappers.forwarding import ForwardingStore
+
+T = TypeVar("T")
 
 
 class ReadOnlyStore(ForwardingStore):
@@ -16,33 +19,10 @@ class ReadOnlyStore(ForwardingStore):
         super().__init__(store)
         self.capabilities = store.capabilities & ~(Capability.WRITABLE | Capability.COPIES)
 
-    async def add(
-        self,
-        image_id: str,
-        blocks: Blocks,
-        size: int | None = None,
-        *,
-        owner: str | None = None,
-    ) -> Stored:
-        raise self._refusal()
-
-    async def copy(
-        self,
-        image_id: str,
-        source: Store,
-        url: str,
-        size: int,
-        *,
-        owner: str | None = None,
-        on_progress: Callable[[int], object] = lambda done: None,
-    ) -> Stored:
-        raise self._refusal()
+    async def _call(self, operation: str, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        if operation in ("add", "copy", "delete", "discard"):
+            raise ReadOnly("configured as read-only", store=self.name)
+        return await ask()
 
     async def delete(self, url: str) -> None:
-        raise self._refusal(url)
-
-    async def discard(self, image_id: str, *, owner: str | None = None) -> None:
-        raise self._refusal()
-
-    def _refusal(self, url: str = "") -> ReadOnly:
-        return ReadOnly("configured as read-only", store=self.name, url=url)
+        raise ReadOnly("configured as read-only", store=self.name, url=url)

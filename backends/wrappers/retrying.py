@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from itertools import count
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from imagestore.backends.base import Blocks, Buffer, Capacity, Held, Store, Stored
+from imagestore.backends.base import Blocks, Buffer, Held, Store, Stored
 from imagestore.backends.errors import NotFound, Refused, Unavailable
 from imagestore.backends.wrappers.forwarding import ForwardingStore
 
@@ -38,28 +38,14 @@ class RetryingStore(ForwardingStore):
         self._retries = retries
         self._within = within
 
-    async def start(self) -> None:
-        await self._persist("start", self.store.start)
+    async def _call(self, operation: str, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        return await (ask() if operation == "copy" else self._persist(operation, ask))
 
-    async def add(
-        self,
-        image_id: str,
-        blocks: Blocks,
-        size: int | None = None,
-        *,
-        owner: str | None = None,
+    async def _add(
+        self, image_id: str, blocks: Blocks, add: Callable[[Blocks], Coroutine[Any, Any, Stored]]
     ) -> Stored:
         source = _Source(blocks)
-        return await self._persist(
-            "add",
-            lambda: self.store.add(image_id, source, size, owner=owner),
-            may_repeat=lambda: not source.asked,
-        )
-
-    def open(
-        self, url: str, offset: int = 0, length: int | None = None
-    ) -> AbstractAsyncContextManager[Blocks]:
-        return self._open(url, offset, length)
+        return await self._persist("add", lambda: add(source), lambda: not source.asked)
 
     @asynccontextmanager
     async def _open(self, url: str, offset: int, length: int | None) -> AsyncIterator[Blocks]:
@@ -76,12 +62,6 @@ class RetryingStore(ForwardingStore):
             first = await anext(blocks, None)
             return first, blocks, stack.pop_all()
 
-    async def size(self, url: str) -> int:
-        return await self._persist("size", lambda: self.store.size(url))
-
-    async def exists(self, url: str) -> bool:
-        return await self._persist("exists", lambda: self.store.exists(url))
-
     async def delete(self, url: str) -> None:
         attempts = 0
 
@@ -96,9 +76,6 @@ class RetryingStore(ForwardingStore):
                     raise
 
         await self._persist("delete", delete)
-
-    async def discard(self, image_id: str, *, owner: str | None = None) -> None:
-        await self._persist("discard", lambda: self.store.discard(image_id, owner=owner))
 
     async def held(self, owners: Iterable[str] = ()) -> AsyncGenerator[Sequence[Held], None]:
         """Repeated until its first page is there."""
@@ -119,13 +96,10 @@ class RetryingStore(ForwardingStore):
             await pages.aclose()
             raise
 
-    async def capacity(self) -> Capacity:
-        return await self._persist("capacity", self.store.capacity)
-
     async def _persist(
         self,
         operation: str,
-        call: Callable[[], Awaitable[T]],
+        call: Callable[[], Coroutine[Any, Any, T]],
         may_repeat: Callable[[], bool] = lambda: True,
     ) -> T:
         loop = asyncio.get_running_loop()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from aiohttp import web
 
 from imagestore.api import (
-    body,
     compression,
     cors,
     counting,
@@ -34,6 +36,7 @@ from imagestore.backends.blocks import BlockPool
 from imagestore.catalog.catalog import Catalog
 from imagestore.config.settings import Settings
 from imagestore.identity.sources import IdentitySource
+from imagestore.serving import responses
 from imagestore.stores.stores import Stores
 
 log = logging.getLogger(__name__)
@@ -48,17 +51,22 @@ def build(
     """The application that serves ``catalog``; starting and stopping it is for ``app``."""
     app = web.Application(
         client_max_size=MAX_DOCUMENT,
+        # The first is the outermost. Each stands where it does for a reason.
         middlewares=[
+            counting.count,  # what is counted is what came of the request, unsent or not
+            responses.middleware(settings.server.progress_timeout, settings.limits.image_size_cap),
+            # Whatever follows writes to the log, and may refuse.
             request_id.middleware(settings.server.max_request_id_length),
             *((forwarded.note_client,) if settings.server.enable_proxy_headers_parsing else ()),
-            counting.count,
+            # A browser asks before it has a token, whatever the path.
             cors.middleware(settings.cors),
+            # Errors are JSON, too.
             *((compression.compress,) if settings.server.compress_json else ()),
-            errors.errors,
-            paths.refuse_undecodable,
-            versions.choose,
-            identify.middleware(identity),
-            versions.route,
+            errors.errors,  # nothing below need know how errors look
+            paths.refuse_undecodable,  # before anybody looks at the path
+            versions.choose,  # the list of versions is for everybody, so it comes before:
+            identify.middleware(identity),  # of the path as received, which access rules name
+            versions.route,  # to handlers, under the path that is meant; only for who came in
         ],
         handler_args={"keepalive_timeout": settings.server.keepalive_timeout},
     )
@@ -71,7 +79,7 @@ def build(
     app[view_key] = ImageView(settings.images, stores, catalog.images.may_see_locations)
     schemas = documents(settings.images)
     app[info.schemas_key] = schemas
-    app.on_response_prepare.extend((request_id.on_prepare, body.on_prepare))
+    app.on_response_prepare.append(request_id.on_prepare)
     app.router.add_route("*", "/healthcheck{below:(/.*)?}", health.healthcheck)
     app.router.add_get("/readiness", health.readiness, allow_head=False)
     app.add_routes(routes())
@@ -79,5 +87,6 @@ def build(
         app.add_routes(v1_routes())
     head.add_head_routes(app)
     cors.install(app, settings.cors)
-    app[openapi.document_key] = document(app.router.routes(), schemas)
+    describe: Callable[[], Any] = partial(document, app.router.routes(), schemas)
+    app[openapi.document_key] = describe
     return app

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 from abc import ABC, abstractmethod
 from collections import deque
@@ -18,6 +17,7 @@ from imagestore.backends.base import Buffer
 from imagestore.backends.blocks import BlockPool
 from imagestore.backends.in_flight import BLOCKS
 from imagestore.model.errors import Invalid, TooSlow
+from imagestore.serving.responses import REST, let_in
 
 TAKE_OVER_FROM = 4 << 20
 """Bodies of this many bytes are read straight from the socket, past the HTTP parser."""
@@ -26,10 +26,8 @@ _LOW_WATER = 256 << 10
 MAX_DEPTH = 64
 """Objects and lists within each other that JSON may have; what is kept is also to be shown again,
 and what writes it gives up at some depth."""
-LINGER = 10.0
-"""Seconds for which the rest of a refused body is read, so that the client gets the answer."""
-
-_taken_over = web.RequestKey("taken_over", bool)
+_scrap = memoryview(bytearray(256 << 10))
+"""Where what nobody wants is received, on all connections."""
 
 
 class Interrupted(ConnectionError):
@@ -86,7 +84,11 @@ async def read_bytes(request: web.Request) -> bytes:
     Raises :class:`TooSlow` for one that does not come to its end: whoever sends a byte
     now and then would hold a connection for ever.
     """
+    longest = request.client_max_size
+    if (length := request.content_length or 0) > longest:
+        raise web.HTTPRequestEntityTooLarge(longest, length)
     patience = request.app[keys.settings].server.progress_timeout
+    let_in(request)
     try:
         async with asyncio.timeout(patience):
             return await request.read()
@@ -112,13 +114,15 @@ class Body(ABC):
     @abstractmethod
     async def __anext__(self) -> Buffer: ...
 
-    @abstractmethod
-    async def settle(self) -> None:
-        """Prepare the connection for the response, however much of the body was read."""
-
 
 def read_blocks(request: web.Request, pool: BlockPool, *, patience: float) -> Body:
-    """The body as large blocks from ``pool``; ``patience``: seconds to wait for a byte."""
+    """The body as large blocks from ``pool``; ``patience``: seconds to wait for a byte.
+
+    Raises :class:`Invalid` for a body that is declared as a part of an image.
+    """
+    if "Content-Range" in request.headers:
+        # RFC 9110, 14.5. What curl sends to resume would be stored as if it were the whole.
+        raise Invalid("A part of an image cannot be sent (Content-Range): send all of it.")
     size = request.content_length
     transport = request.transport
     if (
@@ -129,19 +133,6 @@ def read_blocks(request: web.Request, pool: BlockPool, *, patience: float) -> Bo
     ):
         return SocketBody(request, transport, size, pool, patience)
     return StreamBody(request, pool, patience)
-
-
-async def on_prepare(request: web.Request, response: web.StreamResponse) -> None:
-    """Signal handler: a connection that was taken over ends with its response."""
-    if request.get(_taken_over):
-        response.force_close()
-        response.headers["Connection"] = "close"
-
-
-def _let_in(request: web.Request) -> None:
-    """Tell a client that waits for it (``Expect: 100-continue``) to send the body."""
-    if request.headers.get("Expect", "").lower() == "100-continue" and request.transport:
-        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
 def _too_slow() -> TooSlow:
@@ -163,7 +154,7 @@ class StreamBody(Body):
     async def __anext__(self) -> Buffer:
         if not self._begun:
             self._begun = True
-            _let_in(self._request)
+            let_in(self._request)
         block, filled = self._pool.take(), 0
         while filled < len(block):
             if not self._rest:
@@ -178,9 +169,6 @@ class StreamBody(Body):
             raise StopAsyncIteration
         self.received += filled
         return block[:filled].toreadonly()
-
-    async def settle(self) -> None:
-        """Nothing to do: the server itself reads the rest before it closes."""
 
     async def _receive(self) -> bytes:
         try:
@@ -221,7 +209,7 @@ class SocketBody(Body, asyncio.BufferedProtocol):
         self._ready: deque[Buffer] = deque()
         self._news = asyncio.Event()
         self._low_water = 1
-        self._begun = self._paused = self._gone = False
+        self._begun = self._paused = self._gone = self._dropping = False
 
     async def __anext__(self) -> Buffer:
         if not self._begun:
@@ -237,24 +225,29 @@ class SocketBody(Body, asyncio.BufferedProtocol):
             self._resume()
         return block
 
-    async def settle(self) -> None:
-        """Read what is left, for a while: a client that still sends would miss the answer."""
-        if not self._begun:
-            return
-        self._ready.clear()
-        with contextlib.suppress(TimeoutError, Interrupted):
-            async with asyncio.timeout(LINGER):
-                async for _ in self:
-                    pass
-        self._transport.pause_reading()
-        self._transport.set_protocol(self._server)
-        # Nothing is left that the server would have to read before it answers.
-        self._request.content.feed_eof()
+    def is_eof(self) -> bool:
+        return not self._remaining
+
+    async def readany(self) -> memoryview:
+        """Receive some bytes that nobody wants; ``Rest`` of ``responses``."""
+        if not self._dropping:
+            self._dropping = True
+            self._ready.clear()
+            self._block = None
+            self._wake_at(1)
+            self._resume()
+        before = self._remaining
+        while self._remaining == before:
+            if self._gone:
+                raise Interrupted("the client went away")
+            self._news.clear()
+            await self._news.wait()
+        return _scrap[: before - self._remaining]
 
     def _take_over(self) -> None:
         self._begun = True
-        self._request[_taken_over] = True
-        _let_in(self._request)
+        self._request[REST] = self
+        let_in(self._request)
         # What the parser had already taken from the socket begins the first block, so that
         # all blocks but the last are whole: stores write those without copying them.
         head = memoryview(self._request.content.read_nowait())
@@ -295,15 +288,20 @@ class SocketBody(Body, asyncio.BufferedProtocol):
     # Called by the transport.
 
     def get_buffer(self, sizehint: int) -> memoryview:
+        if self._dropping:
+            return _scrap[: self._remaining]
         if self._block is None:
             self._block, self._filled = self._pool.take(), 0
         # Never past the end of the body: what follows it is another request.
         return self._block[self._filled : self._filled + self._remaining]
 
     def buffer_updated(self, nbytes: int) -> None:
+        self._remaining -= nbytes
+        if self._dropping:
+            self._news.set()
+            return
         assert self._block is not None
         self._filled += nbytes
-        self._remaining -= nbytes
         self.received += nbytes
         if self._remaining < _LOW_WATER:
             self._wake_at(1)

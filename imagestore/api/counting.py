@@ -14,7 +14,7 @@ from imagestore.observing import metrics
 
 @web.middleware
 async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """The outermost but one: it sees the response that the client gets."""
+    """Counts what came of a request, when all of its response was sent or given up."""
     started = time.perf_counter()
     status = 500
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import html
 import logging
 from collections.abc import Mapping
@@ -28,6 +27,7 @@ from imagestore.model.errors import (
     UnsatisfiableRange,
     Unsupported,
 )
+from imagestore.serving.responses import Unsent, hang_up, is_gone
 
 log = logging.getLogger(__name__)
 
@@ -55,24 +55,14 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except Exception as error:
-        if _is_gone(request):
+        if is_gone(request):
             raise
         if request.writer.output_size:
             # Another response has begun: all that can still be said is that it is not whole.
             log.error("%s %s broke off: %r", request.method, request.path, error)
-            _hang_up(request)
-            raise ConnectionResetError("the response could not be completed") from error
+            hang_up(request.protocol)
+            return Unsent(status=500)
         return _answer(request, error)
-
-
-def _is_gone(request: web.Request) -> bool:
-    """Whether there is nobody left to answer."""
-    return request.transport is None or request.transport.is_closing()
-
-
-def _hang_up(request: web.Request) -> None:
-    if isinstance(request.transport, asyncio.Transport):
-        request.transport.abort()
 
 
 def _answer(request: web.Request, error: Exception) -> web.Response:

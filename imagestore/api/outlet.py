@@ -7,13 +7,13 @@ shrinks with every block. Whoever can give the bytes again when there is room sa
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import socket
 import struct
-import termios
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+
+from imagestore.serving.connections import queued
 
 _NEAR = 0.0005
 """Seconds of round trip below which a peer counts as near: this machine, or the same rack."""
@@ -41,20 +41,15 @@ class Outlet:
 
     def queued(self) -> int:
         """Bytes that the kernel holds for the peer."""
-        (count,) = struct.unpack("i", fcntl.ioctl(self.descriptor, termios.TIOCOUTQ, b"\0\0\0\0"))
-        return int(count)
+        return queued(self.descriptor)
 
 
 @asynccontextmanager
 async def outlet(transport: asyncio.Transport) -> AsyncIterator[Outlet]:
-    """The socket of a transport without TLS, once its headers have left the transport.
+    """The socket of a transport without TLS in which nothing waits any more.
 
     Only full segments are sent, until the context ends; an error may leave the last one unsent.
     """
-    while transport.get_write_buffer_size():  # noqa: ASYNC110
-        # The headers, on a socket whose buffer is still full of the last response. Nothing
-        # tells when the transport is empty, and it is a matter of a moment.
-        await asyncio.sleep(0.001)
     connection: socket.socket = transport.get_extra_info("socket")
     if _round_trip(connection) < _NEAR:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _NEAR_BUFFER)

@@ -90,6 +90,8 @@ async def route(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     url = request.rel_url.with_path(path, encoded=True, keep_query=True)
     meant = request.clone(rel_url=url)
+    # What handlers note of the request is for whoever ends and logs it.
+    meant._state = request._state
     match = await request.app.router.resolve(meant)
     match.add_app(request.app)
     meant._match_info = match

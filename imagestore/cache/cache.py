@@ -191,8 +191,9 @@ class Cache:
         pruned = await self._attempt(room.prune, self.directory, self.config.max_size, patient=True)
         return pruned or room.Pruned()
 
-    async def clean(self, stalled_before: float) -> int:
-        return await self._attempt(self.directory.clean, stalled_before, patient=True) or 0
+    async def clean(self, stalled_before: float, invalid_before: float) -> int:
+        times = stalled_before, invalid_before
+        return await self._attempt(self.directory.clean, *times, patient=True) or 0
 
     async def keeper(self) -> locks.Held | None:
         """The right to look after the directory, if no other process of the node has it."""

@@ -29,6 +29,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from imagestore.backends import private
 from imagestore.cache import locks
 from imagestore.model.digest import Digest
 
@@ -67,7 +68,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """A file that is being filled, or was: ``room`` is what it takes on the disk in the end."""
+    """A file that is being filled, or was, or is invalid: ``room`` is what it takes in the end."""
 
     path: Path
     image_id: str
@@ -95,7 +96,7 @@ class Directory:
         if self._device not in (None, existing.stat().st_dev):
             raise OSError(errno.ENODEV, f"{self.root} is not on the disk where it was")
         for place in (self.root, *(self.root / name for name in _INSIDE)):
-            place.mkdir(mode=0o750, parents=True, exist_ok=True)
+            private.make_directory(place)
         self._device = self.root.stat().st_dev
 
     def entries(self) -> list[Entry]:
@@ -107,6 +108,14 @@ class Directory:
             if is_id(one.name)
         ]
         return sorted(found, key=lambda entry: entry.accessed)
+
+    def invalid(self) -> list[Partial]:
+        """What was kept apart, the oldest first."""
+        found = [
+            Partial(Path(one.path), one.name, status.st_size, status.st_mtime)
+            for one, status in _files(self.root / "invalid")
+        ]
+        return sorted(found, key=lambda one: one.modified)
 
     def partials(self) -> list[Partial]:
         found = []
@@ -254,12 +263,12 @@ class Directory:
         self._forget(image_id)
         return True
 
-    def clean(self, stalled_before: float) -> int:
-        """Remove what is invalid, and what nobody fills and was last filled before that time."""
-        removed = 0
-        for one, _ in _files(self.root / "invalid"):
-            Path(one.path).unlink(missing_ok=True)
-            removed += 1
+    def clean(self, stalled_before: float, invalid_before: float) -> int:
+        """Remove what is invalid, and what nobody fills, if it was last filled before a time."""
+        old = [one for one in self.invalid() if one.modified < invalid_before]
+        for one in old:
+            one.path.unlink(missing_ok=True)
+        removed = len(old)
         for partial in self.partials():
             if partial.modified >= stalled_before:
                 continue

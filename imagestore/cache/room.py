@@ -65,16 +65,22 @@ def prune(directory: Directory, limit: int) -> Pruned:
 def _shrink(directory: Directory, limit: int, pruned: Pruned | None = None) -> Pruned | None:
     """Evict until the entries have at most ``limit`` bytes; None if that cannot be done.
 
-    With ``pruned`` what can go goes in any case; else nothing does where it is known to be in
-    vain.
+    What is invalid counts, and goes before any entry. With ``pruned`` what can go goes in any
+    case; else nothing does where it is known to be in vain.
     """
-    entries = directory.entries()
-    excess = sum(entry.size for entry in entries) - limit
+    entries, invalid = directory.entries(), directory.invalid()
+    apart = sum(one.room for one in invalid)
+    excess = sum(entry.size for entry in entries) + apart - limit
     free = [entry for entry in entries if not entry.pinned]
     if pruned is None:
         pruned = Pruned()
-        if excess > sum(entry.size for entry in free):
+        if excess > sum(entry.size for entry in free) + apart:
             return None
+    for one in invalid:
+        if excess <= 0:
+            break
+        one.path.unlink(missing_ok=True)
+        excess -= one.room
     for entry in free:
         if excess <= 0:
             break
@@ -87,6 +93,9 @@ def _shrink(directory: Directory, limit: int, pruned: Pruned | None = None) -> P
 
 
 def _evict_one(directory: Directory) -> bool:
+    if invalid := directory.invalid():
+        invalid[0].path.unlink(missing_ok=True)
+        return True
     for entry in directory.entries():
         if not entry.pinned and directory.evict(entry.image_id):
             metrics.CACHE_EVICTIONS.inc()

@@ -28,7 +28,7 @@ from imagestore.database import cache as rows
 from imagestore.database import images
 from imagestore.identity.caller import Caller
 from imagestore.model.clock import now
-from imagestore.model.errors import Conflict, Invalid, NotFound, Unavailable
+from imagestore.model.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from imagestore.model.image import ImageStatus
 from imagestore.model.job import ACTIVE, Job, JobDraft
 
@@ -75,6 +75,12 @@ class CacheEntries:
         self._access.policy.authorize(rule, caller, {})
         self._of_node()
 
+    def _require(self, rule: str, caller: Caller, row: images.ImageRow) -> None:
+        # As with Glance 403 also where the rule to see images refuses.
+        if not self._access.permits(rule, caller, row):
+            raise Forbidden(f"The policy does not allow {rule} on image {row.image.id}.")
+        self._of_node()
+
     async def entries(self) -> list[Listed]:
         """The entries of this node."""
         found = await self._of_node().entries() or []
@@ -103,8 +109,7 @@ class CacheEntries:
     async def queue_checked(self, caller: Caller, image_id: str) -> None:
         """Have this node fetch an image that there is and that the caller may see."""
         row = await self._database.read(self._access.find, caller, image_id)
-        self._access.require("cache_image", caller, row)
-        self._of_node()
+        self._require("cache_image", caller, row)
         if row.image.status is not ImageStatus.ACTIVE:
             raise Invalid("Only images with status active can be queued for the cache.")
         await self.queue(image_id)
@@ -126,8 +131,7 @@ class CacheEntries:
                 raise
             self.authorize(caller, "cache_delete")
         else:
-            self._access.require("cache_delete", caller, row)
-            self._of_node()
+            self._require("cache_delete", caller, row)
         await self.delete(image_id)
         await self.dequeue(image_id)
 
@@ -154,9 +158,14 @@ class CacheEntries:
         found = await self._jobs.list(states=ACTIVE, kind=self._kind, limit=_MOST)
         return await self._cancel([job.id for job in found])
 
-    async def clean(self) -> int:
-        """Remove what is invalid or stalled; how many files that were."""
-        return await self._of_node().clean(time.time() - self._config.stall_time)
+    async def clean(self, *, keep_invalid: bool = False) -> int:
+        """Remove what is invalid or stalled; how many files that were.
+
+        ``keep_invalid``: what is invalid stays as long as what is stalled, to be looked at.
+        """
+        now = time.time()
+        stalled = now - self._config.stall_time
+        return await self._of_node().clean(stalled, stalled if keep_invalid else now)
 
     async def prune(self) -> Pruned:
         """Shrink to the configured size, and tell what went."""
@@ -167,12 +176,18 @@ class CacheEntries:
         await self._of_node().pin(image_id, pinned=pinned)
 
     async def nodes(self, caller: Caller, image_id: str) -> list[str]:
-        """The URLs of the nodes that have the image."""
+        """The URLs of the nodes that have the image; others as they have last recorded it."""
         self.authorize(caller, "list_cached_nodes")
         if self._config.driver != CENTRALIZED:
             raise Conflict("Centralized caching is not enabled.")
         await self._database.read(self._access.find, caller, image_id)
-        return await self._database.read(rows.nodes, image_id)
+        found = set(await self._database.read(rows.nodes, image_id))
+        entries = await self._of_node().entries()
+        if entries is not None:
+            found.discard(self._config.node)
+            if any(entry.image_id == image_id for entry in entries):
+                found.add(self._config.node)
+        return sorted(found)
 
     async def sync(self) -> None:
         """Bring the entries and the rows that tell of them together; one process of a node does.
@@ -201,7 +216,7 @@ class CacheEntries:
             await self._database.write(rows.remove, node, known - kept)
         self._recorded = set(kept)
         await self._take_over_queue(cache)
-        await self.clean()
+        await self.clean(keep_invalid=True)
         await self.prune()
 
     def close(self) -> None:

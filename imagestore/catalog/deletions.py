@@ -8,10 +8,9 @@ back: the row stays, and :mod:`recovery` goes on until it is done.
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Callable
-from datetime import datetime
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Connection
@@ -21,12 +20,15 @@ from imagestore.backends.base import Capability
 from imagestore.catalog.access import Access, not_found, require_writer
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.imports.unstaging import leave
+from imagestore.catalog.intent import Intent
 from imagestore.catalog.notifications import Notifications
+from imagestore.catalog.store_failures import as_deletion_failure
+from imagestore.config.store_sections import STAGING
 from imagestore.database import images, journal, locations, pending_deletes
 from imagestore.database.journal import Entry
 from imagestore.identity.caller import Caller
 from imagestore.model.clock import now
-from imagestore.model.errors import Conflict, Forbidden, ImagestoreError, NotFound, Unavailable
+from imagestore.model.errors import Conflict, Forbidden, NotFound
 from imagestore.model.image import Image, ImageStatus, Location
 
 log = logging.getLogger(__name__)
@@ -41,22 +43,18 @@ class Deletions:
         self._access = Access(deps.policy)
         self._notify = Notifications(deps.notifier)
         self._delayed = deps.settings.scrubber.delayed_delete
-        self.under_way: set[str] = set()
-        """Journal rows of this process that are not left behind."""
+        self._intents = deps.intents
 
     async def delete(self, caller: Caller, image_id: str) -> None:
         """Remove the image and its data; its id stays taken for ever."""
         require_writer(caller)
-
-        async def remove(entry: str) -> None:
-            image = await self._database.write(self._claim, caller, image_id, entry)
-            if image.locations and not self._delayed:
+        async with self._intents.intend() as intent:
+            image, entry = await self._database.write(self._claim, intent, caller, image_id)
+            if entry is not None:
                 # The caller may go away; a deletion that has begun is carried to its end.
-                await asyncio.shield(self._carry_out(image, entry))
-            kept = self._delayed and image.locations
-            self._notify.deleted(image, "pending_delete" if kept else "deleted")
-
-        await self._under_way(remove)
+                await intent.to_its_end(self._carry_out(image, entry))
+        kept = self._delayed and image.locations
+        self._notify.deleted(image, "pending_delete" if kept else "deleted")
         if self._deps.cache is not None:
             # The other nodes see it by themselves; none serves it from now on.
             await self._deps.cache.drop(image_id)
@@ -69,12 +67,9 @@ class Deletions:
             raise NotFound("This service has one store.")
         if store not in stores:
             raise Conflict(f"There is no store '{store}'.")
-
-        async def remove(entry: str) -> None:
-            copy = await self._database.write(self._claim_copy, caller, image_id, store, entry)
-            await asyncio.shield(self._carry_out_removal(image_id, copy, entry))
-
-        await self._under_way(remove)
+        async with self._intents.intend() as intent:
+            removal = await self._database.write(self._claim_copy, intent, caller, image_id, store)
+            await intent.to_its_end(self.carry_out_removal(image_id, *removal))
 
     async def remove_copy(
         self, image_id: str, store: str, may_go: Callable[[Connection, Image, Location], bool]
@@ -82,7 +77,7 @@ class Deletions:
         """Remove the copy in ``store`` for a worker; whether ``may_go``, asked in the
         transaction that hides it, allowed that. The last copy always stays."""
 
-        def claim(conn: Connection, entry: str) -> Location | None:
+        def claim(conn: Connection) -> tuple[Location, str] | None:
             images.lock(conn, image_id)
             row = images.get(conn, image_id)
             copy = None if row is None else self._copy_in(row.image, store)
@@ -90,31 +85,17 @@ class Deletions:
                 return None
             if row.image.status is not ImageStatus.ACTIVE or not may_go(conn, row.image, copy):
                 return None
-            self._hide_copy(conn, image_id, copy, entry)
-            return copy
+            return copy, self._hide_copy(conn, intent, image_id, copy)
 
-        removed = False
+        async with self._intents.intend() as intent:
+            removal = await self._database.write(claim)
+            if removal is not None:
+                await intent.to_its_end(self.carry_out_removal(image_id, *removal))
+        return removal is not None
 
-        async def remove(entry: str) -> None:
-            nonlocal removed
-            copy = await self._database.write(claim, entry)
-            if copy is not None:
-                await asyncio.shield(self._carry_out_removal(image_id, copy, entry))
-                removed = True
-
-        await self._under_way(remove)
-        return removed
-
-    async def _under_way(self, remove: Callable[[str], Awaitable[None]]) -> None:
-        entry = journal.new_entry()
-        # Known before the row exists, or recovery could take it for left behind.
-        self.under_way.add(entry)
-        try:
-            await remove(entry)
-        finally:
-            self.under_way.discard(entry)
-
-    def _claim(self, conn: Connection, caller: Caller, image_id: str, entry: str) -> Image:
+    def _claim(
+        self, conn: Connection, intent: Intent, caller: Caller, image_id: str
+    ) -> tuple[Image, str | None]:
         """Delete an image without data at once; hide any other and open a journal row."""
         row = self._access.find(conn, caller, image_id)
         self._access.require("delete_image", caller, row)
@@ -126,22 +107,21 @@ class Deletions:
             if not images.soft_delete(conn, image_id, moment, {image.status}):
                 raise not_found(image_id)
             leave(conn, image, self._deps.settings.server)
-            return image
+            return image, None
         if self._delayed:
             # Its bytes are for the scrubber.
             if not pending_deletes.delay(conn, image_id, moment, {image.status}):
                 raise not_found(image_id)
-            return image
+            return image, None
         if not images.transition(
             conn, image_id, {image.status}, ImageStatus.PENDING_DELETE, updated_at=moment
         ):
             raise not_found(image_id)
-        journal.open_deletion(conn, entry, image_id, image.status, self._deps.owner, moment)
-        return image
+        return image, intent.deletion(conn, image_id, image.status)
 
     def _claim_copy(
-        self, conn: Connection, caller: Caller, image_id: str, store: str, entry: str
-    ) -> Location:
+        self, conn: Connection, intent: Intent, caller: Caller, image_id: str, store: str
+    ) -> tuple[Location, str]:
         """Hide the copy and open a journal row."""
         # Of two copies that are removed at once, one has to stay.
         images.lock(conn, image_id)
@@ -160,8 +140,7 @@ class Deletions:
             if any(each.status == locations.UNVERIFIED for each in image.locations):
                 raise Conflict("The other copies of the data are not verified yet; try later.")
             raise Forbidden("This is the only copy of the data that is whole.")
-        self._hide_copy(conn, image_id, copy, entry)
-        return copy
+        return copy, self._hide_copy(conn, intent, image_id, copy)
 
     def _copy_in(self, image: Image, store: str) -> Location | None:
         stores = self._deps.stores
@@ -169,25 +148,17 @@ class Deletions:
         copy = next(in_store, None)
         return None if copy is None or copy.id is None else copy
 
-    def _hide_copy(self, conn: Connection, image_id: str, copy: Location, entry: str) -> None:
-        moment = now()
-        images.update(conn, image_id, {"updated_at": moment})
-        self.claim(conn, image_id, copy, entry, moment)
+    def _hide_copy(self, conn: Connection, intent: Intent, image_id: str, copy: Location) -> str:
+        images.update(conn, image_id, {"updated_at": now()})
+        return self.claim(conn, intent, image_id, copy)
 
-    def claim(
-        self, conn: Connection, image_id: str, copy: Location, entry: str, moment: datetime
-    ) -> None:
-        """Hide a copy and open a journal row; :meth:`remove_claimed` is to follow."""
+    def claim(self, conn: Connection, intent: Intent, image_id: str, copy: Location) -> str:
+        """Hide a copy and open a journal row, whose id it is; :meth:`carry_out_removal` is to
+        follow."""
         assert copy.id is not None
         store = self._deps.stores.of(copy)
         locations.hide(conn, copy.id)
-        journal.open_removal(
-            conn, entry, image_id, store.name if store else "", self._deps.owner, moment
-        )
-
-    async def remove_claimed(self, image_id: str, copy: Location, entry: str) -> None:
-        """Remove the bytes of a copy that is hidden, or show it again if they cannot be."""
-        await asyncio.shield(self._carry_out_removal(image_id, copy, entry))
+        return intent.removal(conn, image_id, store.name if store else "")
 
     async def _carry_out(self, image: Image, entry: str) -> None:
         try:
@@ -195,16 +166,17 @@ class Deletions:
         except store_errors.StoreError as error:
             log.warning("image %s was not deleted: %s", image.id, error)
             await self._unless_open(error, _restore, image.id, image.status, entry)
-            raise _told(error, image.id) from error
+            raise as_deletion_failure(error, image.id) from error
         await self._database.write(_finish, image.id, entry)
 
-    async def _carry_out_removal(self, image_id: str, copy: Location, entry: str) -> None:
+    async def carry_out_removal(self, image_id: str, copy: Location, entry: str) -> None:
+        """Remove the bytes of a copy that is hidden, or show it again if they cannot be."""
         try:
             await self.remove_bytes(image_id, copy)
         except store_errors.StoreError as error:
             log.warning("a copy of image %s was not removed: %s", image_id, error)
             await self._unless_open(error, _restore_copy, copy, entry)
-            raise _told(error, image_id) from error
+            raise as_deletion_failure(error, image_id) from error
         await self._database.write(_finish_copy, copy, entry)
 
     async def _unless_open(
@@ -248,6 +220,11 @@ class Deletions:
             await self.remove_bytes(image.id, location)
             if location.id is not None:
                 await self._database.write(locations.remove, location.id)
+        if self._deps.stores.has_reserved(STAGING):
+            # Glance may have left something there of an image that has long been active. What is
+            # not removed now, or lies on another node, the search for orphans finds.
+            with contextlib.suppress(store_errors.StoreError):
+                await self._deps.stores.reserved(STAGING).discard(image.id)
 
     async def remove_bytes(self, image_id: str, location: Location) -> None:
         """Remove the bytes. Missing ones are no error; a read-only store keeps them."""
@@ -294,15 +271,3 @@ def _restore_copy(conn: Connection, copy: Location, entry: str) -> None:
     assert copy.id is not None
     locations.unhide(conn, copy.id)
     journal.close(conn, entry)
-
-
-def _told(error: store_errors.StoreError, image_id: str) -> ImagestoreError:
-    """What the caller is told; paths and hosts of the store stay in the log."""
-    match error:
-        case store_errors.Busy():
-            return Conflict(f"The data of image {image_id} is in use.")
-        case store_errors.Unavailable():
-            return Unavailable(
-                f"A store of image {image_id} does not answer. It is deleted when the store does."
-            )
-    return Unavailable(f"A store of image {image_id} cannot delete its data.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from imagestore.cache.cache import Cache
+from imagestore.catalog.intent import Intents
 from imagestore.catalog.quotas import LimitSource, Quotas
 from imagestore.config.settings import Settings
 from imagestore.database.engine import Database
@@ -28,6 +29,8 @@ class Dependencies:
     protections: Protections
     """Who may do what to which custom properties."""
     quotas: Quotas
+    intents: Intents
+    """What this process is about to do to bytes in stores."""
     cache: Cache | None = None
     """The node's cache of data, if it has one."""
     notifier: Notifier = field(default_factory=Notifier)
@@ -49,18 +52,21 @@ def assemble(
     of projects come from, for those who hold anybody to them.
     """
     policy = policy or Policy(settings.identity)
+    stores = stores or Stores(settings.stores)
+    owner = process.identity()
     return Dependencies(
         settings=settings,
         database=database,
         policy=policy,
-        stores=stores or Stores(settings.stores),
-        owner=process.identity(),
+        stores=stores,
+        owner=owner,
         protections=Protections(
             settings.images.property_protection_file,
             settings.images.property_protection_rule_format,
             policy,
         ),
         quotas=Quotas(settings, database, limits),
+        intents=Intents(database, stores, owner),
         cache=cache,
         notifier=notifier or Notifier(),
     )

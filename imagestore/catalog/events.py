@@ -23,7 +23,7 @@ from imagestore.identity.caller import Caller
 from imagestore.identity.policy import image_target
 from imagestore.model.clock import now
 from imagestore.model.errors import Unavailable
-from imagestore.model.image import can_see
+from imagestore.model.image import can_see, can_see_member
 
 LOOK = 0.5
 """Seconds between two looks at the database while somebody watches."""
@@ -96,7 +96,14 @@ class Events:
                 _notice(event, position, page.subjects)
                 for event in new
                 if image_id in (None, event.image_id)
-                and self._may_hear(caller, event.image_id, event.job_id, event.project, page)
+                and self._may_hear(
+                    caller,
+                    event.image_id,
+                    event.job_id,
+                    event.project,
+                    page,
+                    event.document.get("member"),
+                )
             ]
             if not new:
                 notices += self._progress(caller, page, image_id, told)
@@ -131,7 +138,9 @@ class Events:
         job_id: str | None,
         project: str | None,
         page: _Page,
+        member: str | None = None,
     ) -> bool:
+        """``member``: the project whose membership of the image is told of."""
         if job_id is not None:
             # Who else works on an image is not for everybody who sees it.
             if caller.is_admin:
@@ -148,6 +157,11 @@ class Events:
         if not can_see(image, caller.project_id, is_admin=caller.is_admin, is_member=is_member):
             return False
         target = image_target(image, caller.project_id if is_member else None)
+        if member is not None and not (
+            can_see_member(image, member, caller.project_id, is_admin=caller.is_admin)
+            and self._policy.allows("get_member", caller, target)
+        ):
+            return False
         return self._policy.allows("get_image", caller, target)
 
     async def _page(self, after: int) -> _Page:

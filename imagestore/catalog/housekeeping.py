@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
-from sqlalchemy import Connection
-
-from imagestore.catalog.jobs import Completion, JobKind, Jobs, Work
+from imagestore.catalog.jobs import PATIENT, JobKind, Jobs, Work
 from imagestore.config import settings
 from imagestore.database import events, jobs, purge, tasks
 from imagestore.model.clock import now
@@ -20,20 +17,20 @@ _AT_ONCE = 500
 
 
 class Housekeeping:
-    """A job that queues its successor as it ends: there is one at any time."""
+    """A job that comes again: there is one at any time."""
 
     def __init__(self, jobs_: Jobs, config: settings.Settings) -> None:
         self._jobs = jobs_
         self._kept = timedelta(hours=config.jobs.time_to_live)
         self._purged_after = config.jobs.purge_deleted_after
         self._events = config.events
-        jobs_.register(JobKind(KIND, self._run))
+        jobs_.register(JobKind(KIND, self._run, attempts=PATIENT, every=EVERY))
 
     async def ensure(self) -> None:
         """Queue it, unless it is queued or running."""
-        await self._jobs.submit(_draft())
+        await self._jobs.submit(JobDraft(KIND))
 
-    async def _run(self, work: Work) -> Completion:
+    async def _run(self, work: Work) -> None:
         while await work.write(jobs.remove_ended, now() - self._kept, _AT_ONCE) == _AT_ONCE:
             pass
         while (
@@ -52,13 +49,3 @@ class Housekeeping:
             before = now() - timedelta(days=self._purged_after)
             while sum((await work.write(purge.purge, before, _AT_ONCE)).values()) >= _AT_ONCE:
                 pass
-        return _again
-
-
-def _again(conn: Connection) -> None:
-    moment = now()
-    jobs.enqueue(conn, replace(_draft(), not_before=moment + EVERY), moment)
-
-
-def _draft() -> JobDraft:
-    return JobDraft(KIND, max_attempts=1000)

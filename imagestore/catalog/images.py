@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from imagestore.catalog.access import Access, not_found, require_writer
+from imagestore.catalog.activation import Activation, Activations
 from imagestore.catalog.amend import amend, changed_columns
 from imagestore.catalog.copies.placements import Placements
 from imagestore.catalog.deletions import Deletions
 from imagestore.catalog.dependencies import Dependencies
+from imagestore.catalog.intent import Intent
 from imagestore.catalog.limits import require_within
 from imagestore.catalog.locations.changes import LocationChanges, Prepared
 from imagestore.catalog.notifications import Notifications
@@ -59,6 +61,8 @@ class Images:
         self._shown = deps.settings.images
         self._access = Access(deps.policy)
         self._placements = Placements(deps)
+        self._activations = Activations(deps)
+        self._intents = deps.intents
         self._notify = Notifications(deps.notifier)
 
     async def create(self, caller: Caller, draft: ImageDraft) -> Image:
@@ -106,26 +110,30 @@ class Images:
         if not all(self._protections.allows("read", name, caller) for name, _ in query.properties):
             return Page([], None)  # or a filter would tell what the caller may not read
         scope = Scope(caller.project_id, is_admin=caller.is_admin and not query.as_user)
-        found = await self._database.read(images.select_page, scope, query)
+        found, more = await self._database.read(images.select_page, scope, query)
         shown = [self._shown_to(caller, image) for image in self._access.listed(caller, found)]
-        return Page(shown, found[-1].id if found and len(found) == query.limit else None)
+        return Page(shown, found[-1].id if found and more else None)
 
-    async def change(self, caller: Caller, image_id: str, changes: Sequence[Change]) -> Image:
-        """Apply all changes or none; the image as it stands afterwards."""
+    async def change(
+        self,
+        caller: Caller,
+        image_id: str,
+        changes: Sequence[Change],
+        *,
+        gone: Callable[[], bool] = lambda: False,
+    ) -> Image:
+        """Apply all changes or none; the image as it stands afterwards.
+
+        ``gone``: whether the caller waits for the answer no more.
+        """
         require_writer(caller)
-        prepared = await self._location_changes.prepare(caller, image_id, changes)
-        entries = prepared.entries if prepared else ()
-        # Known before the rows exist, or recovery could take them for left behind.
-        self._deletions.under_way.update(entries)
-        try:
-            image, removed = await self._database.write(
-                self._change, caller, image_id, changes, prepared
+        prepared = await self._location_changes.prepare(caller, image_id, changes, gone)
+        async with self._intents.intend() as intent:
+            image, removed = await self._activations.within(
+                self._database.write, self._change, intent, caller, image_id, changes, prepared
             )
             for copy, entry in removed:
-                await self._deletions.remove_claimed(image_id, copy, entry)
-        finally:
-            self._deletions.under_way.difference_update(entries)
-        self._notify.image("image.update", image)
+                await intent.to_its_end(self._deletions.carry_out_removal(image_id, copy, entry))
         return self._shown_to(caller, image)
 
     async def deactivate(self, caller: Caller, image_id: str) -> None:
@@ -144,10 +152,17 @@ class Images:
         self._notify.image("image.update", image)
 
     def may_see_locations(self, caller: Caller, image: Image) -> bool:
-        """Whether the caller may be told where the bytes lie."""
-        return (
-            self._shown.show_image_direct_url or self._shown.show_multiple_locations
-        ) and self._access.allows("get_image_location", caller, image)
+        """Whether a caller who sees the image may be told where the bytes lie.
+
+        As with Glance whoever sees it may, where the options say so: Nova and Cinder clone by
+        that. A rule that the operator has written is kept all the same.
+        """
+        if not (self._shown.show_image_direct_url or self._shown.show_multiple_locations):
+            return False
+        policy = self._access.policy
+        return policy.is_built_in("get_image_location") or self._access.allows(
+            "get_image_location", caller, image
+        )
 
     def _authorise_creation(self, caller: Caller, image: Image) -> None:
         if not caller.is_admin and image.owner != caller.project_id:
@@ -158,61 +173,81 @@ class Images:
         if rule := _VISIBILITY_RULES.get(image.visibility):
             policy.authorize(rule, caller, target)
 
-    def _require_within_quotas(self, after: Image, before: Image | None = None) -> None:
+    def _require_within_quotas(
+        self, after: Image, before: Image | None = None, *, hidden: int = 0
+    ) -> None:
         require_within(
             self._limits.image_property_quota,
-            len(after.properties),
-            "properties",
+            len(after.properties) + hidden,
+            "image_property_quota",
             before=len(before.properties) if before else 0,
         )
         require_within(
             self._limits.image_tag_quota,
             len(after.tags),
-            "tags",
+            "image_tag_quota",
             before=len(before.tags) if before else 0,
         )
 
     def _change(
         self,
-        conn: Connection,
+        activation: Activation,
+        intent: Intent,
         caller: Caller,
         image_id: str,
         changes: Sequence[Change],
         prepared: Prepared | None,
     ) -> tuple[Image, list[tuple[Location, str]]]:
+        conn = activation.conn
         # Two changes at once must see each other's properties and tags.
         images.lock(conn, image_id)
         row = self._access.find(conn, caller, image_id)
         before = row.image
+        # Properties that the caller may not read are not there for him: whatever he asks for is
+        # decided and answered as if they were not.
+        seen = self._shown_to(caller, before)
+        names = set(seen.properties)
         for change in changes:
-            self._authorise_change(caller, row, change)
-        after = amend(before, [change for change in changes if change.name != "locations"])
-        self._require_within_quotas(after, before)
+            self._authorise_change(caller, row, change, names)
+        after = amend(seen, [change for change in changes if change.name != "locations"])
+        hidden = {n: v for n, v in before.properties.items() if n not in seen.properties}
+        self._require_within_quotas(after, before, hidden=len(hidden))
+        for name, value in hidden.items():
+            if name not in after.properties or not self._protections.allows("update", name, caller):
+                after.properties[name] = value
         if not changes:
+            activation.updated(image_id)
             return before, []
         after.updated_at = now()
         values = changed_columns(before, after) | {"updated_at": after.updated_at}
         removed: list[tuple[Location, str]] = []
         if prepared is not None:
             located, removed = self._location_changes.apply(
-                conn, after, changes, prepared, after.updated_at
+                conn, intent, after, changes, prepared, after.updated_at
             )
             values |= located
-        # The status is compared so that formats cannot change under an upload that has begun.
-        if not images.update(conn, image_id, values, only_if_status={before.status}):
-            raise Conflict(f"Image {image_id} changed its status meanwhile; try again.")
         if before.properties != after.properties:
             properties.replace(conn, image_id, before.properties, after.properties)
         if before.tags != after.tags:
             tags.replace(conn, image_id, before.tags, after.tags)
-        self._placements.follow(conn, image_id)
+        if "status" in values:
+            activation.activate(before, values, {})
+        # The status is compared so that formats cannot change under an upload that has begun.
+        elif not images.update(conn, image_id, values, only_if_status={before.status}):
+            raise Conflict(f"Image {image_id} changed its status meanwhile; try again.")
+        else:
+            activation.updated(image_id)
+            self._placements.follow(conn, image_id)
         if prepared is not None:
             row_after = images.get(conn, image_id)
             assert row_after is not None
             after = row_after.image
         return after, removed
 
-    def _authorise_change(self, caller: Caller, row: images.ImageRow, change: Change) -> None:
+    def _authorise_change(
+        self, caller: Caller, row: images.ImageRow, change: Change, names: set[str]
+    ) -> None:
+        """``names``: the properties that there are for this caller, kept as the changes go on."""
         if change.name == "locations":
             self._location_changes.authorise(caller, row, change)
             return
@@ -224,19 +259,18 @@ class Images:
                 self._access.require(rule, caller, row)
         self._access.require("modify_image", caller, row)
         if change.name not in BASE_ATTRIBUTES:
-            self._authorise_property(caller, row.image, change)
+            self._authorise_property(caller, change, names)
 
-    def _authorise_property(self, caller: Caller, image: Image, change: Change) -> None:
-        """What is there and hidden is not there for this caller, but not to be written over."""
-        name = change.name
-        present = name in image.properties
-        hidden = present and not self._protections.allows("read", name, caller)
-        if hidden and change.op != "add":
+    def _authorise_property(self, caller: Caller, change: Change, names: set[str]) -> None:
+        name, present = change.name, change.name in names
+        if not present and change.op != "add":
             raise Conflict(f"Property {name} does not exist.")
         if change.op == "remove":
             self._require_property("delete", name, caller)
+            names.remove(name)
         else:
             self._require_property("update" if present else "create", name, caller)
+            names.add(name)
 
     def _require_property(self, operation: Operation, name: str, caller: Caller) -> None:
         if not self._protections.allows(operation, name, caller):

@@ -137,9 +137,11 @@ class ImagesWithData:
         elif delivery.location is not None:
             store = self._rules.store_for(caller, image.id, delivery.location)
             self._location_imports.require_addable(caller, delivery.location)
-            size = await self._rules.measure(store, delivery.location)
-            if delivery.size not in (None, size):
-                raise Conflict(f"There are {size} bytes at the location, not {delivery.size}.")
+            found = await self._rules.look(image, store, delivery.location)
+            if delivery.size not in (None, found.size):
+                raise Conflict(
+                    f"There are {found.size} bytes at the location, not {delivery.size}."
+                )
 
     async def _deliver(self, caller: Caller, image_id: str, delivery: DataSource) -> None:
         if delivery.copy_from is not None:

@@ -3,7 +3,7 @@
 Whoever brings a new kind of work writes a handler and registers it once, when the
 service is built::
 
-    catalog.jobs.register(Kind("copy", copy))
+    catalog.jobs.register(JobKind("copy", copy))
 
     async def copy(work: Work) -> Completion | None: ...
 
@@ -21,9 +21,10 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import random
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
@@ -32,11 +33,18 @@ from imagestore.config import settings
 from imagestore.database import jobs, leases
 from imagestore.database.engine import Database
 from imagestore.model.clock import now
-from imagestore.model.errors import Conflict, ImagestoreError, NotFound
+from imagestore.model.errors import Conflict, ImagestoreError, NotFound, TooSlow, Unavailable
 from imagestore.model.job import Job, JobDraft, JobState
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+ATTEMPTS = 5
+PATIENT = 1000
+"""Attempts at what nobody waits for, and what has to be done some day."""
+FIRST_PAUSE = 2.0
+"""Seconds before the second attempt, at the most."""
+LONGEST_PAUSE = 600.0
 
 Completion = Callable[[Connection], None]
 """What is recorded in the transaction in which the job becomes ``done``."""
@@ -57,8 +65,10 @@ class Work:
     and when the process ends; it cleans up and lets the cancellation pass.
     """
 
-    def __init__(self, job: Job, database: Database) -> None:
+    def __init__(self, job: Job, database: Database, *, is_last: bool = False) -> None:
+        """``is_last``: if this attempt fails there is no other."""
         self.job = job
+        self.is_last = is_last
         self.bytes_done = 0
         self.bytes_total = job.bytes_total
         self._database = database
@@ -89,15 +99,18 @@ Abandoned = Callable[[Connection, Job], None]
 
 @dataclass(frozen=True, slots=True)
 class JobKind:
-    """A kind of work.
+    """A kind of work: everything that is decided about it, in one place.
 
     ``handler`` ends normally when the work is done. :class:`GiveUp`, and any error that
     blames the job and not a part that is away (:class:`imagestore.model.errors.Invalid`,
     ``NotFound``, …), parks it; after any other error it is tried again, later and
-    later, until its attempts are used up. ``abandoned`` is run in the transaction in
+    later, until its ``attempts`` are used up. ``longest_pause``: seconds between two of them, at
+    the most. ``abandoned`` is run in the transaction in
     which a job is parked or cancelled; it puts back whatever waited for the job.
     ``limit``: how many may run at once on all nodes together. ``awaited``: somebody waits for
     its end; each process keeps a worker for such kinds.
+    ``every``: for work that comes again, the time from the end of one run to the next, however
+    that ended; None if no other is wanted. What is about one image does not come again.
     """
 
     name: str
@@ -105,6 +118,33 @@ class JobKind:
     abandoned: Abandoned | None = None
     limit: int | None = None
     awaited: bool = False
+    attempts: int | Callable[[Job], int] = ATTEMPTS
+    longest_pause: float = LONGEST_PAUSE
+    every: timedelta | Callable[[Job], timedelta | None] | None = None
+
+    def is_last(self, job: Job) -> bool:
+        """Whether the attempt that is being made is the last one."""
+        most = job.max_attempts or self.attempts
+        return job.attempts >= (most(job) if callable(most) else most)
+
+    def pause_after(self, job: Job, error: BaseException) -> float | None:
+        """Seconds until the job is tried again after an attempt that failed; None: it is parked.
+
+        Anything up to a time that doubles with each attempt, so that what failed together does
+        not come back together.
+        """
+        blames_the_moment = isinstance(error, (Unavailable, TooSlow))
+        if (isinstance(error, ImagestoreError) and not blames_the_moment) or self.is_last(job):
+            return None
+        longest = min(FIRST_PAUSE * 2.0 ** min(job.attempts - 1, 30), self.longest_pause)
+        return random.uniform(0, min(longest, LONGEST_PAUSE))  # noqa: S311 (no secret)
+
+    def next_run(self, job: Job, moment: datetime) -> JobDraft | None:
+        """What follows a job that has ended."""
+        pause = self.every(job) if callable(self.every) else self.every
+        if pause is None or job.image_id is not None:
+            return None
+        return JobDraft(job.kind, job.payload, None, job.target, not_before=moment + pause)
 
 
 class Jobs:
@@ -231,6 +271,7 @@ class Jobs:
                 raise LeaseLost(job.id)
             if completion is not None:
                 completion(conn)
+            self._follow(conn, job)
 
         await self.database.write(record)
         self.wake()
@@ -244,9 +285,16 @@ class Jobs:
             kind = self.kinds.get(job.kind)
             if kind is not None and kind.abandoned is not None:
                 kind.abandoned(conn, job)
+            self._follow(conn, job)
             return True
 
         return await self.database.write(record)
+
+    def _follow(self, conn: Connection, job: Job) -> None:
+        """Work that comes again is queued again, unless its completion has done so."""
+        kind, moment = self.kinds.get(job.kind), now()
+        if kind is not None and (draft := kind.next_run(job, moment)) is not None:
+            jobs.enqueue(conn, draft, moment)
 
     async def give_back(
         self, job: Job, message: str | None, pause: float = 0, *, counts: bool = True

@@ -16,7 +16,7 @@ from imagestore.database.images import ImageRow
 from imagestore.identity.caller import Caller
 from imagestore.model.clock import now
 from imagestore.model.errors import Forbidden, Invalid, NotFound
-from imagestore.model.image import Member, MemberStatus, Visibility
+from imagestore.model.image import Member, MemberStatus, Visibility, can_see_member
 
 MAX_ID_LENGTH = 255
 _BATCH = 500
@@ -114,7 +114,7 @@ class Members:
                     for member in batch
                     if (row := rows.get(member.image_id)) is not None
                     and row.image.visibility is Visibility.SHARED
-                    and (caller.is_admin or caller.project_id in (member_id, row.image.owner))
+                    and _is_seen(caller, row, member_id)
                     and self._access.permits("get_members", caller, row)
                 ]
             return found
@@ -156,9 +156,7 @@ class Members:
         if not self._access.permits("get_member", caller, row):
             return []
         found = members.list(conn, image_id)
-        if caller.is_admin or caller.project_id == row.image.owner:
-            return found
-        return [member for member in found if member.member_id == caller.project_id]
+        return [each for each in found if _is_seen(caller, row, each.member_id)]
 
     def _show(self, conn: Connection, caller: Caller, image_id: str, member_id: str) -> Member:
         row = self._shared(conn, caller, image_id)
@@ -167,8 +165,7 @@ class Members:
     def _find(self, conn: Connection, caller: Caller, row: ImageRow, member_id: str) -> Member:
         self._access.require("get_member", caller, row)
         member = members.get(conn, row.image.id, member_id)
-        foreign = caller.project_id not in (row.image.owner, member_id)
-        if member is None or (foreign and not caller.is_admin):
+        if member is None or not _is_seen(caller, row, member_id):
             raise _no_member(row.image.id, member_id)
         return member
 
@@ -185,7 +182,8 @@ class Members:
         self._access.require("add_member", caller, row)
         if not member_id or len(member_id) > MAX_ID_LENGTH:
             raise Invalid(f"A member is a project id of 1 to {MAX_ID_LENGTH} characters.")
-        require_within(self._quota, members.count(conn, image_id) + 1, "members")
+        count = members.count(conn, image_id)
+        require_within(self._quota, count + 1, "image_member_quota", before=count)
         moment = now()
         member = Member(image_id, member_id, MemberStatus.PENDING, moment, moment, can_share)
         members.insert(conn, member)
@@ -207,6 +205,10 @@ class Members:
         self._access.require("delete_member", caller, row)
         members.remove(conn, image_id, member_id)
         return member
+
+
+def _is_seen(caller: Caller, row: ImageRow, member_id: str) -> bool:
+    return can_see_member(row.image, member_id, caller.project_id, is_admin=caller.is_admin)
 
 
 def _no_member(image_id: str, member_id: str) -> NotFound:

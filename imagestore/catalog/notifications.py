@@ -11,6 +11,7 @@ from typing import Any
 
 from imagestore.identity.caller import Caller
 from imagestore.model.clock import now
+from imagestore.model.errors import ImagestoreError
 from imagestore.model.image import Image, Member
 from imagestore.model.metadef import Namespace
 from imagestore.observing.notifier import Notifier
@@ -37,16 +38,29 @@ class Notifications:
 
     def preparing(self, image: Image, store: str) -> None:
         """Bytes are about to go into ``store``."""
-        self.image("image.update", image)
         self.image("image.prepare", image, **_imports(image), backend=store)
 
-    def uploaded(self, image: Image) -> None:
-        """The bytes are durable, and the image is active."""
-        self.image("image.upload", image, **_imports(image))
+    @property
+    def heard(self) -> bool:
+        """Whether anything that is told of the data of images is sent."""
+        names = ("update", "prepare", "upload", "activate")
+        return any(self._notifier.wants(f"image.{name}") for name in names)
+
+    def uploaded(self, image: Image, stores: int = 1) -> None:
+        """The bytes are durable in so many stores, and the image is active."""
+        for _ in range(stores):
+            self.image("image.upload", image, **_imports(image))
         self.image("image.activate", image)
         self.image("image.update", image)
 
-    def not_uploaded(self, message: str) -> None:
+    def copied(self, image: Image) -> None:
+        """The bytes of the active image are durable in one more store."""
+        self.image("image.upload", image, **_imports(image))
+        self.image("image.update", image)
+
+    def not_uploaded(self, image_id: str, store: str, error: BaseException) -> None:
+        reason = error.message if isinstance(error, ImagestoreError) else type(error).__name__
+        message = f"Image {image_id} was not stored in {store}: {reason}"
         self._notifier.tell("image.upload", message, priority="error")
 
     def deleted(self, image: Image, status: str) -> None:

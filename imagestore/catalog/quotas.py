@@ -8,19 +8,18 @@ grows its reservation as the bytes come.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
 from sqlalchemy import Connection
 
 from imagestore.backends.base import Blocks, Buffer
+from imagestore.catalog.limits import MIB, require_room
 from imagestore.config.settings import Settings
 from imagestore.database import images, quotas
 from imagestore.database.engine import Database
-from imagestore.model.errors import OverLimit
 
-MIB = 1 << 20
 STEP = 64 * MIB
 """Bytes by which the reservation of an upload of unknown size grows."""
 
@@ -39,14 +38,38 @@ class LimitSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """One limit: its name as operators know it, and what counts. Sizes in bytes."""
+
+    name: str
+    most: int
+    used: Callable[[Connection, str], int]
+    unit: str = ""
+
+    def require(self, conn: Connection, project: str, asked: int, *, but: int = 0) -> int:
+        """Raise :class:`OverLimit` unless ``asked`` more may be; how much is left before that.
+
+        ``but``: of what is used, that much does not count.
+        """
+        quotas.enter(conn, project)
+        used = self.used(conn, project) - but
+        require_room(self.name, self.most, used, asked, self.unit)
+        return self.most - used
+
+
+@dataclass(frozen=True, slots=True)
 class ProjectLimits:
-    """What one project may have; sizes in bytes, None: no limit."""
+    """What one project may have; None: no limit.
+
+    ``size`` is of what is stored, ``stage`` of what is staged. ``user_storage_quota`` is one limit
+    for both together.
+    """
 
     project: str
-    size_total: int | None = None
-    stage_total: int | None = None
-    count_total: int | None = None
-    count_uploading: int | None = None
+    size: Limit | None = None
+    stage: Limit | None = None
+    count: Limit | None = None
+    uploading: Limit | None = None
 
 
 RESOURCES = ("image_size_total", "image_stage_total", "image_count_total", "image_count_uploading")
@@ -69,7 +92,10 @@ class Quotas:
             return None
         if self._source is not None:
             return _limits(project, await self._source.get(project))
-        return ProjectLimits(project, size_total=self._storage) if self._storage > 0 else None
+        if self._storage <= 0:
+            return None
+        storage = Limit("user_storage_quota", self._storage, quotas.held_total, "bytes")
+        return ProjectLimits(project, size=storage, stage=storage)
 
     async def limits_of_owner(self, image_id: str) -> ProjectLimits | None:
         """The limits of whoever has the image; None also if there is no such image."""
@@ -97,75 +123,81 @@ class Quotas:
 
     def require_count(self, conn: Connection, limits: ProjectLimits | None) -> None:
         """Raise :class:`OverLimit` unless the project may have one more image."""
-        if limits is None or limits.count_total is None:
-            return
-        quotas.enter(conn, limits.project)
-        _require(limits.count_total, quotas.count_total(conn, limits.project) + 1, "images")
+        if limits is not None and limits.count is not None:
+            limits.count.require(conn, limits.project, 1)
 
     def require_uploading(self, conn: Connection, limits: ProjectLimits | None) -> None:
         """Raise unless one more image may be on its way in; its status is to change next."""
-        if limits is None or limits.count_uploading is None:
-            return
-        quotas.enter(conn, limits.project)
-        count = quotas.count_uploading(conn, limits.project) + 1
-        _require(limits.count_uploading, count, "uploads at once")
+        if limits is not None and limits.uploading is not None:
+            limits.uploading.require(conn, limits.project, 1)
 
     def require_stage(self, conn: Connection, limits: ProjectLimits | None, size: int) -> None:
         """Raise unless ``size`` more bytes may be staged."""
-        if limits is None or limits.stage_total is None:
-            return
-        quotas.enter(conn, limits.project)
-        staged = quotas.stage_total(conn, limits.project) + size
-        _require(limits.stage_total, staged, "bytes of staged data")
+        if limits is not None and limits.stage is not None:
+            limits.stage.require(conn, limits.project, size)
 
-    def require_size(self, conn: Connection, limits: ProjectLimits | None, size: int) -> None:
-        """Raise unless ``size`` more bytes may be stored, which the transaction records."""
-        if limits is None or limits.size_total is None:
-            return
-        quotas.enter(conn, limits.project)
-        stored = quotas.size_total(conn, limits.project) + size
-        _require(limits.size_total, stored, "bytes of images")
+    def require_size(
+        self, conn: Connection, limits: ProjectLimits | None, size: int, *, staged: int = 0
+    ) -> None:
+        """Raise unless ``size`` more bytes may be stored, which the transaction records.
+
+        ``staged``: bytes that are staged for it, and will not be any more.
+        """
+        if limits is not None and limits.size is not None:
+            but = staged if limits.size is limits.stage else 0
+            limits.size.require(conn, limits.project, size, but=but)
 
     def size_cap(self, conn: Connection, limits: ProjectLimits | None) -> int:
-        """The most bytes that one more image may have; ``OverLimit`` if that is none."""
-        cap = self._size_cap
-        if limits is None or limits.size_total is None:
-            return cap
-        quotas.enter(conn, limits.project)
-        left = limits.size_total - quotas.size_total(conn, limits.project)
-        _require(left, 1, "bytes of images that are left")
-        return min(cap, left)
+        """The most bytes that one more image may have, staged ones left out: they may be its own.
 
-    def stage_cap(self, conn: Connection, limits: ProjectLimits | None) -> int:
-        """The most bytes that may be staged for one more image; ``OverLimit`` if that is none."""
-        cap = self.size_cap(conn, limits)
-        if limits is None or limits.stage_total is None:
-            return cap
+        A bound for what reads it; whether it fits is asked when it is reserved.
+        """
+        if limits is None or limits.size is None:
+            return self._size_cap
         quotas.enter(conn, limits.project)
-        left = limits.stage_total - quotas.stage_total(conn, limits.project)
-        _require(left, 1, "bytes of staged data that are left")
-        return min(cap, left)
+        left = limits.size.most - quotas.size_total(conn, limits.project)
+        return max(0, min(self._size_cap, left))
 
     def reserve(
-        self, conn: Connection, limits: ProjectLimits | None, entry: str, size: int | None
+        self,
+        conn: Connection,
+        limits: ProjectLimits | None,
+        entry: str,
+        size: int | None,
+        *,
+        staged: bool = False,
     ) -> None:
-        """Reserve what the transfer of a journal row will store: all of it, if that is known."""
-        if limits is None or limits.size_total is None:
-            return
-        self.require_size(conn, limits, 1 if size is None else size)
-        quotas.reserve(conn, entry, limits.project, size or 0)
+        """Reserve what the transfer of a journal row will take: all of it, if that is known.
+
+        ``staged``: it goes to where bytes are staged, not to a store.
+        """
+        limit = _of_bytes(limits, staged=staged)
+        if limits is not None and limit is not None:
+            limit.require(conn, limits.project, 1 if size is None else size)
+            quotas.reserve(conn, entry, limits.project, size or 0)
 
     def metered(
-        self, limits: ProjectLimits | None, entry: str, source: Blocks, size: int | None
+        self,
+        limits: ProjectLimits | None,
+        entry: str,
+        source: Blocks,
+        size: int | None,
+        *,
+        staged: bool = False,
     ) -> Blocks:
         """``source``, whose reservation grows with it; :class:`OverLimit` where it cannot."""
-        if limits is None or limits.size_total is None:
+        limit = _of_bytes(limits, staged=staged)
+        if limits is None or limit is None:
             return source
-        return _Metered(self, limits, entry, source, size or 0)
+
+        async def grow(reserved: int, wanted: int) -> int:
+            return await self._database.write(_grow, limits.project, limit, entry, reserved, wanted)
+
+        return _Metered(grow, source, size or 0)
 
     async def fix(self, limits: ProjectLimits | None, entries: Collection[str], size: int) -> None:
         """Reserve exactly ``size`` for each of some transfers that had reserved nothing yet."""
-        if limits is not None and limits.size_total is not None:
+        if limits is not None and limits.size is not None:
             await self._database.write(self._fix, limits, entries, size)
 
     def _fix(
@@ -175,18 +207,12 @@ class Quotas:
         for entry in entries:
             quotas.resize(conn, entry, size)
 
-    async def grow(self, limits: ProjectLimits, entry: str, reserved: int, wanted: int) -> int:
-        """Reserve at least ``wanted`` bytes instead of ``reserved``; how many now are."""
-        return await self._database.write(_grow, limits, entry, reserved, wanted)
-
 
 class _Metered(AsyncIterator[Buffer]):
     def __init__(
-        self, quotas_: Quotas, limits: ProjectLimits, entry: str, source: Blocks, reserved: int
+        self, grow: Callable[[int, int], Awaitable[int]], source: Blocks, reserved: int
     ) -> None:
-        self._quotas = quotas_
-        self._limits = limits
-        self._entry = entry
+        self._grow = grow
         self._source = source
         self._reserved = reserved
         self._count = 0
@@ -195,9 +221,7 @@ class _Metered(AsyncIterator[Buffer]):
         block = await anext(self._source)
         self._count += len(block)
         if self._count > self._reserved:
-            self._reserved = await self._quotas.grow(
-                self._limits, self._entry, self._reserved, self._count
-            )
+            self._reserved = await self._grow(self._reserved, self._count)
         return block
 
     async def aclose(self) -> None:
@@ -206,30 +230,31 @@ class _Metered(AsyncIterator[Buffer]):
             await close()
 
 
-def _grow(conn: Connection, limits: ProjectLimits, entry: str, reserved: int, wanted: int) -> int:
-    assert limits.size_total is not None
-    quotas.enter(conn, limits.project)
-    left = limits.size_total - (quotas.size_total(conn, limits.project) - reserved)
-    _require(left, wanted, "bytes of images that are left")
+def _of_bytes(limits: ProjectLimits | None, *, staged: bool) -> Limit | None:
+    if limits is None:
+        return None
+    return limits.stage if staged else limits.size
+
+
+def _grow(
+    conn: Connection, project: str, limit: Limit, entry: str, reserved: int, wanted: int
+) -> int:
+    """Reserve at least ``wanted`` bytes instead of ``reserved``; how many now are."""
+    left = limit.require(conn, project, wanted, but=reserved)
     size = min(wanted + STEP, left)
     quotas.resize(conn, entry, size)
     return size
 
 
-def _require(limit: int, count: int, what: str) -> None:
-    if count > limit:
-        raise OverLimit(f"The project may have {max(limit, 0)} {what}; it would have {count}.")
-
-
 def _limits(project: str, found: dict[str, int]) -> ProjectLimits:
-    def limit(name: str, unit: int = 1) -> int | None:
+    def limit(name: str, used: Callable[[Connection, str], int], unit: str = "") -> Limit | None:
         value = found.get(name, 0)
-        return None if value < 0 else value * unit
+        return None if value < 0 else Limit(name, value * (MIB if unit else 1), used, unit)
 
     return ProjectLimits(
         project,
-        limit("image_size_total", MIB),
-        limit("image_stage_total", MIB),
-        limit("image_count_total"),
-        limit("image_count_uploading"),
+        limit("image_size_total", quotas.size_total, "MiB"),
+        limit("image_stage_total", quotas.stage_total, "MiB"),
+        limit("image_count_total", quotas.count_total),
+        limit("image_count_uploading", quotas.count_uploading),
     )

@@ -16,7 +16,7 @@ from typing import Any
 from imagestore.backends.base import Buffer
 from imagestore.config.settings import Signatures as Settings
 from imagestore.model.errors import Invalid, Unavailable
-from imagestore.transfer.receive import Verification
+from imagestore.transfer.judgement import Verification
 
 log = logging.getLogger(__name__)
 

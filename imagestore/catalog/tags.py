@@ -48,7 +48,8 @@ class Tags:
         self._access.require("modify_image", caller, row)
         if tag in row.image.tags:
             return row.image
-        require_within(self._quota, len(row.image.tags) + 1, "tags")
+        count = len(row.image.tags)
+        require_within(self._quota, count + 1, "image_tag_quota", before=count)
         tags.add(conn, image_id, tag)
         return self._touched(conn, row.image, (*row.image.tags, tag))
 

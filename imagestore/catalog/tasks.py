@@ -12,29 +12,29 @@ from sqlalchemy import Connection
 from imagestore.catalog.access import Access, require_writer
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.images import Images
-from imagestore.catalog.imports.sources import Sources
+from imagestore.catalog.imports.imports import Imports
 from imagestore.catalog.imports.starting import queue
 from imagestore.catalog.jobs import Jobs
 from imagestore.database import images, tasks
 from imagestore.database.tasks import TaskQuery
 from imagestore.identity.caller import Caller
 from imagestore.model.changes import ImageDraft
-from imagestore.model.errors import Invalid, NotFound
+from imagestore.model.errors import Conflict, Invalid, NotFound
 from imagestore.model.image import ImageStatus
-from imagestore.model.import_request import Method, Order
+from imagestore.model.import_request import ImportRequest, Method, Order
 from imagestore.model.task import Task, TaskType
 
 
 class Tasks:
     """The operations on tasks."""
 
-    def __init__(self, deps: Dependencies, images_: Images, sources: Sources, jobs: Jobs) -> None:
+    def __init__(self, deps: Dependencies, images_: Images, imports: Imports, jobs: Jobs) -> None:
         self._database = deps.database
         self._stores = deps.stores
         self._access = Access(deps.policy)
         self._quotas = deps.quotas
         self._images = images_
-        self._sources = sources
+        self._imports = imports
         self._jobs = jobs
 
     def authorize(self, caller: Caller) -> None:
@@ -42,22 +42,16 @@ class Tasks:
         self._access.policy.authorize("tasks_api_access", caller, {})
 
     async def of_image(self, caller: Caller, image_id: str) -> list[Task]:
-        """The tasks of an image that the caller may see, the newest first.
-
-        The URLs in them are told to whose tasks they are: they may be signed, or lead into a store.
-        """
+        """The caller's tasks of an image that he may see, the oldest first; administrators see
+        those of all projects."""
 
         def find(conn: Connection) -> list[Task]:
             row = self._access.find(conn, caller, image_id)
             self._access.require("get_image", caller, row)
             return tasks.of_image(conn, image_id)
 
-        return [
-            task
-            if caller.is_admin or task.owner == caller.project_id
-            else replace(task, input=_without_urls(task.input))
-            for task in await self._database.read(find)
-        ]
+        found = await self._database.read(find)
+        return [task for task in found if caller.is_admin or task.owner == caller.project_id]
 
     async def page(self, caller: Caller, query: TaskQuery) -> list[Task]:
         """One page of tasks; all for an administrator, else those of the caller's project."""
@@ -90,13 +84,11 @@ class Tasks:
 
         The image is there at once; if the import fails, it goes. ``input_``: as it came.
         """
-        self.authorize(caller)
-        self._access.policy.authorize("add_task", caller, {})
-        require_writer(caller)
+        self._require_creator(caller)
         image = self._images.prepare(caller, draft)
         if image.disk_format is None or image.container_format is None:
             raise Invalid("image_properties must set disk_format and container_format.")
-        await self._sources.check_url(url)
+        await self._imports.sources.check_url(url)
         image.status = ImageStatus.IMPORTING
         order = Order(
             task=str(uuid.uuid4()),
@@ -119,15 +111,25 @@ class Tasks:
         self._jobs.wake()
         return task
 
+    async def import_into(
+        self,
+        caller: Caller,
+        image_id: str,
+        request: ImportRequest,
+        *,
+        request_id: str | None = None,
+        token: str | None = None,
+    ) -> Task:
+        """Import into an image that is there, by the rules of ``POST /v2/images/{id}/import``."""
+        self._require_creator(caller)
+        task = await self._imports.start(
+            caller, image_id, request, request_id=request_id, token=token
+        )
+        if task is None:
+            raise Conflict(f"Image {image_id} is in all stores already.")
+        return task
 
-def _without_urls(value: Any) -> Any:
-    """``value`` with no more of its URLs than, at most, their schemes."""
-    match value:
-        case str() if "://" in value:
-            scheme = value.partition("://")[0]
-            return f"{scheme}://***" if scheme.isalnum() else "***"
-        case Mapping():
-            return {name: _without_urls(each) for name, each in value.items()}
-        case list():
-            return [_without_urls(each) for each in value]
-    return value
+    def _require_creator(self, caller: Caller) -> None:
+        self.authorize(caller)
+        self._access.policy.authorize("add_task", caller, {})
+        require_writer(caller)

@@ -11,43 +11,38 @@ journal row stays, and with it the way into that store shut for the image, until
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy import Connection
 
 from imagestore.backends import errors as store_errors
 from imagestore.backends.base import Blocks, Capability, Store, Stored
 from imagestore.catalog.access import Access, require_writer
-from imagestore.catalog.copies.placements import Placements
+from imagestore.catalog.activation import Activation, Activations, put_back
 from imagestore.catalog.dependencies import Dependencies
+from imagestore.catalog.intent import Intent
 from imagestore.catalog.locations import refused_locations
 from imagestore.catalog.notifications import Notifications
 from imagestore.catalog.quotas import ProjectLimits
 from imagestore.catalog.signatures import Signatures, signed
-from imagestore.database import images, journal, locations, quotas
+from imagestore.catalog.store_failures import as_upload_failure
+from imagestore.database import images, journal
 from imagestore.identity.caller import Caller
 from imagestore.model.clock import now
 from imagestore.model.digest import Digest
 from imagestore.model.errors import (
     Conflict,
     Gone,
-    ImagestoreError,
     Invalid,
     OverLimit,
-    Unavailable,
 )
-from imagestore.model.image import Image, ImageStatus, Location
-from imagestore.transfer.receive import Content, Verification, receive
+from imagestore.model.image import Image, ImageStatus
+from imagestore.transfer.judgement import Verification
+from imagestore.transfer.receive import Content, receive
 
 log = logging.getLogger(__name__)
-
-_CLEANING = 10.0
-"""Seconds that a client whose upload failed waits for the store to be cleaned."""
-
-_NO_DATA: Mapping[str, None] = {"size": None, "virtual_size": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +65,8 @@ class Uploads:
         self._quotas = deps.quotas
         self._signatures = Signatures(deps.settings.signatures)
         self._access = Access(deps.policy)
-        self._placements = Placements(deps)
+        self._activations = Activations(deps)
         self._notify = Notifications(deps.notifier)
-        self.under_way: set[str] = set()
-        """Journal rows of this process that are not left behind."""
 
     async def upload(
         self,
@@ -97,10 +90,7 @@ class Uploads:
         """
         require_writer(caller)
         target = self._target(store)
-        entry = journal.new_entry()
-        # Known before the row exists, or recovery could take it for left behind.
-        self.under_way.add(entry)
-        try:
+        async with self._deps.intents.intend() as intent:
             limits = await self._quotas.limits_of_owner(image_id)
             image = await self._database.read(self._authorised, caller, image_id)
             described = signed(image.properties)
@@ -110,23 +100,23 @@ class Uploads:
                     described, token=token, project=caller.project_id
                 )
             claim = await self._database.write(
-                self._claim, caller, image_id, size, target.name, entry, limits, described, failed
+                self._claim, intent, caller, image_id, size, target.name, limits, described, failed
             )
+            intent.if_failed(partial(self._undo, target, claim))
+            self._notify.image("image.update", claim.image)
             self._notify.preparing(claim.image, target.name)
-            try:
-                metered = self._quotas.metered(limits, entry, source, size)
-                content, stored = await self._receive(
-                    target, claim, metered, size, verification, checksum
-                )
-                await self._finish(target, claim, content, stored)
-            except BaseException as error:
-                self._notify.not_uploaded(f"Image {image_id} was not uploaded: {_reason(error)}")
-                # A client that goes away cancels this task; the clean-up must not go with it.
-                await asyncio.shield(self._abandon(target, claim, error))
-                raise
-            self._notify.uploaded(_filled(claim.image, content))
-        finally:
-            self.under_way.discard(entry)
+            metered = self._quotas.metered(limits, claim.entry, source, size)
+            content, stored = await self._receive(
+                target, claim, metered, size, verification, checksum
+            )
+            await self._activations.within(
+                self._database.write,
+                Activation.activate,
+                claim.image,
+                content.attributes(),
+                {target.name: stored},
+                {target.name: claim.entry},
+            )
 
     def _target(self, name: str | None) -> Store:
         stores = self._deps.stores
@@ -148,11 +138,11 @@ class Uploads:
     def _claim(
         self,
         conn: Connection,
+        intent: Intent,
         caller: Caller,
         image_id: str,
         size: int | None,
         store: str,
-        entry: str,
         limits: ProjectLimits | None,
         described: dict[str, str] | None,
         failed: ImageStatus,
@@ -170,6 +160,7 @@ class Uploads:
         if size is not None and size > cap:
             raise OverLimit(f"The image may have {cap} bytes at most, {size} were announced.")
         self._quotas.require_uploading(conn, limits)
+        entry = intent.upload(conn, image_id, store)
         self._quotas.reserve(conn, limits, entry, size)
         moment = now()
         if not images.transition(
@@ -177,7 +168,6 @@ class Uploads:
         ):
             raise Conflict(f"Another upload of image {image_id} has begun.")
         refused_locations.forget(conn, image)
-        journal.open_upload(conn, entry, image_id, store, self._deps.owner, moment)
         image.status, image.updated_at = ImageStatus.SAVING, moment
         return _Claim(image, entry, limits, failed)
 
@@ -206,110 +196,8 @@ class Uploads:
             log.warning("upload of image %s failed: %s", image_id, error)
             raise as_upload_failure(error, store.name) from error
 
-    async def _finish(self, store: Store, claim: _Claim, content: Content, stored: Stored) -> None:
-        metadata = dict(stored.metadata)
-        if self._deps.stores.multiple:
-            metadata["store"] = store.name
-        location = Location(stored.url, metadata)
-        await self._database.write(self._activate, claim, location, content)
-
-    def _activate(
-        self, conn: Connection, claim: _Claim, location: Location, content: Content
-    ) -> None:
+    async def _undo(self, store: Store, claim: _Claim, error: BaseException) -> None:
         image_id = claim.image.id
-        active = images.transition(
-            conn,
-            image_id,
-            {ImageStatus.SAVING},
-            ImageStatus.ACTIVE,
-            **content.attributes(),
-            updated_at=now(),
-        )
-        if not active:
-            raise Gone(f"Image {image_id} was deleted during the upload.")
-        locations.add(conn, image_id, location)
-        close(conn, claim.entry)
-        self._placements.follow(conn, image_id)
-
-    async def _abandon(self, store: Store, claim: _Claim, error: BaseException) -> None:
-        try:
-            async with asyncio.timeout(_CLEANING):
-                unclean = None if left_nothing(error.__cause__, store) else store
-                await self.undo(claim.image.id, claim.entry, unclean, claim.failed)
-        except (ImagestoreError, store_errors.StoreError, TimeoutError) as failure:
-            log.error("image %s: undoing an upload has to wait: %r", claim.image.id, failure)
-
-    async def undo(
-        self,
-        image_id: str,
-        entry: str,
-        store: Store | None,
-        to: ImageStatus = ImageStatus.QUEUED,
-    ) -> None:
-        """Put the image back to ``to``, remove its bytes from ``store``, close the row.
-
-        Does nothing if the upload was recorded after all. Raises what store and database
-        raise; the row stays then, and this may be called again.
-        """
-        if not await self._database.write(_put_back, image_id, entry, to):
-            return
-        image = await self._database.read(in_any_status, image_id)
-        if store is not None and not self._is_in(store, image):
-            # That of an image which was deleted meanwhile, too: its account has what is left.
-            owner = await self._database.read(images.owner_of, image_id)
-            await store.discard(image_id, owner=owner)
-        await self._database.write(close, entry)
-
-    def _is_in(self, store: Store, image: Image | None) -> bool:
-        locations_ = image.locations if image else ()
-        return any(self._deps.stores.of(location) is store for location in locations_)
-
-
-def _filled(image: Image, content: Content) -> Image:
-    """The image as it is recorded with what was received."""
-    return replace(image, status=ImageStatus.ACTIVE, updated_at=now(), **content.attributes())
-
-
-def _reason(error: BaseException) -> str:
-    return error.message if isinstance(error, ImagestoreError) else type(error).__name__
-
-
-def left_nothing(cause: BaseException | None, store: Store) -> bool:
-    """Whether the store has certainly nothing of the upload: it was not asked, or is not free.
-
-    What was there before the upload is not for it to remove.
-    """
-    kinds = (store_errors.Exists, store_errors.Refused)
-    return isinstance(cause, kinds) and cause.store == store.name
-
-
-def close(conn: Connection, entry: str) -> None:
-    journal.close(conn, entry)
-    quotas.release(conn, entry)
-
-
-def _put_back(conn: Connection, image_id: str, entry: str, to: ImageStatus) -> bool:
-    """Undo the claim; whether the upload is still to be undone.
-
-    The status is compared first: once this has won, the upload can no longer be recorded.
-    """
-    images.transition(conn, image_id, {ImageStatus.SAVING}, to, updated_at=now(), **_NO_DATA)
-    return journal.is_open(conn, entry)
-
-
-def in_any_status(conn: Connection, image_id: str) -> Image | None:
-    """The image, also while it is being deleted; None if it is gone."""
-    row = images.get(conn, image_id, include_pending_delete=True)
-    return row.image if row else None
-
-
-def as_upload_failure(error: store_errors.StoreError, store: str) -> ImagestoreError:
-    """What the caller is told; paths and hosts of the store stay in the log."""
-    match error:
-        case store_errors.Full():
-            return OverLimit(f"Store '{store}' has no room for this image.")
-        case store_errors.WrongSize():
-            return Invalid("The data is not as long as was announced.")
-        case store_errors.Exists():
-            return Conflict(f"Store '{store}' already holds data for this image.")
-    return Unavailable(f"Store '{store}' cannot be written to at the moment.")
+        self._notify.not_uploaded(image_id, store.name, error)
+        back = partial(put_back, image_id=image_id, of=ImageStatus.SAVING, to=claim.failed)
+        await self._deps.intents.undo(claim.entry, image_id, store, error, back=back)

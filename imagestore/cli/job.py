@@ -74,7 +74,7 @@ def list_jobs(
             job.image_id or "",
             job.target,
             _state(job),
-            f"{job.attempts}/{job.max_attempts}",
+            str(job.attempts),
             _progress(job),
             job.message or "",
         )

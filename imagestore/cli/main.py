@@ -11,6 +11,7 @@ import sys
 import typer
 
 from imagestore import __version__
+from imagestore.backends import private
 from imagestore.cli import (
     cache,
     config,
@@ -21,10 +22,10 @@ from imagestore.cli import (
     orphans,
     patrol,
     policy,
-    replicate,
     replication,
     scrub,
     serve,
+    site,
     store,
     worker,
 )
@@ -57,7 +58,8 @@ app.add_typer(image.app, name="image")
 app.add_typer(scrub.app, name="scrub")
 app.add_typer(patrol.app, name="patrol")
 app.add_typer(orphans.app, name="orphans")
-app.add_typer(replicate.app, name="replicate")
+app.add_typer(site.app, name="site")
+app.add_typer(site.app, name="replicate", hidden=True)  # its name in earlier versions
 
 
 @app.command()
@@ -68,6 +70,7 @@ def version() -> None:
 
 def main() -> None:
     """Run the command line. What went wrong is told in one line."""
+    private.restrict_process()
     try:
         app(prog_name="imagestore")
     except ImagestoreError as error:

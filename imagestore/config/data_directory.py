@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from imagestore.backends import private
 from imagestore.config.settings import Settings
 from imagestore.model.errors import ConfigurationError
 
@@ -27,7 +28,7 @@ def make(settings: Settings) -> None:
     if not needed:
         return
     try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o750)
+        private.make_directory(settings.data_dir)
     except OSError as error:
         raise ConfigurationError(
             f"[imagestore] data_dir: {settings.data_dir} cannot be made: {error.strerror}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from importlib.metadata import entry_points
 
-from imagestore.backends.base import Driver
+from imagestore.backends.base import INTERFACE_VERSION, Driver
 from imagestore.model.errors import ConfigurationError
 
 GROUP = "imagestore.drivers"
@@ -27,10 +27,16 @@ def get(name: str) -> Driver:
         )
     try:
         driver = found[0].load()
-    except ImportError as error:
+    except Exception as error:  # whatever somebody else's module does when it is loaded
         raise ConfigurationError(
             f"The driver for stores of type {name!r} cannot be loaded: {error}"
         ) from error
     if not isinstance(driver, Driver):
         raise ConfigurationError(f"{found[0].value} is not a driver of imagestore.")
+    if driver.interface != INTERFACE_VERSION:
+        raise ConfigurationError(
+            f"The driver for stores of type {name!r} ({found[0].value}) is for version "
+            f"{driver.interface} of the driver interface; this release of imagestore has version "
+            f"{INTERFACE_VERSION}. Install a release of the driver that fits."
+        )
     return driver

@@ -4,22 +4,11 @@ from __future__ import annotations
 
 import re
 
-from oslo_config import cfg
-
-from imagestore.config.option import Option, fill
+from imagestore.config.option import declared
 from imagestore.config.settings import Signatures
 from imagestore.config.source import ConfigSource
 
 SECTION = "key_manager"
-
-OPTIONS: tuple[Option, ...] = (
-    fill(
-        Signatures, SECTION, "backend", cfg.StrOpt,
-        "Where certificates of signed images are: barbican, vault, or another driver of "
-        "castellan, whose own sections of options are read too.",
-        formerly=((SECTION, "api_class"),),
-    ),
-)  # fmt: skip
 
 _SECTIONS = re.compile(r"^\s*\[(key_manager|barbican|barbican_service_user|vault)\]", re.M)
 
@@ -37,7 +26,7 @@ def _register(source: ConfigSource) -> None:
         from castellan import options
     except ImportError:
         return
-    ours = {option.opt.dest for option in OPTIONS}
+    ours = {option.opt.dest for option in declared(Signatures, SECTION)}
     for section, opts in options.list_opts():
         named = section or "DEFAULT"
         source.register(named, [opt for opt in opts if named != SECTION or opt.dest not in ours])

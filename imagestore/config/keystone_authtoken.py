@@ -13,94 +13,11 @@ from typing import Any
 
 from oslo_config import cfg
 
-from imagestore.config.option import Option, also, fill
+from imagestore.config.option import declared
 from imagestore.config.settings import Keystone
 from imagestore.config.source import ConfigSource
-from imagestore.config.value_types import Words
 
 SECTION = "keystone_authtoken"
-
-OPTIONS: tuple[Option, ...] = (
-    also(
-        SECTION, "auth_type", cfg.StrOpt,
-        "How the service proves to Keystone who it is: password, v3applicationcredential or "
-        "another plugin of keystoneauth, whose options (auth_url, username, password, "
-        "project_name, user_domain_name, … or application_credential_id, …) stand here too.",
-        formerly=((SECTION, "auth_plugin"),),
-    ),
-    also(
-        SECTION, "auth_section", cfg.StrOpt,
-        "Another section that has auth_type and the options of the plugin.",
-    ),
-    fill(
-        Keystone, SECTION, "www_authenticate_uri", cfg.StrOpt,
-        "URL of Keystone that clients without a valid token are told. Without it, auth_url.",
-        formerly=((SECTION, "auth_uri"),),
-    ),
-    fill(
-        Keystone, SECTION, "interface", cfg.StrOpt,
-        "Which endpoint of Keystone in the catalog is asked: internal, public or admin.",
-    ),
-    fill(
-        Keystone, SECTION, "region_name", cfg.StrOpt,
-        "The region of that endpoint. Without it, the first that the catalog has.",
-    ),
-    fill(
-        Keystone, SECTION, "cafile", cfg.StrOpt,
-        "Certificates (PEM) of the authorities that Keystone's certificate may be from. "
-        "Without it, those of the system.",
-    ),
-    fill(
-        Keystone, SECTION, "certfile", cfg.StrOpt,
-        "Certificate (PEM) with which the service shows itself to Keystone.",
-    ),
-    fill(
-        Keystone, SECTION, "keyfile", cfg.StrOpt, "Private key (PEM) of certfile.",
-    ),
-    fill(
-        Keystone, SECTION, "insecure", cfg.BoolOpt,
-        "Believe any certificate. Whoever is on the way to Keystone can then be anyone.",
-    ),
-    fill(
-        Keystone, SECTION, "http_connect_timeout", cfg.IntOpt,
-        "Seconds that Keystone may take for one answer, with all attempts. "
-        "After that the caller is told to come again (503).", min=1,
-    ),
-    fill(
-        Keystone, SECTION, "http_request_max_retries", cfg.IntOpt,
-        "Further attempts when Keystone does not take a connection, or answers 503.", min=0,
-    ),
-    fill(
-        Keystone, SECTION, "token_cache_time", cfg.IntOpt,
-        "Seconds for which each worker process keeps what Keystone said of a token, and so for "
-        "which a revoked token may go on. 0 or -1: every request asks.",
-    ),
-    fill(
-        Keystone, SECTION, "service_token_roles", Words(),
-        "Roles of which a service token (X-Service-Token) must have one: another service that "
-        "sends it may go on with a user's token that has expired.",
-    ),
-    fill(
-        Keystone, SECTION, "service_token_roles_required", cfg.BoolOpt,
-        "Ignore a service token without such a role. Otherwise its roles count, "
-        "but expired tokens do not go on.",
-    ),
-    fill(
-        Keystone, SECTION, "service_type", cfg.StrOpt,
-        "The service that access rules of application credentials must name to mean this one.",
-    ),
-    also(
-        SECTION, "memcached_servers", cfg.ListOpt,
-        "No effect: tokens are remembered in the memory of each worker process.", [],
-        formerly=((SECTION, "memcache_servers"),),
-    ),
-    also(
-        SECTION, "delay_auth_decision", cfg.BoolOpt,
-        "No effect: what a caller without a valid token may do is for "
-        "allow_anonymous_access to say.",
-        False,
-    ),
-)  # fmt: skip
 
 _FORMER = (
     cfg.StrOpt("identity_uri"),
@@ -123,7 +40,7 @@ def read(source: ConfigSource, keystone: Keystone, warnings: list[str]) -> Keyst
     """
     source.register(SECTION, _FORMER)
     section = source.value(SECTION, "auth_section") or SECTION
-    source.register(section, [option.opt for option in OPTIONS if option.opt.dest == "auth_type"])
+    register_auth_type(source, section)
     if source.value(SECTION, "memcached_servers"):
         warnings.append(
             f"[{SECTION}] memcached_servers: no effect; "
@@ -139,6 +56,14 @@ def read(source: ConfigSource, keystone: Keystone, warnings: list[str]) -> Keyst
     )
     auth_type, auth = _of_2014(source)
     return replace(keystone, auth_type=auth_type, auth=auth)
+
+
+def register_auth_type(source: ConfigSource, section: str) -> None:
+    """Make ``auth_type`` known in another section that names an account."""
+    source.register(
+        section,
+        [each.opt for each in declared(Keystone, SECTION) if each.attribute == "auth_type"],
+    )
 
 
 def of_plugin(source: ConfigSource, section: str, auth_type: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import TypeVar
 
 from imagestore.backends.http.guard import Guard
 from imagestore.backends.http.rules import AddressRules
@@ -24,6 +24,7 @@ from imagestore.config import (
     site_sections,
     store_sections,
 )
+from imagestore.config.option import build
 from imagestore.config.options import OPTIONS
 from imagestore.config.settings import (
     Cache,
@@ -52,7 +53,6 @@ _VISIBILITIES = {"public", "private", "shared", "community"}
 _FLAVORS = ("", "trusted-headers", "keystone")
 _PLUGINS = ("no_op", "inject_image_metadata", "image_decompression", "image_conversion")
 _REMOTE = "glance-download"
-_OPTIONAL_PATH = Path | None
 
 T = TypeVar("T")
 
@@ -104,24 +104,7 @@ def read(
 
 
 def _build(source: ConfigSource, into: type[T]) -> T:
-    """The dataclass with every field that is an option; the others keep their defaults."""
-    hints = get_type_hints(into)
-    values = {
-        option.attribute: _typed(
-            source.value(option.group, option.opt.dest), hints[option.attribute]
-        )
-        for option in OPTIONS
-        if option.into is into
-    }
-    return into(**values)
-
-
-def _typed(value: Any, hint: Any) -> Any:
-    if isinstance(value, list):
-        return tuple(value)
-    if hint == _OPTIONAL_PATH:
-        return Path(value).expanduser() if value else None
-    return value
+    return build(source, into, OPTIONS)
 
 
 def _data_dir(source: ConfigSource, environ: Mapping[str, str]) -> Path:
@@ -138,7 +121,7 @@ def _server(source: ConfigSource) -> Server:
         path = getattr(server, name)
         if path and not os.access(path, os.R_OK):
             raise source.error("DEFAULT", name, f"{path} cannot be read")
-    if "disable_by_file" not in source.value("healthcheck", "backends"):
+    if "disable_by_file" not in server.healthcheck_backends:
         server = replace(server, healthcheck_disable_file=None)
     return replace(server, workers=server.workers or os.cpu_count() or 1)
 
@@ -172,15 +155,14 @@ def _identity(source: ConfigSource, warnings: list[str]) -> Identity:
                 f"[oslo_policy] policy_file: {policy_file} does not exist; "
                 "the built-in rules are in force."
             )
-    directories = [Path(name) for name in source.value("oslo_policy", "policy_dirs")]
     keystone = keystone_authtoken.read(source, _keystone(source), warnings)
     return replace(
         identity,
-        flavor=_flavor(source, warnings),
+        flavor=_flavor(source, identity.flavor, warnings),
         keystone=keystone,
         keystone_limits=oslo_limit.read(source, keystone),
         policy_file=policy_file,
-        policy_dirs=tuple(_found(source, directory) for directory in directories)
+        policy_dirs=tuple(_found(source, Path(name)) for name in identity.policy_dirs)
         if source.files or source.is_set("oslo_policy", "policy_dirs")
         else (),
     )
@@ -202,7 +184,8 @@ def _cache(source: ConfigSource) -> Cache:
     parts = source.value("paste_deploy", "flavor").split("+")
     if unknown := set(cache.visibilities) - _VISIBILITIES:
         raise source.error("imagestore", "cache_visibilities", f"there is no {min(unknown)}")
-    node = cache.node or source.value("DEFAULT", "public_endpoint")
+    names = ("worker_self_reference_url", "public_endpoint")
+    node = next(filter(None, (source.value("DEFAULT", name) for name in names)), None)
     return replace(
         cache,
         node=node or f"http://{socket.gethostname()}:{source.value('DEFAULT', 'bind_port')}",
@@ -211,9 +194,8 @@ def _cache(source: ConfigSource) -> Cache:
     )
 
 
-def _flavor(source: ConfigSource, warnings: list[str]) -> str:
+def _flavor(source: ConfigSource, whole: str, warnings: list[str]) -> str:
     """The way of authentication that the flavor names; an unknown one must not mean none."""
-    whole = source.value("paste_deploy", "flavor")
     parts = [part for part in whole.split("+") if part]
     if not source.value("DEFAULT", "image_cache_dir"):
         warnings += [
@@ -230,8 +212,8 @@ def _flavor(source: ConfigSource, warnings: list[str]) -> str:
 
 def _database(source: ConfigSource, data_dir: Path) -> Database:
     database = _build(source, Database)
-    upgrade = source.value("imagestore", "auto_upgrade")
     connection = database.connection or f"sqlite:///{data_dir / 'imagestore.sqlite'}"
+    upgrade = source.value("imagestore", "auto_upgrade")
     if upgrade is None:
         upgrade = connection.startswith("sqlite")
     return replace(database, connection=connection, auto_upgrade=upgrade)
@@ -245,15 +227,14 @@ def _replication(source: ConfigSource, stores: Stores) -> Replication:
 
 def _logging(source: ConfigSource) -> Logging:
     settings = _build(source, Logging)
-    directory = source.value("DEFAULT", "log_dir")
-    if settings.log_file and directory:
-        return replace(settings, log_file=Path(directory).expanduser() / settings.log_file)
+    if settings.log_file and settings.log_dir:
+        return replace(settings, log_file=settings.log_dir / settings.log_file, log_dir=None)
     return settings
 
 
 def _notifications(source: ConfigSource) -> Notifications:
     built = _build(source, Notifications)
-    url = built.transport_url or source.value("DEFAULT", "transport_url") or ""
+    url = built.transport_url or built.other_transport_url
     return replace(built, transport_url=url, files=tuple(source.files))
 
 

@@ -1,81 +1,153 @@
-"""What an option is: its place in the file, and the setting that it fills."""
+"""An option is a field of a settings class, and declared there, once.
+
+    interval: float = option(300.0, group="imagestore", minimum=1, help="Seconds …")
+
+What reads a file, checks it, shows it and makes the sample is derived from that; so it is for
+what drivers declare (:func:`imagestore.backends.base.option`, which this extends).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import MISSING, dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import MISSING, Field, dataclass, fields
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from oslo_config import cfg, types
+
+from imagestore.backends import base
+from imagestore.config.source import ConfigSource
+from imagestore.config.value_types import HostPort, Numbers, Pairs, Ports, Words
+
+T = TypeVar("T")
+
+_THE_SAME = object()
+_KINDS: dict[Any, type[types.ConfigType]] = {
+    bool: types.Boolean,
+    str: types.String,
+    Path: types.String,
+    tuple[str, ...]: Words,
+    tuple[int, ...]: Ports,
+    tuple[str, int]: HostPort,
+    Mapping[str, str]: Pairs,
+    Mapping[str, int]: Numbers,
+}
+"""What a file has for a field of that type; numbers have bounds."""
+
+
+def option(
+    default: Any,
+    *,
+    help: str,
+    group: str = "",
+    name: str = "",
+    kind: types.ConfigType | None = None,
+    multiple: bool = False,
+    formerly: tuple[tuple[str, str], ...] = (),
+    unset: Any = _THE_SAME,
+    secret: bool = False,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """A field of a settings class that is an option of the service, as an operator sets it.
+
+    ``group`` and ``name``: where it stands in a file, if not in the section of its class under
+    the name of the field. ``kind``: how its text is read, if the type of the field does not say
+    that. ``multiple``: it may be given several times. ``formerly``: sections and names that it
+    had, which are understood and warned of. ``unset``: what it is in a file that does not set
+    it, if that is not yet the default of the field.
+    """
+    return base.option(
+        default, help=help, name=name, secret=secret, minimum=minimum, maximum=maximum,
+        choices=choices, group=group, kind=kind, multiple=multiple, formerly=formerly, unset=unset,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """An option in ``[group]``; ``into`` and ``attribute`` name its settings field, if any."""
+    """``opt`` stands in ``[group]`` and fills ``attribute`` of the settings class ``into``."""
 
     group: str
     opt: cfg.Opt
-    into: type[Any] | None = None
-    attribute: str = ""
+    into: type[Any]
+    attribute: str
 
 
-def fill(
-    into: type[Any],
-    group: str,
-    name: str,
-    kind: Any,
-    help: str,
-    *,
-    attribute: str = "",
-    formerly: tuple[tuple[str, str], ...] = (),
-    **limits: Any,
-) -> Option:
-    """An option that fills a field of a settings class, and takes its default from there."""
-    attribute = attribute or name
-    return Option(
-        group, _opt(name, kind, help, _default(into, attribute), formerly, limits), into, attribute
-    )
+def declared(into: type[Any], section: str, prefix: str = "") -> Iterator[Option]:
+    """The options among the fields of a settings class; ``prefix``: of all their names."""
+    hints = get_type_hints(into)
+    for spec in fields(into):
+        if "option" in spec.metadata:
+            group = spec.metadata.get("group") or section
+            yield Option(group, opt(spec, hints[spec.name], prefix), into, spec.name)
 
 
-def also(
-    group: str,
-    name: str,
-    kind: Any,
-    help: str,
-    default: Any = None,
-    *,
-    formerly: tuple[tuple[str, str], ...] = (),
-    **more: Any,
-) -> Option:
-    """An option that :mod:`imagestore.config.load` works into the settings by itself."""
-    return Option(group, _opt(name, kind, help, default, formerly, more))
+def build(source: ConfigSource, into: type[T], options: Iterable[Option], **given: Any) -> T:
+    """The settings with every field that is one of ``options``, and those that are ``given``."""
+    hints = get_type_hints(into)
+    values = {
+        each.attribute: _typed(source.value(each.group, each.opt.dest), hints[each.attribute])
+        for each in options
+        if each.into is into
+    }
+    return into(**values, **given)
 
 
-def _opt(
-    name: str,
-    kind: Any,
-    help: str,
-    default: Any,
-    formerly: Iterable[tuple[str, str]],
-    more: dict[str, Any],
-) -> cfg.Opt:
-    old = [cfg.DeprecatedOpt(old_name, group=old_group) for old_group, old_name in formerly]
-    keywords = {"help": help, "default": default, "deprecated_opts": old, **more}
-    if isinstance(kind, types.ConfigType):
-        return cfg.Opt(name, type=kind, **keywords)
-    opt: cfg.Opt = kind(name, **keywords)
-    return opt
+def opt(spec: Field[Any], hint: Any, prefix: str = "") -> cfg.Opt:
+    """The option of oslo.config that a field declares; ``hint``: its type."""
+    meta = spec.metadata
+    name = prefix + (meta["option"] or spec.name)
+    former = [
+        cfg.DeprecatedOpt(old_name, group=old_group)
+        for old_group, old_name in meta.get("formerly", ())
+    ]
+    keywords = {
+        "help": meta["help"],
+        "secret": meta["secret"],
+        "default": _default(spec),
+        "deprecated_opts": former,
+    }
+    if meta.get("multiple"):
+        return cfg.MultiStrOpt(name, **keywords)
+    return cfg.Opt(name, type=meta.get("kind") or _kind(hint, meta), **keywords)
 
 
-def _default(into: type[Any], attribute: str) -> Any:
-    """The default of the settings field in the form in which a file has it."""
-    (spec,) = (spec for spec in fields(into) if spec.name == attribute)
-    value = spec.default
-    if spec.default_factory is not MISSING:
-        value = spec.default_factory()
+def plain(hint: Any) -> Any:
+    """The type of a field that may be None as well."""
+    kinds = [kind for kind in get_args(hint) if kind is not NoneType]
+    return kinds[0] if NoneType in get_args(hint) and len(kinds) == 1 else hint
+
+
+def _kind(hint: Any, meta: Mapping[str, Any]) -> types.ConfigType:
+    kind = plain(hint)
+    if kind in (int, float):
+        number = types.Integer if kind is int else types.Float
+        return number(min=meta["minimum"], max=meta["maximum"])
+    if kind not in _KINDS:
+        raise TypeError(f"option {meta['option']} has a type that no option can have: {hint}")
+    if meta["choices"]:
+        return types.String(choices=meta["choices"])
+    return _KINDS[kind]()
+
+
+def _default(spec: Field[Any]) -> Any:
+    """The default in the form in which a file has it."""
+    value = spec.metadata.get("unset", _THE_SAME)
+    if value is not _THE_SAME:
+        return value
+    value = spec.default if spec.default_factory is MISSING else spec.default_factory()
     if value is MISSING:
-        raise TypeError(f"{into.__name__}.{attribute} has no plain default")
+        return None
     if isinstance(value, tuple):
         return list(value)
     return str(value) if isinstance(value, Path) else value
+
+
+def _typed(value: Any, hint: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(value)
+    if plain(hint) is Path:
+        return Path(value).expanduser() if value else None
+    return value

@@ -6,10 +6,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from oslo_config import cfg
-
+from imagestore.config.option import Option, declared, option
 from imagestore.config.source import ConfigSource
-from imagestore.config.value_types import Words
 
 PREFIX = "replication:"
 FIELDS = ("visibility", "tag", "owner", "name", "store")
@@ -33,42 +31,24 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Which images shall have copies in which stores.
-
-    ``match``: alternatives, each a list of conditions that must all hold; none at all is
-    every image. ``min_copies``: copies, wherever they are, that a removal has to leave.
-    """
+    """Which images shall have copies in which stores."""
 
     name: str
-    stores: tuple[str, ...]
-    match: tuple[tuple[Condition, ...], ...] = ()
-    min_copies: int = 1
+    stores: tuple[str, ...] = option((), help=
+        "Ids of the stores of which each shall have a copy.")  # fmt: skip
+    match: tuple[tuple[Condition, ...], ...] = option((), multiple=True, help=
+        "Conditions on an image, separated by commas, which must all hold: "
+        "visibility, tag, owner, name, store or property:NAME, then = or !=, then patterns "
+        "(*, ? and [abc]) separated by |. Given several times, one line of them has to hold. "
+        "Without it the rule is for every image.")  # fmt: skip
+    """In the code a list of conditions for each line."""
+    min_copies: int = option(1, minimum=1, help=
+        "Copies of such an image, in whatever stores, below which none is removed.")  # fmt: skip
 
 
-def options() -> list[cfg.Opt]:
+def options(section: str = "replication:NAME") -> list[Option]:
     """The options of a rule's section."""
-    return [
-        cfg.MultiStrOpt(
-            "match",
-            default=[],
-            help="Conditions on an image, separated by commas, which must all hold: "
-            "visibility, tag, owner, name, store or property:NAME, then = or !=, then patterns "
-            "(*, ? and [abc]) separated by |. Given several times, one line of them has to hold. "
-            "Without it the rule is for every image.",
-        ),
-        cfg.Opt(
-            "stores",
-            type=Words(),
-            default=[],
-            help="Ids of the stores of which each shall have a copy.",
-        ),
-        cfg.IntOpt(
-            "min_copies",
-            default=1,
-            min=1,
-            help="Copies of such an image, in whatever stores, below which none is removed.",
-        ),
-    ]
+    return list(declared(Rule, section))
 
 
 def read(source: ConfigSource, stores: Iterable[str], *, multiple: bool) -> tuple[Rule, ...]:
@@ -88,7 +68,7 @@ def parse(line: str) -> tuple[Condition, ...]:
 
 
 def _rule(source: ConfigSource, section: str, known: frozenset[str], *, multiple: bool) -> Rule:
-    source.register(section, options())
+    source.register(section, [option.opt for option in options(section)])
     name = section[len(PREFIX) :].strip()
     if not name:
         raise source.error(section, "stores", "a rule needs a name: [replication:NAME]")

@@ -57,7 +57,10 @@ def render() -> str:
         if group == "glance_store":
             parts += _stores()
     parts.append(_RULE.rstrip("\n") + "\n")
-    parts += [_entry(opt).replace("#" + opt.name, "# " + opt.name) for opt in replication.options()]
+    parts += [
+        _entry(each.opt).replace("#" + each.opt.name, "# " + each.opt.name)
+        for each in replication.options()
+    ]
     parts.append(_sites())
     return "\n".join(parts)
 
@@ -65,7 +68,7 @@ def render() -> str:
 def _sites() -> str:
     """Sections with names that are not known before: as a comment, without values."""
     lines = [_comment(SITES)]
-    for opt in site_sections.options():
+    for opt in (option.opt for option in site_sections.options()):
         default = _value(opt)
         lines.append(_comment(f"{opt.name}{' =' if default else ''}{default}: {opt.help}"))
     return "\n" + "".join(lines)
@@ -78,7 +81,7 @@ def _stores() -> Iterator[str]:
             yield _comment(_STORES.format(name))
             yield from (_entry(option.opt) for option in store_options.of(driver))
     yield _ANY_STORE.rstrip("\n") + "\n"
-    yield from (_entry(opt) for opt in store_options.common())
+    yield from (_entry(option.opt) for option in store_options.common("backend_defaults"))
 
 
 def _entry(opt: cfg.Opt) -> str:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from imagestore.backends.base import Driver
 from imagestore.config import drivers, store_options
-from imagestore.config.options import SECTIONS
-from imagestore.config.settings import StoreAccess, Stores, StoreSection
+from imagestore.config.option import build
+from imagestore.config.options import OPTIONS, SECTIONS
+from imagestore.config.settings import StoreAccess, StoreChoice, Stores, StoreSection
 from imagestore.config.source import ConfigSource
 from imagestore.model.errors import ConfigurationError
 
 RESERVED_PREFIX = "os_glance_"
 STAGING = "os_glance_staging_store"
 TASKS = "os_glance_tasks_store"
+STAGED_LEFTOVERS = frozenset({"uc", "raw", "qcow2", "vmdk"})
+"""Suffixes of what Glance's plug-ins leave there, unpacked or converted, when it dies."""
 _RESERVED_TYPE = "file"
 _DATADIR = "filesystem_store_datadir"
 _DATADIRS = "filesystem_store_datadirs"
@@ -27,20 +29,21 @@ _SINGLE = "glance_store"
 
 def read(source: ConfigSource, data_dir: Path, warnings: list[str]) -> Stores:
     """The stores as configured. Raises :class:`ConfigurationError`; may add to ``warnings``."""
-    source.register(_DEFAULTS, store_options.common())
-    enabled: Mapping[str, str] = source.value("DEFAULT", "enabled_backends")
-    if enabled:
-        return _several(source, enabled, data_dir)
-    return _single(source, data_dir, warnings)
+    source.register(_DEFAULTS, [option.opt for option in store_options.common(_DEFAULTS)])
+    choice = build(source, StoreChoice, OPTIONS)
+    if choice.enabled_backends:
+        return _several(source, choice, data_dir)
+    return _single(source, choice, data_dir, warnings)
 
 
-def _several(source: ConfigSource, enabled: Mapping[str, str], data_dir: Path) -> Stores:
+def _several(source: ConfigSource, choice: StoreChoice, data_dir: Path) -> Stores:
+    enabled = choice.enabled_backends
     for name in enabled:
         _check_name(source, name)
-    default = source.value(_SINGLE, "default_backend")
+    default = choice.default_backend
     if default is None and len(enabled) == 1:
         (default,) = enabled
-    if default not in enabled:
+    if default is None or default not in enabled:
         reason = "is not set" if default is None else f"{default!r} is not in enabled_backends"
         raise source.error(_SINGLE, "default_backend", f"{reason} ({', '.join(enabled)})")
     sections = tuple(_section(source, name, type_) for name, type_ in enabled.items())
@@ -66,47 +69,36 @@ def _section(source: ConfigSource, name: str, type_: str) -> StoreSection:
         driver = drivers.get(type_)
     except ConfigurationError as error:
         raise source.error("DEFAULT", "enabled_backends", error.message) from error
-    source.register(name, store_options.common())
-    common = {
-        opt.dest: source.value(_place(source, (name, _DEFAULTS), opt.dest) or name, opt.dest)
-        for opt in store_options.common()
-    }
-    return StoreSection(
-        name,
-        type_,
-        _driver_options(source, (name, _DEFAULTS), driver),
-        description=common["store_description"],
-        weight=common["weight"],
-        read_only=common["read_only"],
-        access=_access(source, (name, _DEFAULTS)),
-    )
+    options = store_options.common(name)
+    source.register(name, [option.opt for option in options])
+    values: dict[type[Any], dict[str, Any]] = {StoreSection: {}, StoreAccess: {}}
+    for option in options:
+        place = _place(source, (name, _DEFAULTS), option.opt.dest) or name
+        values[option.into][option.attribute] = source.value(place, option.opt.dest)
+    driver_options = _driver_options(source, (name, _DEFAULTS), driver)
+    access = StoreAccess(**values[StoreAccess])
+    return StoreSection(name, type_, driver_options, access=access, **values[StoreSection])
 
 
-def _access(source: ConfigSource, groups: tuple[str, ...]) -> StoreAccess:
-    values = {}
-    for spec in fields(StoreAccess):
-        name = store_options.access_option(spec.name)
-        values[spec.name] = source.value(_place(source, groups, name) or groups[0], name)
-    return StoreAccess(**values)
-
-
-def _single(source: ConfigSource, data_dir: Path, warnings: list[str]) -> Stores:
+def _single(
+    source: ConfigSource, choice: StoreChoice, data_dir: Path, warnings: list[str]
+) -> Stores:
     """One store of each type in ``[glance_store] stores``, all configured in that section."""
-    wanted = source.value(_SINGLE, "stores")
-    default = source.value(_SINGLE, "default_store")
-    source.register(_SINGLE, store_options.access())
-    access = _access(source, (_SINGLE,))
+    default = choice.default_store
+    options = store_options.access(_SINGLE)
+    source.register(_SINGLE, [option.opt for option in options])
+    access = build(source, StoreAccess, options)
     sections: dict[str, StoreSection] = {}
     for name in drivers.names():  # files set options of stores that they do not use
         source.register(_SINGLE, [option.opt for option in store_options.of(drivers.get(name))])
-    for type_ in wanted:
+    for type_ in choice.stores:
         driver = _driver(type_)
         if driver is not None:
-            options = _driver_options(source, (_SINGLE,), driver)
+            given = _driver_options(source, (_SINGLE,), driver)
             sections[driver.name] = StoreSection(
                 driver.name,
                 driver.name,
-                _with_datadir(driver, options, data_dir),
+                _with_datadir(driver, given, data_dir),
                 access=access,
             )
         elif source.is_set(_SINGLE, "stores"):
@@ -117,7 +109,9 @@ def _single(source: ConfigSource, data_dir: Path, warnings: list[str]) -> Stores
     return Stores(
         tuple(sections.values()),
         chosen.name,
-        reserved=_reserved(source, _node_staging(source) or data_dir / "staging"),
+        reserved=_reserved(
+            source, _node_staging(source, choice.node_staging_uri) or data_dir / "staging"
+        ),
     )
 
 
@@ -160,13 +154,13 @@ def _reserved(source: ConfigSource, staging: Path) -> tuple[StoreSection, ...]:
     driver = drivers.get(_RESERVED_TYPE)
     found = {name: _driver_options(source, (name,), driver) for name in (STAGING, TASKS)}
     found[STAGING].setdefault(_DATADIR, str(staging))
+    found[STAGING]["leftovers"] = STAGED_LEFTOVERS
     return tuple(
         StoreSection(name, _RESERVED_TYPE, options) for name, options in found.items() if options
     )
 
 
-def _node_staging(source: ConfigSource) -> Path | None:
-    uri = source.value("DEFAULT", "node_staging_uri")
+def _node_staging(source: ConfigSource, uri: str | None) -> Path | None:
     if uri is None:
         return None
     parts = urlsplit(uri)

@@ -9,6 +9,7 @@ one wait for the disk that makes it durable.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import threading
 from collections.abc import Iterable
@@ -18,6 +19,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, exc
 
+from imagestore.backends import private
 from imagestore.database import sqlite
 from imagestore.database.runner import Operation, T
 from imagestore.database.turns import Turns
@@ -98,6 +100,10 @@ class EmbeddedRunner:
             raise ConfigurationError(
                 f"[database] connection: {self._path.parent} is not a directory."
             )
+        with contextlib.suppress(OSError):  # of which SQLite's own message tells more
+            private.make_file(self._path)
+        for more in ("", "-wal", "-shm"):  # which SQLite makes with the mode of the first
+            private.tighten(self._path.with_name(self._path.name + more))
         try:
             self._engine.connect().close()
         except exc.DatabaseError as error:

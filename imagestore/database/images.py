@@ -42,6 +42,7 @@ from imagestore.database.schema import (
     images,
     tombstones,
 )
+from imagestore.database.sizes import fitting
 from imagestore.model.errors import Conflict
 from imagestore.model.image import DELETED_STATUSES, Image, ImageStatus, MemberStatus
 
@@ -116,7 +117,7 @@ def insert(conn: Connection, image: Image, *, id_is_given: bool = True) -> None:
         "deleted": False,
     }
     try:
-        conn.execute(_INSERT, row)
+        conn.execute(_INSERT, fitting(images, row))
     except IntegrityError as error:
         raise Conflict(f"Image ID {image.id} already exists!") from error
     moment = image.created_at
@@ -187,6 +188,7 @@ def update(
     Whether it was: compare and swap, so that of two callers one wins. Deleted
     images are left alone. ``values``: by column, ``updated_at`` among them.
     """
+    fitting(images, values)
     statement = _update(frozenset(values), only_if_status is not None)
     parameters: dict[str, Any] = {f"new_{name}": value for name, value in values.items()}
     parameters["image_id"] = image_id

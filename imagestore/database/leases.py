@@ -47,6 +47,10 @@ class Limits:
     """For each target, and all kinds together; 0: no limit. Jobs without a target do not count."""
 
 
+GUESTS = 2
+"""Jobs beyond its workers that a process takes of projects for which nothing awaited runs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Room:
     """The workers of one process, and the jobs that it has in hand.
@@ -54,7 +58,8 @@ class Room:
     ``kept`` workers take no job of a kind for which nobody waits, and none of a project that
     takes all the others: whatever one of them has queued, and however long that takes, a
     job that somebody waits for finds a worker. A process with too few workers has one all the
-    same.
+    same. Where several projects hold all workers with slow jobs, :data:`GUESTS` are taken in of
+    those for which nothing that is awaited runs on any node.
     """
 
     workers: int
@@ -118,7 +123,7 @@ def claim(
     """As many of the jobs that are due as there is room for, now held by ``owner`` until then."""
     _enter_gates(conn, kinds, limits)
     claimed: list[Job] = []
-    while len(room.held) + len(claimed) < room.workers:
+    while len(room.held) + len(claimed) < room.workers + (GUESTS if room.workers else 0):
         # One at a time: each that is claimed may be the last allowed.
         found = conn.scalar(_next(conn, kinds, room, claimed, limits, moment))
         if found is None or not _take(conn, found, owner, moment, until):
@@ -234,6 +239,14 @@ def _next(
     others = [] if only_awaited else [kind for kind in kinds if kind not in room.awaited]
     awaited = [kind for kind in kinds if kind in room.awaited and kind not in full]
     of_another = or_(jobs.c.project.is_(None), jobs.c.project.not_in(full_projects))
+    if len(room.held) + len(claimed) >= room.workers:
+        running = jobs.alias()
+        served = select(running.c.id).where(
+            running.c.project == jobs.c.project,
+            running.c.state == _RUNNING,
+            running.c.kind.in_(awaited),
+        )
+        others, of_another = [], and_(jobs.c.project.is_not(None), ~served.exists())
     statement = (
         select(jobs.c.id)
         .where(

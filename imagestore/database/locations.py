@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, false, insert, null, select, true,
 from imagestore.database.expressions import not_deleted
 from imagestore.database.rows import to_location
 from imagestore.database.schema import image_locations
+from imagestore.database.sizes import fitting
 from imagestore.model.image import Location
 
 _INSERT = insert(image_locations)
@@ -95,7 +96,7 @@ def add(conn: Connection, image_id: str, location: Location, moment: datetime | 
         "updated_at": moment,
         "deleted": False,
     }
-    key = conn.execute(_INSERT, row).inserted_primary_key
+    key = conn.execute(_INSERT, fitting(image_locations, row, "A location")).inserted_primary_key
     assert key is not None
     return int(key[0])
 
@@ -141,6 +142,7 @@ def set_metadata(conn: Connection, location: Location, metadata: Mapping[str, st
         "new_metadata": json.dumps(dict(metadata)),
         "moment": _now(),
     }
+    fitting(image_locations, {"meta_data": parameters["new_metadata"]}, "The metadata")
     return conn.execute(_SET_METADATA, parameters).rowcount > 0
 
 

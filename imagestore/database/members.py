@@ -21,6 +21,7 @@ from sqlalchemy import (
 from imagestore.database import events, images
 from imagestore.database.expressions import exact, not_deleted
 from imagestore.database.schema import image_members
+from imagestore.database.sizes import fitting
 from imagestore.model.errors import Conflict
 from imagestore.model.image import Member, MemberStatus
 
@@ -105,7 +106,7 @@ def insert(conn: Connection, member: Member) -> None:
         "updated_at": member.updated_at,
         "deleted": False,
     }
-    conn.execute(_INSERT, row)
+    conn.execute(_INSERT, fitting(image_members, row, "The id of a member"))
     _tell(conn, "create", member.image_id, member.member_id, member.status)
 
 

@@ -25,12 +25,14 @@ from imagestore.database.branches import Branch, By, branches_of, condition_of
 from imagestore.database.expressions import exact, residual
 from imagestore.database.filters import ConditionShape
 from imagestore.database.lookups import Lookup
-from imagestore.database.rows import COLUMNS, load_children, to_image
+from imagestore.database.rows import COLUMNS, load_children, load_children_within, to_image
 from imagestore.database.schema import images
 from imagestore.model.errors import Invalid
 from imagestore.model.image import DELETED_STATUSES, Image, ImageStatus, can_see
 from imagestore.model.query import ImageQuery, Op, Scope, Sort
 
+CHARACTERS = 8 << 20
+"""Of properties and locations of the images of one page."""
 _NEVER_LISTED = sorted({status.value for status in (*DELETED_STATUSES, ImageStatus.KILLED)})
 
 _ANY_MARKER = select(*COLUMNS).where(exact(images.c.id, bindparam("id")))
@@ -52,9 +54,12 @@ class _Shape:
     """What images are found by; None: the branches are walked."""
 
 
-def select_page(conn: Connection, scope: Scope, query: ImageQuery) -> list[Image]:
-    """The images of one page, in order, with their children.
+def select_page(
+    conn: Connection, scope: Scope, query: ImageQuery, most: int = CHARACTERS
+) -> tuple[list[Image], bool]:
+    """The images of one page, in order, with their children; whether more may follow.
 
+    A page is cut short after ``most`` characters, so that it never takes much memory.
     Raises :class:`Invalid` if the marker is no image that the scope sees.
     """
     sort = order.complete(query.sort)
@@ -62,7 +67,7 @@ def select_page(conn: Connection, scope: Scope, query: ImageQuery) -> list[Image
     if query.marker is not None:
         values |= order.marker_values(sort, _marker(conn, scope, query))
     if not branches or query.limit == 0 or _asks_for_nothing(query):
-        return []
+        return [], False
     conditions = filters.simplify(query.conditions)
     values |= {"os_hidden": query.os_hidden, "limit": query.limit}
     values |= filters.values_of(query, conditions) | lookups.values_of(query)
@@ -78,8 +83,8 @@ def select_page(conn: Connection, scope: Scope, query: ImageQuery) -> list[Image
         lookups.few(conn, query, conditions, values) if query.deleted is False else None,
     )
     found = [to_image(row) for row in conn.execute(_statement(shape), values)]
-    load_children(conn, found)
-    return found
+    number = load_children_within(conn, found, most)
+    return found[:number], number < len(found) or len(found) == query.limit
 
 
 def _asks_for_nothing(query: ImageQuery) -> bool:

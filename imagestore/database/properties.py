@@ -20,6 +20,7 @@ from sqlalchemy.exc import IntegrityError
 
 from imagestore.database.expressions import exact, exactly_one_of
 from imagestore.database.schema import image_properties
+from imagestore.database.sizes import fitting
 from imagestore.model.errors import Conflict
 
 _INSERT = sql_insert(image_properties)
@@ -65,6 +66,8 @@ def insert(
         }
         for name, value in properties.items()
     ]
+    for row in rows:
+        fitting(image_properties, row, f"Property '{str(row['name'])[:40]}'")
     try:
         conn.execute(_INSERT, rows)
     except IntegrityError as error:
@@ -95,5 +98,6 @@ def replace(
 
 
 def _set(conn: Connection, image_id: str, name: str, value: str, moment: datetime) -> bool:
+    fitting(image_properties, {"value": value}, f"Property '{name[:40]}'")
     parameters = {"of_image": image_id, "of_name": name, "new_value": value, "moment": moment}
     return conn.execute(_SET, parameters).rowcount > 0

@@ -10,9 +10,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
+from imagestore.config.store_sections import STAGING
 from imagestore.database import images as image_rows
 from imagestore.database.expressions import exact
 from imagestore.database.schema import (
@@ -35,6 +48,7 @@ _RESERVED = (
     .join(journal, journal.c.id == reservations.c.entry)
     .where(reservations.c.project == bindparam("of_project"))
 )
+_is_staging = journal.c.store.startswith(STAGING, autoescape=True)
 
 _of_project = and_(exact(images.c.owner, bindparam("owner")), images.c.status.not_in(_GONE))
 _is_copied = (
@@ -50,6 +64,12 @@ _COUNT = select(func.count()).select_from(images).where(_of_project)
 _UPLOADING = _COUNT.where(or_(images.c.status.in_(_TRANSFERRED), _is_copied))
 _STAGE = select(func.sum(images.c.size)).where(
     _of_project, or_(images.c.status.in_(_STAGED), _is_copied)
+)
+# What an import under way takes is reserved: its staged bytes do not count twice.
+_LIES_STAGED = select(func.sum(images.c.size)).where(
+    _of_project,
+    images.c.status.in_(_STAGED),
+    ~select(journal.c.id).where(journal.c.image_id == images.c.id).exists(),
 )
 
 
@@ -81,9 +101,14 @@ def enter(conn: Connection, project: str) -> None:
 
 
 def size_total(conn: Connection, project: str) -> int:
-    """Bytes that the project's images take, and that its transfers have reserved."""
-    reserved = conn.scalar(_RESERVED, {"of_project": project}) or 0
-    return image_rows.usage(conn, project) + int(reserved)
+    """Bytes that the project's images take in stores, and that its transfers have reserved."""
+    return image_rows.usage(conn, project) + _reserved(conn, project, ~_is_staging)
+
+
+def held_total(conn: Connection, project: str) -> int:
+    """Bytes that the project has in stores, staged and reserved."""
+    staged = conn.scalar(_LIES_STAGED, {"owner": project}) or 0
+    return image_rows.usage(conn, project) + int(staged) + _reserved(conn, project, true())
 
 
 def count_total(conn: Connection, project: str) -> int:
@@ -96,8 +121,13 @@ def count_uploading(conn: Connection, project: str) -> int:
 
 
 def stage_total(conn: Connection, project: str) -> int:
-    """Bytes of images that are staged, imported or copied."""
-    return int(conn.scalar(_STAGE, {"owner": project}) or 0)
+    """Bytes of images that are staged, imported or copied, or on their way there."""
+    staged = conn.scalar(_STAGE, {"owner": project}) or 0
+    return int(staged) + _reserved(conn, project, _is_staging)
+
+
+def _reserved(conn: Connection, project: str, which: ColumnElement[bool]) -> int:
+    return int(conn.scalar(_RESERVED.where(which), {"of_project": project}) or 0)
 
 
 def usage(conn: Connection, project: str) -> Usage:

@@ -14,6 +14,8 @@ from sqlalchemy import (
     String,
     Text,
     bindparam,
+    case,
+    func,
     literal_column,
     null,
     select,
@@ -47,6 +49,18 @@ _VISIBILITIES = {visibility.value: visibility for visibility in Visibility}
 
 _PROPERTY, _TAG, _LOCATION, _MEMBERSHIP = range(4)
 
+_SHORT = 1024
+"""Length of a property's value that is read before it is known whether its image is shown."""
+_TOGETHER = 100
+"""Images of which children are read by one statement, where all of them may be too much."""
+_LENGTH = func.length(image_properties.c.value)
+_PROPERTIES = select(
+    image_properties.c.image_id, image_properties.c.name, image_properties.c.value
+).where(
+    image_properties.c.image_id.in_(bindparam("ids", expanding=True, type_=String)),
+    not_deleted(image_properties),
+)
+
 
 def to_image(row: Sequence[Any]) -> Image:
     """An image of a row of :data:`COLUMNS`, without children."""
@@ -69,27 +83,65 @@ def to_location(id_: int, url: str, metadata: str | None, status: str) -> Locati
 def load_children(
     conn: Connection, found: Iterable[Image], *, member: str | None = None
 ) -> Mapping[str, MemberStatus]:
-    """Fill in properties, tags and locations of all images by one statement.
+    """Fill in properties, tags and locations of all images by one statement, or two.
 
     With ``member``, a project id, its memberships come along: status by image id.
     """
     by_id = {image.id: image for image in found}
+    memberships, long = _load(conn, by_id, member)
+    _load_long(conn, by_id, long)
+    return memberships
+
+
+def load_children_within(conn: Connection, found: Sequence[Image], most: int) -> int:
+    """Fill in the children of the first images, as many as have ``most`` characters of properties
+    and locations between them; how many images that are, at least one."""
+    number = 0
+    for start in range(0, len(found), _TOGETHER):
+        part = found[start : start + _TOGETHER]
+        by_id = {image.id: image for image in part}
+        _, long = _load(conn, by_id, None)
+        for image in part:
+            most -= long.get(image.id, 0) + _characters(image)
+            if most < 0 and number:
+                break
+            number += 1
+        shown = by_id.keys() & {image.id for image in found[start:number]}
+        _load_long(conn, by_id, long.keys() & shown)
+        if number < start + len(part):
+            break
+    return number
+
+
+def _characters(image: Image) -> int:
+    texts = (value for value in image.properties.values() if value)
+    return sum(map(len, texts)) + sum(len(location.url) for location in image.locations)
+
+
+def _load(
+    conn: Connection, by_id: Mapping[str, Image], member: str | None
+) -> tuple[Mapping[str, MemberStatus], Mapping[str, int]]:
+    """Fill in the children, but of long values only their names; memberships as above, and how
+    many characters of long values there are, by image id."""
     memberships: dict[str, MemberStatus] = {}
+    long: dict[str, int] = {}
     if not by_id:
-        return memberships
+        return memberships, long
     parameters: dict[str, Any] = {"ids": list(by_id)}
     if member is not None:
         parameters["member"] = member
     tags: dict[str, list[tuple[int, str]]] = {}
     locations: dict[str, list[Location]] = {}
     rows = conn.execute(_children(member is not None), parameters).all()
-    for kind, image_id, id_, first, second, third in rows:
+    for kind, image_id, number, first, second, third in rows:
         if kind == _PROPERTY:
             by_id[image_id].properties[first] = second
+            if number is not None and number > _SHORT:
+                long[image_id] = long.get(image_id, 0) + number
         elif kind == _TAG:
-            tags.setdefault(image_id, []).append((id_, first))
+            tags.setdefault(image_id, []).append((number, first))
         elif kind == _LOCATION:
-            locations.setdefault(image_id, []).append(to_location(id_, first, second, third))
+            locations.setdefault(image_id, []).append(to_location(number, first, second, third))
         else:
             memberships[image_id] = MemberStatus(third)
     for image_id, pairs in tags.items():
@@ -97,7 +149,16 @@ def load_children(
     for image_id, places in locations.items():
         places.sort(key=_location_id)
         by_id[image_id].locations = tuple(places)
-    return memberships
+    return memberships, long
+
+
+def _load_long(conn: Connection, by_id: Mapping[str, Image], ids: Iterable[str]) -> None:
+    """Fill in all properties of images with long values, which may have changed meanwhile."""
+    if parameters := list(ids):
+        for image_id in parameters:
+            by_id[image_id].properties.clear()
+        for image_id, name, value in conn.execute(_PROPERTIES, {"ids": parameters}):
+            by_id[image_id].properties[name] = value
 
 
 def _location_id(location: Location) -> int:
@@ -107,25 +168,26 @@ def _location_id(location: Location) -> int:
 
 @lru_cache(maxsize=2)
 def _children(with_membership: bool) -> CompoundSelect[Any]:
-    """kind, image_id, id, and three texts whose meaning depends on the kind."""
+    """kind, image_id, id (of a property: its length), and three texts that depend on the kind."""
     ids = bindparam("ids", expanding=True, type_=String)
     nothing = type_coerce(null(), Text)
 
-    def branch(kind: int, table: Any, *texts: Any) -> Select[Any]:
-        return select(
-            literal_column(str(kind), Integer), table.c.image_id, table.c.id, *texts
-        ).where(table.c.image_id.in_(ids), not_deleted(table))
+    def branch(kind: int, table: Any, number: Any, *texts: Any) -> Select[Any]:
+        return select(literal_column(str(kind), Integer), table.c.image_id, number, *texts).where(
+            table.c.image_id.in_(ids), not_deleted(table)
+        )
 
+    short = case((_LENGTH <= _SHORT, image_properties.c.value))
     branches = [
-        branch(_PROPERTY, image_properties, image_properties.c.name, image_properties.c.value,
-               nothing),
-        branch(_TAG, image_tags, image_tags.c.value, nothing, nothing),
-        branch(_LOCATION, image_locations, image_locations.c.value, image_locations.c.meta_data,
-               image_locations.c.status),
+        branch(_PROPERTY, image_properties, _LENGTH, image_properties.c.name, short, nothing),
+        branch(_TAG, image_tags, image_tags.c.id, image_tags.c.value, nothing, nothing),
+        branch(_LOCATION, image_locations, image_locations.c.id, image_locations.c.value,
+               image_locations.c.meta_data, image_locations.c.status),
     ]  # fmt: skip
     if with_membership:
         memberships = branch(
-            _MEMBERSHIP, image_members, image_members.c.member, nothing, image_members.c.status
-        )
+            _MEMBERSHIP, image_members, image_members.c.id, image_members.c.member, nothing,
+            image_members.c.status,
+        )  # fmt: skip
         branches.append(memberships.where(exact(image_members.c.member, bindparam("member"))))
     return union_all(*branches)

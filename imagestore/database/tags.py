@@ -19,6 +19,7 @@ from sqlalchemy import (
 
 from imagestore.database.expressions import exact, exactly_one_of, not_deleted
 from imagestore.database.schema import image_tags
+from imagestore.database.sizes import fitting
 
 _INSERT = sql_insert(image_tags)
 
@@ -45,10 +46,10 @@ def insert(conn: Connection, image_id: str, tags: Iterable[str], moment: datetim
         [
             {
                 "image_id": image_id,
-                "value": tag,
                 "created_at": moment,
                 "updated_at": moment,
                 "deleted": False,
+                **fitting(image_tags, {"value": tag}, "A tag"),
             }
             for tag in tags
         ],

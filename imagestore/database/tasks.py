@@ -18,10 +18,12 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    tuple_,
     update,
 )
 
 from imagestore.database.schema import task_info, tasks
+from imagestore.database.sizes import fitting, shortened
 from imagestore.model.task import Task, TaskStatus
 
 SORT_KEYS = ("created_at", "expires_at", "id", "status", "type", "updated_at")
@@ -57,7 +59,7 @@ _SELECT = (
 )
 _GET = _SELECT.where(tasks.c.id == bindparam("of_id"))
 _OF_IMAGE = _SELECT.where(tasks.c.image_id == bindparam("of_image")).order_by(
-    tasks.c.created_at.desc(), tasks.c.id
+    tasks.c.created_at, tasks.c.id
 )
 _INSERT = insert(tasks)
 _INSERT_INFO = insert(task_info)
@@ -72,14 +74,14 @@ def add(conn: Connection, task: Task) -> None:
             "image_id", "request_id", "user_id",
         )
     }  # fmt: skip
-    conn.execute(_INSERT, row | {"status": task.status.value, "deleted": False})
+    conn.execute(_INSERT, fitting(tasks, row | {"status": task.status.value, "deleted": False}))
     info = {
         "task_id": task.id,
         "input": json.dumps(dict(task.input)),
         "result": None,
         "message": task.message,
     }
-    conn.execute(_INSERT_INFO, info)
+    conn.execute(_INSERT_INFO, fitting(task_info, info, "The input of a task"))
 
 
 def get(conn: Connection, task_id: str) -> Task | None:
@@ -89,7 +91,7 @@ def get(conn: Connection, task_id: str) -> Task | None:
 
 
 def of_image(conn: Connection, image_id: str) -> list[Task]:
-    """The tasks of one image, the newest first."""
+    """The tasks of one image, the oldest first."""
     return [_to_task(row) for row in conn.execute(_OF_IMAGE, {"of_image": image_id})]
 
 
@@ -102,16 +104,18 @@ def select_page(conn: Connection, query: TaskQuery) -> list[Task] | None:
     for name, value in query.filters.items():
         statement = statement.where(tasks.c[name] == value)
     if query.marker is not None:
+        of_marker = (tasks.c.id == query.marker, tasks.c.deleted == false())
         last = conn.execute(
-            select(key, tasks.c.id).where(tasks.c.id == query.marker, tasks.c.deleted == false())
+            select(key, tasks.c.created_at, tasks.c.id).where(*of_marker)
         ).one_or_none()
         if last is None:
             return None
         statement = statement.where(_after(key, last, descending=query.descending))
     # A task that goes on has no date of expiry, and databases disagree about where NULL belongs.
-    order: tuple[ColumnElement[Any], ...] = (key.is_(None), key.desc(), tasks.c.id.desc())
+    keys = (key, tasks.c.created_at, tasks.c.id)
+    order = [key.is_(None), *(each.desc() for each in keys)]
     if not query.descending:
-        order = (key.is_(None).desc(), key.asc(), tasks.c.id.asc())
+        order = [key.is_(None).desc(), *keys]
     return [_to_task(row) for row in conn.execute(statement.order_by(*order).limit(query.limit))]
 
 
@@ -142,10 +146,11 @@ def set_status(
         return False
     info: dict[str, Any] = {}
     if message is not None:
-        info["message"] = message
+        info["message"] = shortened(message)
     if result is not None:
         info["result"] = json.dumps(dict(result))
     if info:
+        fitting(task_info, info, "The result of a task")
         conn.execute(update(task_info).where(task_info.c.task_id == task_id).values(info))
     return True
 
@@ -165,14 +170,16 @@ def remove_expired(conn: Connection, moment: datetime, limit: int) -> int:
 
 
 def _after(key: Any, last: Any, *, descending: bool) -> ColumnElement[bool]:
-    """The rows that come after one with that key and id."""
-    value, task_id = last
+    """The rows that come after one with that key, time and id."""
+    value, created, task_id = last
+    ties = tuple_(tasks.c.created_at, tasks.c.id)
+    later = ties < (created, task_id) if descending else ties > (created, task_id)
     if value is None:
-        same = and_(key.is_(None), tasks.c.id < task_id if descending else tasks.c.id > task_id)
+        same = and_(key.is_(None), later)
         return same if descending else or_(same, key.is_not(None))
     if descending:
-        return or_(key < value, and_(key == value, tasks.c.id < task_id), key.is_(None))
-    return or_(key > value, and_(key == value, tasks.c.id > task_id))
+        return or_(key < value, and_(key == value, later), key.is_(None))
+    return or_(key > value, and_(key == value, later))
 
 
 def _to_task(row: Any) -> Task:

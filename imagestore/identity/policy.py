@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,12 @@ class InForce:
     name: str
     check: str
     origin: Path | None
+
+
+@cache
+def _built_in() -> dict[str, Any]:
+    """The parsed rules; nobody changes what is returned."""
+    return {rule.name: oslo.RuleDefault(rule.name, rule.check).check for rule in RULES}
 
 
 _Fingerprint = tuple[tuple[str, int, int, int], ...]
@@ -130,10 +137,7 @@ class Policy:
             found = _read(path)
             overrides |= found
             origins |= dict.fromkeys(found, path)
-        rules: dict[str, Any] = {
-            rule.name: oslo.RuleDefault(rule.name, rule.check).check for rule in RULES
-        }
-        rules |= overrides
+        rules = _built_in() | overrides
         _warn_of_missing(rules)
         try:
             # Without an explicit default a mistyped name must not open a rule to everyone.

@@ -6,6 +6,7 @@ the OpenStack Images API v2.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +14,7 @@ from enum import StrEnum
 
 __all__ = [
     "BASE_ATTRIBUTES",
+    "CLAIMED_HASHES",
     "DELETED_STATUSES",
     "HIDDEN_PROPERTIES",
     "IMMUTABLE_ONCE_USED",
@@ -27,6 +29,7 @@ __all__ = [
     "MemberStatus",
     "Visibility",
     "can_see",
+    "can_see_member",
     "may_change_status",
 ]
 
@@ -77,7 +80,13 @@ _TRANSITIONS: Mapping[ImageStatus, frozenset[ImageStatus]] = {
         {ImageStatus.ACTIVE, ImageStatus.QUEUED, ImageStatus.KILLED, ImageStatus.DELETED}
     ),
     ImageStatus.ACTIVE: frozenset(
-        {ImageStatus.DEACTIVATED, ImageStatus.PENDING_DELETE, ImageStatus.DELETED}
+        # Queued: what its location has is not what was said of it, and nobody has read it.
+        {
+            ImageStatus.QUEUED,
+            ImageStatus.DEACTIVATED,
+            ImageStatus.PENDING_DELETE,
+            ImageStatus.DELETED,
+        }
     ),
     ImageStatus.DEACTIVATED: frozenset({ImageStatus.ACTIVE, ImageStatus.DELETED}),
     ImageStatus.KILLED: frozenset({ImageStatus.DELETED}),
@@ -119,7 +128,12 @@ RESERVED_PREFIX = "os_glance"
 REFUSED_LOCATION = "os_glance_refused_location"
 """The store of a location that was not taken, kept with a queued image."""
 
-HIDDEN_PROPERTIES = frozenset({"os_glance_stage_host", "os_glance_hash_op_host", REFUSED_LOCATION})
+CLAIMED_HASHES = "os_glance_claimed_hashes"
+"""Hashes that somebody has said the data has, as JSON: see :attr:`Image.claimed_hashes`."""
+
+HIDDEN_PROPERTIES = frozenset(
+    {"os_glance_stage_host", "os_glance_hash_op_host", REFUSED_LOCATION, CLAIMED_HASHES}
+)
 """Never shown to anyone; the first two are kept for the peer's sake in a shared database."""
 
 IMMUTABLE_ONCE_USED = frozenset({"disk_format", "container_format"})
@@ -181,6 +195,13 @@ class Image:
     locations: tuple[Location, ...] = ()
 
     @property
+    def claimed_hashes(self) -> Mapping[str, str]:
+        """Values of ``checksum``, ``os_hash_algo`` and ``os_hash_value`` that somebody has given
+        and nobody has compared. They may be shown; nothing is to be concluded from them."""
+        text = self.properties.get(CLAIMED_HASHES)
+        return {} if text is None or self.os_hash_value or self.checksum else json.loads(text)
+
+    @property
     def listed_locations(self) -> tuple[Location, ...]:
         """Those that are shown, at the places by which a PATCH names them: no damaged copies."""
         return tuple(location for location in self.locations if location.status != "damaged")
@@ -200,3 +221,9 @@ def can_see(image: Image, project_id: str | None, *, is_admin: bool, is_member: 
     if image.owner == project_id:
         return True
     return image.visibility is Visibility.SHARED and is_member
+
+
+def can_see_member(image: Image, member_id: str, project_id: str | None, *, is_admin: bool) -> bool:
+    """Whether a caller may know that the image is shared with ``member_id``: its owner may, and
+    that project itself."""
+    return is_admin or (project_id is not None and project_id in (image.owner, member_id))

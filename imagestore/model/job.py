@@ -9,9 +9,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-MAX_ATTEMPTS = 5
-"""Attempts before a job is parked, unless its kind says otherwise."""
-
 
 class JobState(StrEnum):
     """``queued`` and ``running`` are active, the rest are ends; ``failed`` is parked: it can
@@ -35,7 +32,7 @@ class JobDraft:
     ``image_id``: what it works on. ``target``: where to, for most kinds the id of a
     store; limits count by it. ``project``: for whom; projects are served in turn.
     ``not_before``: in UTC without zone. ``unique``: whether one active job of the same
-    kind, image and target is enough.
+    kind, image and target is enough. ``max_attempts``: 0 for as many as its kind says.
     """
 
     kind: str
@@ -43,7 +40,7 @@ class JobDraft:
     image_id: str | None = None
     target: str = ""
     project: str | None = None
-    max_attempts: int = MAX_ATTEMPTS
+    max_attempts: int = 0
     not_before: datetime | None = None
     unique: bool = True
 

@@ -34,7 +34,7 @@ class AccessLogger(AbstractAccessLogger):
             "method": request.method,
             "path": path,
             "status": response.status,
-            "bytes": response.body_length + request.get(sent_directly, 0),
+            "bytes": request.writer.output_size + request.get(sent_directly, 0),
             "seconds": round(time, 4),
             "project": project,
             "remote": request.get(client_address, request.remote or "-"),

@@ -12,8 +12,10 @@ import re
 import sys
 from datetime import UTC, datetime
 from logging.handlers import WatchedFileHandler
+from pathlib import Path
 from typing import Any
 
+from imagestore.backends import private
 from imagestore.config.settings import Logging
 from imagestore.model.errors import ConfigurationError
 from imagestore.observing.request_context import request_id
@@ -120,6 +122,7 @@ def _handler(settings: Logging) -> logging.Handler:
     if settings.log_file is None:
         return logging.StreamHandler(sys.stderr)
     try:
+        private.make_file(Path(settings.log_file))
         return WatchedFileHandler(settings.log_file, encoding="utf-8")
     except OSError as error:
         raise ConfigurationError(

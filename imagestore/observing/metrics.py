@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 from collections.abc import Iterable, Mapping
 
 from aiohttp import web
@@ -186,16 +185,7 @@ def render() -> bytes:
     return generate_latest(registry)
 
 
-async def serve(listener: socket.socket) -> web.AppRunner:
-    """Answer ``GET /metrics`` on a listening socket until the runner is cleaned up."""
-    app = web.Application()
-    app.router.add_get("/metrics", _metrics)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-    await runner.setup()
-    await web.SockSite(runner, listener).start()
-    return runner
-
-
-async def _metrics(request: web.Request) -> web.Response:
+async def show(request: web.Request) -> web.Response:
+    """Answers ``GET /metrics``."""
     body = await asyncio.to_thread(render)
     return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})

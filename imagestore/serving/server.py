@@ -23,8 +23,9 @@ from aiohttp.typedefs import Handler, Middleware
 from imagestore.config.settings import Server, Settings
 from imagestore.model.errors import ConfigurationError
 from imagestore.observing.access_log import AccessLogger, access_log
+from imagestore.serving import responses
+from imagestore.serving.connections import Runner
 from imagestore.serving.ending import ENDING
-from imagestore.serving.malformed import TolerantRunner
 from imagestore.supervisor import reports
 
 log = logging.getLogger(__name__)
@@ -85,12 +86,13 @@ async def serve(settings: Settings, create: Factory, inherited: Inherited) -> No
     tls = _tls(settings.server)
     app = create(settings)
     connections = _Connections(app)
-    runner = TolerantRunner(
+    runner = Runner(
         app,
         access_log=access_log,
         access_log_class=AccessLogger,
         shutdown_timeout=_LAST_REQUEST,
         max_line=settings.server.max_header_line,
+        patience=settings.server.progress_timeout,
         keepalive_timeout=settings.server.keepalive_timeout,
         # What a client calls encoded is stored as it came.
         auto_decompress=False,
@@ -99,7 +101,7 @@ async def serve(settings: Settings, create: Factory, inherited: Inherited) -> No
     try:
         await runner.setup()
         if inherited.metrics is not None:
-            metrics = await _serve_metrics(inherited.metrics)
+            metrics = await _serve_metrics(inherited.metrics, settings.server)
         sites = [
             web.SockSite(runner, listener, ssl_context=tls, backlog=settings.server.backlog)
             for listener in inherited.listeners
@@ -162,11 +164,23 @@ def _until_terminated() -> Callable[[], Awaitable[None]]:
     return wait
 
 
-async def _serve_metrics(listener: socket.socket) -> web.AppRunner:
+async def _serve_metrics(listener: socket.socket, settings: Server) -> web.AppRunner:
+    """Answer ``GET /metrics`` on a listening socket until the runner is cleaned up."""
     # Imported only now: it looks at the environment when it is, and is not small.
     from imagestore.observing import metrics
 
-    return await metrics.serve(listener)
+    app = web.Application(middlewares=[responses.middleware(settings.progress_timeout)])
+    app.router.add_get("/metrics", metrics.show)
+    runner = Runner(
+        app,
+        access_log=None,
+        shutdown_timeout=_LAST_REQUEST,
+        max_line=settings.max_header_line,
+        patience=settings.progress_timeout,
+    )
+    await runner.setup()
+    await web.SockSite(runner, listener).start()
+    return runner
 
 
 class _Connections:

@@ -7,7 +7,9 @@ import contextlib
 import logging
 from collections.abc import AsyncGenerator
 
+from imagestore.backends import errors as store_errors
 from imagestore.backends.base import Buffer
+from imagestore.backends.least_rate import LeastRate, in_time
 from imagestore.model.digest import Expected, recorded
 from imagestore.model.errors import Unavailable
 from imagestore.sites.record import Record
@@ -19,16 +21,20 @@ log = logging.getLogger(__name__)
 ATTEMPTS = 6
 """In a row without a byte, after which a source counts as away."""
 _LONGEST_PAUSE = 10.0
+_ANY = LeastRate()
 
 
 class Moving:
     """One image's data; see :class:`imagestore.sites.site.Data`."""
 
-    def __init__(self, source: Source, record: Record, moved: Moved) -> None:
+    def __init__(
+        self, source: Source, record: Record, moved: Moved, least: LeastRate = _ANY
+    ) -> None:
         self._source = source
         self._record = record
         self._moved = moved
         self._held = 0
+        self._least = least
         self.error: BaseException | None = None
         """Why it ended early, for a target whose own error only says that it did."""
 
@@ -60,9 +66,18 @@ class Moving:
                     self._held += len(block)
                     yield block
             self._moved(self._held)
-        async with contextlib.aclosing(self._resumed(self._held)) as blocks:
+        async with contextlib.aclosing(self._in_time(self._held)) as blocks:
             async for block in blocks:
                 yield block
+
+    async def _in_time(self, offset: int) -> AsyncGenerator[Buffer, None]:
+        """The same as :meth:`_resumed`, as long as the source is not too slow on the whole."""
+        try:
+            async with contextlib.aclosing(in_time(self._resumed(offset), self._least)) as blocks:
+                async for block in blocks:
+                    yield block
+        except store_errors.Unavailable as error:
+            raise Unavailable(f"{self._source.label}: {error.message}.") from error
 
     async def _resumed(self, offset: int) -> AsyncGenerator[Buffer, None]:
         """From ``offset`` to the end, over as many connections as that takes."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
+from imagestore.backends.least_rate import LeastRate
 from imagestore.model.errors import Conflict, Forbidden, ImagestoreError, Invalid, Unavailable
 from imagestore.model.image import ImageStatus, Visibility
 from imagestore.sites.compare import CHANGING, MOVING, Action, Step, compare, wanted
@@ -23,6 +24,8 @@ from imagestore.sites.rules import SiteRules
 from imagestore.sites.site import Moved, Source, Target
 
 log = logging.getLogger(__name__)
+
+_ANY = LeastRate()
 
 _ATTEMPTS = 3
 """For one image, when a site stops answering in between."""
@@ -79,9 +82,15 @@ class Replication:
     """Passes from one site to another."""
 
     def __init__(
-        self, source: Source, target: Target, rules: SiteRules, transfers: int = 2
+        self,
+        source: Source,
+        target: Target,
+        rules: SiteRules,
+        transfers: int = 2,
+        least: LeastRate = _ANY,
     ) -> None:
-        """``transfers``: images that are worked on at once."""
+        """``transfers``: images that are worked on at once; ``least``: what has to come of one."""
+        self._least = least
         self._source = source
         self._target = target
         self._rules = rules
@@ -245,7 +254,7 @@ class Replication:
 
     async def _fill(self, step: Step, moved: Moved) -> None:
         source = step.source
-        await self._target.write(source, Moving(self._source, source, moved))
+        await self._target.write(source, Moving(self._source, source, moved, self._least))
         written = await self._target.record(step.id)
         if written is None:
             raise Conflict(f"Image {step.id} was deleted at {self._target.label} meanwhile.")

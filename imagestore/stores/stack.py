@@ -81,7 +81,7 @@ def stacked(store: Store, section: StoreSection) -> StackedStore:
 def _settings(driver: Driver, section: StoreSection) -> Any:
     values: dict[str, Any] = {}
     for spec in fields(driver.settings):
-        name = spec.metadata.get("option", spec.name)
+        name = spec.metadata.get("option") or spec.name
         if name in section.options:
             values[spec.name] = section.options[name]
         elif spec.default is MISSING and spec.default_factory is MISSING:

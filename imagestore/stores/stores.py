@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 
 from imagestore.backends import errors
-from imagestore.backends.base import Capability, Store
+from imagestore.backends.base import Capability, Selective, Store
 from imagestore.backends.wrappers.guarded import Health
 from imagestore.config import settings
 from imagestore.config.settings import StoreSection
@@ -102,8 +102,14 @@ class Stores:
         await asyncio.gather(*(store.stop() for store in every), return_exceptions=True)
 
     def by_url(self, url: str) -> Store | None:
-        """The store that a URL belongs to by itself, for a location without a valid store id."""
-        return next((store for store in self if store.owns(url)), None)
+        """The store that a URL belongs to by itself, for a location without a valid store id.
+
+        Of several, as of type http, the first whose rules let it read the URL, or else the first.
+        """
+        owners = [store for store in self if store.owns(url)]
+        return next((store for store in owners if self._admits(store, url)), None) or next(
+            iter(owners), None
+        )
 
     def of(self, location: Location) -> Store | None:
         """The store of a location: the one that it names, else the one that its URL belongs to."""
@@ -126,6 +132,10 @@ class Stores:
         found = self.ordered((each for each in locations if each.status == "active"), prefer)
         found.sort(key=lambda copy: not self.health(copy[0].name).healthy)
         return found
+
+    def _admits(self, store: Store, url: str) -> bool:
+        driver = self.driver(store.name)
+        return not isinstance(driver, Selective) or driver.admits(url)
 
     def _order(self, name: str, prefer: Sequence[str]) -> tuple[int, int]:
         wish = prefer.index(name) if name in prefer else len(prefer)

@@ -9,6 +9,7 @@ import os
 import shutil
 from pathlib import Path
 
+from imagestore.backends import private
 from imagestore.supervisor.process_identity import identity, is_gone
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -18,12 +19,12 @@ _OWNER = "owner"
 
 def create(run: Path) -> Path:
     """Make an empty directory for this process below ``run``, and remove those of dead ones."""
-    run.mkdir(parents=True, exist_ok=True)
+    private.make_directory(run)
     for old in run.glob(f"{_PREFIX}*"):
         if _is_left_behind(old):
             remove(old)
     directory = run / f"{_PREFIX}{os.getpid()}"
-    directory.mkdir()
+    directory.mkdir(private.DIRECTORY)
     (directory / _OWNER).write_text(identity())
     return directory
 

@@ -17,7 +17,8 @@ from typing import IO
 from imagestore.backends.base import BLOCK_SIZE, Blocks, Buffer
 from imagestore.config.settings import Images
 from imagestore.model.errors import OverLimit, Unsupported
-from imagestore.transfer.inspection import Inspection, inspected
+from imagestore.transfer.inspection import Inspection
+from imagestore.transfer.judgement import Judgement, judged
 from imagestore.transfer.qemu_img import FORMATS, QemuImg
 from imagestore.transfer.workspace import Workspace, as_conversion_failure
 
@@ -44,7 +45,8 @@ class Conversion:
 
     def inspected(self, source: Blocks, disk_format: str) -> AsyncGenerator[Buffer, None]:
         """The blocks, which end only if they are of exactly that format, and safe."""
-        return inspected(source, Inspection(disk_format, "bare", self._settings, exact=True))
+        inspection = Inspection(disk_format, "bare", self._settings, exact=True)
+        return judged(source, Judgement(inspection))
 
     @contextlib.asynccontextmanager
     async def converted(
@@ -68,6 +70,7 @@ class Conversion:
             if self.target == "raw" and size > most:
                 raise OverLimit(f"The image may have {most} bytes at most; its disk has {size}.")
             async with self._workspace.turn():
+                await self._qemu_img.require_whole(came.fileno(), disk_format)
                 await self._qemu_img.convert(
                     *(came.fileno(), disk_format, made.fileno(), self.target), most=most + _OVERHEAD
                 )

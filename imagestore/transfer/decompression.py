@@ -3,6 +3,9 @@
 The entry of a zip is deflated, or stored as it is, which is how Python's ``zipfile`` writes one
 unless it is told otherwise.
 
+Whatever is left behind the data has to be understood to its last byte: a damaged member, or a
+damaged directory, would otherwise only make the image shorter. Zeros are padding.
+
 Formats: RFC 1952 and APPNOTE.TXT 4.3 of PKWARE. What is neither passes as it is.
 """
 
@@ -22,7 +25,15 @@ _TAIL = 128 << 10
 """Bytes that may follow the entry of a zip: its directory, with a comment."""
 _GZIP, _ZIP = b"\x1f\x8b\x08", b"PK\x03\x04"
 _LOCAL = struct.Struct("<4sHHHHHIIIHH")
+_ENTRY = struct.Struct("<4s12xIII3H12x")
+"""An entry of the directory: CRC-32, packed and unpacked size, bytes of its three texts."""
+_DESCRIPTORS = (12, 16, 20, 24)
+"""Bytes that a descriptor of an entry can have: with a signature or not, of 32 or 64 bits."""
 _END = struct.Struct("<4sHHHHIIH")
+_FIRMWARE = struct.Struct(">4sIB3xI")
+"""Behind each piece that OpenWrt's fwtool appends: FWx0, CRC-32, type, bytes with this."""
+_APPENDED = 64 << 10
+"""Bytes that fwtool may have appended: 30 KiB of metadata and a signature."""
 _ENCRYPTED = 1
 _DESCRIBED_BEHIND = 8
 """The flag of an entry whose size stands behind it."""
@@ -60,21 +71,42 @@ async def decompressed(source: Blocks) -> AsyncGenerator[Buffer, None]:
 
 async def _gzip(head: bytes, source: Blocks) -> AsyncGenerator[Buffer, None]:
     inflater = zlib.decompressobj(wbits=31)
-    started = True
+    zeros, tail = 0, b""
     async for piece in _pieces(head, source):
         data = piece
         while data:
             if inflater.eof:
-                # Members may follow each other; what follows that is none is padding.
-                if not data.startswith(_GZIP[:1]):
+                if not tail:
+                    padded, data = len(data), data.lstrip(b"\0")
+                    zeros += padded - len(data)
+                if tail or not data.startswith(_GZIP[:1]):
+                    tail += data
                     break
-                inflater, started = zlib.decompressobj(wbits=31), True
+                inflater, zeros = zlib.decompressobj(wbits=31), 0
             block = await _inflated(inflater, data)
             if block:
                 yield block
             data = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
-    if started and not inflater.eof:
+        if len(tail) > _APPENDED:
+            raise _damaged()
+    if not inflater.eof or not _is_appended(tail, zeros):
         raise _damaged()
+
+
+def _is_appended(tail: bytes, zeros: int) -> bool:
+    """Whether ``tail``, after so many zeros, is nothing or what OpenWrt appends to its images.
+
+    The first of its pieces begins with zeros of its own.
+    """
+    left = len(tail)
+    while left > 0:
+        if left < _FIRMWARE.size:
+            return False
+        magic, _, _, size = _FIRMWARE.unpack_from(tail, left - _FIRMWARE.size)
+        if magic != b"FWx0" or size < _FIRMWARE.size:
+            return False
+        left -= size
+    return left + zeros >= 0
 
 
 async def _zip(head: bytes, source: Blocks) -> AsyncGenerator[Buffer, None]:
@@ -94,34 +126,52 @@ async def _zip(head: bytes, source: Blocks) -> AsyncGenerator[Buffer, None]:
             raise _unknown()
         inflater = _Stored(size)
     tail = bytearray()
-    checksum = 0
+    checksum = count = 0
     async for piece in _pieces(head[start:], source):
         data = piece
         while data and not inflater.eof:
             block = await _inflated(inflater, data)
             if block:
-                checksum = zlib.crc32(block, checksum)
+                checksum, count = zlib.crc32(block, checksum), count + len(block)
                 yield block
             data = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
         if inflater.eof:
             tail += data
         if len(tail) > _TAIL:
-            raise Unsupported("The zip file has more than one entry.")
-    if not inflater.eof or not _is_whole(bytes(tail), checksum):
+            break
+    described = bool(flags & _DESCRIBED_BEHIND)
+    if not inflater.eof or not _is_whole(bytes(tail), described, checksum, count):
         raise _damaged()
 
 
-def _is_whole(tail: bytes, checksum: int) -> bool:
-    """Whether the directory at the end knows one entry alone, of that CRC-32."""
-    at = tail.rfind(b"PK\x05\x06")
-    directory = tail.find(b"PK\x01\x02")
-    if at < 0 or directory < 0 or at + _END.size > len(tail):
+def _is_whole(tail: bytes, described: bool, checksum: int, count: int) -> bool:
+    """Whether what follows the entry is a directory of it alone, with that CRC-32 and size."""
+    at = 0
+    if described:
+        starts = [at for at in _DESCRIPTORS if tail[at : at + 4] in (b"PK\x01\x02", _ZIP)]
+        at = starts[0] if starts else len(tail)
+    _refuse_another(tail, at)
+    if len(tail) < at + _ENTRY.size:
         return False
-    entries = _END.unpack_from(tail, at)[4]
-    if entries != 1:
+    kind, recorded, _, size, *texts = _ENTRY.unpack_from(tail, at)
+    if (kind, recorded) != (b"PK\x01\x02", checksum) or size not in (count, 0xFFFFFFFF):
+        return False
+    at += _ENTRY.size + sum(texts)
+    _refuse_another(tail, at, b"PK\x01\x02")
+    if (
+        tail.startswith(b"PK\x06\x06", at) and len(tail) > at + 12
+    ):  # the end in 64 bits, its locator
+        at += 12 + int.from_bytes(tail[at + 4 : at + 12], "little") + 20
+    if len(tail) < at + _END.size or not tail.startswith(b"PK\x05\x06", at):
+        return False
+    *_, comment = _END.unpack_from(tail, at)
+    rest = tail[at + _END.size :]
+    return len(rest) >= comment and not rest[comment:].strip(b"\0")
+
+
+def _refuse_another(tail: bytes, at: int, kind: bytes = _ZIP) -> None:
+    if tail.startswith(kind, at):
         raise Unsupported("The zip file has more than one entry.")
-    (recorded,) = struct.unpack_from("<I", tail, directory + 16)
-    return bool(recorded == checksum)
 
 
 class _Stored:

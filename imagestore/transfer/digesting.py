@@ -1,4 +1,4 @@
-"""Digests of data that lies in a store already."""
+"""Digests of bytes that lie in a store already."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from imagestore.backends.base import Store
 from imagestore.model.digest import Digest, Expected
-from imagestore.transfer.inspection import Inspection, inspected
+from imagestore.transfer.judgement import Judgement, judged
 from imagestore.transfer.verification import Verified
 
 
@@ -16,16 +16,16 @@ async def digest(
     expected: Expected,
     algorithms: Iterable[str],
     *,
-    inspection: Inspection | None = None,
+    judgement: Judgement | None = None,
     on_progress: Callable[[int], object] = lambda count: None,
-) -> tuple[Mapping[str, Digest], int | None]:
-    """Digests of what lies at ``url`` by algorithm, and the virtual size if inspected.
+) -> Mapping[str, Digest]:
+    """Digests of what lies at ``url`` by algorithm; it is judged on the way.
 
-    Raises what the store raises, ``Corrupt`` if it is not what is ``expected``, and
-    ``Unsupported`` for content that the ``inspection`` refuses.
+    Raises what the store raises, ``Corrupt`` if it is not what is ``expected``, and what the
+    ``judgement`` raises for content that is refused.
     """
     async with store.open(url) as blocks:
-        source = blocks if inspection is None else inspected(blocks, inspection)
+        source = blocks if judgement is None else judged(blocks, judgement)
         reading = Verified(source, expected, algorithms=algorithms, on_progress=on_progress)
         await reading.drain()
-    return reading.digests, inspection.virtual_size if inspection else None
+    return reading.digests

@@ -14,7 +14,8 @@ from imagestore.backends.in_flight import BEHIND
 from imagestore.config.settings import Images
 from imagestore.model.digest import Digest
 from imagestore.model.image import Image
-from imagestore.transfer.receive import Content, Flow, Verification
+from imagestore.transfer.judgement import Verification
+from imagestore.transfer.receive import Content, Flow
 from imagestore.transfer.verification import close
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from typing import cast
 from oslo_utils.imageutils import format_inspector
 from oslo_utils.imageutils.format_inspector import FileInspector
 
-_HEAD = 1 << 20
+HEAD = 1 << 20
 """Bytes that are gathered before any inspector sees them: then it does not matter how
 the stream was cut, and all but two formats need no more."""
 _TAIL = 1536
@@ -36,6 +36,11 @@ class Detector:
         return bool(self._hungry)
 
     @property
+    def wants_the_next(self) -> bool:
+        """Whether the next bytes could change it, and not only the last ones."""
+        return self._head is not None or not all(map(_keeps_the_end, self._hungry))
+
+    @property
     def examined(self) -> bool:
         """Whether ``matches`` and ``excludes`` know anything yet."""
         return self._head is None
@@ -44,18 +49,24 @@ class Detector:
         """Look at the next bytes of the stream."""
         if self._head is None:
             self._show(block)
-        elif not self._head and len(block) >= _HEAD:
+        elif not self._head and len(block) >= HEAD:
             self._head = None
             self._show(block)
         else:
             self._head += block
-            if len(self._head) >= _HEAD:
+            if len(self._head) >= HEAD:
                 self._show_head()
+
+    def skip(self) -> int:
+        """Leave out what comes next; so many bytes of the end are still to be fed, at most."""
+        self._show_head()
+        # The others would take the end for what they wait for.
+        self._hungry = [each for each in self._hungry if _keeps_the_end(each)]
+        return _TAIL if self._hungry else 0
 
     def finish(self) -> None:
         """The stream has ended."""
-        if self._head is not None:
-            self._show_head()
+        self._show_head()
         for inspector in self._inspectors.values():
             inspector.finish()
         self._hungry = []
@@ -71,8 +82,8 @@ class Detector:
 
     def _show_head(self) -> None:
         head, self._head = self._head, None
-        assert head is not None
-        self._show(memoryview(head))
+        if head is not None:
+            self._show(memoryview(head))
 
     def _show(self, block: memoryview) -> None:
         self._hungry = [each for each in self._hungry if _wants_more(each, block)]

@@ -6,8 +6,7 @@ container, where Glance looks at nothing, what is recognised must be safe.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Mapping
-from functools import partial
+from collections.abc import Iterable, Mapping
 
 from oslo_utils.imageutils.format_inspector import (
     ALL_FORMATS,
@@ -17,11 +16,9 @@ from oslo_utils.imageutils.format_inspector import (
     SafetyCheckFailed,
 )
 
-from imagestore.backends.base import Blocks, Buffer
-from imagestore.backends.lane import Lane
+from imagestore.backends.base import Buffer
 from imagestore.config.settings import Images
 from imagestore.model.errors import Unsupported
-from imagestore.transfer.digests import computing_threads
 from imagestore.transfer.formats import Detector
 
 _KERNEL_FORMATS = frozenset({"aki", "ari", "ami"})
@@ -46,9 +43,11 @@ class Inspection:
         settings: Images,
         *,
         exact: bool = False,
+        any_boot_sector: bool = False,
     ) -> None:
         """``exact``: whatever the settings say, it has to be safe and of that format; what is
-        of another is not raw."""
+        of another is not raw. ``any_boot_sector``: where raw is declared, the partition table
+        is the guest's own affair."""
         self._disk_format = disk_format or "raw"
         self._bare = container_format == "bare"
         self._exact = exact
@@ -57,18 +56,25 @@ class Inspection:
             exact or settings.reject_unsafe_raw or (self._bare and self._disk_format != "raw")
         )
         self._gpt_tolerated = set(settings.gpt_safety_checks_nonfatal)
-        if self._disk_format in _KERNEL_FORMATS:
+        if self._disk_format in _KERNEL_FORMATS or (any_boot_sector and self._disk_format == "raw"):
             self._gpt_tolerated.add("mbr")
         self._vmdk_types = {name.lower() for name in settings.vmdk_allowed_types}
         self._detector = Detector()
         self._refusal: Unsupported | None = None
-        self.virtual_size: int | None = None
-        """Bytes of the disk inside, once all was seen; None where that is not known."""
 
     @property
     def hungry(self) -> bool:
         """Whether it wants the next block; always, once the content was refused."""
         return self._refusal is not None or self._detector.hungry
+
+    @property
+    def wants_the_next(self) -> bool:
+        """Whether the next bytes matter, and not only the last ones of the stream."""
+        return self._detector.wants_the_next
+
+    def skip(self) -> int:
+        """Leave out what comes next; so many bytes of the end are still to be fed, at most."""
+        return self._detector.skip()
 
     def feed(self, blocks: Iterable[Buffer]) -> None:
         """Look at the next blocks of the stream."""
@@ -93,11 +99,13 @@ class Inspection:
             self._refusal = refusal
 
     def finish(self, size: int) -> int | None:
-        """The virtual size. To be called at the end of the stream, with its size in bytes."""
+        """The bytes of the disk inside, or None where that is not known.
+
+        To be called at the end of the stream, with its whole size in bytes.
+        """
         self._detector.finish()
         found = self._judge()
-        self.virtual_size = None if found is None else self._size_inside(found, size)
-        return self.virtual_size
+        return None if found is None else self._size_inside(found, size)
 
     def _size_inside(self, found: FileInspector, size: int) -> int | None:
         try:
@@ -150,22 +158,6 @@ class Inspection:
         if failures:
             checks = ", ".join(sorted(failures))
             raise Unsupported(f"The {name} content is not safe to use: {checks}.")
-
-
-async def inspected(source: Blocks, inspection: Inspection) -> AsyncGenerator[Buffer, None]:
-    """The blocks, each handed to the inspection before it is yielded.
-
-    Content that is refused raises :class:`Unsupported`, at the latest before the end.
-    """
-    lane = Lane(computing_threads(), inspection.feed)
-    size = 0
-    async for block in source:
-        size += len(block)
-        if inspection.hungry and not lane.offer(block):
-            await lane.put(block)
-        yield block
-        del block  # it may be used again once nobody refers to it
-    await lane.finish(partial(inspection.finish, size))
 
 
 def _virtual_size(inspector: FileInspector, size: int) -> int:

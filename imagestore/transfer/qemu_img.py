@@ -14,13 +14,17 @@ import contextlib
 import json
 import logging
 import os
+import re
 import signal
-from collections.abc import Mapping
-from typing import Any
+from asyncio import StreamReader
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any, TypeVar
 
 from imagestore.model.errors import OverLimit, Unavailable, Unsupported
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 FORMATS: Mapping[str, str] = {
     "raw": "raw", "qcow2": "qcow2", "vmdk": "vmdk", "vdi": "vdi", "vhd": "vpc", "vhdx": "vhdx",
@@ -37,6 +41,9 @@ use next to nothing, these alone would not fit into the memory that it may take.
 _ANSWER = 1 << 20
 _COMPLAINT = 4 << 10
 """Bytes of its output and of its complaints that are kept."""
+_LEAKS, _NO_CHECK = 3, 63
+"""Statuses of a check that found nothing wrong: space is lost, or the format knows no checks."""
+_EXTENT = re.compile(rb'"length": (?P<length>\d+),.*"data": true,.*"offset": (?P<offset>\d+)')
 _NOT_HERE = "Images cannot be converted here: qemu-img is missing."
 
 
@@ -53,9 +60,7 @@ class QemuImg:
         :class:`Unsupported` for what is damaged, encrypted, or refers to other files.
         """
         arguments = ("info", "-f", FORMATS[disk_format], "--output=json", _path(file))
-        answer = await self._run(
-            arguments, (file,), _LOOK_SECONDS, processor=_LOOK_PROCESSOR, largest=_ANSWER
-        )
+        answer, _ = await self._run(arguments, (file,), _answer, looks=True)
         try:
             head: dict[str, Any] = json.loads(answer)
             _require_alone(head, _path(file))
@@ -63,6 +68,32 @@ class QemuImg:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise Unsupported(f"The {disk_format} image is damaged.") from error
         return size
+
+    async def require_whole(self, file: int, disk_format: str) -> None:
+        """Raise :class:`Unsupported` if an open file of that format is damaged, or cut short.
+
+        What is missing at the end would be read as zeros.
+        """
+        size = os.fstat(file).st_size
+        name, path = FORMATS[disk_format], _path(file)
+        if name == "raw":
+            return
+        damage = f"The {disk_format} image is damaged, or its end is missing."
+        arguments = ("check", "-f", name, "--output=json", path)
+        answer, status = await self._run(
+            arguments, (file,), _answer, accepted=(0, _LEAKS, _NO_CHECK), complaint=damage
+        )
+        # A table that is cut off in the last cluster loses what it refers to. But a whole image
+        # may end within that cluster: where the last data is compressed, it does.
+        if status == _LEAKS:
+            found = re.search(rb'"image-end-offset": (\d+)', answer)
+            if found is None or int(found[1]) > size:
+                raise Unsupported(damage)
+        arguments = ("map", "-f", name, "--output=json", path)
+        end, _ = await self._run(arguments, (file,), _end_of_data, complaint=damage)
+        # Of a VHDX the map tells no offsets, and the check takes the rest of a sector for granted.
+        if end > size or (name == "vhdx" and size % 512):
+            raise Unsupported(damage)
 
     async def convert(
         self, source: int, source_format: str, target: int, target_format: str, *, most: int
@@ -76,20 +107,25 @@ class QemuImg:
             *("convert", "-q", "-f", FORMATS[source_format], "-O", FORMATS[target_format]),
             *(_path(source), _path(target)),
         )
-        processor = int(self._timeout) + 1
-        await self._run(
-            arguments, (source, target), self._timeout, processor=processor, largest=most
-        )
+        await self._run(arguments, (source, target), _answer, largest=most)
 
     async def _run(
         self,
         arguments: tuple[str, ...],
         files: tuple[int, ...],
-        seconds: float,
+        reads: Callable[[StreamReader], Awaitable[T]],
         *,
-        processor: int,
-        largest: int,
-    ) -> bytes:
+        looks: bool = False,
+        largest: int = _ANSWER,
+        accepted: Collection[int] = (0,),
+        complaint: str = "The image cannot be converted.",
+    ) -> tuple[T, int]:
+        """What ``reads`` makes of the output, and the status, which is one of ``accepted``.
+
+        ``complaint``: what is said of any other of which no more is known.
+        """
+        seconds = _LOOK_SECONDS if looks else self._timeout
+        processor = _LOOK_PROCESSOR if looks else int(self._timeout) + 1
         command = (
             *("setpriv", "--pdeathsig", "KILL", "nice", "-n", "10"),
             *("prlimit", f"--as={self._memory}", f"--cpu={processor}", f"--fsize={largest}"),
@@ -114,10 +150,8 @@ class QemuImg:
         assert process.stderr is not None
         try:
             async with asyncio.timeout(seconds):
-                answer, complaint, status = await asyncio.gather(
-                    _kept(process.stdout, _ANSWER),
-                    _kept(process.stderr, _COMPLAINT),
-                    process.wait(),
+                answer, said, status = await asyncio.gather(
+                    reads(process.stdout), _kept(process.stderr, _COMPLAINT), process.wait()
                 )
         except TimeoutError as error:
             raise Unsupported(f"The conversion took longer than {seconds:.0f} s.") from error
@@ -126,15 +160,11 @@ class QemuImg:
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
                 await asyncio.shield(process.wait())
-        if status:
-            log.warning(
-                "qemu-img %s: status %d: %s",
-                arguments[0],
-                status,
-                complaint.decode(errors="replace"),
-            )
-            raise _failure(status, complaint.decode(errors="replace"))
-        return answer
+        if status not in accepted:
+            text = said.decode(errors="replace")
+            log.warning("qemu-img %s: status %d: %s", arguments[0], status, text)
+            raise _failure(status, text, complaint)
+        return answer, status
 
 
 def _path(file: int) -> str:
@@ -142,7 +172,20 @@ def _path(file: int) -> str:
     return f"/proc/self/fd/{file}"
 
 
-async def _kept(stream: asyncio.StreamReader, most: int) -> bytes:
+async def _answer(stream: StreamReader) -> bytes:
+    return await _kept(stream, _ANSWER)
+
+
+async def _end_of_data(stream: StreamReader) -> int:
+    """The offset in the file where the last of the data in a map ends that has one."""
+    end = 0
+    async for line in stream:  # one extent each, however many there are
+        if extent := _EXTENT.search(line):
+            end = max(end, int(extent["offset"]) + int(extent["length"]))
+    return end
+
+
+async def _kept(stream: StreamReader, most: int) -> bytes:
     """The beginning of a stream that is read to its end."""
     kept = bytearray()
     while piece := await stream.read(64 << 10):
@@ -164,7 +207,7 @@ def _require_alone(head: Mapping[str, Any], path: str) -> None:
         raise Unsupported("The image is encrypted.")
 
 
-def _failure(status: int, complaint: str) -> Exception:
+def _failure(status: int, complaint: str, otherwise: str) -> Exception:
     # Complaints name files, and hold what somebody wrote into the image: they stay in the log.
     if status == -signal.SIGXFSZ or "File too large" in complaint:
         return OverLimit("The converted image would have more bytes than it may.")
@@ -178,4 +221,4 @@ def _failure(status: int, complaint: str) -> Exception:
         return Unavailable("The conversion was interrupted.")
     if status in (126, 127) and not complaint.startswith("qemu-img:"):
         return Unsupported(_NOT_HERE)
-    return Unsupported("The image cannot be converted.")
+    return Unsupported(otherwise)

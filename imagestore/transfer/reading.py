@@ -210,7 +210,7 @@ class Reading:
         size = await copy.store.size(copy.url)
         if size != self._size:
             raise self._other_size(copy, size)
-        async with self._opened(copy) as blocks:
+        async with opened(copy.store, copy.url, self.position, self.left) as blocks:
             async for block in blocks:
                 if len(block) > self.left:
                     block = memoryview(block)[: self.left]
@@ -219,15 +219,6 @@ class Reading:
                 del block
                 if not self.left:
                     return
-
-    @contextlib.asynccontextmanager
-    async def _opened(self, copy: Copy) -> AsyncIterator[Blocks]:
-        if Capability.RANGED in copy.store.capabilities:
-            async with copy.store.open(copy.url, self.position, self.left) as blocks:
-                yield blocks
-        else:
-            async with copy.store.open(copy.url) as blocks:
-                yield _without(blocks, self.position)
 
     def _give_up(self, copy: Copy, error: StoreError, *, once_more: bool = False) -> None:
         log.error("a copy cannot be read: %s", error)
@@ -240,6 +231,18 @@ class Reading:
         return WrongSize(
             f"{size} bytes, not the {self._size} of the image", store=copy.store.name, url=copy.url
         )
+
+
+@contextlib.asynccontextmanager
+async def opened(store: Store, url: str, offset: int, length: int) -> AsyncIterator[Blocks]:
+    """Read from ``offset``. What cannot begin there is read from its beginning, and may yield
+    more than ``length`` bytes."""
+    if Capability.RANGED in store.capabilities:
+        async with store.open(url, offset, length) as blocks:
+            yield blocks
+    else:
+        async with store.open(url) as blocks:
+            yield _without(blocks, offset)
 
 
 def _pread(file: int, count: int, offset: int) -> bytes:

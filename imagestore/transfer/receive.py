@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from imagestore.backends.base import Blocks, Buffer, Store, Stored
-from imagestore.backends.lane import Lane
 from imagestore.config.settings import Images
 from imagestore.model.digest import CHECKSUM, Digest, Expected
-from imagestore.model.errors import OverLimit
 from imagestore.model.image import Image
-from imagestore.transfer.digests import computing_threads
-from imagestore.transfer.inspection import Inspection, inspected
+from imagestore.transfer.inspection import Inspection
+from imagestore.transfer.judgement import Judgement, Verification, judged
 from imagestore.transfer.verification import Verified, close
-
-
-class Verification(Protocol):
-    """Looks at a whole stream, and raises in the end if it is not the right one."""
-
-    def feed(self, blocks: Iterable[Buffer]) -> None:
-        """The next blocks. A call may take some milliseconds of CPU."""
-
-    def finish(self) -> None:
-        """All blocks were fed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,53 +91,31 @@ class Flow:
         verification: Verification | None,
         checksum: Digest | None,
     ) -> None:
-        self.size = 0
-        """Bytes of the source so far."""
         self._algorithm = settings.hashing_algorithm
-        self._inspection = Inspection(image.disk_format, image.container_format, settings)
-        self._size_cap = size_cap
-        self._told = on_progress
-        self._verification = verification
+        inspection = Inspection(image.disk_format, image.container_format, settings)
+        self._judgement = Judgement(inspection, size_cap=size_cap, verification=verification)
         self._verified = Verified(
             source,
             Expected(None, () if checksum is None else (checksum,)),
             algorithms={CHECKSUM, self._algorithm},
-            on_progress=self._count,
+            on_progress=on_progress or (lambda count: None),
         )
 
-    async def blocks(self) -> AsyncGenerator[Buffer, None]:
+    @property
+    def size(self) -> int:
+        """Bytes of the source so far."""
+        return self._judgement.size
+
+    def blocks(self) -> AsyncGenerator[Buffer, None]:
         """The blocks of the source, each handed to all who look before it is yielded.
 
         What they say is known before the end: the store makes nothing readable until then.
         """
-        passing = inspected(self._verified.blocks(), self._inspection)
-        if self._verification is not None:
-            passing = _checked(passing, self._verification)
-        async with contextlib.aclosing(passing):
-            async for block in passing:
-                yield block
-                del block  # it may be used again once nobody refers to it
+        return judged(self._verified.blocks(), self._judgement)
 
     def content(self) -> Content:
         """What has passed, once the blocks have ended."""
         digests = self._verified.digests
         return Content(
-            self.size, self._inspection.virtual_size, digests[CHECKSUM], digests[self._algorithm]
+            self.size, self._judgement.virtual_size, digests[CHECKSUM], digests[self._algorithm]
         )
-
-    def _count(self, size: int) -> None:
-        if self._size_cap is not None and size > self._size_cap:
-            raise OverLimit(f"The image may have {self._size_cap} bytes at most.")
-        self.size = size
-        if self._told is not None:
-            self._told(size)
-
-
-async def _checked(source: Blocks, verification: Verification) -> AsyncGenerator[Buffer, None]:
-    lane = Lane(computing_threads(), verification.feed)
-    async for block in source:
-        if not lane.offer(block):
-            await lane.put(block)
-        yield block
-        del block
-    await lane.finish(verification.finish)

@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import IO
 
+from imagestore.backends import private
 from imagestore.model.errors import OverLimit, Unavailable
 
 _LOOK = 0.25
@@ -56,12 +57,12 @@ class Workspace:
             await asyncio.shield(asyncio.to_thread(file.close))
 
     def _open(self) -> IO[bytes]:
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private.make_directory(self._directory)
         return tempfile.TemporaryFile(dir=self._directory, buffering=0)
 
     def _take(self) -> int | None:
         try:
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private.make_directory(self._directory)
             for number in range(self._turns):
                 lock = os.open(
                     self._directory / f".turn{number}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600

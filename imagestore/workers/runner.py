@@ -16,28 +16,17 @@ from datetime import timedelta
 from enum import Enum
 
 from imagestore.backends.errors import StoreError
-from imagestore.catalog.jobs import Completion, GiveUp, Jobs, LeaseLost, Work
+from imagestore.catalog.jobs import Completion, Jobs, LeaseLost, Work
+from imagestore.catalog.store_failures import as_reason
+from imagestore.database.leases import GUESTS
 from imagestore.model.clock import now
-from imagestore.model.errors import ImagestoreError, TooSlow, Unavailable
+from imagestore.model.errors import ImagestoreError, Unavailable
 from imagestore.model.job import Job, JobState
 from imagestore.observing import metrics
 from imagestore.supervisor.process_identity import is_gone
 from imagestore.workers.forever import forever
 
 log = logging.getLogger(__name__)
-
-FIRST_PAUSE = 2.0
-"""Seconds before the second attempt, at the most."""
-LONGEST_PAUSE = 600.0
-
-
-def pause_after(attempts: int) -> float:
-    """Seconds until the next attempt: anything up to a time that doubles with each.
-
-    Full jitter: what failed together does not come back together.
-    """
-    longest = min(FIRST_PAUSE * 2.0 ** min(attempts - 1, 30), LONGEST_PAUSE)
-    return random.uniform(0, longest)  # noqa: S311 (no secret)
 
 
 class _Stop(Enum):
@@ -130,7 +119,7 @@ class JobRunner:
                 await self._take_over(job)
         for job in view.to_cancel:
             await self._jobs.abandon(job, JobState.CANCELLED, "Cancelled before it began.")
-        if view.due and len(self._running) < self._workers:
+        if view.due and len(self._running) < self._workers + GUESTS:
             held = [running.job for running in self._running.values()]
             for job in await self._jobs.claim(self._workers, self._lease, held):
                 self._begin(job)
@@ -173,14 +162,15 @@ class JobRunner:
         log.warning("job %s (%s) was left behind by %s", job.id, job.kind, job.lease_owner)
         if job.cancel_requested:
             await self._jobs.abandon(job, JobState.CANCELLED, "Cancelled.")
-        elif job.attempts >= job.max_attempts:
+        elif job.kind in self._jobs.kinds and self._jobs.kinds[job.kind].is_last(job):
             reason = f"The process that worked on it died, in all of {job.attempts} attempts."
             await self._jobs.abandon(job, JobState.FAILED, reason)
         else:
             await self._jobs.give_back(job, "The process that worked on it died.")
 
     def _begin(self, job: Job) -> None:
-        running = _Running(job, self._jobs.database)
+        is_last = self._jobs.kinds[job.kind].is_last(job)
+        running = _Running(job, self._jobs.database, is_last=is_last)
         self._running[job.id, job.fence] = running
         running.task = asyncio.create_task(self._carry_out(running), name=f"job {job.kind}")
 
@@ -221,10 +211,10 @@ class JobRunner:
         reason = _reason(error)
         if not isinstance(error, (ImagestoreError, StoreError)):
             log.error("job %s (%s) failed", job.id, job.kind, exc_info=error)
-        if _is_final(error) or job.attempts >= job.max_attempts:
+        pause = self._jobs.kinds[job.kind].pause_after(job, error)
+        if pause is None:
             log.error("job %s (%s) is parked: %s", job.id, job.kind, reason)
             return lambda: self._abandon(job, JobState.FAILED, reason)
-        pause = pause_after(job.attempts)
         log.warning("job %s (%s) is tried again in %.0f s: %s", job.id, job.kind, pause, reason)
         return lambda: self._jobs.give_back(job, reason, pause)
 
@@ -270,17 +260,9 @@ class JobRunner:
                 task.cancel()
 
 
-def _is_final(error: BaseException) -> bool:
-    """Whether another attempt cannot help: the error blames the job, not the moment."""
-    if isinstance(error, (Unavailable, TooSlow)):
-        return False
-    return isinstance(error, (GiveUp, ImagestoreError))
-
-
 def _reason(error: BaseException) -> str:
     if isinstance(error, ImagestoreError):
         return error.message
     if isinstance(error, StoreError):
-        # Its own message may hold paths and hosts of the store.
-        return f"A store failed: {type(error).__name__}."
+        return as_reason(error)
     return f"An unexpected error: {type(error).__name__}."

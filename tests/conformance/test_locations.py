@@ -11,6 +11,7 @@ import http.server
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -37,9 +38,14 @@ class Ask:
         self._identity = identity
 
     def __call__(
-        self, method: str, path: str, body: Any = None, roles: str = "member,reader"
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        roles: str = "member,reader",
+        project: str = "owner",
     ) -> requests.Response:
-        headers = self._identity("owner" if "admin" not in roles else "ops", roles)
+        headers = self._identity(project if "admin" not in roles else "ops", roles)
         if method == "PATCH":
             headers["Content-Type"] = V21
         return requests.request(method, self._url + path, json=body, headers=headers, timeout=60)
@@ -50,6 +56,14 @@ class Ask:
         assert answer.status_code == 201, answer.text
         made: str = answer.json()["id"]
         return made
+
+    def upload(self, image: str, data: bytes) -> None:
+        headers = self._identity("owner", "member,reader")
+        headers["Content-Type"] = "application/octet-stream"
+        answer = requests.put(
+            f"{self._url}/v2/images/{image}/file", data=data, headers=headers, timeout=60
+        )
+        assert answer.status_code == 204, answer.text
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +86,7 @@ def both(tmp_path_factory: pytest.TempPathFactory, site: str) -> Iterator[tuple[
     allowed = {"allowed_hosts": "127.0.0.1", "allowed_ports": port}
     shown = {
         "show_multiple_locations": "true",
+        "show_image_direct_url": "true",
         "enabled_backends": "file1:file,file2:file,web:http",
     }
     peer = glance.start(
@@ -170,3 +185,51 @@ def test_the_same_statuses(both: tuple[Ask, Ask], site: str) -> None:
     ours, theirs = (play(ask, site) for ask in both)
     different = {name: (ours[name], theirs[name]) for name in ours if ours[name] != theirs[name]}
     assert different == dict.fromkeys(STRICTER, (400, 202))
+
+
+def where(ask: Ask) -> dict[str, Any]:
+    """What is told of where the data of an image lies, by whom is told it."""
+    shared, community, private = (
+        ask.image(visibility=visibility) for visibility in ("shared", "community", "private")
+    )
+    for image in (shared, community, private):
+        ask.upload(image, DATA)
+    assert ask("POST", f"/v2/images/{shared}/members", {"member": "friend"}).status_code == 200
+    said: dict[str, Any] = {}
+
+    def show(name: str, image: str, project: str, roles: str) -> None:
+        shown = ask("GET", f"/v2/images/{image}", roles=roles, project=project).json()
+        listed = ask(
+            "GET", f"/v2/images?id=in:{image}&visibility=all&member_status=all",
+            roles=roles, project=project,
+        ).json()["images"]  # fmt: skip
+        told = [shown, *listed]
+        said[f"{name} {project} {roles}"] = [
+            (
+                urlsplit(each.get("direct_url", "")).scheme,
+                [urlsplit(place["url"]).scheme for place in each.get("locations", ())],
+            )
+            for each in told
+        ]
+
+    def all_of(state: str) -> None:
+        for name, image, projects in (
+            ("shared", shared, ("owner", "friend")),
+            ("community", community, ("owner", "friend", "stranger")),
+            ("private", private, ("owner",)),
+        ):
+            for project in projects:
+                for roles in ("member,reader", "reader", "admin,member,reader"):
+                    show(f"{state} {name}", image, project, roles)
+
+    all_of("active")
+    for image in (shared, community, private):
+        assert ask("POST", f"/v2/images/{image}/actions/deactivate").status_code == 204
+    all_of("deactivated")
+    return said
+
+
+def test_locations_are_shown_to_the_same_projects(both: tuple[Ask, Ask]) -> None:
+    ours, theirs = (where(ask) for ask in both)
+    assert ours == theirs
+    assert ours["active community stranger reader"] == [("file", ["file"])] * 2

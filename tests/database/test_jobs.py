@@ -123,6 +123,26 @@ async def test_one_worker_is_kept_for_what_is_awaited(database: Database) -> Non
     assert [job.kind for job in await claim(database, kinds=("move",), room=Room(1))] == ["move"]
 
 
+async def test_two_projects_leave_a_worker_to_a_third(database: Database) -> None:
+    """However much they have queued, and however long that takes: and to a fourth, no more."""
+    awaited = frozenset({"copy"})
+    held: list[Job] = []
+    for project, expected in (("one", 3), ("two", 1), ("three", 1), ("four", 1), ("five", 0)):
+        for _ in range(6):
+            await queue(database, project=project)
+        got = await claim(database, kinds=("copy",), room=Room(4, held, awaited))
+        assert [job.project for job in got] == [project] * expected
+        held += got
+    # What runs on another node counts: one, two, three and four have something.
+    assert [job.project for job in await claim(database, room=Room(1, held[:1], awaited))] == [
+        "five"
+    ]
+    assert await claim(database, room=Room(0, (), awaited)) == []
+    # Nor does anybody become a guest with what nobody waits for.
+    await queue(database, "move", project="six")
+    assert await claim(database, room=Room(1, held[:1], awaited)) == []
+
+
 async def test_a_job_that_is_to_wait_makes_no_one_else_wait(database: Database) -> None:
     later = await queue(database, not_before=MOMENT + SECOND)
     for _ in range(3):

@@ -143,7 +143,8 @@ def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 
 
 async def listed(database: Database, scope: Scope, query: ImageQuery) -> list[str]:
-    return [found.id for found in await database.read(images.select_page, scope, query)]
+    found, _ = await database.read(images.select_page, scope, query)
+    return [image.id for image in found]
 
 
 def visible_sets() -> Iterator[ImageQuery]:
@@ -250,7 +251,7 @@ async def assert_pages(database: Database, world: World, scope: Scope, query: Im
 
 async def test_images_come_with_their_children(filled: Database, world: World) -> None:
     by_id = {one.id: one for one in world.images}
-    page = await filled.read(images.select_page, Scope(None, is_admin=True), ALL)
+    page, _ = await filled.read(images.select_page, Scope(None, is_admin=True), ALL)
     assert len(page) > 50
     for found in page:
         written = by_id[found.id]

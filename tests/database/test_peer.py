@@ -230,7 +230,7 @@ async def test_we_read_and_change_what_the_peer_wrote(
     )  # fmt: skip
 
     async with samples.opened(of_peer) as database:
-        [seen] = await database.read(images.select_page, Scope("two"), ImageQuery(10))
+        [seen], _ = await database.read(images.select_page, Scope("two"), ImageQuery(10))
         assert (seen.id, seen.name, seen.size) == (first, "theirs", 7)
         assert (seen.status, seen.visibility) == (ImageStatus.ACTIVE, Visibility.SHARED)
         assert str(seen.created_at) == created["created_at"]

@@ -121,11 +121,11 @@ async def test_a_database_of_the_peer_is_taken_over(
     mine = image(name="ours – ü", owner="one")
     async with samples.opened(theirs) as database:
         assert await database.check() is State.OK
-        [seen] = await database.read(images.select_page, Scope("one"), ImageQuery(10))
+        [seen], _ = await database.read(images.select_page, Scope("one"), ImageQuery(10))
         assert (seen.id, seen.name, seen.tags) == (first, "theirs – ü", ("t",))
         assert seen.properties == {"kept": "1", "removed": "2"}
         # Compared without regard to case where Glance made the table.
-        assert await database.read(images.select_page, Scope("ONE"), ImageQuery(10)) == []
+        assert await database.read(images.select_page, Scope("ONE"), ImageQuery(10)) == ([], False)
         with pytest.raises(Conflict):
             await database.write(images.insert, image(id=second))
         await database.write(properties.replace, first, seen.properties, {"kept": "new"})

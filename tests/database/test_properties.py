@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from itertools import chain
 
 import pytest
 from sqlalchemy import Connection, select, update
@@ -9,6 +11,7 @@ from imagestore.database import images, properties
 from imagestore.database.engine import Database
 from imagestore.database.schema import image_properties
 from imagestore.model.errors import Conflict
+from imagestore.model.query import ImageQuery, Scope
 from tests.database import samples
 from tests.database.samples import MOMENT, image
 from tests.services.databases import Server, execute
@@ -86,3 +89,23 @@ async def test_names_that_differ_in_case_where_glance_made_the_table(mariadb: Se
         assert await read(database, mine.id) == {"a": "1"}
         await database.write(properties.replace, mine.id, {"a": "1"}, {"A": "2"})
         assert await read(database, mine.id) == {"A": "2"}
+
+
+@pytest.mark.parametrize("length", [1, 1024, 1025, 40_000])
+async def test_a_page_holds_a_bounded_number_of_characters(database: Database, length: int) -> None:
+    """It has fewer images than were asked for, but one at least, and says that more follow."""
+    texts = {f"p{number}": "v" * length for number in range(5)}
+    written = {one.id: one for one in (image(properties=dict(texts)) for _ in range(7))}
+    for one in written.values():
+        await database.write(images.insert, one)
+    for most, sizes in ((0, [1] * 7), (3, [3, 3, 1]), (6, [6, 1]), (7, [7])):
+        query, more, seen = ImageQuery(50), True, []
+        while more:
+            page, more = await database.read(
+                images.select_page, Scope(None, is_admin=True), query, most * 5 * length
+            )
+            assert [one.properties for one in page] == [texts] * len(page)
+            seen.append([one.id for one in page])
+            query = replace(query, marker=page[-1].id)
+        assert list(map(len, seen)) == sizes
+        assert sorted(chain(*seen)) == sorted(written)

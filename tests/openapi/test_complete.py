@@ -30,7 +30,7 @@ def application(tmp_path: Path) -> web.Application:
 
 @pytest.fixture
 def document(application: web.Application) -> dict[str, Any]:
-    return application[document_key]
+    return application[document_key]()
 
 
 def test_every_route_is_described(application: web.Application) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import ClientResponse
+from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from imagestore import app
@@ -20,7 +20,8 @@ from imagestore.config.settings import (
     Stores,
     StoreSection,
 )
-from imagestore.config.store_sections import STAGING
+from imagestore.config.store_sections import STAGED_LEFTOVERS, STAGING
+from imagestore.serving.connections import Runner
 from tests.services.databases import mariadb, postgresql, url_of
 
 __all__ = ["mariadb", "postgresql"]
@@ -37,7 +38,9 @@ def settings_in(directory: Path, **changes: Any) -> Settings:
         for name in ("file1", "file2")
     )
     staging = StoreSection(
-        STAGING, "file", {"filesystem_store_datadir": str(directory / "staging")}
+        STAGING,
+        "file",
+        {"filesystem_store_datadir": str(directory / "staging"), "leftovers": STAGED_LEFTOVERS},
     )
     settings = Settings(
         data_dir=directory,
@@ -46,6 +49,16 @@ def settings_in(directory: Path, **changes: Any) -> Settings:
         stores=Stores(sections, "file1", multiple=True, reserved=(staging,)),
     )
     return replace(settings, **changes)
+
+
+class AppServer(TestServer):
+    """Serves an application as ``imagestore serve`` does: what holds for connections holds here."""
+
+    async def _make_runner(self, **options: Any) -> web.AppRunner:
+        return Runner(self.app, max_line=16384, patience=60, **options | AS_SERVED)
+
+
+AS_SERVED = {"handler_cancellation": False, "auto_decompress": False}
 
 
 @dataclass
@@ -121,7 +134,7 @@ async def start(tmp_path: Path, url: str) -> AsyncIterator[Start]:
     async def starter(**changes: Any) -> Service:
         database = Database(url, auto_upgrade=True)
         settings = settings_in(tmp_path, **{"database": database, **changes})
-        client: TestClient[Any, Any] = TestClient(TestServer(app.create(settings)))
+        client: TestClient[Any, Any] = TestClient(AppServer(app.create(settings)))
         await client.start_server()
         clients.append(client)
         return Service(client, settings)

@@ -10,11 +10,11 @@ from typing import Any
 from imagestore.api import keys
 from imagestore.backends.base import Capability
 from imagestore.backends.file import driver
+from imagestore.backends.testing.faulty import FaultyStore
 from imagestore.config.settings import StoreAccess, Stores
 from imagestore.database import locations
 from imagestore.database.engine import Database
 from imagestore.model.image import Location
-from tests.backends.wrappers.faulty import FaultyStore
 from tests.service.conftest import Service, settings_in
 
 PATIENCE = StoreAccess(call_timeout=1.0, progress_timeout=1.0, retries=0, probe_interval=0.1)

@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,10 @@ from typing import Any
 import pytest
 
 from imagestore.api import keys
+from imagestore.backends.testing.faulty import FaultyStore
 from imagestore.cache import growing, locks
 from imagestore.config import drivers
 from imagestore.config.settings import Cache, StoreAccess
-from tests.backends.wrappers.faulty import FaultyStore
 from tests.service.conftest import Person, Service, Start
 from tests.service.faults import faulty_driver, inner, stores_in
 
@@ -200,6 +201,59 @@ async def test_the_store_fails_in_the_middle_and_another_copy_goes_on(begin: Beg
     await until(lambda: image not in cache)
     assert not (cached.directory / image).exists()
     assert (cached.directory / "invalid" / image).exists()
+
+
+async def test_what_is_invalid_stays_to_be_looked_at(begin: Begin) -> None:
+    """For as long as what is stalled, or until its room or an administrator wants it gone."""
+    cached = await begin(max_size=2 * SIZE + 1000, sync_interval=1000.0)
+    entries = cached.service.client.app[keys.catalog].cache
+    invalid, admin = cached.directory / "invalid", cached.admin
+    for name in ("old", "new", "newer"):
+        (invalid / name).write_bytes(b"x" * 500)
+    os.utime(invalid / "old", (1000, 1000))
+    os.utime(invalid / "new", (time.time() - 100,) * 2)
+
+    def left() -> set[str]:
+        return {each.name for each in invalid.iterdir()}
+
+    async def is_tidy() -> bool:
+        await entries.sync()
+        return left() == {"new", "newer"}
+
+    await until(is_tidy)
+    # It counts: the cache never has more than it may, and no entry goes before it.
+    images = [await cached.image(os.urandom(SIZE)) for _ in range(2)]
+    for image in images:
+        await cached.get(image)
+        await cached.cached(image)
+    assert left() == {"new", "newer"}
+    (invalid / "newer").write_bytes(b"x" * 501)
+    await cached.cache.prune()
+    assert left() == {"newer"}
+    third = await cached.image(os.urandom(SIZE))
+    await cached.get(third)
+    await cached.cached(third)
+    assert left() == set()
+    (invalid / "newest").write_bytes(b"x")
+    assert (await admin("POST", "/v2/cache/clean")).status == 200
+    assert left() == set()
+
+
+async def test_a_node_tells_at_once_of_its_own_entries(begin: Begin) -> None:
+    cached = await begin(sync_interval=1000.0)
+    image = await cached.image(os.urandom(SIZE))
+
+    async def nodes() -> list[str]:
+        answer = await cached.admin("GET", f"/v2/cache/nodes/{image}")
+        return list(await answer.json())
+
+    assert await nodes() == []
+    await cached.get(image)
+    await cached.cached(image)
+    assert await nodes() == ["http://one"]
+    await cached.service.client.app[keys.catalog].cache.sync()
+    (cached.directory / image).unlink()
+    assert await nodes() == []
 
 
 async def test_all_checks_are_made_on_a_hit(begin: Begin) -> None:

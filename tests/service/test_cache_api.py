@@ -17,7 +17,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from imagestore import app
 from imagestore.config import drivers
-from imagestore.config.settings import Database, StoreAccess
+from imagestore.config.settings import Database, Identity, StoreAccess
 from tests.service.conftest import Person, Service, Start
 from tests.service.faults import faulty_driver, stores_in
 from tests.service.test_cache import SIZE, cache_in, until
@@ -107,6 +107,17 @@ async def test_only_administrators_may(cached: Service, image: str) -> None:
     assert (await member("DELETE", f"/v2/cache/{ABSENT}")).status == 404
     stranger = cached.person("blue")
     assert (await stranger("PUT", f"/v2/cache/{image}")).status == 404
+
+
+async def test_two_policies_that_refuse_say_403(start: Start, tmp_path: Path, image: str) -> None:
+    """As with Glance, although the caller may not see the image by the second."""
+    file = tmp_path / "policy.yaml"
+    file.write_text('"get_image": "!"\n')
+    identity = Identity(flavor="trusted-headers", policy_file=file)
+    refusing = await start(cache=cache_in(tmp_path), identity=identity)
+    owner = refusing.person("ops")
+    for method in ("PUT", "DELETE"):
+        assert (await owner(method, f"/v2/cache/{image}")).status == 403, method
 
 
 async def test_clearing_pruning_cleaning(cached: Service, admin: Person, image: str) -> None:

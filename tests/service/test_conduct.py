@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 
 from imagestore import app
 from imagestore.api.compression import SMALLEST, takes_gzip
 from imagestore.config.settings import Cors, Server
 from imagestore.observing.access_log import AccessLogger, access_log
-from tests.service.conftest import Person, settings_in
+from tests.service.conftest import AppServer, Person, settings_in
 
 GZIP = {"Accept-Encoding": "gzip"}
 
@@ -25,7 +25,7 @@ async def alice(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator
     """A client of a service with SQLite, some settings changed; it gets bodies as they came."""
     settings = replace(settings_in(tmp_path), **getattr(request, "param", {}))
     client: TestClient[Any, Any] = TestClient(
-        TestServer(app.create(settings)),
+        AppServer(app.create(settings)),
         auto_decompress=False,
         headers={"Accept-Encoding": "identity"},
     )

@@ -119,6 +119,36 @@ async def test_who_hears_of_what(service: Service, alice: Person, bob: Person) -
         assert private in {told.data["image"] for told in everything}
 
 
+async def test_members_are_told_of_themselves_only(service: Service, alice: Person) -> None:
+    admin, bob = service.person("ops", "admin,member,reader"), service.person("blue")
+    everybody = service.person("yellow")
+    image = (await alice.create())["id"]
+    async with watching(alice) as hers, watching(bob) as his, watching(admin) as all_:
+        for project in ("blue", "green"):
+            members = f"/v2/images/{image}/members"
+            assert (await alice("POST", members, json={"member": project})).status == 200
+        # By then each has been asked for as it stands.
+        for stream in (hers, all_):
+            await stream.until("image.member.create", member="green")
+        assert (await bob("PUT", members + "/blue", json={"status": "accepted"})).status == 200
+        found = await his.until("image.member.update", member="blue")
+        assert {told.data.get("member", "blue") for told in found} == {"blue"}
+        assert (await alice("DELETE", f"{members}/green")).status == 204
+        for stream in (hers, all_):
+            await stream.until("image.member.delete", member="green")
+    # What was told of members is kept, and the image is for everybody now.
+    await alice.patch(image, {"op": "replace", "path": "/visibility", "value": "community"})
+    for person, wanted in ((everybody, set()), (bob, {"blue"}), (alice, {"blue", "green"})):
+        async with watching(person, "?last_event_id=0") as stream:
+            found = await stream.until("image.update", image=image, changed=["visibility"])
+            assert {told.data.get("member") for told in found} - {None} == wanted
+    # Of a deleted image the same: its members went with it.
+    assert (await alice("DELETE", f"/v2/images/{image}")).status == 204
+    async with watching(bob, "?last_event_id=0") as stream:
+        found = await stream.until("image.delete", image=image)
+        assert {told.data.get("member") for told in found} - {None} == {"blue"}
+
+
 async def test_it_goes_on_where_it_was_left(service: Service, start: Start, alice: Person) -> None:
     async with watching(alice) as before:
         first = (await alice.create())["id"]

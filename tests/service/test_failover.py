@@ -11,10 +11,10 @@ import pytest
 
 from imagestore.api import keys, sendfile
 from imagestore.backends import errors
+from imagestore.backends.testing.faulty import Fault, away, hang, nothing, raising
 from imagestore.config import drivers
 from imagestore.config.settings import Server
 from imagestore.database import locations
-from tests.backends.wrappers.faulty import Fault, away, hang, nothing, raising
 from tests.database.samples import copies_of
 from tests.service.conftest import Person, Service, Start
 from tests.service.faults import copy_to, database, faulty_driver, inner, stores_in

@@ -116,7 +116,10 @@ async def test_what_is_refused(start: Start, site: Web, tmp_path: Path) -> None:
     alice = service.person("red")
     site.files["/backing"] = samples.make(tmp_path, "qcow2-backing").read_bytes()
     site.files["/bomb"] = image(tmp_path, "qcow2", data=bytes(5 << 20))
-    for path, reason in (("/backing", "not safe"), ("/bomb", "its disk has")):
+    whole = image(tmp_path, "qcow2")
+    site.files["/cut"] = whole[: len(whole) // 2]
+    reasons = (("/backing", "not safe"), ("/bomb", "its disk has"), ("/cut", "its end is missing"))
+    for path, reason in reasons:
         refused = (await alice.create(disk_format="qcow2"))["id"]
         body = web_download(site, path, all_stores=True)
         assert await start_import(alice, refused, body) == 202

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from errno import ECONNREFUSED
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ import pytest
 
 from imagestore.api import keys
 from imagestore.backends import errors
+from imagestore.backends.testing.faulty import Fault, hang, raising
+from imagestore.catalog import jobs as kinds
+from imagestore.catalog.imports.running import ATTEMPTS
 from imagestore.config import drivers
 from imagestore.config.settings import StoreAccess
 from imagestore.database import journal
-from imagestore.workers import runner
 from tests.backends.file.conftest import small_disk
-from tests.backends.wrappers.faulty import Fault, hang, raising
 from tests.service.conftest import Person, Service, Start
 from tests.service.faults import StreamedStore, database, faulty_driver, inner, stores_in
 from tests.service.test_imports import (
@@ -43,7 +45,7 @@ embedded = pytest.mark.parametrize("url", ["embedded"], indirect=True)
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Between the attempts of a job."""
-    monkeypatch.setattr(runner, "LONGEST_PAUSE", 0.1)
+    monkeypatch.setattr(kinds, "LONGEST_PAUSE", 0.1)
 
 
 @pytest.fixture
@@ -360,3 +362,59 @@ def dead_driver(name: str) -> Any:
         return made
 
     return replace(faulty_driver(name), create=create)
+
+
+def refused() -> Fault:
+    """As a driver fails whose server is not there: its own words are for the log."""
+    error = errors.Unavailable("https://secret.example:1/container", store="file2")
+    error.__cause__ = ConnectionRefusedError(ECONNREFUSED, "connect to secret.example")
+    return raising(error)
+
+
+@embedded
+async def test_the_message_names_store_and_cause(service: Service, site: Web) -> None:
+    alice = service.person("red")
+    inner(service, "file2").fail({"add": [refused()] * 99})
+    image = await image_and_import(alice, site, all_must_succeed=True)
+    assert (await ended(alice, image))["os_glance_failed_import"] == "file2"
+    (task,) = await tasks_of(alice, image)
+    assert task["status"] == "failure"
+    assert task["message"] in (
+        "Store 'file2' cannot be written to at the moment: Connection refused.",
+        "Store 'file2' cannot be written to at the moment: it is away.",
+    )
+    (job,) = await service.client.app[keys.catalog].jobs.list(image_id=image)
+    assert job.message == task["message"]
+    assert job.attempts == ATTEMPTS
+
+
+@embedded
+@pytest.mark.parametrize("all_must_succeed", [True, False])
+async def test_a_copy_that_fails_blames_the_store_that_failed(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, all_must_succeed: bool
+) -> None:
+    monkeypatch.setattr(drivers, "get", faulty_driver)
+    two = stores_in(tmp_path, PATIENT)
+    third = replace(
+        two.sections[0], name="file3", options={"filesystem_store_datadir": str(tmp_path / "file3")}
+    )
+    service = await start(stores=replace(two, sections=(*two.sections, third)))
+    alice, ops = service.person("red"), service.person("ops", "admin,member,reader")
+    image = (await alice.create())["id"]
+    assert await alice.upload(image, DATA) == 204
+    inner(service, "file2").fail({"add": [refused()] * 99})
+    body = {
+        "method": {"name": "copy-image"},
+        "stores": ["file3", "file2"],
+        "all_stores_must_succeed": all_must_succeed,
+    }
+    assert await start_import(ops, image, body) == 202
+    shown = await ended(ops, image)
+    assert shown["os_glance_failed_import"] == "file2"
+    assert shown["stores"] == ("file1" if all_must_succeed else "file1,file3")
+    (task,) = [one for one in await tasks_of(ops, image) if one["type"] == "api_image_import"]
+    assert task["status"] == ("failure" if all_must_succeed else "success")
+    if all_must_succeed:
+        assert task["message"].startswith("Store 'file2' cannot be written to at the moment: ")
+    assert "secret" not in task["message"]
+    await until(service, lambda: _is_clean(service))

@@ -16,7 +16,7 @@ import pytest
 from imagestore.api import keys
 from imagestore.backends.http import AddressRules
 from imagestore.catalog.imports.unstaging import unstage
-from imagestore.config.settings import Images, Imports, Limits
+from imagestore.config.settings import Images, Imports, Jobs, Limits, Server
 from imagestore.database import jobs
 from tests.service.conftest import OCTETS, Person, Service, Start
 from tests.service.faults import database
@@ -82,7 +82,7 @@ async def assert_active(person: Person, image: str, data: bytes, stores: str) ->
     assert shown["os_glance_importing_to_stores"] == shown["os_glance_failed_import"] == ""
     answer = await person("GET", f"/v2/images/{image}/file")
     assert await answer.read() == data
-    # Where times are in whole seconds, a task that failed just before may stand first.
+    # Where times are in whole seconds, a task that failed just before may stand last.
     results = [task["result"] for task in await tasks_of(person, image)]
     assert {"image_id": image} in results
 
@@ -105,8 +105,8 @@ async def until_nothing_is_staged(service: Service) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_a_url_is_told_to_whose_import_it_was(importing: Service, site: Web) -> None:
-    """Everybody sees the tasks of a public image, and a URL may be signed."""
+async def test_a_task_is_told_to_whose_import_it_was(importing: Service, site: Web) -> None:
+    """A URL may be signed, and who has worked on an image is not for all who see it."""
     alice, admin = importing.person("red"), importing.person("ops", "admin,member,reader")
     image = (await alice.create())["id"]
     body = web_download(site)
@@ -115,15 +115,11 @@ async def test_a_url_is_told_to_whose_import_it_was(importing: Service, site: We
     await ended(alice, image)
     public = {"op": "replace", "path": "/visibility", "value": "public"}
     assert (await admin.patch(image, public)).status == 200
-    for person, uri in (
-        (alice, body["method"]["uri"]),
-        (admin, body["method"]["uri"]),
-        (importing.person("blue"), "http://***"),
-    ):
+    for person in (alice, admin):
         (task,) = await tasks_of(person, image)
-        method = {"name": "web-download", "uri": uri}
-        assert task["input"]["import_req"] == {"method": method}
+        assert task["input"]["import_req"] == body
         assert task["input"]["image_id"] == image
+    assert await tasks_of(importing.person("blue"), image) == []
 
 
 async def test_what_is_staged_is_not_told_to_strangers(service: Service, alice: Person) -> None:
@@ -167,10 +163,10 @@ async def test_to_another_store(service: Service, alice: Person, admin: Person) 
     assert await start_import(admin, image, copy | {"stores": ["file1"]}) == 400
     assert await start_import(admin, image, copy | {"stores": ["nowhere"]}) == 409
     assert await start_import(admin, image, copy | {"stores": ["file2"]}) == 202
-    await assert_active(alice, image, DATA, "file1,file2")
+    await assert_active(admin, image, DATA, "file1,file2")
     # Everywhere already: nothing to be done.
     assert await start_import(admin, image, copy | {"all_stores": True}) == 202
-    assert len(await tasks_of(alice, image)) == 1
+    assert len(await tasks_of(admin, image)) == 1
 
 
 async def test_what_is_not_understood(importing: Service, site: Web) -> None:
@@ -321,6 +317,79 @@ async def test_plugins(start: Start, site: Web) -> None:
     kept = (await alice.create(container_format="compressed"))["id"]
     assert await start_import(alice, kept, web_download(site, "/packed")) == 202
     await assert_active(alice, kept, site.files["/packed"], "file1")
+
+
+@pytest.mark.parametrize("url", ["embedded"], indirect=True)
+@pytest.mark.parametrize("plugins", [(), ("image_decompression",)], ids=["as-it-is", "unpacked"])
+async def test_what_is_labelled_as_encoded(
+    start: Start, site: Web, plugins: tuple[str, ...]
+) -> None:
+    """Many servers label a ``.gz`` so: it is taken as it is, and unpacked by the plug-in alone."""
+    service = await start(**fetching(site), imports=Imports(image_import_plugins=plugins))
+    alice = service.person("red")
+    site.labels["Content-Encoding"] = "gzip"
+    site.files["/disk.gz"] = gzip.compress(DATA)
+    image = (await alice.create())["id"]
+    assert await start_import(alice, image, web_download(site, "/disk.gz")) == 202
+    await assert_active(alice, image, DATA if plugins else site.files["/disk.gz"], "file1")
+    assert "gzip" not in str([headers.get("Accept-Encoding") for headers in site.headers])
+
+
+@pytest.mark.parametrize("url", ["embedded"], indirect=True)
+async def test_a_source_that_is_too_slow_on_the_whole(start: Start, site: Web) -> None:
+    """It sends enough each time to go on for ever, and is tried no second time."""
+    slow = Server(fetch_min_rate=1 << 30, fetch_grace=1.0)
+    service = await start(**fetching(site), server=slow)
+    alice = service.person("red")
+    site.pause, site.files["/large"] = 0.2, os.urandom(8 << 20)
+    image = (await alice.create())["id"]
+    assert await start_import(alice, image, web_download(site, "/large")) == 202
+    await assert_put_back(alice, image, "less than the 1073741824 a second")
+    assert site.asked.count("/large") == 1
+    assert service.files() == set()
+
+
+@pytest.mark.parametrize("url", ["embedded"], indirect=True)
+async def test_slow_sources_of_two_projects_leave_a_worker_to_a_third(
+    start: Start, site: Web
+) -> None:
+    async with served_files() as stuck:
+        stuck.gate = asyncio.Event()
+        stuck.files["/image"] = DATA
+        rules = AddressRules(allowed_hosts=("127.0.0.1",), allowed_ports=(site.port, stuck.port))
+        service = await start(import_filter=rules, jobs=Jobs(workers=4))
+        waiting = []
+        for project in ("red", "blue"):
+            person = service.person(project)
+            for _ in range(6):
+                image = (await person.create())["id"]
+                assert await start_import(person, image, web_download(stuck)) == 202
+                waiting.append((person, image))
+            async with asyncio.timeout(30):  # its share is taken
+                while len(stuck.asked) < (3 if project == "red" else 4):
+                    await asyncio.sleep(0.05)
+        third = service.person("green")
+        image = (await third.create())["id"]
+        assert await start_import(third, image, web_download(site)) == 202
+        await assert_active(third, image, DATA, "file1")
+        assert len(stuck.asked) == 4
+        stuck.gate.set()
+        for person, image in waiting:
+            await assert_active(person, image, DATA, "file1")
+
+
+@pytest.mark.parametrize("url", ["embedded"], indirect=True)
+async def test_a_damaged_member(start: Start, site: Web) -> None:
+    """It would only make the image shorter."""
+    plugins = Imports(image_import_plugins=("image_decompression",))
+    service = await start(**fetching(site), imports=plugins)
+    alice = service.person("red")
+    second = gzip.compress(DATA[1000:])
+    site.files["/damaged"] = gzip.compress(DATA[:1000]) + bytes([second[0] ^ 1]) + second[1:]
+    image = (await alice.create())["id"]
+    assert await start_import(alice, image, web_download(site, "/damaged")) == 202
+    await assert_put_back(alice, image, "damaged")
+    assert service.files() == set()
 
 
 async def test_a_bomb(start: Start, site: Web) -> None:

@@ -48,7 +48,10 @@ async def site() -> AsyncIterator[Web]:
             return web.Response(status=503)
         bodies = {"data": DATA, "again": DATA, "other": DATA[::-1], "short": DATA[1:], "none": b""}
         body = bodies.get(request.match_info["name"])
-        return web.Response(status=404) if body is None else web.Response(body=body)
+        if body is None:
+            return web.Response(status=404)
+        labels = {"Content-Encoding": "gzip"} if "labelled" in request.query else {}
+        return web.Response(body=body, headers=labels)
 
     app = web.Application()
     app.router.add_get("/{name}", answer)
@@ -127,6 +130,23 @@ async def test_a_first_location_makes_the_image_active(served: Service, site: We
     assert shown["os_hash_value"] == hashes()["os_hash_value"]
     assert shown["checksum"] == hashlib.md5(DATA).hexdigest()
     assert (await alice("DELETE", f"/v2/images/{image}")).status == 204
+
+
+@pytest.mark.parametrize("door", ["patch", "locations"])
+async def test_what_is_labelled_as_encoded(served: Service, site: Web, door: str) -> None:
+    """Many servers label a ``.gz`` so: size, hash and data are of the bytes as they come."""
+    alice = served.person("red")
+    image, url = (await alice.create())["id"], site.url("data?labelled")
+    if door == "patch":
+        assert (await alice.patch(image, add(url))).status == 200
+    else:
+        path = f"/v2/images/{image}/locations"
+        assert (await alice("POST", path, json={"url": url})).status == 202
+    assert await settled(served, image) == [JobState.DONE] * (1 if door == "patch" else 2)
+    shown = await alice.show(image)
+    assert (shown["status"], shown["size"]) == ("active", len(DATA))
+    assert shown["os_hash_value"] == hashes()["os_hash_value"]
+    assert await data_of(alice, image) == DATA
 
 
 async def test_further_locations_count_when_their_bytes_are_the_same(

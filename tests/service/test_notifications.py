@@ -115,7 +115,7 @@ async def test_they_are_those_of_glance(
 
     await a_day(ours)
     await until(lambda: told() and told()[-1]["event_type"] == "image.delete")
-    theirs = await glances(tmp_path)
+    theirs = normal(await glances(tmp_path))
     mine = normal(told())
     for one in mine:
         if "receiver_user_id" in one["payload"]:
@@ -124,7 +124,82 @@ async def test_they_are_those_of_glance(
     assert mine == theirs
 
 
-async def glances(tmp_path: Path) -> list[dict[str, Any]]:
+async def imports(ask: Ask, ready: Callable[[str, str], Awaitable[None]]) -> None:
+    """One image staged and imported into two stores; another copied into the second of them."""
+    draft = {"name": "n", "disk_format": "raw", "container_format": "bare"}
+    data = {"data": b"data", "headers": OCTETS}
+
+    async def image() -> str:
+        status, body = await ask("POST", "/v2/images", json=draft)
+        assert status == 201, body
+        return str(json.loads(body)["id"])
+
+    async def bring_in(image_id: str, method: str, stores: list[str]) -> None:
+        document = {"method": {"name": method}, "stores": stores}
+        status, body = await ask("POST", f"/v2/images/{image_id}/import", json=document)
+        assert status == 202, body
+        await ready(image_id, ",".join(["file1", "file2"]))
+
+    staged = await image()
+    assert (await ask("PUT", f"/v2/images/{staged}/stage", **data))[0] == 204
+    await bring_in(staged, "glance-direct", ["file1", "file2"])
+    copied = await image()
+    assert (await ask("PUT", f"/v2/images/{copied}/file", **data))[0] == 204
+    await bring_in(copied, "copy-image", ["file2"])
+    assert (await ask("DELETE", f"/v2/images/{copied}"))[0] == 204
+
+
+def until_it_is_in(ask: Ask) -> Callable[[str, str], Awaitable[None]]:
+    async def ready(image_id: str, stores: str) -> None:
+        async with asyncio.timeout(60):
+            while True:
+                found = json.loads((await ask("GET", f"/v2/images/{image_id}"))[1])
+                there = ",".join(sorted(found.get("stores", "").split(",")))
+                if there == stores and not found.get("os_glance_import_task"):
+                    return
+                await asyncio.sleep(0.1)
+
+    return ready
+
+
+def of_the_data(messages: list[dict[str, Any]]) -> dict[int, list[tuple[str, str]]]:
+    """By image, in turn: what was told of its bytes. How often an image that is being imported
+    is saved is a matter of each service, and so is whether the stores take turns."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for message in messages:
+        payload, kind = message["payload"], message["event_type"]
+        if kind in ("image.prepare", "image.upload", "image.activate"):
+            assert message["priority"] == "INFO"
+            found.setdefault(payload["id"], []).append((kind, payload.get("backend", "")))
+    return {number: sorted(each) for number, each in enumerate(found.values())}
+
+
+async def test_imports_and_copies_are_told_of_as_glance_does(
+    start: Any, told: Callable[[], list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    service = await start(notifications=TO_THE_LOG)
+    person = Person(service.client, "red", "admin,member,reader")
+
+    async def ours(method: str, path: str, **more: Any) -> tuple[int, bytes]:
+        answer = await person(method, path, **more)
+        return answer.status, await answer.read()
+
+    await imports(ours, until_it_is_in(ours))
+    await until(lambda: told() and told()[-1]["event_type"] == "image.delete")
+    mine = told()
+    theirs = await glances(tmp_path, lambda ask: imports(ask, until_it_is_in(ask)))
+    assert of_the_data(mine) == of_the_data(theirs)
+    # The image is told of as it was when it was recorded, and nothing before that.
+    shown = [one["payload"] for one in mine if one["event_type"] == "image.activate"]
+    assert [(one["status"], one["size"]) for one in shown] == [("active", 4), ("active", 4)]
+    saved = [one["payload"]["status"] for one in mine if one["event_type"] == "image.update"]
+    for status in ("uploading", "importing", "saving", "active"):
+        assert status in saved, status
+
+
+async def glances(
+    tmp_path: Path, day: Callable[[Ask], Awaitable[None]] = a_day
+) -> list[dict[str, Any]]:
     """What the real Glance sends on the same day."""
     directory = tmp_path / "glance"
     directory.mkdir()
@@ -137,11 +212,11 @@ async def glances(tmp_path: Path) -> list[dict[str, Any]]:
                 async with client.request(method, running.url + path, **more) as answer:
                     return answer.status, await answer.read()
 
-            await a_day(ask)
+            await day(ask)
         log = directory / "log" / "glance-api.log"
         await until(lambda: f"{LOGGER}.image.delete" in log.read_text())
         lines = [line for line in log.read_text().splitlines() if LOGGER in line]
-        return normal([json.loads(line[line.index("{") :]) for line in lines])
+        return [json.loads(line[line.index("{") :]) for line in lines]
     finally:
         await asyncio.to_thread(process.stop, running.pid)
 
@@ -186,7 +261,7 @@ async def _with_a_silent_bus(start: Any, port: int) -> None:
     # As many as the queue holds, and more: nobody waits for room in it.
     from imagestore.api import keys
 
-    notifier = service.client.app[keys.catalog].images._tell._notifier
+    notifier = service.client.app[keys.catalog].images._notify._notifier
     for _ in range(10_010):
         notifier.tell("image.test", {})
     before = value('imagestore_notifications_total{outcome="dropped"}')

@@ -257,6 +257,34 @@ async def test_what_is_needed_by_now_stays(service: Service) -> None:
     assert lies(service, "file2") == {image}
 
 
+async def test_what_glance_left_beside_staged_bytes(service: Service) -> None:
+    """Unpacked and converted, of images that are gone, long active or just being deleted."""
+    gone = str(uuid.uuid4())
+    for name in (f"{gone}.uc", f"{gone}.uc.qcow2", f"{gone}.qcow2"):
+        place(service, "staging", name)
+    active, doomed = await stored(service), await stored(service)
+    others = {f"{gone}.backup", "notes.raw", f"x{gone}.raw"}
+    for name in (f"{active}.raw", f"{doomed}.uc", f"{doomed}.vmdk", *others):
+        place(service, "staging", name)
+    alice = service.person("red")
+    assert (await alice("DELETE", f"/v2/images/{doomed}")).status == 204
+    assert lies(service, "staging") == {
+        f"{gone}.uc", f"{gone}.uc.qcow2", f"{gone}.qcow2", f"{active}.raw", *others,
+    }  # fmt: skip
+    await search(service, 2)
+    listed = {key: one.pieces for key, one in (await found(service)).items()}
+    assert listed == {
+        ("os_glance_staging_store", gone): 3, ("os_glance_staging_store", active): 1,
+    }  # fmt: skip
+    assert not [one.reason for one in await delete(service) if one.reason]
+    assert lies(service, "staging") == others
+    assert active in lies(service, "file1")
+    # Elsewhere such names are somebody else's.
+    place(service, "file1", f"{gone}.raw")
+    await search(service, 2)
+    assert await found(service) == {}
+
+
 async def test_two_nodes_remove_at_once(start: Start) -> None:
     one, two = await start(scrubber=AT_ONCE), await start(scrubber=AT_ONCE)
     names = {place(one, "file1", str(uuid.uuid4())) for _ in range(20)}

@@ -238,12 +238,14 @@ async def test_it_runs_by_itself_and_goes_on_where_it_was(start: Start) -> None:
 
 async def test_a_repair_whose_process_died_goes_on(service: Service) -> None:
     from imagestore.catalog.integrity import damage, replacement
+    from imagestore.catalog.intent import Intent, Intents
     from imagestore.database import images
     from tests.service.test_recovery import _dead
 
     image = await stored(service, copies=2)
     flip(path_of(service, "file1", image))
-    db, entry, dead = database(service), journal.new_entry(), _dead()
+    db = database(service)
+    dead = Intent(Intents(db, catalog_of(service).deletions._deps.stores, _dead()))
 
     def died(conn: Connection) -> None:
         row = images.get(conn, image)
@@ -251,9 +253,9 @@ async def test_a_repair_whose_process_died_goes_on(service: Service) -> None:
         bad = row.image.locations[0]
         assert damage.mark(conn, row.image, bad, "file1", "forced")
         [found] = damages.list(conn, image_id=image)
-        assert replacement._claim(conn, found, "file1", entry, dead) == [
-            dataclasses.replace(bad, status="damaged")
-        ]
+        claimed = replacement._claim(conn, dead, found, "file1")
+        assert claimed is not None
+        assert claimed[1] == [dataclasses.replace(bad, status="damaged")]
 
     await db.write(died)
     # Nobody else begins while it may still be at work.

@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from imagestore.config.settings import Identity
+import pytest
+
+from imagestore.config.settings import Identity, Images
 from tests.service.conftest import Service, Start
 
 
-async def ruled(start: Start, directory: Path, **rules: str) -> Service:
+async def ruled(
+    start: Start, directory: Path, images: Images | None = None, **rules: str
+) -> Service:
     file = directory / "policy.json"
     file.write_text(json.dumps(rules))
-    return await start(identity=Identity(flavor="trusted-headers", policy_file=file))
+    identity = Identity(flavor="trusted-headers", policy_file=file)
+    return await start(identity=identity, images=images or Images())
 
 
 async def test_a_list_has_only_what_may_be_seen(start: Start, tmp_path: Path) -> None:
@@ -65,6 +70,22 @@ async def test_a_copy_goes_by_the_hand_of_who_may_know_of_it(start: Start, tmp_p
     answer = await alice("DELETE", f"/v2/stores/file1/{image}")
     assert answer.status == 403
     assert "get_image_location" in await answer.text()
+
+
+@pytest.mark.parametrize("rule", [None, "role:admin"])
+async def test_where_data_lies_is_for_all_who_see_the_image_or_by_the_rule(
+    start: Start, tmp_path: Path, rule: str | None
+) -> None:
+    shown = Images(show_multiple_locations=True, show_image_direct_url=True)
+    rules = {} if rule is None else {"get_image_location": rule}
+    service = await ruled(start, tmp_path, images=shown, **rules)
+    alice, bob = service.person("red"), service.person("blue")
+    image = (await alice.create(visibility="community"))["id"]
+    assert await alice.upload(image, b"data") == 204
+    for person in (alice, bob):
+        seen = await person.show(image)
+        assert ("direct_url" in seen, len(seen["locations"])) == (not rule, int(not rule))
+    assert "direct_url" in await service.person("ops", "admin,member,reader").show(image)
 
 
 async def test_a_policy_for_everybody_is_for_every_owner(start: Start, tmp_path: Path) -> None:

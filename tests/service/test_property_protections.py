@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from imagestore import app
-from imagestore.config.settings import Identity, Images
+from imagestore.config.settings import Identity, Images, Limits
 from imagestore.model.errors import ConfigurationError
 from tests.service.conftest import Person, Service, Start, settings_in
 
@@ -87,6 +87,71 @@ async def test_roles(start: Start, tmp_path: Path) -> None:
     billing = served.person("red", "member,reader,billing")
     assert (await billing.patch(image, operation("remove", "fixed"))).status == 200
     assert (await ops.show(image))["secret_key"] == "new"
+
+
+WRITE_ONLY = """\
+[^secret$]
+create = @
+read = ops
+update = ops
+delete = ops
+[^sealed$]
+create = ops
+read = ops
+update = @
+delete = @
+[.*]
+create = @
+read = @
+update = @
+delete = @
+"""
+
+
+@pytest.mark.parametrize("name", ["secret", "sealed"])
+@pytest.mark.parametrize("media", ["v2.0", "v2.1"])
+async def test_whether_a_hidden_property_exists_is_not_told(
+    start: Start, tmp_path: Path, name: str, media: str
+) -> None:
+    """Whatever is asked, at every door, the answer is that of an image without it."""
+    served = await protected(start, tmp_path, WRITE_ONLY, limits=Limits(image_property_quota=3))
+    alice, ops = served.person("red"), served.person("red", "member,reader,ops")
+
+    async def answers(**more: str) -> list[Any]:
+        told: list[Any] = []
+        for op in ("add", "replace", "remove"):
+            image = (await ops.create(**more))["id"]
+            old = {op: f"/{name}", "value": "new"}
+            answer = await alice(
+                "PATCH", f"/v2/images/{image}",
+                json=[old if media == "v2.0" else operation(op, name)],
+                headers={"Content-Type": f"application/openstack-images-{media}-json-patch"},
+            )  # fmt: skip
+            told.append((op, answer.status, (await answer.text()).replace(image, "ID")[:60]))
+        image = (await ops.create(**more))["id"]
+        header = {f"x-image-meta-property-{name}": "new", "x-glance-registry-purge-props": "true"}
+        told.append((await alice("PUT", f"/v1/images/{image}", headers=header)).status)
+        listed = await alice("GET", f"/v1/images?property-{name}={more.get(name, 'x')}")
+        told.append((await listed.json())["images"])
+        told.append(await found(alice, f"{name}={more.get(name, 'x')}"))
+        # At the edge of a quota one more is one more.
+        image = (await ops.create(**more))["id"]
+        others = [operation("add", each) for each in ("a", "b", "c")[: 3 - len(more)]]
+        assert (await alice.patch(image, *others)).status == 200
+        told.append((await alice.patch(image, operation("add", name))).status)
+        return told
+
+    def but_for(value: list[Any]) -> list[Any]:
+        return [tuple(map(str, each))[:2] if isinstance(each, tuple) else each for each in value]
+
+    assert but_for(await answers(**{name: "old"})) == but_for(await answers())
+    # Who may not write over it has not, whatever he was told.
+    kept = (await ops.create(**{name: "old"}))["id"]
+    for op in ("add", "replace", "remove"):
+        await alice.patch(kept, operation(op, name))
+    await alice.patch(kept, operation("add", name), operation("remove", name))
+    await alice("PUT", f"/v1/images/{kept}", headers={f"x-image-meta-property-{name}": "new"})
+    assert (await ops.show(kept))[name] == "old"
 
 
 async def found(person: Person, query: str) -> list[str]:

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from imagestore.catalog.quotas import MIB
-from imagestore.config.settings import Identity, KeystoneLimits, Limits
+from imagestore.catalog.limits import MIB, require_room
+from imagestore.config.settings import Identity, Jobs, KeystoneLimits, Limits
 from imagestore.database.schema import reservations
+from imagestore.model.errors import OverLimit
 from tests.identity.keystone.conftest import settings as account
-from tests.service.conftest import Person, Service, Start
+from tests.service.conftest import OCTETS, Person, Service, Start
 from tests.service.faults import database
 from tests.services.keystone import PROJECTS, Keystone
 
@@ -93,6 +94,110 @@ async def test_the_last_byte_that_fits(start: Start, known: bool) -> None:
     images = (await (await alice("GET", "/v2/images?status=active")).json())["images"]
     assert (await alice("DELETE", f"/v2/images/{images[0]['id']}")).status == 204
     assert await upload(images[0]["size"]) == 204
+
+
+async def stage(person: Person, image: str, data: Any) -> int:
+    path = f"/v2/images/{image}/stage"
+    return (await person("PUT", path, data=data, headers=OCTETS)).status
+
+
+async def imported(person: Person, image: str, *stores: str) -> int:
+    body = {"method": {"name": "glance-direct"}, "stores": list(stores)}
+    answer = await person("POST", f"/v2/images/{image}/import", json=body)
+    if answer.status == 202:
+        async with asyncio.timeout(60):
+            while (await person.show(image))["status"] == "importing":
+                await asyncio.sleep(0.05)
+    return answer.status
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_of_many_stagings_at_once_no_more_than_fit(start: Start, known: bool) -> None:
+    limits = Limits(user_storage_quota=15_000)
+    nodes = [await start(limits=limits), await start(limits=limits)]
+    people = [node.person("red") for node in nodes]
+    images = [(await people[0].create())["id"] for _ in range(10)]
+    data = b"x" * 10_000
+    statuses = await asyncio.gather(
+        *(
+            stage(people[number % 2], image, data if known else chunks(data))
+            for number, image in enumerate(images)
+        )
+    )
+    assert {*statuses} <= {204, 413}
+    assert statuses.count(204) == 1 if known else statuses.count(204) <= 1
+    assert await reserved(nodes[0]) == 0
+
+
+async def test_staged_bytes_count_until_they_are_imported_or_gone(start: Start) -> None:
+    service = await start(limits=Limits(user_storage_quota=15_000), jobs=Jobs(workers=2))
+    alice = service.person("red")
+    first, second, third = [(await alice.create())["id"] for _ in range(3)]
+    assert await stage(alice, first, b"x" * 10_000) == 204
+    # At every door the rest is what is left.
+    assert await stage(alice, second, b"x" * 5_001) == 413
+    assert await stage(alice, second, chunks(b"x" * 5_001)) == 413
+    assert await alice.upload(second, b"x" * 5_001) == 413
+    assert await stage(alice, second, b"x" * 5_000) == 204
+    assert await alice.upload(third, b"x") == 413
+    assert await imported(alice, first, "file1", "file2") == 413
+    assert await imported(alice, first, "file1") == 202
+    assert (await alice.show(first))["status"] == "active"
+    assert await alice.upload(third, b"x") == 413
+    assert (await alice("DELETE", f"/v2/images/{second}")).status == 204
+    assert await alice.upload(third, b"x" * 5_000) == 204
+    assert await reserved(service) == 0
+
+
+async def test_what_a_413_says(start: Start) -> None:
+    """Which limit it is, how much of it is used, and how much more was asked for."""
+    limits = Limits(
+        user_storage_quota=10_000,
+        image_property_quota=2,
+        image_tag_quota=1,
+        image_member_quota=1,
+        image_location_quota=0,
+    )
+    service = await start(limits=limits)
+    alice = service.person("red")
+
+    async def said(method: str, path: str, **arguments: Any) -> str:
+        answer = await alice(method, path, **arguments)
+        assert answer.status == 413, path
+        return await answer.text()
+
+    def wanted(name: str, limit: str, used: str, asked: str) -> str:
+        return f"The limit {name} is exceeded: it is {limit}, {used} of it used, and {asked} more"
+
+    first = (await alice.create(tags=["a"], one="1", two="2"))["id"]
+    assert await alice.upload(first, b"x" * 4_000) == 204
+    image = (await alice.create())["id"]
+    path = f"/v2/images/{image}"
+    bytes_ = "10000 bytes", "4000 bytes"
+    for door in ("file", "stage"):
+        found = await said("PUT", f"{path}/{door}", data=b"x" * 6_001, headers=OCTETS)
+        assert wanted("user_storage_quota", *bytes_, "6001 bytes") in found
+        found = await said("PUT", f"{path}/{door}", data=chunks(b"x" * 7_000), headers=OCTETS)
+        assert "user_storage_quota is exceeded: it is 10000 bytes, 4000 bytes of it used" in found
+    draft = {"one": "1", "two": "2", "three": "3"}
+    found = await said("POST", "/v2/images", json=draft)
+    assert wanted("image_property_quota", "2", "0", "3") in found
+    found = await said("PUT", f"/v2/images/{first}/tags/b")
+    assert wanted("image_tag_quota", "1", "1", "1") in found
+    members = f"/v2/images/{first}/members"
+    assert (await alice("POST", members, json={"member": "blue"})).status == 200
+    found = await said("POST", members, json={"member": "green"})
+    assert wanted("image_member_quota", "1", "1", "1") in found
+
+
+def test_numbers_are_told_in_the_unit_of_the_limit() -> None:
+    with pytest.raises(OverLimit) as raised:
+        require_room("image_size_total", 10 * MIB, 9 * MIB + MIB // 2, MIB // 2 + 1, "MiB")
+    assert raised.value.message == (
+        "The limit image_size_total is exceeded: it is 10 MiB, 9.5 MiB of it used, "
+        "and 0.500001 MiB more asked for."
+    )
+    require_room("image_size_total", 10 * MIB, 9 * MIB, MIB, "MiB")
 
 
 async def test_a_reservation_outlives_the_image_but_not_its_upload(start: Start) -> None:

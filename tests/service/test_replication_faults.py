@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import select, update
 
 from imagestore.backends.errors import Unavailable
+from imagestore.backends.testing.faulty import away, nothing
 from imagestore.config import drivers
 from imagestore.config.settings import Jobs, Stores, StoreSection
 from imagestore.database import journal, locations
@@ -21,7 +22,6 @@ from imagestore.model.clock import now
 from imagestore.model.errors import Conflict, Corrupt, Gone, NotFound
 from imagestore.model.image import Location
 from imagestore.model.job import JobState
-from tests.backends.wrappers.faulty import away, nothing
 from tests.database.samples import copies_of
 from tests.service.conftest import Person, Service, Start
 from tests.service.faults import PATIENCE, copy_to, database, faulty_driver, inner

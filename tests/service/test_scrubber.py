@@ -125,10 +125,11 @@ async def test_a_scrubber_that_died_is_followed_by_another(start: Start) -> None
     image = await deleted_image(service)
     catalog = catalog_of(service)
     from imagestore.catalog.integrity import scrubber
+    from imagestore.catalog.intent import Intent, Intents
     from tests.service.test_recovery import _dead
 
-    entry = journal.new_entry()
-    assert await database(service).write(scrubber._claim, image, now(), entry, _dead())
+    dead = Intent(Intents(database(service), catalog.deletions._deps.stores, _dead()))
+    assert await database(service).write(scrubber._claim, dead, image, now())
     assert (await catalog.scrubber.scrub()).removed == []
     assert await catalog.recovery.run() == 1
     assert (await catalog.scrubber.scrub()).removed == [image]

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from imagestore.api import keys
+from imagestore.backends.testing.contract import content, cut
 from imagestore.catalog.catalog import Catalog
 from imagestore.config.settings import Scrubber, Stores, StoreSection
 from imagestore.database import images, journal
 from imagestore.model.clock import now
 from imagestore.model.image import ImageStatus
-from tests.backends.contract import content, cut
 from tests.backends.swift.conftest import swift_url as swift_url
 from tests.service.conftest import Service, Start, settings_in
 from tests.service.faults import database

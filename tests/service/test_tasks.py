@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from imagestore.database import tasks
+from imagestore.model.clock import now
+from imagestore.model.task import Task, TaskStatus
 from tests.hostile_urls import ANYWHERE
 from tests.service.conftest import Person, Service, Start
+from tests.service.faults import database
 from tests.service.test_imports import (
     DATA,
     assert_active,
@@ -136,6 +142,54 @@ async def test_lists(importing: Service, site: Web) -> None:
         assert (await ops("GET", f"/v2/tasks?{query}")).status == 400, query
 
 
+async def test_an_import_into_an_image_that_is_there(importing: Service, site: Web) -> None:
+    ops = importing.person("ops", "admin,member,reader")
+    image = (await ops.create())["id"]
+    input_ = {"image_id": image, "import_req": web_download(site), "backend": ["file2"]}
+    body = {"type": "api_image_import", "input": input_}
+    status, task = await create(ops, body)
+    assert status == 201, task
+    assert (task["type"], task["image_id"]) == ("api_image_import", image)
+    assert (await ended(ops, task["id"]))["status"] == "success"
+    await assert_active(ops, image, DATA, "file2")
+    assert (await create(ops, body))[0] == 409
+    for wrong in (
+        {"image_id": image},
+        input_ | {"image_id": 1},
+        input_ | {"backend": 7},
+        input_ | {"import_req": {"method": "web-download"}},
+    ):
+        assert (await create(ops, body | {"input": wrong}))[0] == 400, wrong
+    assert (await create(ops, body | {"input": input_ | {"image_id": "none"}}))[0] == 404
+    assert (await create(importing.person("red"), body))[0] == 403
+    assert [each["id"] for each in await tasks_of(ops, image)] == [task["id"]]
+
+
+async def test_the_order_of_tasks(service: Service) -> None:
+    """Of an image the oldest first; of all the newest first, and so where a sort key is alike."""
+    ops = service.person("ops", "admin,member,reader")
+    image = (await ops.create())["id"]
+    made = []
+    for number in range(4):
+        moment = now() + timedelta(seconds=number)
+        task = Task(
+            f"{7 * number % 4}" + str(uuid.uuid4())[1:], "import", TaskStatus.PENDING, "ops",
+            moment, moment, image_id=image,
+        )  # fmt: skip
+        await database(service).write(tasks.add, task)
+        made.append(task.id)
+    assert [task["id"] for task in await tasks_of(ops, image)] == made
+
+    async def listed(query: str) -> list[str]:
+        answer = await (await ops("GET", f"/v2/tasks{query}")).json()
+        return [task["id"] for task in answer["tasks"]]
+
+    assert await listed("") == made[::-1]
+    assert await listed("?sort_key=status") == made[::-1]
+    assert await listed("?sort_key=type&sort_dir=asc") == made
+    assert await listed(f"?sort_key=status&marker={made[2]}") == made[1::-1]
+
+
 async def test_who_may(importing: Service, site: Web) -> None:
     alice, bob = importing.person("red"), importing.person("blue")
     reader = importing.person("red", "reader")
@@ -179,16 +233,16 @@ async def test_hostile_redirects(start: Start, site: Web) -> None:
     """The first URL is allowed; where it leads to is not."""
     service = await start(**fetching(site))
     ops = service.person("ops", "admin,member,reader")
-    tasks = []
+    made = []
     # The one host that may be fetched from here is the site itself.
     targets = [target for target in ANYWHERE if not target.startswith("http://127.0.0.1")]
     for number, target in enumerate(targets):
         site.redirects[f"/{number}"] = target
         image = (await ops.create())["id"]
         assert await start_import(ops, image, web_download(site, f"/{number}")) == 202
-        tasks += [task["id"] for task in await tasks_of(ops, image)]
+        made += [task["id"] for task in await tasks_of(ops, image)]
     _, task = await create(ops, order(site.url + "/1"))
-    for found in [*tasks, task["id"]]:
+    for found in [*made, task["id"]]:
         assert (await ended(ops, found))["status"] == "failure"
-    assert len(tasks) >= 40
+    assert len(made) >= 40
     assert service.files() == set()

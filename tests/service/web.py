@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -26,10 +26,16 @@ class Web:
     pause: float = 0.0
     redirects: dict[str, str] = field(default_factory=dict)
     """Where paths lead to."""
+    before: Callable[[], Awaitable[object]] | None = None
+    """Awaited before each answer."""
+    labels: dict[str, str] = field(default_factory=dict)
+    """Headers of all answers with data."""
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(request.path)
         self.headers.append(dict(request.headers))
+        if self.before is not None:
+            await self.before()
         if self.statuses:
             return web.Response(status=self.statuses.pop(0))
         if request.path in self.redirects:
@@ -37,7 +43,7 @@ class Web:
         data = self.files.get(request.path)
         if data is None:
             return web.Response(status=404)
-        response = web.StreamResponse(headers={"Content-Length": str(len(data))})
+        response = web.StreamResponse(headers={"Content-Length": str(len(data)), **self.labels})
         await response.prepare(request)
         if request.method == "HEAD":
             return response

@@ -166,7 +166,7 @@ def start(directory: Path, *, objectstore: Objectstore = "memstore", size: int =
         log,
         environment={"PYTHONPATH": str(process.CHECKOUT)},
     )
-    process.wait_until(ready.exists, started, log, seconds=120)
+    process.wait_until(ready.exists, started, log)
     return Ceph(directory / "ceph.conf", started.pid)
 
 

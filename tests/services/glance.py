@@ -345,6 +345,7 @@ def main() -> int:
         )
         state = {"url": glance.url, "pid": glance.pid, "directory": str(glance.directory)}
         STATE.write_text(json.dumps(state))
+        process.unwatched()
         running = True
     print(f"{state['url']} pid {state['pid']} {state['directory']}" if running else "not running")
     return 0 if running else 1

@@ -84,7 +84,7 @@ def start(
             raise process.StartError(f"mariadb-install-db failed: {made.stderr[-2000:]}")
     # The path of a socket is at most 107 bytes, less than a test's directory may take.
     port = port or process.free_port()
-    socket = Path(f"/tmp/mariadb-{port}.sock")
+    socket = process.watched() / f"mariadb-{port}.sock"
     command = [
         *("mariadbd", "--no-defaults", account, f"--datadir={data}", f"--tmpdir={temporary}"),
         *(f"--socket={socket}", "--bind-address=127.0.0.1", f"--port={port}"),

@@ -40,6 +40,7 @@ class PostgreSQL:
             os.kill(self.pid, signal.SIGINT)
         while process.alive(self.pid):
             time.sleep(0.01)
+        process.stop(self.pid)
 
 
 def database_url(port: int, driver: str, database: str = DATABASE) -> str:

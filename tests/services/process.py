@@ -1,22 +1,35 @@
-"""A server process of a test: started in its own session, waited for, ended by its pid."""
+"""A server process of a test: started in its own session, waited for, ended by its pid.
+
+Whatever a run starts ends with the run at the latest, see :mod:`tests.services.watcher`.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
 import os
+import shutil
 import signal
 import socket
 import subprocess
+import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.error import URLError
 
+from tests.services import watcher
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 KEPT = CHECKOUT / ".services"
 """What is kept between runs: virtual environments, state files. Ignored by git."""
+PATIENCE = 180.0
+"""Seconds that a start may take: a machine with ten times as much to do as it can is not a fault.
+
+Only what neither answers nor ends takes as long; who has ended is not waited for.
+"""
 
 
 class StartError(RuntimeError):
@@ -40,6 +53,33 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
+def watched() -> Path:
+    """See that all that is started from now on ends when this process does; a directory for it.
+
+    The processes that this one starts belong to the same run.
+    """
+    if directory := os.environ.get(watcher.VARIABLE):
+        return Path(directory)
+    made = Path(tempfile.mkdtemp(prefix="imagestore-run-"))
+    # -I, -S: it starts in milliseconds. A session of its own, which Ctrl-C does not reach.
+    command = [sys.executable, "-I", "-S", watcher.__file__, str(os.getpid()), str(made)]
+    _watchers[made] = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+    os.environ[watcher.VARIABLE] = str(made)
+    return made
+
+
+def unwatched() -> None:
+    """What :func:`watched` watches outlives this process after all."""
+    directory = Path(os.environ.pop(watcher.VARIABLE))
+    watching = _watchers.pop(directory)
+    watching.kill()
+    watching.wait()
+    shutil.rmtree(directory)
+
+
+_watchers: dict[Path, subprocess.Popen[bytes]] = {}
+
+
 def spawn(
     command: Sequence[str | Path],
     log: Path,
@@ -48,9 +88,10 @@ def spawn(
     pass_fds: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start ``command`` in a session of its own, both outputs appended to ``log``."""
+    run = watched()
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
-        return subprocess.Popen(
+        started = subprocess.Popen(
             [str(part) for part in command],
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -59,18 +100,26 @@ def spawn(
             pass_fds=tuple(pass_fds),
             start_new_session=True,
         )
+    with contextlib.suppress(OSError):  # it may have ended
+        (run / str(started.pid)).write_text(watcher.stat(started.pid)[watcher.STARTED])
+    return started
 
 
 def wait_until(
-    ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path, seconds: float = 60
+    ready: Callable[[], bool],
+    process: subprocess.Popen[bytes],
+    log: Path,
+    seconds: float = PATIENCE,
 ) -> None:
     """Return once ``ready()``; raise :class:`StartError` if the process ends or time is up."""
     end = time.monotonic() + seconds
     while not ready():
-        if process.poll() is not None or time.monotonic() > end:
+        ended = process.poll() is not None
+        if ended or time.monotonic() > end:
             stop(process.pid)
             tail = log.read_text(errors="replace")[-3000:] if log.exists() else ""
-            raise StartError(f"{process.args!r} did not come up; its log ends with:\n{tail}")
+            why = f"ended with {process.returncode}" if ended else f"took over {seconds:.0f} s"
+            raise StartError(f"{process.args!r} {why}; its log ends with:\n{tail}")
         time.sleep(0.05)
 
 
@@ -94,6 +143,8 @@ def stop(pid: int, seconds: float = 15) -> None:
         os.killpg(pid, signal.SIGKILL)
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, 0)
+    if run := os.environ.get(watcher.VARIABLE):
+        (Path(run) / str(pid)).unlink(missing_ok=True)
 
 
 def alive(pid: int) -> bool:
@@ -102,7 +153,6 @@ def alive(pid: int) -> bool:
         if os.waitpid(pid, os.WNOHANG)[0] == pid:
             return False
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
+        return watcher.stat(pid)[0] != "Z"
+    except OSError:
         return False
-    return state != "Z"

@@ -100,7 +100,7 @@ def start(directory: Path, cluster: Ceph, *, user: bool = True) -> RadosGW:
         str(cluster.conf),
         str(certificate),
     )
-    process.wait_until(lambda: process.answers(gateway.url), started, log, seconds=120)
+    process.wait_until(lambda: process.answers(gateway.url), started, log)
     if user:
         gateway.make_user(ACCESS, SECRET)
     (directory / "gateway.json").write_text(json.dumps(asdict(gateway)))

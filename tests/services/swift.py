@@ -304,7 +304,7 @@ def start(
     program = Path(__file__).parent / "swift_servers.py"
     started = process.spawn([python, "-P", program, directory, str(memcached)], log)
     url = f"http://127.0.0.1:{ports['proxy']}"
-    process.wait_until(lambda: _serves(url), started, log, seconds=120)
+    process.wait_until(lambda: _serves(url), started, log)
     return Swift(url, started.pid, directory)
 
 

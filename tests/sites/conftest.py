@@ -107,7 +107,7 @@ def ours(tmp_path: Path) -> Iterator[Served]:
 
 def start_replicate(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "imagestore", "replicate", *arguments],
+        [sys.executable, "-m", "imagestore", "site", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

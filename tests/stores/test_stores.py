@@ -176,10 +176,36 @@ async def test_copies_in_stores_that_are_away_come_last(tmp_path: Path) -> None:
     await stores.stop()
 
 
-def test_one_http_store_is_enough(tmp_path: Path) -> None:
+def test_several_http_stores(tmp_path: Path) -> None:
+    """With rules of their own: each URL is of the first that may read it, or of the one named."""
+    stores = Stores(
+        configured(
+            section("a", tmp_path / "a"),
+            StoreSection(
+                "b", "http", {"http_store_allowed_hosts": ("one.example", "both.example")}
+            ),
+            StoreSection(
+                "c", "http", {"http_store_allowed_hosts": ("two.example", "both.example")}
+            ),
+            StoreSection("d", "http", {"http_store_allowed_hosts": ("last.example",)}, weight=-1),
+        )
+    )
+    for url, owner in (
+        ("https://one.example/x", "b"),
+        ("https://two.example/x", "c"),
+        ("https://two.example/x#label", "c"),
+        ("https://both.example/x", "b"),
+        ("https://last.example/x", "d"),
+        ("https://nobody.example/x", "b"),
+    ):
+        assert stores.by_url(url) is stores.get(owner)
+        assert stores.of(Location(url, {"store": "gone"})) is stores.get(owner)
+        assert stores.of(Location(url, {"store": "d"})) is stores.get("d")
+    assert stores.by_url("ftp://one.example/x") is None
+
+
+def test_a_store_of_type_http(tmp_path: Path) -> None:
     files = section("a", tmp_path / "a")
-    with pytest.raises(ConfigurationError, match=r"\[b\] and \[c\]"):
-        Stores(configured(files, StoreSection("b", "http"), StoreSection("c", "http")))
     stores = Stores(configured(files, StoreSection("b", "http")))
     assert stores.of(Location("https://example.org/x")) is stores.get("b")
     assert not stores.is_writable("b")

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from imagestore.backends.base import Store
+from imagestore.backends.testing.contract import MIB, StoreContract
 from imagestore.config import drivers
-from tests.backends.contract import MIB, StoreContract
 
 
 class FileOfObjects:

@@ -10,11 +10,11 @@ import pytest
 
 from imagestore.backends.base import BLOCK_SIZE, Blocks, Buffer, Capability
 from imagestore.backends.file import FileSettings, FileStore
+from imagestore.backends.testing.contract import content, cut
 from imagestore.backends.wrappers.forwarding import ForwardingStore
 from imagestore.model.errors import Unavailable
 from imagestore.transfer.local_files import LocalFiles
 from imagestore.transfer.reading import Copy, Reading
-from tests.backends.contract import content, cut
 
 DATA = content(3 * BLOCK_SIZE + 7)
 

@@ -16,13 +16,13 @@ from imagestore.backends import errors as store_errors
 from imagestore.backends.base import BLOCK_SIZE, Blocks, Buffer, Stored
 from imagestore.backends.blocks import BlockPool
 from imagestore.backends.file import FileSettings, FileStore
+from imagestore.backends.testing.contract import SourceError, content, cut, read
 from imagestore.config.settings import Images
 from imagestore.model.digest import Digest
 from imagestore.model.errors import Corrupt, OverLimit, Unsupported
 from imagestore.model.image import Image
 from imagestore.transfer.receive import receive
 
-from ..backends.contract import SourceError, content, cut, read
 from . import samples
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection
 
 from imagestore.backends import errors as store_errors
+from imagestore.catalog import jobs as kinds
 from imagestore.catalog.jobs import Completion, GiveUp, JobKind, Jobs, LeaseLost, Work
 from imagestore.database import images, leases
 from imagestore.database import jobs as rows
@@ -19,7 +21,7 @@ from imagestore.model.job import Job, JobDraft, JobState
 from imagestore.observing import metrics
 from imagestore.supervisor import process_identity as process
 from imagestore.workers import runner
-from tests.database.samples import image
+from tests.database.samples import MOMENT, image
 from tests.workers.nodes import jobs_of, working
 
 FAR = "elsewhere/boot/1/1/1"
@@ -34,7 +36,7 @@ def jobs(database: Database) -> Jobs:
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The next attempt need not be waited for."""
-    monkeypatch.setattr(runner, "FIRST_PAUSE", 0.0)
+    monkeypatch.setattr(kinds, "FIRST_PAUSE", 0.0)
 
 
 async def until(jobs: Jobs, job: Job, holds: Callable[[Job], Any]) -> Job:
@@ -344,12 +346,6 @@ async def test_what_is_not_there(jobs: Jobs) -> None:
             await operation("unknown")
 
 
-def test_pauses_grow_and_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "FIRST_PAUSE", 2.0)
-    monkeypatch.setattr(runner.random, "uniform", lambda _, longest: longest)
-    assert [runner.pause_after(n) for n in (1, 2, 3, 100)] == [2, 4, 8, runner.LONGEST_PAUSE]
-
-
 async def test_a_queue_full_of_background_work_delays_no_import(jobs: Jobs) -> None:
     """Hundreds of jobs that take for ever; what is awaited is done all the same."""
     begun: list[str] = []
@@ -395,3 +391,49 @@ async def test_a_project_that_keeps_its_imports_going_leaves_a_worker(jobs: Jobs
             job = await jobs.submit(JobDraft("import", project="two"))
             assert (await ended(jobs, job)).state is JobState.DONE
         assert (await jobs.show(slow[3].id)).state is JobState.QUEUED
+
+
+@pytest.mark.parametrize("end", ["done", "failed", "cancelled", "died"])
+async def test_what_comes_again_is_queued_however_it_ended(jobs: Jobs, end: str) -> None:
+    begun = asyncio.Event()
+
+    async def work(_: Work) -> None:
+        begun.set()
+        if end == "cancelled":
+            await asyncio.Event().wait()
+        if end == "failed":
+            raise Unavailable("as always")
+
+    every = timedelta(hours=1)
+    jobs.register(JobKind("again", work, attempts=1 if end == "died" else 2, every=every))
+    first = await jobs.submit(JobDraft("again", {"what": "it was for"}, target="there"))
+    if end == "died":
+        gone = jobs_of(jobs.database, FAR)
+        gone.register(jobs.kinds["again"])
+        await gone.claim(1, timedelta())
+    async with working(jobs):
+        if end == "cancelled":
+            await begun.wait()
+            await jobs.cancel(first.id)
+        assert (await ended(jobs, first)).state == ("failed" if end == "died" else end)
+    (following,) = await jobs.list(states=[JobState.QUEUED])
+    assert (following.kind, following.target) == ("again", "there")
+    assert following.payload == {"what": "it was for"}
+    assert following.not_before - following.created_at == every
+
+
+async def test_a_completion_may_say_when_it_comes_again(jobs: Jobs) -> None:
+    async def work(work: Work) -> Completion:
+        def follow(conn: Connection) -> None:
+            rows.enqueue(conn, JobDraft("again", {"told": "by the completion"}), MOMENT)
+
+        return follow
+
+    jobs.register(JobKind("again", work, every=timedelta(hours=1)))
+    first = await jobs.submit(JobDraft("again"))
+    claimed = await jobs.claim(1, timedelta(minutes=1))
+    completion = await jobs.kinds["again"].handler(Work(claimed[0], jobs.database))
+    await jobs.complete(claimed[0], completion)
+    assert (await jobs.show(first.id)).state is JobState.DONE
+    (following,) = await jobs.list(states=[JobState.QUEUED])
+    assert following.payload == {"told": "by the completion"}

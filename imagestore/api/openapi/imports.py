@@ -38,15 +38,17 @@ _IMPORT: Schema = {
 _NEW_TASK: Schema = {
     "type": "object",
     "properties": {
-        "type": {"enum": [TaskType.IMPORT.value]},
+        "type": {"enum": [TaskType.IMPORT.value, TaskType.API_IMAGE_IMPORT.value]},
         "input": {
             "type": "object",
             "properties": {
                 "import_from": {"type": "string", "format": "uri"},
                 "import_from_format": _TEXT,
                 "image_properties": {"$ref": "#/components/schemas/ImageDraft"},
+                "image_id": _TEXT,
+                "import_req": _IMPORT,
+                "backend": {"type": "array", "items": _TEXT},
             },
-            "required": ["import_from", "import_from_format", "image_properties"],
         },
     },
     "required": ["type", "input"],
@@ -86,7 +88,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         headers=(Parameter("X-Image-Meta-Store", "The store that the data goes to."),),
     ),
     f"GET {_IMAGE}/tasks": Operation(
-        "tasks", "The tasks of an image, the newest first",
+        "tasks", "The tasks of an image, the oldest first",
         {200: json(closed(tasks={"type": "array", "items": _task_of_image()}))},
     ),
     "GET /v2/tasks": Operation(
@@ -101,7 +103,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         ),
     ),
     "POST /v2/tasks": Operation(
-        "tasks", "Make an image and import what is at a URL", {201: json("Task")},
+        "tasks", "Make an image and import what is at a URL, or import into one that is there",
+        {201: json("Task")},
         errors=(409,), body=json(_NEW_TASK), answer_headers=("Location",),
         links={
             "show": {

@@ -146,7 +146,6 @@ class _Receiving:
         if self._body is not None:
             self._counted.__exit__(None, None, None)
             metrics.BYTES_RECEIVED.inc(self._body.received)
-            await self._body.settle()
 
 
 def _delivery(request: web.Request, given: Metadata) -> tuple[DataSource | None, Body | None]:

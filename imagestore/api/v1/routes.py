@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from imagestore.api.v1 import images, members
-from imagestore.api.v2.data import expect_continue
 
 _IMAGE = "/v1/images/{image_id}"
 _MEMBERS = _IMAGE + "/members"
@@ -17,12 +16,12 @@ def routes() -> Sequence[web.RouteDef]:
     return [
         web.get("/v1/", images.index, allow_head=False),
         web.get("/v1/images", images.index, allow_head=False),
-        web.post("/v1/images", images.create, expect_handler=expect_continue),
+        web.post("/v1/images", images.create),
         # Before images, of which it is none.
         web.get("/v1/images/detail", images.detail, allow_head=False),
         web.head(_IMAGE, images.meta),
         web.get(_IMAGE, images.show, allow_head=False),
-        web.put(_IMAGE, images.update, expect_handler=expect_continue),
+        web.put(_IMAGE, images.update),
         web.delete(_IMAGE, images.delete),
         web.get(_MEMBERS, members.index, allow_head=False),
         web.put(_MEMBERS, members.replace),

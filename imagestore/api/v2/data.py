@@ -21,16 +21,13 @@ from imagestore.catalog.downloads import Download
 from imagestore.model.errors import Invalid, Unsupported
 from imagestore.observing import metrics
 from imagestore.observing.access_log import sent_directly
+from imagestore.serving.responses import hang_up, is_gone
 from imagestore.transfer.local_files import LocalFiles
 from imagestore.transfer.reading import LocalCopy, Reading
 
 log = logging.getLogger(__name__)
 
 _SIZE = re.compile(r"[0-9]{1,100}")
-
-
-async def expect_continue(request: web.Request) -> None:
-    """``Expect: 100-continue`` is answered when the upload is let in, not before."""
 
 
 def require_octets(request: web.Request) -> None:
@@ -58,7 +55,6 @@ async def upload(request: web.Request) -> web.Response:
             )
     finally:
         metrics.BYTES_RECEIVED.inc(body.received)
-        await body.settle()
     return no_content()
 
 
@@ -146,16 +142,19 @@ async def _outlet(request: web.Request, response: web.StreamResponse) -> AsyncIt
     """
     if not response.prepared:
         await response.prepare(request)
-    transport = request.transport
-    if transport is None:
+    if request.transport is None:
+        raise ConnectionResetError("the client went away")
+    # The headers may wait, on a socket whose buffer is still full of the last response.
+    request.transport.set_write_buffer_limits(high=0)
+    await request.writer.drain()
+    if is_gone(request):
         raise ConnectionResetError("the client went away")
     try:
-        async with outlet(transport) as out:
+        async with outlet(request.transport) as out:
             yield out
     except OSError as error:
-        log.info("download of %s broke off: %s", request.path, error)
-        transport.abort()
-        raise ConnectionResetError("the response could not be completed") from error
+        hang_up(request.protocol, str(error) if isinstance(error, TimeoutError) else "")
+        raise
 
 
 async def _send_blocks(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from aiohttp import web
 
 from imagestore.api import keys, texts
@@ -13,6 +15,7 @@ from imagestore.api.v2.schemas import ImageSchema
 from imagestore.api.v2.views import ImageView
 from imagestore.api.versions import base_url
 from imagestore.model.errors import NotFound
+from imagestore.serving.responses import is_gone
 
 schema_key = web.AppKey("image_schema", ImageSchema)
 view_key = web.AppKey("image_view", ImageView)
@@ -59,7 +62,7 @@ async def change(request: web.Request) -> web.Response:
     changes = patch.parse(content_type, await read_bytes(request))
     changes = request.app[schema_key].validate_changes(changes)
     image = await request.app[keys.catalog].images.change(
-        caller, request.match_info["image_id"], changes
+        caller, request.match_info["image_id"], changes, gone=partial(is_gone, request)
     )
     return json_reply(request.app[view_key].show(image, caller))
 

@@ -36,7 +36,6 @@ async def stage(request: web.Request) -> web.Response:
             )
     finally:
         metrics.BYTES_RECEIVED.inc(body.received)
-        await body.settle()
     return no_content()
 
 
@@ -50,9 +49,14 @@ async def start(request: web.Request) -> web.Response:
         asked,
         header_store=request.headers.get(_STORE),
         request_id=request[request_id],
-        token=request.headers.get("X-Auth-Token") or request.headers.get("X-Storage-Token"),
+        token=token(request),
     )
     return web.Response(status=202)
+
+
+def token(request: web.Request) -> str | None:
+    """The caller's, for what is asked of another service in his name."""
+    return request.headers.get("X-Auth-Token") or request.headers.get("X-Storage-Token")
 
 
 def parse(body: Any, enabled: list[str]) -> ImportRequest:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Never
 from urllib.parse import urlencode
 
@@ -13,8 +14,10 @@ from imagestore.api import keys, texts
 from imagestore.api.body import read_json, refuse_body
 from imagestore.api.reply import json_reply
 from imagestore.api.request_id import key as request_id
+from imagestore.api.v2 import imports
 from imagestore.api.v2.documents import UUID_PATTERN
 from imagestore.api.v2.images import schema_key
+from imagestore.api.v2.info import available_import_methods
 from imagestore.api.v2.views import timestamp
 from imagestore.api.versions import base_url
 from imagestore.config.settings import Limits
@@ -55,19 +58,40 @@ async def create(request: web.Request) -> web.Response:
     app[keys.catalog].tasks.authorize(caller)
     body = await read_json(request)
     asked = body.get("input") if isinstance(body, dict) else None
-    if not isinstance(asked, dict) or body.get("type") != TaskType.IMPORT:
-        raise Invalid("A task has the type 'import' and an object as input.")
+    needed = _INPUT.get(str(body.get("type"))) if isinstance(body, dict) else None
+    if needed is None or not isinstance(asked, dict):
+        raise Invalid(f"A task has a type, {' or '.join(_INPUT)}, and an object as input.")
     app[texts.key].require_storable(body)
-    missing = [name for name in _INPUT if name not in asked]
-    if missing:
+    if missing := [name for name in needed if name not in asked]:
         raise Invalid(f"The input lacks {', '.join(missing)}.")
-    url, properties = asked["import_from"], asked["image_properties"]
-    if not isinstance(url, str) or not isinstance(properties, dict):
-        raise Invalid("import_from is a URL, image_properties an object.")
-    draft = app[schema_key].validate_create(properties)
-    task = await app[keys.catalog].tasks.create(caller, draft, url, asked, request[request_id])
+    if body["type"] == TaskType.API_IMAGE_IMPORT:
+        task = await _import(request, asked)
+    else:
+        url, properties = asked["import_from"], asked["image_properties"]
+        if not isinstance(url, str) or not isinstance(properties, dict):
+            raise Invalid("import_from is a URL, image_properties an object.")
+        draft = app[schema_key].validate_create(properties)
+        task = await app[keys.catalog].tasks.create(caller, draft, url, asked, request[request_id])
     location = f"{base_url(request)}/v2/tasks/{task.id}"
     return json_reply(_whole(task), 201, {"Location": location})
+
+
+async def _import(request: web.Request, asked: Mapping[str, Any]) -> Task:
+    """What ``POST /v2/images/{id}/import`` does; ``backend`` names the stores."""
+    app = request.app
+    wanted = imports.parse(asked["import_req"], available_import_methods(app[keys.settings].images))
+    backend, image_id = asked.get("backend") or [None], asked["image_id"]
+    if not (isinstance(image_id, str) and isinstance(backend, list)):
+        raise Invalid("image_id is the id of an image, backend a list of ids of stores.")
+    if backend != [None]:
+        wanted = replace(wanted, stores=tuple(map(str, backend)), all_stores=False)
+    return await app[keys.catalog].tasks.import_into(
+        request[keys.caller],
+        image_id,
+        wanted,
+        request_id=request[request_id],
+        token=imports.token(request),
+    )
 
 
 async def show(request: web.Request) -> web.Response:
@@ -82,7 +106,11 @@ async def delete(request: web.Request) -> Never:
     raise web.HTTPMethodNotAllowed(request.method, ["GET"])
 
 
-_INPUT = ("import_from", "import_from_format", "image_properties")
+_INPUT: Mapping[str, tuple[str, ...]] = {
+    TaskType.IMPORT.value: ("import_from", "import_from_format", "image_properties"),
+    TaskType.API_IMAGE_IMPORT.value: ("image_id", "import_req"),
+}
+"""What the input of each type has to have."""
 
 
 def _query(given: Mapping[str, str], limits: Limits) -> TaskQuery:

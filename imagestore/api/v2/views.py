@@ -67,6 +67,7 @@ class ImageView:
             "file": path + "/file",
             "schema": "/v2/schemas/image",
         }
+        view |= image.claimed_hashes
         # Where the data of a deactivated image lies is for administrators, like the data.
         off = image.status is ImageStatus.DEACTIVATED and not caller.is_admin
         # A damaged copy is told to nobody who might read it past the service.

@@ -9,7 +9,7 @@ from imagestore.catalog.copies.maker import CopyMaker, InTheWay
 from imagestore.catalog.copies.placements import COPY, RULE, Placements, draft_of
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.integrity.recovery import Recovery
-from imagestore.catalog.jobs import Completion, JobKind, Jobs, Work
+from imagestore.catalog.jobs import ATTEMPTS, PATIENT, Completion, JobKind, Jobs, Work
 from imagestore.database import images, jobs, replicas
 from imagestore.model.clock import now
 from imagestore.model.errors import Conflict, Gone, NotFound
@@ -34,7 +34,7 @@ class CopyJobs:
         self._copies = copies
         self._recovery = recovery
         self._placements = Placements(deps)
-        jobs_.register(JobKind(COPY, self._run, limit=_AT_ONCE))
+        jobs_.register(JobKind(COPY, self._run, limit=_AT_ONCE, attempts=_attempts))
 
     async def start(self, image_id: str, store: str) -> Job:
         """Have the image copied to ``store`` because a user asks for it; the job that does so.
@@ -105,3 +105,8 @@ class CopyJobs:
     async def _is_active(self, image_id: str) -> bool:
         row = await self._database.read(images.get, image_id)
         return row is not None and row.image.status == "active"
+
+
+def _attempts(job: Job) -> int:
+    """For a rule a store that is down is waited for, however long."""
+    return 10 * PATIENT if RULE in job.payload else ATTEMPTS

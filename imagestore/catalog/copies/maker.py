@@ -9,7 +9,6 @@ Whatever breaks in between leaves nothing in the store, or the journal row for :
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
@@ -20,30 +19,28 @@ from typing import Any
 from sqlalchemy import Connection
 
 from imagestore.backends import errors as store_errors
-from imagestore.backends.base import Capability, Store
+from imagestore.backends.base import Capability, Store, Stored
 from imagestore.catalog.access import not_found
+from imagestore.catalog.activation import Activation, Activations, Write
 from imagestore.catalog.copies.server_side import ServerSide
 from imagestore.catalog.dependencies import Dependencies
+from imagestore.catalog.intent import Intent, left_nothing
 from imagestore.catalog.locations.correction import StoreCorrections
+from imagestore.catalog.notifications import Notifications
 from imagestore.database import images, journal, locations, replicas
-from imagestore.model.clock import now
 from imagestore.model.digest import CHECKSUM, Digest, Expected, is_computable, recorded
-from imagestore.model.errors import Conflict, Corrupt, Gone, ImagestoreError, NotFound, Unavailable
+from imagestore.model.errors import Conflict, Corrupt, Gone, NotFound, Unavailable
 from imagestore.model.image import Image, ImageStatus, Location
+from imagestore.transfer.inspection import Inspection
+from imagestore.transfer.judgement import Judgement, judged
 from imagestore.transfer.local_files import LocalFiles
 from imagestore.transfer.reading import Copy, Reading
 from imagestore.transfer.verification import Pace, Verified
 
 log = logging.getLogger(__name__)
 
-_CLEANING = 10.0
-"""Seconds that a copy that failed waits for the store to be cleaned."""
-
 Digests = Mapping[str, Digest]
 """By algorithm."""
-
-Write = Callable[..., Awaitable[Any]]
-"""As :meth:`Database.write`, or :meth:`Work.write` where a job may have lost its lease."""
 
 
 class InTheWay(Unavailable):
@@ -71,8 +68,8 @@ class CopyMaker:
         self._server_side = ServerSide(deps.stores, wanted=deps.settings.replication.server_side)
         self._pace = Pace(deps.settings.replication.bandwidth)
         self._files = LocalFiles({})
-        self.under_way: set[str] = set()
-        """Journal rows of this process that are not left behind."""
+        self._activations = Activations(deps)
+        self._notify = Notifications(deps.notifier)
 
     async def copy(
         self,
@@ -91,22 +88,16 @@ class CopyMaker:
         """
         write = write or self._database.write
         target = self._target(store_name)
-        entry = journal.new_entry()
-        # Known before the row exists, or recovery could take it for left behind.
-        self.under_way.add(entry)
-        try:
-            claim = await write(self._claim, image_id, target, entry, by_rule, wanted)
+        async with self._deps.intents.intend() as intent:
+            claim = await write(self._claim, intent, image_id, target, by_rule, wanted)
             if claim is None:
                 return False
-            try:
-                location, digests = await self._transfer(target, claim, on_progress)
-                await write(self._record, claim, target, location, digests, by_rule)
-            except BaseException as error:
-                # Who cancels this does not cancel the clean-up.
-                await asyncio.shield(self._abandon(target, claim, error))
-                raise
-        finally:
-            self.under_way.discard(entry)
+            intent.if_failed(partial(self._undo, intent, target, claim))
+            self._notify.preparing(claim.image, target.name)
+            stored, digests = await self._transfer(target, claim, on_progress)
+            await self._activations.within(
+                write, self._record, claim, target, stored, digests, by_rule
+            )
         return True
 
     async def fill_digests(
@@ -128,19 +119,6 @@ class CopyMaker:
         await (write or self._database.write)(self._record_digests, image, found[1].digests)
         return True
 
-    async def undo(self, image_id: str, entry: str, store: Store | None) -> None:
-        """Remove the bytes of a copy that was not recorded, and close the journal row.
-
-        Raises what store and database raise; the row stays then, and this may be called again.
-        """
-        if not await self._database.read(journal.is_open, entry):
-            return
-        image = await self._database.read(_in_any_status, image_id)
-        if store is not None and not self._is_in(store, image):
-            owner = await self._database.read(images.owner_of, image_id)
-            await store.discard(image_id, owner=owner)
-        await self._database.write(journal.close, entry)
-
     # Before.
 
     def _target(self, name: str) -> Store:
@@ -154,9 +132,9 @@ class CopyMaker:
     def _claim(
         self,
         conn: Connection,
+        intent: Intent,
         image_id: str,
         target: Store,
-        entry: str,
         by_rule: Callable[[Connection], bool],
         wanted: Callable[[Image], bool],
     ) -> _Claim | None:
@@ -180,25 +158,17 @@ class CopyMaker:
             self._stores.of(hidden) is target for hidden in locations.select_hidden(conn, image_id)
         ):
             raise InTheWay(f"Image {image_id} is not yet out of, or on its way into, this store.")
-        journal.open_copy(conn, entry, image_id, target.name, self._deps.owner, now())
-        return _Claim(image, entry)
+        return _Claim(image, intent.copy(conn, image_id, target.name))
 
     def _location_in(self, store: Store, image: Image) -> Location | None:
         found = self._corrections.corrected(image.locations)
         return next((each for each in found if self._stores.of(each) is store), None)
 
-    def _is_in(self, store: Store, image: Image | None) -> bool:
-        if image is None:
-            return False
-        return self._location_in(store, image) is not None or any(
-            store.owns(location.url) for location in image.locations
-        )
-
     # The bytes.
 
     async def _transfer(
         self, target: Store, claim: _Claim, on_progress: Callable[[int, int], object]
-    ) -> tuple[Location, Digests]:
+    ) -> tuple[Stored, Digests]:
         image = claim.image
         assert image.size is not None
         size = image.size
@@ -209,10 +179,9 @@ class CopyMaker:
 
         sources = await self._sources(image, told)
 
-        async def store(verified: Verified) -> tuple[str, dict[str, str]]:
+        async def store(verified: Verified) -> Stored:
             async with contextlib.aclosing(verified.blocks()) as blocks:
-                stored = await target.add(image.id, blocks, size, owner=image.owner)
-            return stored.url, dict(stored.metadata)
+                return await target.add(image.id, blocks, size, owner=image.owner)
 
         try:
             copied = await self._server_side.copy(
@@ -222,16 +191,14 @@ class CopyMaker:
                 lambda made: self._verified(image, [made], told),
             )
             if copied is not None:
-                url, metadata, digests = copied[0].url, dict(copied[0].metadata), copied[1]
-            else:
-                (url, metadata), verified = await self._first(sources, store)
-                digests = verified.digests
+                return copied
+            stored, verified = await self._first(sources, store)
+            return stored, verified.digests
         except store_errors.Exists as error:
             claim.mine = False
-            url, metadata = error.url, {}
             digests = await self._adopted(target, image, error)
             claim.mine = True
-        return Location(url, {**metadata, "store": target.name}), digests
+            return Stored(error.url, size), digests
 
     async def _sources(
         self, image: Image, on_progress: Callable[[int], object]
@@ -253,8 +220,16 @@ class CopyMaker:
         reading = Reading(
             copies, image.size, 0, image.size, files=self._files, judge=self._stores.judge
         )
+        blocks = reading.blocks()
+        if any(Capability.EXTERNAL in copy.store.capabilities for copy in copies) and not (
+            recorded(image)
+        ):
+            # Nothing says that the server sends what was judged when its location came.
+            settings = self._deps.settings.images
+            inspection = Inspection(image.disk_format, image.container_format, settings)
+            blocks = judged(blocks, Judgement(inspection))
         return Verified(
-            reading.blocks(),
+            blocks,
             Expected(image.size, recorded(image)),
             algorithms=self._missing(image),
             pace=self._pace,
@@ -308,28 +283,25 @@ class CopyMaker:
 
     def _record(
         self,
-        conn: Connection,
+        activation: Activation,
         claim: _Claim,
         target: Store,
-        location: Location,
+        stored: Stored,
         digests: Digests,
         by_rule: Callable[[Connection], bool],
     ) -> None:
-        image_id = claim.image.id
+        conn, image_id = activation.conn, claim.image.id
         images.lock(conn, image_id)
         row = images.get(conn, image_id)
         if row is None or row.image.status is not ImageStatus.ACTIVE:
             raise Gone(f"Image {image_id} was deleted or withheld while it was copied.")
-        if not journal.close(conn, claim.entry):
-            raise Unavailable(f"The copy of image {image_id} was taken for left behind.")
         if self._location_in(target, row.image) is not None:
             raise Gone(f"Image {image_id} got a location in '{target.name}' by another way.")
-        location_id = locations.add(conn, image_id, location)
+        location_id = activation.copied(image_id, target.name, stored, claim.entry)
         if by_rule(conn):
             replicas.add(conn, image_id, location_id)
         else:
             replicas.remove(conn, location_id)
-        images.update(conn, image_id, {"updated_at": now()})
         self._record_digests(conn, claim.image, digests)
 
     def _record_digests(self, conn: Connection, image: Image, digests: Digests) -> None:
@@ -346,32 +318,24 @@ class CopyMaker:
         if values:
             images.update(conn, image.id, values, only_if_status={ImageStatus.ACTIVE})
 
-    async def _abandon(self, store: Store, claim: _Claim, error: BaseException) -> None:
+    async def _undo(
+        self, intent: Intent, store: Store, claim: _Claim, error: BaseException
+    ) -> None:
         """What was there before is not for this copy to remove."""
-        untouched = isinstance(error, store_errors.Refused) and error.store == store.name
-        mine = claim.mine and not untouched
-        try:
-            async with asyncio.timeout(_CLEANING):
-                if mine and not await self._database.read(journal.is_open, claim.entry):
-                    await self._reopen(store, claim)
-                unclean = store if mine else None
-                await self.undo(claim.image.id, claim.entry, unclean)
-        except (ImagestoreError, store_errors.StoreError, TimeoutError) as failure:
-            log.error("image %s: undoing a copy has to wait: %r", claim.image.id, failure)
+        self._notify.not_uploaded(claim.image.id, store.name, error)
+        mine = claim.mine and not left_nothing(error, store)
+        if mine and not await self._database.read(journal.is_open, claim.entry):
+            await self._database.write(self._reopen, intent, store, claim)
+        await self._deps.intents.undo(claim.entry, claim.image.id, store if mine else None, error)
 
-    async def _reopen(self, store: Store, claim: _Claim) -> None:
+    def _reopen(self, conn: Connection, intent: Intent, store: Store, claim: _Claim) -> None:
         """This process was believed dead, and its bytes were removed before they were there."""
-
-        def reopen(conn: Connection) -> None:
-            images.lock(conn, claim.image.id)
-            row = images.get(conn, claim.image.id)
-            taken = row is not None and self._is_in(store, row.image)
-            if not taken and not journal.is_busy(conn, claim.image.id, store.name):
-                journal.open_copy(
-                    conn, claim.entry, claim.image.id, store.name, self._deps.owner, now()
-                )
-
-        await self._database.write(reopen)
+        image_id = claim.image.id
+        images.lock(conn, image_id)
+        row = images.get(conn, image_id)
+        taken = row is not None and self._deps.intents.is_in(store, row.image)
+        if not taken and not journal.is_busy(conn, image_id, store.name):
+            claim.entry = intent.copy(conn, image_id, store.name)
 
 
 def lacks_digests(image: Image) -> bool:
@@ -382,8 +346,3 @@ def lacks_digests(image: Image) -> bool:
         and bool(image.locations)
         and (image.checksum is None or image.os_hash_value is None)
     )
-
-
-def _in_any_status(conn: Connection, image_id: str) -> Image | None:
-    row = images.get(conn, image_id, include_pending_delete=True)
-    return row.image if row else None

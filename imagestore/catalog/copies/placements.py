@@ -6,7 +6,7 @@ in the same transaction: then no crash comes between the change and the copies.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -22,8 +22,6 @@ from imagestore.model.job import JobDraft
 COPY = "copy"
 RULE = "rule"
 """In the payload of a copy: the rule that it is for. Without it, it is for a user."""
-_PATIENT = 10_000
-"""Attempts of a copy that a rule wants: a store that is down is waited for, however long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +66,16 @@ class Placements:
             for store in standing.copies
         )
 
-    def follow(self, conn: Connection, image_id: str) -> None:
-        """Queue the copies that the image lacks by the rules, if it is active."""
+    def follow(self, conn: Connection, image_id: str, but: Collection[str] = ()) -> None:
+        """Queue the copies that the image lacks by the rules, if it is active; ``but``: not those
+        into stores that it is being written into already."""
         if not self._rules:
             return
         row = images.get(conn, image_id)
         if row is not None and row.image.status is ImageStatus.ACTIVE:
             standing = self.standing(row.image)
-            self.queue(conn, row.image, standing.missing.items())
+            missing = standing.missing.items()
+            self.queue(conn, row.image, (each for each in missing if each[0] not in but))
 
     def queue(self, conn: Connection, image: Image, missing: Iterable[tuple[str, str]]) -> int:
         """Queue copies into stores, each for a rule; how many are new or tried again."""
@@ -96,4 +96,4 @@ def draft_of(image: Image, store: str, rule: str | None) -> JobDraft:
     """The job that copies the image into the store, for a rule or for a user."""
     if rule is None:
         return JobDraft(COPY, {}, image.id, store, image.owner)
-    return JobDraft(COPY, {RULE: rule}, image.id, store, image.owner, max_attempts=_PATIENT)
+    return JobDraft(COPY, {RULE: rule}, image.id, store, image.owner)

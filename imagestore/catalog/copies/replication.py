@@ -17,7 +17,7 @@ from imagestore.catalog.copies.maker import CopyMaker, lacks_digests
 from imagestore.catalog.copies.placements import COPY, Placements, Standing
 from imagestore.catalog.deletions import Deletions
 from imagestore.catalog.dependencies import Dependencies
-from imagestore.catalog.jobs import Completion, JobKind, Jobs, Work
+from imagestore.catalog.jobs import PATIENT, JobKind, Jobs, Work
 from imagestore.database import jobs, replicas
 from imagestore.database.replicas import Replica
 from imagestore.model.clock import now
@@ -75,18 +75,20 @@ class Replication:
         self._copies = copies
         self._placements = Placements(deps)
         self._grace = timedelta(seconds=self._config.grace)
-        jobs_.register(JobKind(KIND, self._pass, limit=1))
+        interval = self._config.interval
+        every = timedelta(seconds=interval) if interval > 0 else None
+        jobs_.register(JobKind(KIND, self._pass, limit=1, attempts=PATIENT, every=every))
         jobs_.register(JobKind(REMOVE, self._remove))
         jobs_.register(JobKind(DIGESTS, self._fill_digests, limit=1))
 
     async def ensure(self) -> None:
         """Queue a pass, unless one is queued or running, or none are wanted."""
         if self._config.interval > 0:
-            await self._jobs.submit(_draft())
+            await self._jobs.submit(JobDraft(KIND))
 
     async def run_now(self) -> Job:
         """Have the next pass begin at once."""
-        job = await self._jobs.submit(_draft())
+        job = await self._jobs.submit(JobDraft(KIND))
         await self._database.write(replicas.hasten, KIND, [""], now())
         self._jobs.wake()
         return job
@@ -102,7 +104,7 @@ class Replication:
 
     # A pass.
 
-    async def _pass(self, work: Work) -> Completion:
+    async def _pass(self, work: Work) -> None:
         findings = self._nothing()
         while await work.write(replicas.forget_gone, PAGE) == PAGE:
             pass
@@ -119,7 +121,6 @@ class Replication:
         for rule, count in findings.counts.items():
             metrics.REPLICATION_IMAGES.labels(rule).set(count.images)
             metrics.REPLICATION_MISSING.labels(rule).set(count.missing)
-        return self._again
 
     async def _pages(self) -> AsyncIterator[list[Image]]:
         after = ""
@@ -209,12 +210,6 @@ class Replication:
     def _nothing(self) -> Findings:
         return Findings({rule.name: Count() for rule in self._config.rules})
 
-    def _again(self, conn: Connection) -> None:
-        if self._config.interval > 0:
-            moment = now()
-            not_before = moment + timedelta(seconds=self._config.interval)
-            jobs.enqueue(conn, replace(_draft(), not_before=not_before), moment)
-
     # What it queues.
 
     async def _remove(self, work: Work) -> None:
@@ -239,7 +234,3 @@ class Replication:
         await self._copies.fill_digests(
             work.job.image_id, write=work.write, on_progress=work.progress
         )
-
-
-def _draft() -> JobDraft:
-    return JobDraft(KIND, max_attempts=1000)

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import timedelta
 
 from sqlalchemy import Connection
 
+from imagestore.backends.errors import StoreError
 from imagestore.catalog.copies.maker import CopyMaker, InTheWay
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.imports import progress
 from imagestore.catalog.integrity.recovery import Recovery
 from imagestore.catalog.jobs import GiveUp, Work
-from imagestore.database import images, journal, locations, tasks
+from imagestore.catalog.store_failures import as_upload_failure
+from imagestore.database import images, locations, tasks
 from imagestore.model.clock import now
 from imagestore.model.errors import Conflict, Gone, ImagestoreError, NotFound
 from imagestore.model.image import Image
 from imagestore.model.import_request import Order
 from imagestore.model.task import TaskStatus
+
+log = logging.getLogger(__name__)
 
 
 class Copying:
@@ -40,6 +45,9 @@ class Copying:
             raise
         except (NotFound, Conflict, Gone) as error:
             raise GiveUp(error.message) from error
+        except StoreError as error:
+            log.warning("image %s was not copied: %s", image_id, error)
+            raise as_upload_failure(error, error.store or store) from error
 
     async def run(self, work: Work, image_id: str, order: Order) -> None:
         """Copy into all stores of the order; those that have it by now are passed over."""
@@ -53,8 +61,9 @@ class Copying:
                 await self._copy(image_id, name, work)
             except ImagestoreError as error:
                 # With the last attempt at the latest the other stores get their turn.
-                is_last = work.job.attempts >= work.job.max_attempts or isinstance(error, GiveUp)
+                is_last = work.is_last or isinstance(error, GiveUp)
                 if order.all_must_succeed or not is_last:
+                    await work.write(_advance, image_id, order.stores[position:], [name])
                     raise
                 failed[name] = error
             await work.write(_advance, image_id, order.stores[position + 1 :], sorted(failed))
@@ -100,14 +109,13 @@ class Copying:
             if store is not None and store.name in order.stores:
                 made[store.name] = location
         if len(made) < len(image.locations):
-            moment = now()
             for name, location in made.items():
                 assert location.id is not None
                 locations.hide(conn, location.id)
-                entry = journal.new_entry()
-                journal.open_removal(conn, entry, image.id, name, self._deps.owner, moment)
-            images.update(conn, image.id, {"updated_at": moment})
-        progress.end(conn, image, order.stores, staged=False)
+                self._deps.intents.leave_removal(conn, image.id, name)
+            images.update(conn, image.id, {"updated_at": now()})
+        # Where a store is to blame, that one alone.
+        progress.end(conn, image, progress.failed(image, order.stores), staged=False)
 
 
 def _advance(

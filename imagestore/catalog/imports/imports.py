@@ -10,7 +10,6 @@ from imagestore.catalog.imports.staging import Staging
 from imagestore.catalog.imports.starting import Starting
 from imagestore.catalog.integrity.recovery import Recovery
 from imagestore.catalog.jobs import Jobs
-from imagestore.catalog.uploads import Uploads
 
 
 class Imports:
@@ -19,7 +18,6 @@ class Imports:
     def __init__(
         self,
         deps: Dependencies,
-        uploads: Uploads,
         staging: Staging,
         recovery: Recovery,
         copies: CopyMaker,
@@ -27,7 +25,7 @@ class Imports:
     ) -> None:
         self.sources = Sources(deps.settings, staging)
         starting = Starting(deps, self.sources, jobs)
-        self._running = Running(deps, uploads, staging, self.sources, recovery, copies, jobs)
+        self._running = Running(deps, staging, self.sources, recovery, copies, jobs)
         self.stage = staging.stage
         self.start = starting.start
 

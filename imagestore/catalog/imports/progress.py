@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection
 
@@ -41,6 +41,12 @@ def end(conn: Connection, image: Image, failed: Iterable[str], *, staged: bool) 
     """The image is let go; ``staged``: so is what was staged for it."""
     gone = (TASK, STAGE_HOST) if staged else (TASK,)
     _set(conn, image, {IMPORTING: "", FAILED: listed(failed)}, remove=gone)
+
+
+def failed(image: Image, stores: Sequence[str]) -> Sequence[str]:
+    """The stores that the last attempt has failed for; all of ``stores`` if it blames none."""
+    noted = image.properties.get(FAILED, "")
+    return noted.split(",") if noted else stores
 
 
 def set_stage_host(conn: Connection, image: Image, host: str) -> None:

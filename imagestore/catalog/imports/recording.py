@@ -11,18 +11,16 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
-from imagestore.backends.base import Stored
+from imagestore.catalog.activation import Activation, put_back
 from imagestore.catalog.copies.placements import Placements
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.imports import progress
 from imagestore.catalog.imports.copying import Copying
 from imagestore.catalog.imports.plugins import Plugins
 from imagestore.catalog.imports.unstaging import unstage
-from imagestore.catalog.jobs import GiveUp
-from imagestore.catalog.uploads import close
-from imagestore.database import images, jobs, locations, properties, tasks
+from imagestore.database import images, jobs, properties, tasks
 from imagestore.model.clock import now
-from imagestore.model.image import Image, ImageStatus, Location
+from imagestore.model.image import Image, ImageStatus
 from imagestore.model.import_request import Method, Order
 from imagestore.model.job import Job
 from imagestore.model.task import TaskStatus
@@ -43,37 +41,29 @@ class Recording:
 
     def _activate(
         self,
-        conn: Connection,
+        activation: Activation,
         job: Job,
         before: Image,
         image: Image,
         order: Order,
         fanned: FannedOut,
+        entries: Mapping[str, str],
     ) -> None:
         """The image is active with what is stored by now: ``before`` as it was read, ``image``
         as source and plug-ins have made it."""
-        active = images.transition(
-            conn,
-            image.id,
-            {ImageStatus.IMPORTING},
-            ImageStatus.ACTIVE,
-            **fanned.content.attributes(),
-            disk_format=image.disk_format,
-            container_format=image.container_format,
-            updated_at=now(),
-        )
-        if not active:
-            raise GiveUp(f"Image {image.id} was deleted during the import.")
-        self._add(conn, image.id, fanned.stored)
+        conn = activation.conn
         properties.replace(conn, image.id, before.properties, image.properties)
         self._plugins.amend(conn, image, order)
         left = set(order.stores) - {*fanned.stored, *fanned.failed}
         progress.advance(conn, image, left, fanned.failed, staged=True)
         self.release(conn, job, order)
+        formats = {"disk_format": image.disk_format, "container_format": image.container_format}
+        values = fanned.content.attributes() | formats
+        activation.activate(before, values, fanned.stored, entries, pending=left)
 
     def first(
         self,
-        conn: Connection,
+        activation: Activation,
         job: Job,
         before: Image,
         image: Image,
@@ -82,12 +72,12 @@ class Recording:
         entries: Mapping[str, str],
     ) -> None:
         """The first store has it: the image is active, whatever comes of the others."""
-        self._activate(conn, job, before, image, order, fanned)
-        _close(conn, entries, fanned.stored)
+        images.lock(activation.conn, image.id)
+        self._activate(activation, job, before, image, order, fanned, entries)
 
     def finish(
         self,
-        conn: Connection,
+        activation: Activation,
         job: Job,
         before: Image,
         image: Image,
@@ -96,26 +86,20 @@ class Recording:
         entries: Mapping[str, str],
     ) -> None:
         """All stores have ended. The image is active, or becomes it now."""
+        conn = activation.conn
         images.lock(conn, image.id)
         row = images.get(conn, image.id)
         if row is None or row.image.status is ImageStatus.IMPORTING:
-            self._activate(conn, job, before, image, order, fanned)
+            self._activate(activation, job, before, image, order, fanned, entries)
         else:
             missing = self.missing(row.image, order)
-            late = {name: each for name, each in fanned.stored.items() if name in missing}
-            self._add(conn, image.id, late)
+            for name, each in fanned.stored.items():
+                if name in missing:
+                    activation.copied(image.id, name, each, entries[name])
+            self._placements.follow(conn, image.id)
         # Where a store has failed and could not be cleaned, recovery has still to do it.
-        _close(conn, entries, fanned.stored)
-        self._placements.follow(conn, image.id)
         self.end(conn, image, order, summary(fanned.content.size, fanned.stored, fanned.failed))
         progress.end(conn, image, fanned.failed, staged=True)
-
-    def _add(self, conn: Connection, image_id: str, stored: Mapping[str, Stored]) -> None:
-        for name, each in stored.items():
-            metadata = dict(each.metadata)
-            if self._deps.stores.multiple:
-                metadata["store"] = name
-            locations.add(conn, image_id, Location(each.url, metadata))
 
     def release(self, conn: Connection, job: Job, order: Order) -> None:
         """The source is not needed any more: neither staged bytes, nor the caller's token."""
@@ -179,23 +163,13 @@ class Recording:
         )
 
     def _put_back(self, conn: Connection, image: Image, order: Order) -> None:
-        moment = now()
         if order.made_image:
-            images.soft_delete(conn, image.id, moment, {ImageStatus.IMPORTING})
+            images.soft_delete(conn, image.id, now(), {ImageStatus.IMPORTING})
             return
-        images.transition(
-            conn,
-            image.id,
-            {ImageStatus.IMPORTING},
-            ImageStatus.KILLED if order.kills else ImageStatus.QUEUED,
-            size=None,
-            virtual_size=None,
-            updated_at=moment,
-        )
+        to = ImageStatus.KILLED if order.kills else ImageStatus.QUEUED
+        put_back(conn, image.id, ImageStatus.IMPORTING, to)
         # Where a store is to blame, that one alone.
-        noted = image.properties.get(progress.FAILED, "")
-        failed = noted.split(",") if noted else order.stores
-        progress.end(conn, image, failed, staged=True)
+        progress.end(conn, image, progress.failed(image, order.stores), staged=True)
 
 
 def note(conn: Connection, image_id: str, order: Order, store: str) -> None:
@@ -203,14 +177,6 @@ def note(conn: Connection, image_id: str, order: Order, store: str) -> None:
     row = images.get(conn, image_id)
     if row is not None and row.image.properties.get(progress.TASK) == order.task:
         progress.advance(conn, row.image, order.stores, [store] if store else ())
-
-
-def _close(conn: Connection, entries: Mapping[str, str], stores: Iterable[str]) -> None:
-    """The journal has no more to say of these stores."""
-    done = {*stores}
-    for entry, name in entries.items():
-        if name in done:
-            close(conn, entry)
 
 
 def summary(size: int, stored: Iterable[str], failed: Iterable[str]) -> str:

@@ -67,6 +67,7 @@ class Remotes:
         self.seal = Seal(keystone)
         self._catalogs = ServiceCatalogs(keystone)
         self._patience = settings.server.progress_timeout
+        self._least = settings.server.least_rate
         self._images = settings.images
         self._limits = settings.limits
         self._prefixes = settings.imports.extra_properties
@@ -126,6 +127,7 @@ class Remotes:
                 connections,
                 answer_timeout=self._patience,
                 progress_timeout=self._patience,
+                least=self._least,
                 redirects=0,
                 headers={"X-Auth-Token": token},
             )

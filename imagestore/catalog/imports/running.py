@@ -8,34 +8,36 @@ put back to what it was, with the reason in the task.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from sqlalchemy import Connection
 
 from imagestore.backends import errors as store_errors
 from imagestore.backends.base import Store
+from imagestore.catalog.activation import Activations
 from imagestore.catalog.copies.maker import CopyMaker
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.imports import progress, recording
 from imagestore.catalog.imports.copying import Copying
 from imagestore.catalog.imports.plugins import Plugins
 from imagestore.catalog.imports.recording import Recording
-from imagestore.catalog.imports.sources import ImportSource, SourceAway, Sources
+from imagestore.catalog.imports.sources import ImportSource, Sources
 from imagestore.catalog.imports.staging import Staging
 from imagestore.catalog.imports.unstaging import IMPORT
 from imagestore.catalog.integrity.recovery import Recovery
+from imagestore.catalog.intent import Intent
 from imagestore.catalog.jobs import GiveUp, JobKind, Jobs, Work
+from imagestore.catalog.notifications import Notifications
 from imagestore.catalog.quotas import ProjectLimits
 from imagestore.catalog.signatures import Signatures, signed
-from imagestore.catalog.uploads import Uploads, as_upload_failure, left_nothing
-from imagestore.database import images, journal, tasks
+from imagestore.catalog.store_failures import as_upload_failure
+from imagestore.database import images, tasks
 from imagestore.model.clock import now
-from imagestore.model.errors import ImagestoreError
 from imagestore.model.image import Image, ImageStatus
 from imagestore.model.import_request import Method, Order
 from imagestore.model.task import TaskStatus
@@ -43,10 +45,10 @@ from imagestore.transfer.fan_out import FannedOut, fan_out
 
 log = logging.getLogger(__name__)
 
-SOURCE_ATTEMPTS = 4
-"""Attempts with a source that does not answer: somebody waits for this import."""
-_CLEANING = 30.0
-"""Seconds that the stores are given to remove what was written, before it has to wait."""
+ATTEMPTS = 5
+"""Of an import. Somebody waits for it: if source or store do not answer, he hears of it within
+half a minute. A process that died on the import counts as one."""
+LONGEST_PAUSE = 15.0
 
 
 class Running:
@@ -55,7 +57,6 @@ class Running:
     def __init__(
         self,
         deps: Dependencies,
-        uploads: Uploads,
         staging: Staging,
         sources: Sources,
         recovery: Recovery,
@@ -64,18 +65,24 @@ class Running:
     ) -> None:
         self._deps = deps
         self._database = deps.database
-        self._uploads = uploads
         self._sources = sources
         self._recovery = recovery
         self._jobs = jobs_
         self._quotas = deps.quotas
         self._signatures = Signatures(deps.settings.signatures)
+        self._activations = Activations(deps)
+        self._notify = Notifications(deps.notifier)
         self._plugins = Plugins(deps.settings)
         kept = timedelta(hours=deps.settings.jobs.time_to_live)
         self._copying = Copying(deps, copies, recovery, kept)
         self._recording = Recording(deps, self._plugins, self._copying, kept)
         for name in {IMPORT, IMPORT + staging.host}:
-            jobs_.register(JobKind(name, self._run, self._recording.abandoned, awaited=True))
+            jobs_.register(
+                JobKind(
+                    name, self._run, self._recording.abandoned,
+                    awaited=True, attempts=ATTEMPTS, longest_pause=LONGEST_PAUSE,
+                )
+            )  # fmt: skip
 
     async def _run(self, work: Work) -> None:
         order = Order.of(work.job.payload)
@@ -91,22 +98,13 @@ class Running:
         if image.status is not ImageStatus.IMPORTING:
             await self._go_on(work, image, order)
             return
-        entries = {journal.new_entry(): name for name in order.stores}
-        self._uploads.under_way.update(entries)
-        try:
-            limits = await self._quotas.limits(image.owner)
-            cap = await work.write(self._open, image, limits, entries)
-            try:
-                await self._transfer(work, image, order, entries, cap, limits)
-            except BaseException as error:
-                await asyncio.shield(self._undo(image, entries, error))
-                raise
-        except SourceAway as error:
-            if work.job.attempts >= SOURCE_ATTEMPTS:
-                raise GiveUp(error.message) from error
-            raise
-        finally:
-            self._uploads.under_way.difference_update(entries)
+        limits = await self._quotas.limits(image.owner)
+        async with self._deps.intents.intend() as intent:
+            cap, entries = await work.write(self._open, intent, image, limits, order)
+            for name, entry in entries.items():
+                self._notify.preparing(image, name)
+                intent.if_failed(partial(self._undo, image.id, name, entry))
+            await self._transfer(work, intent, image, order, entries, cap, limits)
         self._jobs.wake()
 
     def _begin(self, conn: Connection, image_id: str, order: Order) -> Image | None:
@@ -139,21 +137,23 @@ class Running:
     def _open(
         self,
         conn: Connection,
+        intent: Intent,
         image: Image,
         limits: ProjectLimits | None,
-        entries: Mapping[str, str],
-    ) -> int:
-        """Say in the journal where bytes are about to go; how many those may be."""
-        moment = now()
+        order: Order,
+    ) -> tuple[int, dict[str, str]]:
+        """Say in the journal where bytes are about to go; how many those may be, and the rows by
+        store."""
         cap = self._quotas.size_cap(conn, limits)
-        for entry, store in entries.items():
-            journal.open_upload(conn, entry, image.id, store, self._deps.owner, moment)
+        entries = {name: intent.upload(conn, image.id, name) for name in order.stores}
+        for entry in entries.values():
             self._quotas.reserve(conn, limits, entry, image.size)
-        return cap
+        return cap, entries
 
     async def _transfer(
         self,
         work: Work,
+        intent: Intent,
         image: Image,
         order: Order,
         entries: Mapping[str, str],
@@ -166,25 +166,26 @@ class Running:
             self._applied(work, _sized(source, order), cap) as stored,
         ):
             if image.size is None and stored.size is not None:
-                await self._quotas.fix(limits, entries, stored.size)
-            for entry in entries:  # each copy counts
+                await self._quotas.fix(limits, entries.values(), stored.size)
+            for entry in entries.values():  # each copy counts
                 metered = self._quotas.metered(limits, entry, stored.blocks, stored.size)
                 stored = replace(stored, blocks=metered)
 
             async def first(fanned: FannedOut) -> None:
-                await work.write(
-                    self._recording.first, work.job, image, stored.image, order, fanned, entries
-                )
+                await self._activations.within(
+                    work.write, self._recording.first,
+                    work.job, image, stored.image, order, fanned, entries,
+                )  # fmt: skip
 
             fanned = await self._fan_out(
                 work, order, stores, stored, cap, None if order.all_must_succeed else first
             )
-        for entry, name in entries.items():
-            if name in fanned.failed:
-                await self._undo(image, {entry: name}, fanned.failed[name])
-        await work.write(
-            self._recording.finish, work.job, image, stored.image, order, fanned, entries
-        )
+        for name, error in fanned.failed.items():
+            await intent.attempt(self._undo(image.id, name, entries[name], error))
+        await self._activations.within(
+            work.write, self._recording.finish,
+            work.job, image, stored.image, order, fanned, entries,
+        )  # fmt: skip
 
     def _applied(
         self, work: Work, source: ImportSource, cap: int
@@ -233,18 +234,11 @@ class Running:
             raise GiveUp(f"There is no store '{name}' any more.")
         return self._deps.stores.get(name)
 
-    async def _undo(self, image: Image, entries: Mapping[str, str], error: BaseException) -> None:
-        """Nothing is left of the bytes in any store, as far as the stores answer."""
-        cause = error if isinstance(error, store_errors.StoreError) else error.__cause__
-        for entry, name in entries.items():
-            store = self._deps.stores.get(name) if name in self._deps.stores else None
-            if store is not None and left_nothing(cause, store):
-                store = None
-            try:
-                async with asyncio.timeout(_CLEANING):
-                    await self._uploads.undo(image.id, entry, store)
-            except (ImagestoreError, store_errors.StoreError, TimeoutError) as failure:
-                log.error("image %s: undoing an import has to wait: %r", image.id, failure)
+    async def _undo(self, image_id: str, name: str, entry: str, error: BaseException) -> None:
+        """Nothing is left of the bytes in the store."""
+        self._notify.not_uploaded(image_id, name, error)
+        store = self._deps.stores.get(name) if name in self._deps.stores else None
+        await self._deps.intents.undo(entry, image_id, store, error)
 
 
 def _sized(source: ImportSource, order: Order) -> ImportSource:

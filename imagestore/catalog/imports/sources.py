@@ -40,7 +40,11 @@ class Sources:
         patience = settings.server.progress_timeout
         self._connections = Connections(self._guard, Transport())
         self._fetcher = Fetcher(
-            self._guard, self._connections, answer_timeout=patience, progress_timeout=patience
+            self._guard,
+            self._connections,
+            answer_timeout=patience,
+            progress_timeout=patience,
+            least=settings.server.least_rate,
         )
         self._staging = staging
         self._remotes = Remotes(settings)
@@ -106,10 +110,6 @@ async def _guarded(blocks: Blocks, most: int) -> Blocks:
             del block
 
 
-class SourceAway(Unavailable):
-    """The source does not answer at the moment."""
-
-
 @contextlib.contextmanager
 def _blaming_the_source(most: int) -> Any:
     try:
@@ -121,7 +121,7 @@ def _blaming_the_source(most: int) -> Any:
             case store_errors.WrongSize():
                 raise OverLimit(f"The image may have {most} bytes at most.") from error
             case Broken():
-                raise SourceAway(f"The source cannot be read: {error.message}.") from error
+                raise Unavailable(f"The source cannot be read: {error.message}.") from error
         raise GiveUp(f"The source cannot be read: {error.message}.") from error
 
 

@@ -12,26 +12,29 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from functools import partial
 
 from sqlalchemy import Connection
 
 from imagestore.backends import errors as store_errors
 from imagestore.backends.base import Blocks, Store
 from imagestore.catalog.access import Access, require_writer
+from imagestore.catalog.activation import Activation, Activations, put_back
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.imports import progress
 from imagestore.catalog.imports.unstaging import UNSTAGE, host_key, unstage
-from imagestore.catalog.jobs import JobKind, Jobs, Work
+from imagestore.catalog.intent import Intent, close
+from imagestore.catalog.jobs import PATIENT, JobKind, Jobs, Work
 from imagestore.catalog.locations import refused_locations
 from imagestore.catalog.quotas import ProjectLimits
-from imagestore.catalog.uploads import Uploads, as_upload_failure
+from imagestore.catalog.store_failures import as_upload_failure
 from imagestore.config.store_sections import STAGING
 from imagestore.database import images, jobs, journal
 from imagestore.identity.caller import Caller
 from imagestore.model.clock import now
-from imagestore.model.errors import Conflict, Gone, ImagestoreError, NotFound, OverLimit
+from imagestore.model.errors import Conflict, Gone, NotFound, OverLimit
 from imagestore.model.image import Image, ImageStatus
-from imagestore.model.job import ACTIVE, JobDraft
+from imagestore.model.job import ACTIVE
 
 log = logging.getLogger(__name__)
 
@@ -42,15 +45,15 @@ _CLEANING = 10.0
 class Staging:
     """Takes bytes in, gives them to the import, and removes them."""
 
-    def __init__(self, deps: Dependencies, uploads: Uploads, jobs_: Jobs) -> None:
+    def __init__(self, deps: Dependencies, jobs_: Jobs) -> None:
         self._deps = deps
         self._database = deps.database
         self._access = Access(deps.policy)
-        self._uploads = uploads
         self._jobs = jobs_
+        self._activations = Activations(deps)
         self._url = deps.settings.server.worker_self_reference_url
         self.host = host_key(self._url)
-        jobs_.register(JobKind(UNSTAGE + self.host, self._unstage))
+        jobs_.register(JobKind(UNSTAGE + self.host, self._unstage, attempts=PATIENT))
 
     @property
     def store(self) -> Store:
@@ -64,19 +67,17 @@ class Staging:
         # Before anything tells what is done with an image that this caller may not know of.
         await self._database.read(self._find, caller, image_id)
         await self._until_removed(image_id)
-        entry = journal.new_entry()
-        self._uploads.under_way.add(entry)
-        try:
+        async with self._deps.intents.intend() as intent:
             limits = await self._deps.quotas.limits_of_owner(image_id)
-            cap = await self._database.write(self._claim, caller, image_id, size, entry, limits)
-            try:
-                stored = await self._add(image_id, source, size, cap)
-                await self._database.write(self._finish, image_id, stored, entry)
-            except BaseException as error:
-                await asyncio.shield(self._abandon(image_id, entry, error))
-                raise
-        finally:
-            self._uploads.under_way.discard(entry)
+            entry = await self._activations.within(
+                self._database.write, self._claim, intent, caller, image_id, size, limits
+            )
+            intent.if_failed(lambda _: self.undo(image_id, entry, self._name))
+            metered = self._deps.quotas.metered(limits, entry, source, size, staged=True)
+            stored = await self._add(image_id, metered, size)
+            await self._activations.within(
+                self._database.write, self._finish, image_id, stored, entry
+            )
 
     @contextlib.asynccontextmanager
     async def open(self, image_id: str) -> AsyncIterator[tuple[int, Blocks]]:
@@ -116,13 +117,14 @@ class Staging:
 
     def _claim(
         self,
-        conn: Connection,
+        activation: Activation,
+        intent: Intent,
         caller: Caller,
         image_id: str,
         size: int | None,
-        entry: str,
         limits: ProjectLimits | None,
-    ) -> int:
+    ) -> str:
+        conn = activation.conn
         image = self._find(conn, caller, image_id)
         if image.status is not ImageStatus.QUEUED:
             raise Conflict(
@@ -131,19 +133,22 @@ class Staging:
         if journal.is_busy(conn, image_id, self._name):
             raise Conflict("What was staged for this image before is not removed yet.")
         self._deps.quotas.require_uploading(conn, limits)
-        cap = self._deps.quotas.stage_cap(conn, limits)
+        cap = self._deps.settings.limits.image_size_cap
         if size is not None and size > cap:
             raise OverLimit(f"The image may have {cap} bytes at most, {size} were announced.")
-        moment = now()
+        self._deps.quotas.require_size(conn, limits, 1)
         if not images.transition(
-            conn, image_id, {ImageStatus.QUEUED}, ImageStatus.UPLOADING, updated_at=moment
+            conn, image_id, {ImageStatus.QUEUED}, ImageStatus.UPLOADING, updated_at=now()
         ):
             raise Conflict(f"Another upload of image {image_id} has begun.")
         refused_locations.forget(conn, image)
-        journal.open_upload(conn, entry, image_id, self._name, self._deps.owner, moment)
-        return cap
+        activation.updated(image_id)
+        entry = intent.upload(conn, image_id, self._name)
+        self._deps.quotas.reserve(conn, limits, entry, size, staged=True)
+        return entry
 
-    async def _add(self, image_id: str, source: Blocks, size: int | None, cap: int) -> int:
+    async def _add(self, image_id: str, source: Blocks, size: int | None) -> int:
+        cap = self._deps.settings.limits.image_size_cap
         try:
             stored = await self.store.add(image_id, _within(source, cap), size)
         except store_errors.StoreError as error:
@@ -151,7 +156,8 @@ class Staging:
             raise as_upload_failure(error, STAGING) from error
         return stored.size
 
-    def _finish(self, conn: Connection, image_id: str, size: int, entry: str) -> None:
+    def _finish(self, activation: Activation, image_id: str, size: int, entry: str) -> None:
+        conn = activation.conn
         if not images.update(
             conn,
             image_id,
@@ -162,14 +168,8 @@ class Staging:
         row = images.get(conn, image_id)
         if self._url and row is not None:
             progress.set_stage_host(conn, row.image, self._url)
-        journal.close(conn, entry)
-
-    async def _abandon(self, image_id: str, entry: str, error: BaseException) -> None:
-        try:
-            async with asyncio.timeout(_CLEANING):
-                await self.undo(image_id, entry, self._name)
-        except (ImagestoreError, store_errors.StoreError, TimeoutError) as failure:
-            log.error("image %s: undoing the staging has to wait: %r", image_id, failure)
+        activation.updated(image_id)
+        close(conn, entry)
 
     @property
     def _name(self) -> str:
@@ -178,38 +178,23 @@ class Staging:
 
     async def undo(self, image_id: str, entry: str, place: str) -> None:
         """What was being staged at ``place`` goes; the image is queued again."""
-        if not await self._database.write(_requeue, image_id, entry):
-            return
+        back = partial(put_back, image_id=image_id, of=ImageStatus.UPLOADING)
         if place == self._name:
-            await self.store.discard(image_id)
-            await self._database.write(journal.close, entry)
-        else:
-            draft = unstage(place.removeprefix(STAGING), image_id)
-            await self._database.write(_leave_to, entry, draft)
+            await self._deps.intents.undo(entry, image_id, self.store, back=back)
+            return
+
+        def leave_to_its_node(conn: Connection) -> None:
+            back(conn)
+            if close(conn, entry):
+                jobs.enqueue(conn, unstage(place.removeprefix(STAGING), image_id), now())
+
+        await self._database.write(leave_to_its_node)
 
     async def _unstage(self, work: Work) -> None:
         """Handler: remove what was staged for an image."""
         image_id = work.job.image_id
         assert image_id is not None
         await self.store.discard(image_id)
-
-
-def _requeue(conn: Connection, image_id: str, entry: str) -> bool:
-    images.transition(
-        conn,
-        image_id,
-        {ImageStatus.UPLOADING},
-        ImageStatus.QUEUED,
-        updated_at=now(),
-        size=None,
-        virtual_size=None,
-    )
-    return journal.is_open(conn, entry)
-
-
-def _leave_to(conn: Connection, entry: str, draft: JobDraft) -> None:
-    jobs.enqueue(conn, draft, now())
-    journal.close(conn, entry)
 
 
 async def _within(source: Blocks, cap: int) -> Blocks:

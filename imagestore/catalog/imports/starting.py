@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from imagestore.catalog.access import Access, require_writer
+from imagestore.catalog.activation import Activation, Activations
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.imports import progress
 from imagestore.catalog.imports.sources import Sources
@@ -25,9 +26,6 @@ from imagestore.model.image import Image, ImageStatus
 from imagestore.model.import_request import ImportRequest, Method, Order
 from imagestore.model.job import JobDraft
 from imagestore.model.task import Task, TaskStatus, TaskType
-
-ATTEMPTS = 8
-"""Of an import; each start of a process that died in between counts as one."""
 
 _STATUS = {
     Method.GLANCE_DIRECT: ImageStatus.UPLOADING,
@@ -47,6 +45,7 @@ class Starting:
         self._access = Access(deps.policy)
         self._sources = sources
         self._jobs = jobs_
+        self._activations = Activations(deps)
 
     async def start(
         self,
@@ -57,24 +56,27 @@ class Starting:
         header_store: str | None = None,
         request_id: str | None = None,
         token: str | None = None,
-    ) -> None:
-        """Queue the import. ``header_store``: the store that a header of the request names.
+    ) -> Task | None:
+        """Queue the import; None where there is nothing to do.
 
-        ``token``: the caller's, to ask another region with if the data comes from there.
+        ``header_store``: the store that a header of the request names. ``token``: the caller's,
+        to ask another region with if the data comes from there.
         """
         require_writer(caller)
         image = await self._database.read(self._check, caller, image_id, request)
         stores = self._targets(request, header_store, image)
         if not stores:
-            return
+            return None
         await self._sources.check(request.method, request.source)
         source, sealed = await self._sources.described(request.method, request.source, token)
         request = replace(request, source=source)
         limits = await self._deps.quotas.limits(image.owner)
-        await self._database.write(
-            self._claim, caller, image_id, request, stores, request_id, limits, sealed
-        )
+        task = await self._activations.within(
+            self._database.write,
+            self._claim, caller, image_id, request, stores, request_id, limits, sealed,
+        )  # fmt: skip
         self._jobs.wake()
+        return task
 
     def _check(
         self, conn: Connection, caller: Caller, image_id: str, request: ImportRequest
@@ -144,7 +146,7 @@ class Starting:
 
     def _claim(
         self,
-        conn: Connection,
+        activation: Activation,
         caller: Caller,
         image_id: str,
         request: ImportRequest,
@@ -152,21 +154,24 @@ class Starting:
         request_id: str | None,
         limits: ProjectLimits | None,
         token: str,
-    ) -> None:
+    ) -> Task:
+        conn = activation.conn
+        activation.updated(image_id)
         # Of two that ask at once, one gets the image.
         images.lock(conn, image_id)
         image = self._check(conn, caller, image_id, request)
         quotas = self._deps.quotas
-        quotas.require_size(conn, limits, (image.size or 1) * len(stores))
-        if request.method is not Method.GLANCE_DIRECT:  # which is on its way in already
+        staged = request.method is Method.GLANCE_DIRECT
+        size = image.size or 1
+        quotas.require_size(conn, limits, size * len(stores), staged=size if staged else 0)
+        if not staged:  # which is on its way in already
             quotas.require_uploading(conn, limits)
-            quotas.require_stage(conn, limits, image.size or 1)
+            quotas.require_stage(conn, limits, size)
         if request.method is not Method.COPY_IMAGE:
             images.transition(
                 conn, image_id, {image.status}, ImageStatus.IMPORTING, updated_at=now()
             )
             refused_locations.forget(conn, image)
-        staged = request.method is Method.GLANCE_DIRECT
         order = Order(
             task=str(uuid.uuid4()),
             method=request.method,
@@ -185,7 +190,7 @@ class Starting:
             "import_req": request.body,
             "backend": list(stores) if self._deps.stores.multiple else [None],
         }
-        queue(conn, caller, image, order, TaskType.API_IMAGE_IMPORT, input_, request_id)
+        return queue(conn, caller, image, order, TaskType.API_IMAGE_IMPORT, input_, request_id)
 
 
 def queue(
@@ -218,7 +223,6 @@ def queue(
         payload=order.payload(),
         image_id=image.id,
         project=caller.project_id,
-        max_attempts=ATTEMPTS,
     )
     jobs.enqueue(conn, draft, moment)
     return task

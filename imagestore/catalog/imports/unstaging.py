@@ -31,7 +31,7 @@ def host_of(image: Image, server: Server) -> str:
 
 def unstage(host: str, image_id: str) -> JobDraft:
     """The job that removes the staged bytes of an image on the node that has them."""
-    return JobDraft(UNSTAGE + host, image_id=image_id, max_attempts=1000)
+    return JobDraft(UNSTAGE + host, image_id=image_id)
 
 
 def imports_of(conn: Connection, image_id: str) -> list[Job]:

@@ -6,18 +6,17 @@ in the middle leaves what :mod:`recovery` does to its end.
 
 from __future__ import annotations
 
-import asyncio
 import logging
+from functools import partial
 
 from sqlalchemy import Connection
 
 from imagestore.backends.errors import StoreError, Unavailable
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.integrity.orphan_search import SearchedPlace, is_needed
-from imagestore.catalog.uploads import Uploads
+from imagestore.catalog.intent import Intent
 from imagestore.database import belongings, images, journal, orphans
 from imagestore.database.orphans import Orphan
-from imagestore.model.clock import now
 from imagestore.model.errors import Conflict
 
 log = logging.getLogger(__name__)
@@ -26,41 +25,35 @@ log = logging.getLogger(__name__)
 class OrphanRemoval:
     """The one way in which an orphan goes."""
 
-    def __init__(self, deps: Dependencies, uploads: Uploads) -> None:
+    def __init__(self, deps: Dependencies) -> None:
         self._deps = deps
         self._database = deps.database
-        self._under_way = uploads.under_way
 
     async def remove(self, one: Orphan, place: SearchedPlace) -> None:
         """Remove everything of that image from the store, if it still belongs to nothing.
 
         :class:`Conflict` if it is needed by now. Raises what the store raises.
         """
-        entry = journal.new_entry()
-        # Known before the row exists, or recovery could take it for left behind.
-        self._under_way.add(entry)
-        try:
-            await self._database.write(self._claim, one, place, entry)
-            try:
-                # An image that was made in the moment of the claim is seen by now.
-                await self._database.read(self._require_unneeded, one, place)
-                await place.store.discard(one.image_id, owner=one.project or None)
-            except (StoreError, Conflict) as error:
-                # What may have begun, here or when this is cancelled, recovery goes on with.
-                if not isinstance(error, Unavailable):
-                    await asyncio.shield(self._database.write(journal.close, entry))
-                raise
-            await asyncio.shield(self._database.write(_finish, one, entry))
-        finally:
-            self._under_way.discard(entry)
+        async with self._deps.intents.intend() as intent:
+            entry = await self._database.write(self._claim, intent, one, place)
+            intent.if_failed(partial(self._let_be, entry))
+            # An image that was made in the moment of the claim is seen by now.
+            await self._database.read(self._require_unneeded, one, place)
+            await place.store.discard(one.image_id, owner=one.project or None)
+            await intent.to_its_end(self._database.write(_finish, one, entry))
         log.warning("removed an orphan of image %s from %s", one.image_id, one.store)
 
-    def _claim(self, conn: Connection, one: Orphan, place: SearchedPlace, entry: str) -> None:
+    async def _let_be(self, entry: str, error: BaseException) -> None:
+        """What may have begun, here or when this is cancelled, recovery goes on with."""
+        if isinstance(error, (StoreError, Conflict)) and not isinstance(error, Unavailable):
+            await self._database.write(journal.close, entry)
+
+    def _claim(self, conn: Connection, intent: Intent, one: Orphan, place: SearchedPlace) -> str:
         if not orphans.lock(conn, one):
             raise Conflict("It is removed already.")
         images.lock(conn, one.image_id)
         self._require_unneeded(conn, one, place, claiming=True)
-        journal.open_copy(conn, entry, one.image_id, place.name, self._deps.owner, now())
+        return intent.copy(conn, one.image_id, place.name)
 
     def _require_unneeded(
         self, conn: Connection, one: Orphan, place: SearchedPlace, *, claiming: bool = False

@@ -10,16 +10,13 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-
-from sqlalchemy import Connection
+from datetime import timedelta
 
 from imagestore.backends.errors import StoreError
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.integrity.orphan_removal import OrphanRemoval
 from imagestore.catalog.integrity.orphan_search import OrphanSearch, SearchedPlace
-from imagestore.catalog.jobs import Completion, JobKind, Jobs, Work
-from imagestore.catalog.uploads import Uploads
+from imagestore.catalog.jobs import PATIENT, JobKind, Jobs, Work
 from imagestore.config.store_sections import STAGING
 from imagestore.database import jobs, orphans
 from imagestore.database.orphans import Orphan, Search
@@ -47,7 +44,7 @@ class SearchResult:
 class Orphans:
     """The operations on orphans. For operators."""
 
-    def __init__(self, deps: Dependencies, jobs_: Jobs, uploads: Uploads, host: str) -> None:
+    def __init__(self, deps: Dependencies, jobs_: Jobs, host: str) -> None:
         """``host``: what stands for this node, if it keeps to itself what is staged."""
         self._database = deps.database
         self._jobs = jobs_
@@ -60,10 +57,10 @@ class Orphans:
             staged = SearchedPlace(STAGING + host, stores.reserved(STAGING), staging=True)
             (self._own if host else self._shared)[staged.name] = staged
         self._search = OrphanSearch(deps)
-        self._removal = OrphanRemoval(deps, uploads)
-        jobs_.register(JobKind(KIND, self._run))
-        if host:
-            jobs_.register(JobKind(KIND + host, self._run))
+        self._removal = OrphanRemoval(deps)
+        every = self._interval if self._settings.orphan_interval else None
+        for kind in self._kinds:
+            jobs_.register(JobKind(kind, self._run, attempts=PATIENT, every=every))
 
     @property
     def _interval(self) -> timedelta:
@@ -78,7 +75,7 @@ class Orphans:
         """Queue the search, unless it is off."""
         if self._settings.orphan_interval:
             for kind in self._kinds:
-                await self._jobs.submit(_draft(kind, now() + _FIRST))
+                await self._jobs.submit(JobDraft(kind, not_before=now() + _FIRST))
         await self._count()
 
     async def search(self) -> Job:
@@ -87,7 +84,7 @@ class Orphans:
         """
         found: list[Job] = []
         for kind in self._kinds:
-            job = await self._jobs.submit(_draft(kind))
+            job = await self._jobs.submit(JobDraft(kind))
             await self._database.write(jobs.bring_forward, job.id, dict(job.payload), now())
             self._jobs.wake()
             found.append(await self._jobs.show(job.id))
@@ -155,8 +152,7 @@ class Orphans:
     def _places(self) -> Mapping[str, SearchedPlace]:
         return self._shared | self._own
 
-    async def _run(self, work: Work) -> Completion | None:
-        started = now()
+    async def _run(self, work: Work) -> None:
         places = self._shared if work.job.kind == KIND else self._own
         for place in places.values():
             try:
@@ -168,16 +164,6 @@ class Orphans:
             if self._settings.orphan_delete:
                 await self._delete_ours(place)
         await self._count()
-        if not self._settings.orphan_interval:
-            return None
-        kind, interval = work.job.kind, self._interval
-
-        def again(conn: Connection) -> None:
-            moment = now()
-            later = max(started + interval, moment + timedelta(seconds=60))
-            jobs.enqueue(conn, _draft(kind, later), moment)
-
-        return again
 
     async def _delete_ours(self, place: SearchedPlace) -> None:
         """What nobody looks at before it goes has to have been ours."""
@@ -196,7 +182,3 @@ class Orphans:
             count, size = counted.get(store, (0, 0))
             metrics.ORPHANS.labels(store).set(count)
             metrics.ORPHAN_BYTES.labels(store).set(size)
-
-
-def _draft(kind: str, not_before: datetime | None = None) -> JobDraft:
-    return JobDraft(kind, max_attempts=1000, not_before=not_before)

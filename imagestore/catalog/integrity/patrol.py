@@ -20,7 +20,7 @@ from imagestore.backends.errors import StoreError
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.integrity.damage import mark, unmark
 from imagestore.catalog.integrity.replacement import BadSource, Replacement
-from imagestore.catalog.jobs import Completion, JobKind, Jobs, Work
+from imagestore.catalog.jobs import PATIENT, Completion, JobKind, Jobs, Work
 from imagestore.catalog.notifications import Notifications
 from imagestore.database import damages, images, jobs, locations
 from imagestore.database.damages import Damage, DamageState, Progress
@@ -58,7 +58,8 @@ class Patrol:
         self._notify = Notifications(deps.notifier)
         self._rate = deps.settings.scrubber.patrol_rate
         self._interval = timedelta(hours=deps.settings.scrubber.patrol_interval)
-        jobs_.register(JobKind(KIND, self._run))
+        every = self._interval if self._rate else None
+        jobs_.register(JobKind(KIND, self._run, attempts=PATIENT, every=every))
 
     async def ensure(self) -> None:
         """Queue the patrol, unless it is off."""
@@ -244,4 +245,4 @@ def _add(at: Progress, image_id: str, count: int, tally: _Tally) -> Progress:
 
 
 def _draft(rate: int, image_id: str | None = None) -> JobDraft:
-    return JobDraft(KIND, {"rate": rate}, image_id, max_attempts=1000)
+    return JobDraft(KIND, {"rate": rate}, image_id)

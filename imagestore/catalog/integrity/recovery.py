@@ -10,19 +10,20 @@ from __future__ import annotations
 import asyncio
 import logging
 from datetime import timedelta
+from functools import partial
 
 from imagestore.backends.base import Store
 from imagestore.backends.errors import StoreError, Unavailable
-from imagestore.catalog.copies.maker import CopyMaker
+from imagestore.catalog.activation import put_back
 from imagestore.catalog.deletions import Deletions
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.imports.staging import Staging
-from imagestore.catalog.uploads import Uploads
 from imagestore.config.store_sections import STAGING
 from imagestore.database import journal
 from imagestore.database.journal import Entry, EntryKind
 from imagestore.model.clock import now
 from imagestore.model.errors import Unavailable as NotNow
+from imagestore.model.image import ImageStatus
 from imagestore.supervisor.process_identity import is_gone
 
 log = logging.getLogger(__name__)
@@ -40,23 +41,20 @@ class Recovery:
     def __init__(
         self,
         deps: Dependencies,
-        uploads_: Uploads,
         deletions_: Deletions,
-        copies_: CopyMaker,
         staging: Staging,
     ) -> None:
         self._deps = deps
         self._database = deps.database
-        self._uploads = uploads_
+        self._intents = deps.intents
         self._deletions = deletions_
-        self._copies = copies_
         self._staging = staging
         self._turn = asyncio.Lock()
         """Two that put right the same row would undo what has begun after the first."""
 
     async def renew(self) -> None:
         """Tell the other nodes that this process is alive."""
-        if self._under_way():
+        if self._intents.under_way:
             await self._database.write(journal.renew, self._deps.owner, now())
 
     async def run(self, image_id: str | None = None) -> int:
@@ -105,12 +103,9 @@ class Recovery:
                 done += 1
         return done
 
-    def _under_way(self) -> set[str]:
-        return self._uploads.under_way | self._deletions.under_way | self._copies.under_way
-
     def _left_behind(self, entry: Entry) -> bool:
         if entry.owner == self._deps.owner:
-            return entry.id not in self._under_way()
+            return entry.id not in self._intents.under_way
         gone = is_gone(entry.owner)
         if gone is None:
             return entry.renewed_at < now() - LEASE
@@ -126,12 +121,13 @@ class Recovery:
             case EntryKind.UPLOAD if entry.store.partition("@")[0] == STAGING:
                 await self._staging.undo(entry.image_id, entry.id, entry.store)
             case EntryKind.UPLOAD:
-                await self._uploads.undo(entry.image_id, entry.id, self._store(entry))
+                back = partial(put_back, image_id=entry.image_id, of=ImageStatus.SAVING)
+                await self._intents.undo(entry.id, entry.image_id, self._store(entry), back=back)
             case EntryKind.COPY if entry.store.partition("@")[0] == STAGING:
                 # An orphan that was being removed: the next search finds what is left of it.
                 await self._database.write(journal.close, entry.id)
             case EntryKind.COPY:
-                await self._copies.undo(entry.image_id, entry.id, self._store(entry))
+                await self._intents.undo(entry.id, entry.image_id, self._store(entry))
             case EntryKind.REMOVAL:
                 await self._deletions.finish_removal(entry)
             case EntryKind.DELETION:

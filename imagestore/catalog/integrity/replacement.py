@@ -9,18 +9,18 @@ state ``repairing``, from which the next attempt goes on.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from contextlib import aclosing
-from typing import Any
+from functools import partial
 
 from sqlalchemy import Connection
 
-from imagestore.backends.base import Capability, Store
-from imagestore.backends.errors import Busy, NotFound, StoreError
+from imagestore.backends.base import Capability, Store, Stored
+from imagestore.backends.errors import Busy, NotFound
+from imagestore.catalog.activation import Activations
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.integrity.damage import mark_property
-from imagestore.catalog.uploads import Uploads, in_any_status
+from imagestore.catalog.intent import Intent, in_any_status
 from imagestore.database import damages, events, images, journal, locations
 from imagestore.database.damages import Damage, DamageState
 from imagestore.model.clock import now
@@ -45,10 +45,11 @@ class BadSource(Exception):
 class Replacement:
     """The one seam behind which a bad copy becomes a good one."""
 
-    def __init__(self, deps: Dependencies, uploads: Uploads) -> None:
+    def __init__(self, deps: Dependencies) -> None:
         self._deps = deps
         self._database = deps.database
-        self._uploads = uploads
+        self._intents = deps.intents
+        self._activations = Activations(deps)
 
     async def replace(
         self, damage: Damage, pace: Pace, whole: frozenset[int] = frozenset()
@@ -88,30 +89,23 @@ class Replacement:
         wanted: Expected,
         pace: Pace,
     ) -> bool:
-        entry = journal.new_entry()
-        # Known before the row exists, or recovery could take it for left behind.
-        self._uploads.under_way.add(entry)
         try:
-            owner = self._deps.owner
-            claimed = await self._database.write(_claim, damage, target.name, entry, owner)
-            if claimed is None:
-                return False
-            try:
-                stored = await self._copy(image, claimed, target, source, good, wanted, pace)
-            except BaseException as error:
-                await asyncio.shield(self._give_up(image.id, damage, entry, target, error))
-                if isinstance(error, Corrupt):
-                    raise BadSource(good, source.name, "bytes that change") from error
-                if isinstance(error, Busy):
+            async with self._intents.intend() as intent:
+                claimed = await self._database.write(_claim, intent, damage, target.name)
+                if claimed is None:
                     return False
-                raise
-            if await self._database.write(_record, image.id, damage, stored, entry):
-                return True
-            # Nobody else knows of the new object.
-            await self._uploads.undo(image.id, entry, target)
-            return False
-        finally:
-            self._uploads.under_way.discard(entry)
+                entry, bad = claimed
+                intent.if_failed(partial(self._give_up, image.id, damage, entry, target))
+                stored = await self._copy(image, bad, target, source, good, wanted, pace)
+                if await self._database.write(self._record, image.id, damage, stored, entry):
+                    return True
+                # Nobody else knows of the new object.
+                await self._intents.undo(entry, image.id, target)
+        except Corrupt as error:
+            raise BadSource(good, source.name, "bytes that change") from error
+        except Busy:
+            log.info("image %s: the damaged copy in %s is in use", image.id, target.name)
+        return False
 
     async def _copy(
         self,
@@ -122,7 +116,7 @@ class Replacement:
         good: Location,
         wanted: Expected,
         pace: Pace,
-    ) -> Location:
+    ) -> Stored:
         for location in bad:
             try:
                 await target.delete(location.url)
@@ -132,11 +126,7 @@ class Replacement:
             source.open(good.url) as blocks,
             aclosing(Verified(blocks, wanted, pace=pace).blocks()) as checked,
         ):
-            stored = await target.add(image.id, checked, wanted.size, owner=image.owner)
-        metadata: dict[str, Any] = dict(stored.metadata)
-        if self._deps.stores.multiple:
-            metadata["store"] = target.name
-        return Location(stored.url, metadata)
+            return await target.add(image.id, checked, wanted.size, owner=image.owner)
 
     async def _give_up(
         self, image_id: str, damage: Damage, entry: str, target: Store, error: BaseException
@@ -144,12 +134,26 @@ class Replacement:
         """As it was before, if the store has certainly kept the damaged copy."""
         if isinstance(error, Busy):
             await self._database.write(_undo, damage, entry)
-            return
-        try:
+        else:
             # What is left in the store is removed; the intent stays with the damage.
-            await self._uploads.undo(image_id, entry, target)
-        except StoreError as failure:
-            log.error("image %s: undoing a repair has to wait: %s", image_id, failure)
+            await self._intents.undo(entry, image_id, target)
+
+    def _record(
+        self, conn: Connection, image_id: str, damage: Damage, stored: Stored, entry: str
+    ) -> bool:
+        """The new copy is durable and compared: it takes the place of the other.
+
+        False if the image was deleted meanwhile; the journal row stays then.
+        """
+        images.lock(conn, image_id)
+        if images.get(conn, image_id) is None:
+            return False
+        locations.finish(conn, damage.location_id)
+        self._activations.add(conn, image_id, damage.store, stored, entry)
+        damages.set_state(conn, damage.location_id, DamageState.REPAIRED, now())
+        mark_property(conn, image_id)
+        events.record(conn, "image.repaired", image_id=image_id, store=damage.store)
+        return True
 
 
 def _can_be_written(store: Store) -> bool:
@@ -159,8 +163,8 @@ def _can_be_written(store: Store) -> bool:
 
 
 def _claim(
-    conn: Connection, damage: Damage, store: str, entry: str, owner: str
-) -> list[Location] | None:
+    conn: Connection, intent: Intent, damage: Damage, store: str
+) -> tuple[str, list[Location]] | None:
     """Take the damaged copy out of the image and open a journal row; None if that is not so."""
     images.lock(conn, damage.image_id)
     row = images.get(conn, damage.image_id)
@@ -175,29 +179,8 @@ def _claim(
         locations.hide(conn, damage.location_id)
     elif damage.state is not DamageState.REPAIRING:
         return None
-    moment = now()
-    damages.set_state(conn, damage.location_id, DamageState.REPAIRING, moment)
-    journal.open_upload(conn, entry, damage.image_id, store, owner, moment)
-    return bad
-
-
-def _record(conn: Connection, image_id: str, damage: Damage, stored: Location, entry: str) -> bool:
-    """The new copy is durable and compared: it takes the place of the other.
-
-    False if the image was deleted meanwhile; the journal row stays then.
-    """
-    images.lock(conn, image_id)
-    row = images.get(conn, image_id)
-    if row is None:
-        return False
-    moment = now()
-    journal.close(conn, entry)
-    locations.finish(conn, damage.location_id)
-    locations.add(conn, image_id, stored, moment)
-    damages.set_state(conn, damage.location_id, DamageState.REPAIRED, moment)
-    mark_property(conn, image_id)
-    events.record(conn, "image.repaired", image_id=image_id, store=damage.store)
-    return True
+    damages.set_state(conn, damage.location_id, DamageState.REPAIRING, now())
+    return intent.upload(conn, damage.image_id, store), bad
 
 
 def _undo(conn: Connection, damage: Damage, entry: str) -> None:

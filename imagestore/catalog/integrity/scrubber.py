@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -18,8 +18,9 @@ from sqlalchemy import Connection
 from imagestore.backends.errors import StoreError
 from imagestore.catalog.deletions import Deletions
 from imagestore.catalog.dependencies import Dependencies
-from imagestore.catalog.jobs import Completion, JobKind, Jobs, Work
-from imagestore.database import damages, jobs, journal, locations, pending_deletes
+from imagestore.catalog.intent import Intent
+from imagestore.catalog.jobs import PATIENT, JobKind, Jobs, Work
+from imagestore.database import damages, journal, locations, pending_deletes
 from imagestore.database.damages import DamageState
 from imagestore.database.journal import Entry
 from imagestore.database.pending_deletes import Pending
@@ -51,12 +52,13 @@ class Scrubber:
         self._deletions = deletions
         self._jobs = jobs_
         self._settings = deps.settings.scrubber
-        jobs_.register(JobKind(KIND, self._run))
+        pause = timedelta(seconds=self._settings.wakeup_time)
+        jobs_.register(JobKind(KIND, self._run, attempts=PATIENT, every=pause))
 
     async def ensure(self) -> None:
         """Queue the look for what is due, unless deletions are not delayed."""
         if self._settings.delayed_delete:
-            await self._jobs.submit(_draft())
+            await self._jobs.submit(JobDraft(KIND))
 
     async def pending(self) -> list[tuple[Pending, datetime]]:
         """Deleted images whose bytes are there, and when each is due, the longest deleted first."""
@@ -99,44 +101,28 @@ class Scrubber:
     def _kept(self) -> timedelta:
         return timedelta(seconds=self._settings.scrub_time)
 
-    async def _run(self, work: Work) -> Completion:
+    async def _run(self, work: Work) -> None:
         await self.scrub()
-        pause = timedelta(seconds=self._settings.wakeup_time)
-
-        def again(conn: Connection) -> None:
-            moment = now()
-            jobs.enqueue(conn, replace(_draft(), not_before=moment + pause), moment)
-
-        return again
 
     async def _scrub(self, image_id: str, before: datetime) -> bool:
         """Remove the bytes of one image; whether that was still to be done."""
-        entry = journal.new_entry()
-        # Known before the row exists, or recovery could take it for left behind.
-        self._deletions.under_way.add(entry)
-        try:
-            owner = self._deps.owner
-            if not await self._database.write(_claim, image_id, before, entry, owner):
+        async with self._deps.intents.intend() as intent:
+            entry = await self._database.write(_claim, intent, image_id, before)
+            if entry is None:
                 return False
-            try:
-                for copy in await self._database.read(locations.select_hidden, image_id):
-                    await self._deletions.remove_bytes(image_id, copy)
-                    assert copy.id is not None
-                    await self._database.write(locations.finish, copy.id)
-            except BaseException:
-                await asyncio.shield(self._database.write(journal.close, entry))
-                raise
+            intent.if_failed(lambda _: self._database.write(journal.close, entry))
+            for copy in await self._database.read(locations.select_hidden, image_id):
+                await self._deletions.remove_bytes(image_id, copy)
+                assert copy.id is not None
+                await self._database.write(locations.finish, copy.id)
             return await self._database.write(_finish, image_id, entry)
-        finally:
-            self._deletions.under_way.discard(entry)
 
 
-def _claim(conn: Connection, image_id: str, before: datetime, entry: str, owner: str) -> bool:
+def _claim(conn: Connection, intent: Intent, image_id: str, before: datetime) -> str | None:
     deleted_at = pending_deletes.lock(conn, image_id)
     if deleted_at is None or deleted_at > before or journal.has_deletion(conn, image_id):
-        return False
-    journal.open_deletion(conn, entry, image_id, ImageStatus.PENDING_DELETE, owner, now())
-    return True
+        return None
+    return intent.deletion(conn, image_id, ImageStatus.PENDING_DELETE)
 
 
 def _finish(conn: Connection, image_id: str, entry: str) -> bool:
@@ -156,7 +142,3 @@ def _restore(conn: Connection, image_id: str) -> None:
         # It comes back as it went: out of use.
         if locations.set_status(conn, damage.location_id, locations.DAMAGED):
             damages.set_state(conn, damage.location_id, DamageState.DAMAGED, now())
-
-
-def _draft() -> JobDraft:
-    return JobDraft(KIND, max_attempts=1000)

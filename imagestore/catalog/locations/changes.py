@@ -1,60 +1,68 @@
 """Locations changed by PATCH, where ``show_multiple_locations`` lets them be.
 
 What is said of the bytes is said before the transaction: the store is asked for their
-size. A first location makes a queued image active. Further ones must have as many
-bytes as the image, and are read from only when a job has found the image's hash in them.
+size, and their format is judged as an upload's. A first location makes a queued image active.
+Further ones must have as many bytes as the image, and are read from only when a job has found
+the image's hash in them.
+
+With the first one the hash may come. What is small is compared at once; else, and when the hash is
+another one, the image is as Glance answers it, active and with that hash, but nobody reads from
+the location or relies on the hash until a job has compared them. If they differ, the image is
+queued again.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 
-from imagestore.backends.base import Store
+from imagestore.backends.errors import StoreError
 from imagestore.catalog.access import Access
 from imagestore.catalog.deletions import Deletions
 from imagestore.catalog.dependencies import Dependencies
+from imagestore.catalog.intent import Intent
 from imagestore.catalog.limits import require_within
-from imagestore.catalog.locations import refused_locations
+from imagestore.catalog.locations import refused_locations, validation_data
 from imagestore.catalog.locations.hashes import hash_later
-from imagestore.catalog.locations.rules import LocationRules
-from imagestore.catalog.locations.validation_data import given, new_values
+from imagestore.catalog.locations.rules import Found, LocationRules, fetched
 from imagestore.catalog.quotas import ProjectLimits
-from imagestore.database import journal, locations
+from imagestore.catalog.signatures import signed
+from imagestore.database import locations
 from imagestore.database.images import ImageRow
 from imagestore.identity.caller import Caller
 from imagestore.model.changes import Change
-from imagestore.model.digest import CHECKSUM, Digest
-from imagestore.model.errors import Conflict, Forbidden, Invalid
-from imagestore.model.image import Image, ImageStatus, Location
+from imagestore.model.digest import CHECKSUM, Digest, Expected
+from imagestore.model.errors import Conflict, Corrupt, Forbidden, Invalid
+from imagestore.model.image import IMMUTABLE_ONCE_USED, Image, ImageStatus, Location
+from imagestore.transfer.digesting import digest
 
 _CHANGEABLE = (ImageStatus.ACTIVE, ImageStatus.QUEUED)
 _UNHASHED = timedelta(seconds=3)
 """Before bytes without a hash get one. Glance computes none here, and clients look at once."""
 _MAX_METADATA = 32_000
 """Characters of JSON; the column holds 64 KiB."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a store says of a URL; ``size`` in bytes."""
-
-    store: Store
-    size: int
+_COMPARED_AT_ONCE = 16 << 20
+"""Bytes that are read at most while the caller waits, and for no more than these seconds."""
+_COMPARING = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What was found out before the transaction: by URL, and journal rows for removals."""
+    """What was found out before the transaction: by URL."""
 
     found: Mapping[str, Found]
-    entries: Sequence[str]
     limits: ProjectLimits | None
+    formats: tuple[str | None, str | None]
+    """The disk and container format by which it was judged what lies there."""
+    digests: Mapping[str, Digest] = field(default_factory=dict)
+    """Of the first location, by algorithm, where hashes came with it and it is small."""
 
 
 class LocationChanges:
@@ -80,23 +88,72 @@ class LocationChanges:
             raise Conflict(f"Locations cannot be changed while the image is {status}.")
 
     async def prepare(
-        self, caller: Caller, image_id: str, changes: Sequence[Change]
+        self, caller: Caller, image_id: str, changes: Sequence[Change], gone: Callable[[], bool]
     ) -> Prepared | None:
-        """Ask the stores what lies at the new URLs; None if no step is about locations."""
+        """Ask the stores what lies at the new URLs; None if no step is about locations.
+
+        All that can be refused without asking is refused before. One after the other is asked
+        for, as long as the caller is not ``gone``.
+        """
         steps = [change for change in changes if change.name == "locations"]
         if not steps:
             return None
         image = await self._deps.database.read(self._authorised, caller, image_id, steps)
-        known = {location.url for location in image.locations}
+        formats = {each.name: each.value for each in changes if each.name in IMMUTABLE_ONCE_USED}
+        if image.status is ImageStatus.QUEUED:
+            image = replace(image, **formats)
+        added = self._added(image, steps)
+        if added:
+            _require_formats(image)
+        said = self._checked(
+            image, validation_data.new_values(image, {}, validation_data.given(added.values()))
+        )
+        stores = {url: self._rules.store_for(caller, image_id, url) for url in added}
         found: dict[str, Found] = {}
-        for entry in _entries(steps):
-            url = entry["url"]
-            if url not in known and url not in found:
-                store = self._rules.store_for(caller, image_id, url)
-                found[url] = Found(store, await self._rules.measure(store, url))
-        removals = sum(step.op == "remove" for step in steps)
+        digests: Mapping[str, Digest] = {}
+        for url, store in stores.items():
+            if gone():
+                raise ConnectionResetError("the caller has gone")
+            found[url] = await self._rules.look(image, store, url)
+            if said and len(found) == 1:
+                digests = await self._digests(found[url], url)
         limits = await self._deps.quotas.limits(image.owner) if found else None
-        return Prepared(found, tuple(journal.new_entry() for _ in range(removals)), limits)
+        return Prepared(found, limits, (image.disk_format, image.container_format), digests)
+
+    def _added(self, image: Image, steps: Sequence[Change]) -> dict[str, Mapping[str, Any]]:
+        """What is to be added, by URL, at those that the image does not have yet."""
+        known = {location.url for location in image.locations}
+        added: dict[str, Mapping[str, Any]] = {}
+        count = len(image.listed_locations)
+        for step in steps:
+            if step.op == "remove":
+                count -= 1
+                continue
+            if step.op == "replace" and count > 0:
+                continue  # other metadata, but no other location
+            entries = step.value if step.op == "replace" else [step.value]
+            self._require_room(count, len(entries))
+            count += len(entries)
+            for entry in entries:
+                if entry["url"] in added:
+                    raise Invalid("The image has this location already.")
+                if entry["url"] not in known:
+                    added[entry["url"]] = entry
+        return added
+
+    def _require_room(self, count: int, more: int) -> None:
+        quota = self._deps.settings.limits.image_location_quota
+        require_within(quota, count + more, "image_location_quota", before=count)
+
+    async def _digests(self, found: Found, url: str) -> Mapping[str, Digest]:
+        """Of what lies there, if that is quickly known."""
+        settings = self._deps.settings.images
+        if settings.do_secure_hash and found.size <= _COMPARED_AT_ONCE:
+            with contextlib.suppress(TimeoutError, StoreError, Corrupt):
+                async with asyncio.timeout(_COMPARING):
+                    algorithms = {CHECKSUM, settings.hashing_algorithm}
+                    return await digest(found.store, fetched(url), Expected(found.size), algorithms)
+        return {}
 
     def _authorised(
         self, conn: Connection, caller: Caller, image_id: str, steps: Sequence[Change]
@@ -109,6 +166,7 @@ class LocationChanges:
     def apply(
         self,
         conn: Connection,
+        intent: Intent,
         image: Image,
         changes: Sequence[Change],
         prepared: Prepared,
@@ -123,15 +181,12 @@ class LocationChanges:
         left = list(image.listed_locations)
         values: dict[str, Any] = {}
         removed: list[tuple[Location, str]] = []
-        entries = iter(prepared.entries)
         for step in steps:
             if step.op == "remove":
                 copy = _at(left, step.index)
                 left.remove(copy)
                 self._keep_readable(conn, image, copy, left)
-                entry = next(entries)
-                self._deletions.claim(conn, image.id, copy, entry, moment)
-                removed.append((copy, entry))
+                removed.append((copy, self._deletions.claim(conn, intent, image.id, copy)))
             elif step.op == "replace" and left:
                 _replace_metadata(conn, left, step.value, self._deps.stores.multiple)
             else:
@@ -149,17 +204,23 @@ class LocationChanges:
         values: dict[str, Any],
         moment: datetime,
     ) -> None:
-        new = new_values(image, values, given(added))
-        if new:
-            if image.status is not ImageStatus.QUEUED:
-                raise Conflict("Hashes can only be given while the image is queued.")
-            self._check(new)
-        require_within(
-            self._deps.settings.limits.image_location_quota,
-            len(left) + len(added),
-            "locations",
-            before=len(left),
-        )
+        new = validation_data.new_values(image, values, validation_data.given(added))
+        if image.status is ImageStatus.QUEUED:
+            _require_formats(image)
+            if signed(image.properties):
+                raise Invalid(
+                    "The image is signed, and the signature of what lies at this location would "
+                    "not be verified: upload or import the data, or POST the location."
+                )
+            if (image.disk_format, image.container_format) != prepared.formats:
+                raise Conflict("The image has changed meanwhile; try again.")
+        wanted = self._checked(image, new)
+        if new and validation_data.agree(prepared.digests, wanted):
+            algorithm = self._deps.settings.images.hashing_algorithm
+            values |= validation_data.columns(prepared.digests, algorithm)
+        elif new:
+            image.properties |= validation_data.as_property(new)
+        self._require_room(len(left), len(added))
         for entry in added:
             url = entry["url"]
             hidden = [one for one in image.locations if one not in image.listed_locations]
@@ -172,9 +233,7 @@ class LocationChanges:
             self._rules.require_unshared(conn, found.store, image.id, url)
             left.append(self._record(conn, image, entry, found, values, moment))
         if image.status is ImageStatus.QUEUED:
-            if image.disk_format is None or image.container_format is None:
-                raise Invalid("disk_format and container_format must be set before a location is.")
-            values |= {**new, "status": ImageStatus.ACTIVE.value}
+            values |= {"status": ImageStatus.ACTIVE.value}
             refused_locations.forget(conn, image)
 
     def _record(
@@ -189,15 +248,17 @@ class LocationChanges:
         size = values.get("size", image.size)
         is_first = size is None and not image.locations
         if is_first:
-            values["size"] = found.size
+            values |= {"size": found.size, "virtual_size": found.virtual_size}
         elif size is not None and size != found.size:
             raise Invalid(f"There are {found.size} bytes at this location; the image has {size}.")
         metadata = _metadata(entry, found.store.name if self._deps.stores.multiple else None)
-        status = "active" if is_first else locations.UNVERIFIED
-        location = Location(entry["url"], metadata, status)
+        hashing = self._deps.settings.images.do_secure_hash
+        trusted = is_first and not (hashing and image.claimed_hashes)
+        location = Location(entry["url"], metadata, "active" if trusted else locations.UNVERIFIED)
         number = locations.add(conn, image.id, location, moment)
-        if self._deps.settings.images.do_secure_hash or not is_first:
-            delay = _UNHASHED if image.os_hash_value is None else timedelta()
+        hashed = image.os_hash_value or values.get("os_hash_value")
+        if not is_first or (hashing and not hashed):
+            delay = timedelta() if hashed else _UNHASHED
             hash_later(conn, image, number, found.store.name, moment, delay=delay)
         return location
 
@@ -218,24 +279,24 @@ class LocationChanges:
             )
         locations.set_status(conn, heir.id, "active")
 
-    def _check(self, new: Mapping[str, str]) -> None:
-        wanted = self._deps.settings.images.hashing_algorithm
-        if new.get("os_hash_algo") != wanted:
-            raise Conflict(f"os_hash_algo must be {wanted}.")
+    def _checked(self, image: Image, new: Mapping[str, str]) -> tuple[Digest, ...]:
+        """The hashes that come with a first location."""
+        if not new:
+            return ()
+        if image.status is not ImageStatus.QUEUED:
+            raise Conflict("Hashes can only be given while the image is queued.")
+        algorithm = self._deps.settings.images.hashing_algorithm
+        if new.get("os_hash_algo") != algorithm:
+            raise Conflict(f"os_hash_algo must be {algorithm}.")
         try:
-            Digest(wanted, new.get("os_hash_value", ""))
-            if "checksum" in new:
-                Digest(CHECKSUM, new["checksum"])
+            return validation_data.digests(new, algorithm)
         except Invalid as error:
             raise Conflict(error.message) from error
 
 
-def _entries(steps: Iterable[Change]) -> Iterable[Mapping[str, Any]]:
-    for step in steps:
-        if step.op == "replace":
-            yield from step.value
-        elif step.op == "add":
-            yield step.value
+def _require_formats(image: Image) -> None:
+    if image.disk_format is None or image.container_format is None:
+        raise Invalid("disk_format and container_format must be set before a location is.")
 
 
 def _at(found: Sequence[Location], index: Any) -> Location:

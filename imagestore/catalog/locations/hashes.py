@@ -2,7 +2,11 @@
 
 An image without a hash gets the one of its first location. Another location counts only
 when its bytes have the image's hash; until then nobody reads it, and one with other bytes is
-taken out of the image again. The data of an active image never changes.
+taken out of the image again. So is a first location that was given with a hash: is none left,
+the image is queued again. The data of an active image never changes.
+
+What gives an image its hash is judged once more on the way: a server may send other bytes than
+it did at first. What is refused then is read by nobody any more.
 """
 
 from __future__ import annotations
@@ -13,18 +17,22 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from imagestore.backends.base import Capability
 from imagestore.backends.errors import InvalidLocation, NotFound, StoreError, WrongSize
+from imagestore.catalog.activation import put_back
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.jobs import GiveUp, JobKind, Work
-from imagestore.catalog.locations.rules import fetched
+from imagestore.catalog.locations import refused_locations, validation_data
+from imagestore.catalog.locations.rules import LocationRules, fetched
 from imagestore.catalog.locations.tasks import LocationTasks, reason
-from imagestore.database import images, jobs, locations
+from imagestore.database import images, jobs, locations, properties
 from imagestore.model.clock import now
 from imagestore.model.digest import CHECKSUM, Digest, Expected, recorded
-from imagestore.model.errors import Corrupt, Unavailable
-from imagestore.model.image import Image, ImageStatus, Location
+from imagestore.model.errors import Corrupt, Unavailable, Unsupported
+from imagestore.model.image import CLAIMED_HASHES, Image, ImageStatus, Location
 from imagestore.model.job import Job, JobDraft
 from imagestore.transfer.digesting import digest
+from imagestore.transfer.judgement import Judgement
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +68,7 @@ class LocationHashes:
 
     def __init__(self, deps: Dependencies) -> None:
         self._deps = deps
+        self._rules = LocationRules(deps)
         self._tasks = LocationTasks(deps)
 
     @property
@@ -71,9 +80,33 @@ class LocationHashes:
         await work.write(self._tasks.succeed, work.job)
 
     def _without_hash(self, conn: Connection, job: Job) -> None:
-        """The data is there all the same."""
+        """The data is there all the same, unless nobody could read it so far."""
+        if self._queued_again(conn, job):
+            return
         why = reason(conn, job, "it was given up")
         self._tasks.succeed(conn, job, f"The image has no hash: {why}")
+
+    def _queued_again(self, conn: Connection, job: Job) -> bool:
+        """Take out a location that was given with a hash and is not known to have it; whether the
+        image has none left, and waits for its data again."""
+        assert job.image_id is not None
+        images.lock(conn, job.image_id)
+        row = images.get(conn, job.image_id)
+        image = row.image if row else None
+        location = _unverified(image, job.payload["location"])
+        if image is None or location is None or not image.claimed_hashes:
+            return False
+        if len(image.locations) > 1:
+            locations.remove(conn, job.payload["location"])
+            return False
+        if not put_back(conn, image.id, ImageStatus.ACTIVE):
+            return False  # an operator has withheld it: the location is not read either way
+        locations.remove(conn, job.payload["location"])
+        _forget_claims(conn, image)
+        store = self._deps.stores.of(location)
+        if store is not None and Capability.EXTERNAL in store.capabilities:
+            refused_locations.remember(conn, image, store.name)
+        return True
 
     async def _hash(self, work: Work) -> None:
         image_id, number = work.job.image_id, work.job.payload["location"]
@@ -92,19 +125,28 @@ class LocationHashes:
             await self._verify(work, image, location)
 
     async def _fill_in(self, work: Work, image: Image, location: Location) -> None:
-        algorithm = image.os_hash_algo or self._deps.settings.images.hashing_algorithm
-        found = await self._digests(work, image, location, {CHECKSUM, algorithm})
-        values = {
-            "checksum": found[CHECKSUM].value,
-            "os_hash_algo": algorithm,
-            "os_hash_value": found[algorithm].value,
-        }
+        settings, claimed = self._deps.settings.images, image.claimed_hashes
+        algorithm = image.os_hash_algo or claimed.get("os_hash_algo") or settings.hashing_algorithm
+        try:
+            found = await self._digests(work, image, location, {CHECKSUM, algorithm}, judge=True)
+        except Unsupported:
+            if location.status == "active" and location.id is not None:
+                await work.write(locations.set_status, location.id, locations.DAMAGED)
+            raise
+        if location.status == locations.UNVERIFIED and not validation_data.agree(
+            found, validation_data.digests(claimed, algorithm)
+        ):
+            raise GiveUp("The bytes at the location do not have the hash that was given.")
+        values = validation_data.columns(found, algorithm)
         await work.write(_record, image.id, location, values)
 
     async def _verify(self, work: Work, image: Image, location: Location) -> None:
         assert location.id is not None
         first = next((each for each in image.locations if each.status == "active"), None)
         if image.os_hash_value is None:
+            if first is None and image.claimed_hashes:
+                await self._fill_in(work, image, location)
+                return
             if first is None:
                 raise GiveUp("The image has no bytes to compare with.")
             await self._fill_in(work, image, first)
@@ -129,22 +171,24 @@ class LocationHashes:
         location: Location,
         algorithms: Iterable[str] = (),
         wanted: tuple[Digest, ...] = (),
+        *,
+        judge: bool = False,
     ) -> Mapping[str, Digest]:
         store = self._deps.stores.of(location)
         if store is None or image.size is None:
             raise GiveUp("The location belongs to no store.")
         try:
-            values, _ = await digest(
+            return await digest(
                 store,
                 fetched(location.url),
                 Expected(image.size, wanted),
                 algorithms,
+                judgement=Judgement(self._rules.inspection(image, store)) if judge else None,
                 on_progress=lambda done: work.progress(done, image.size),
             )
         except StoreError:
             log.warning("image %s: a location could not be hashed", image.id)
             raise
-        return values
 
 
 def _record(conn: Connection, image_id: str, location: Location, values: dict[str, str]) -> None:
@@ -155,3 +199,19 @@ def _record(conn: Connection, image_id: str, location: Location, values: dict[st
         return
     if any(each.id == location.id for each in row.image.locations):
         images.update(conn, image_id, {**values, "updated_at": now()}, only_if_status=_HASHED)
+        _forget_claims(conn, row.image)
+        if location.status == locations.UNVERIFIED and location.id is not None:
+            locations.set_status(conn, location.id, "active")
+
+
+def _forget_claims(conn: Connection, image: Image) -> None:
+    if known := image.properties.get(CLAIMED_HASHES):
+        properties.replace(conn, image.id, {CLAIMED_HASHES: known}, {})
+
+
+def _unverified(image: Image | None, number: int) -> Location | None:
+    """The location of that row, if its bytes are still to be compared."""
+    for each in image.locations if image else ():
+        if each.id == number and each.status == locations.UNVERIFIED:
+            return each
+    return None

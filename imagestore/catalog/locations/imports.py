@@ -1,24 +1,25 @@
 """A location given to a queued image by itself (``/v2/images/{id}/locations``), and listed.
 
 The image is ``importing`` from the call on, so that nothing else can give it bytes; a job
-finds out what lies there. With hashes to compare, the image is active once they
-are found to be right; without, at once, and hashed by a further job.
+finds out what lies there, and judges it as if it were uploaded. With hashes to compare, or a
+signature, all is read, and the image is active once they are found to be right; without, when its
+head and its end were looked at, and it is hashed by a further job.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
-from imagestore.backends.base import Capability, Store
+from imagestore.backends.base import Capability, Store, Stored
 from imagestore.backends.errors import StoreError, Unavailable, WrongSize
 from imagestore.catalog.access import Access, require_writer
+from imagestore.catalog.activation import Activation, Activations, put_back
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.jobs import GiveUp, JobKind, Jobs, Work
-from imagestore.catalog.locations import refused_locations
+from imagestore.catalog.locations import refused_locations, validation_data
 from imagestore.catalog.locations.hashes import hash_later
 from imagestore.catalog.locations.rules import (
     LocationRules,
@@ -28,15 +29,17 @@ from imagestore.catalog.locations.rules import (
 )
 from imagestore.catalog.locations.tasks import LocationTasks
 from imagestore.catalog.quotas import ProjectLimits
-from imagestore.database import images, jobs, locations
+from imagestore.catalog.signatures import Signatures, signed
+from imagestore.database import images, jobs, properties
 from imagestore.identity.caller import Caller
 from imagestore.model.clock import now
-from imagestore.model.digest import CHECKSUM, Expected, known
+from imagestore.model.digest import CHECKSUM, Expected
 from imagestore.model.errors import Conflict, Corrupt, Forbidden, Invalid
+from imagestore.model.errors import Unavailable as TryAgain
 from imagestore.model.image import Image, ImageStatus, Location
 from imagestore.model.job import Job, JobDraft
 from imagestore.transfer.digesting import digest
-from imagestore.transfer.inspection import Inspection
+from imagestore.transfer.judgement import Judgement
 
 KIND = "location_import"
 
@@ -49,11 +52,14 @@ class LocationImports:
         self._access = Access(deps.policy)
         self._rules = LocationRules(deps)
         self._tasks = LocationTasks(deps)
+        self._signatures = Signatures(deps.settings.signatures)
         self._jobs = jobs_
+        self._activations = Activations(deps)
 
     @property
     def kind(self) -> JobKind:
-        return JobKind(KIND, self._carry_out, abandoned=self._put_back, awaited=True)
+        attempts = max(1, self._deps.settings.images.http_retries)
+        return JobKind(KIND, self._carry_out, self._put_back, awaited=True, attempts=attempts)
 
     async def add(
         self,
@@ -73,9 +79,10 @@ class LocationImports:
         ``kills``: the image is ``killed`` if they are not.
         """
         require_writer(caller)
-        await self._deps.database.write(
-            self._claim, caller, image_id, url, validation, request_id, size, kills
-        )
+        await self._activations.within(
+            self._deps.database.write,
+            self._claim, caller, image_id, url, validation, request_id, size, kills,
+        )  # fmt: skip
         self._jobs.wake()
 
     async def all(self, caller: Caller, image_id: str) -> tuple[Location, ...]:
@@ -96,7 +103,7 @@ class LocationImports:
 
     def _claim(
         self,
-        conn: Connection,
+        activation: Activation,
         caller: Caller,
         image_id: str,
         url: str,
@@ -105,12 +112,15 @@ class LocationImports:
         size: int | None,
         kills: bool,
     ) -> None:
+        conn = activation.conn
+        activation.updated(image_id)
         row = self._access.find(conn, caller, image_id)
         self._access.require("add_image_location", caller, row)
         image, moment = row.image, now()
         if image.status is not ImageStatus.QUEUED:
             raise Conflict(f"A location cannot be added while the image is {image.status}.")
         self.require_addable(caller, url)
+        validation_data.digests(validation, self._deps.settings.images.hashing_algorithm)
         store = self._rules.store_for(caller, image_id, url)
         self._rules.require_unshared(conn, store, image_id, url)
         if image.disk_format is None or image.container_format is None:
@@ -133,7 +143,6 @@ class LocationImports:
             image_id=image_id,
             target=store.name,
             project=image.owner,
-            max_attempts=max(1, self._deps.settings.images.http_retries),
         )
         jobs.enqueue(conn, draft, moment)
 
@@ -149,33 +158,41 @@ class LocationImports:
         store = self._deps.stores.by_url(url)
         if store is None:
             raise GiveUp("This URL does not lead into any store of the service.")
-        values: dict[str, Any] = {"size": await self._rules.measure(store, url)}
-        if work.job.payload.get("size") not in (None, values["size"]):
-            raise GiveUp(f"There are {values['size']} bytes at the location, not as many as said.")
-        values |= await self._hashes(work, image, store, values["size"])
+        size = await self._rules.measure(store, url)
+        if work.job.payload.get("size") not in (None, size):
+            raise GiveUp(f"There are {size} bytes at the location, not as many as said.")
+        settings = self._deps.settings.images
+        values: dict[str, Any] = {"size": size}
+        if signed(image.properties) or (settings.do_secure_hash and work.job.payload["validation"]):
+            values |= await self._whole(work, image, store, size)
+        else:
+            values["virtual_size"] = (await self._rules.look(image, store, url)).virtual_size
         limits = await self._deps.quotas.limits(image.owner)
-        location = Location(url, self._metadata(store))
-        await work.write(self._activate, work.job, image, location, store, values, limits)
+        await self._activations.within(
+            work.write, self._activate, work.job, image, store, values, limits
+        )
 
-    async def _hashes(self, work: Work, image: Image, store: Store, size: int) -> dict[str, Any]:
-        """What is recorded of the bytes when the image becomes active."""
+    async def _whole(self, work: Work, image: Image, store: Store, size: int) -> dict[str, Any]:
+        """Read all; what is recorded of the bytes when the image becomes active."""
         validation: Mapping[str, str] = work.job.payload["validation"]
         settings = self._deps.settings.images
-        if not validation:
-            return {}
-        if not settings.do_secure_hash:
-            return dict(validation)
         algorithm = validation.get("os_hash_algo", settings.hashing_algorithm)
-        wanted = known(
-            (CHECKSUM, validation.get("checksum")), (algorithm, validation.get("os_hash_value"))
-        )
+        wanted = validation_data.digests(validation, algorithm)
+        described, verification = signed(image.properties), None
+        if described is not None:
+            # As for imports, without the caller's token: with the service's own account.
+            verification = await self._signatures.verification(
+                described, token=None, project=image.owner
+            )
+        inspection = self._rules.inspection(image, store)
+        judgement = Judgement(inspection, verification=verification)
         try:
-            found, virtual_size = await digest(
+            found = await digest(
                 store,
                 fetched(work.job.payload["url"]),
                 Expected(size, wanted),
                 {CHECKSUM, algorithm},
-                inspection=Inspection(image.disk_format, image.container_format, settings),
+                judgement=judgement,
                 on_progress=lambda done: work.progress(done, size),
             )
         except (Unavailable, WrongSize):
@@ -186,37 +203,31 @@ class LocationImports:
             ) from error
         except StoreError as error:
             raise as_location_failure(error) from error
-        return {
-            "checksum": found[CHECKSUM].value,
-            "os_hash_algo": algorithm,
-            "os_hash_value": found[algorithm].value,
-            "virtual_size": virtual_size,
-        }
-
-    def _metadata(self, store: Store) -> dict[str, str]:
-        return {"store": store.name} if self._deps.stores.multiple else {}
+        values = validation_data.columns(found, algorithm)
+        return {**values, "virtual_size": judgement.virtual_size}
 
     def _activate(
         self,
-        conn: Connection,
+        activation: Activation,
         job: Job,
         image: Image,
-        location: Location,
         store: Store,
         values: dict[str, Any],
         limits: ProjectLimits | None,
     ) -> None:
+        conn = activation.conn
         self._deps.quotas.require_size(conn, limits, values["size"])
-        moment: datetime = now()
-        if not images.transition(
-            conn, image.id, {ImageStatus.IMPORTING}, ImageStatus.ACTIVE,
-            **values, updated_at=moment,
-        ):  # fmt: skip
-            raise GiveUp("The image is gone.")
-        number = locations.add(conn, image.id, location, moment)
+        row = images.get(conn, image.id)
+        if row is not None and _judged_by(row.image) != _judged_by(image):
+            raise TryAgain("The image has changed meanwhile.")
+        if "os_hash_value" not in values:
+            claims = validation_data.as_property(job.payload["validation"])
+            properties.replace(conn, image.id, {}, claims)
+        stored = {store.name: Stored(job.payload["url"], values["size"])}
+        (number,) = activation.activate(image, values, stored)
         if self._deps.settings.images.do_secure_hash and "os_hash_value" not in values:
             # The task ends with the hash: that is what clients wait for.
-            hash_later(conn, image, number, store.name, moment, task=job.payload.get("task"))
+            hash_later(conn, image, number, store.name, now(), task=job.payload.get("task"))
         else:
             self._tasks.succeed(conn, job)
 
@@ -224,7 +235,7 @@ class LocationImports:
         """The job has ended without success: the image waits for its data again."""
         assert job.image_id is not None
         to = ImageStatus.KILLED if job.payload.get("kills") else ImageStatus.QUEUED
-        back = images.transition(conn, job.image_id, {ImageStatus.IMPORTING}, to, updated_at=now())
+        back = put_back(conn, job.image_id, ImageStatus.IMPORTING, to)
         if back and to is ImageStatus.QUEUED:
             self._remember(conn, job)
         self._tasks.fail(conn, job)
@@ -235,3 +246,8 @@ class LocationImports:
         row = images.get(conn, job.image_id) if job.image_id else None
         if row and store is not None and Capability.EXTERNAL in store.capabilities:
             refused_locations.remember(conn, row.image, store.name)
+
+
+def _judged_by(image: Image) -> tuple[object, ...]:
+    """What the verdict on its bytes depends on."""
+    return image.disk_format, image.container_format, signed(image.properties)

@@ -10,6 +10,7 @@ there that no other image has.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
@@ -21,6 +22,9 @@ from imagestore.catalog.dependencies import Dependencies
 from imagestore.database import journal, locations
 from imagestore.identity.caller import Caller
 from imagestore.model.errors import Conflict, ImagestoreError, Invalid, Unavailable
+from imagestore.model.image import Image
+from imagestore.transfer.inspection import Inspection
+from imagestore.transfer.judgement import examine, require_size
 
 MAX_LENGTH = 8000
 _LOCAL = frozenset({"file", "filesystem", "swift+config"})
@@ -45,11 +49,22 @@ def has_service_role(caller: Caller) -> bool:
     return "service" in caller.roles | caller.service_roles
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What lies at a URL. ``virtual_size``: of the disk inside, as far as its format tells it;
+    both in bytes."""
+
+    store: Store
+    size: int
+    virtual_size: int | None = None
+
+
 class LocationRules:
     """The rules at work."""
 
     def __init__(self, deps: Dependencies) -> None:
         self._stores = deps.stores
+        self._settings = deps.settings
         self._guard = Guard(deps.settings.import_filter)
 
     def store_for(self, caller: Caller, image_id: str, url: str) -> Store:
@@ -68,6 +83,31 @@ class LocationRules:
             raise Invalid("In a store of the service only the image's own object can be named.")
         return store
 
+    async def look(self, image: Image, store: Store, url: str) -> Found:
+        """What there is, judged as if it were uploaded: only its head and its end are read.
+
+        Raises what the caller is to be told.
+        """
+        size = await self.measure(store, url)
+        try:
+            inside = await examine(store, fetched(url), size, self.inspection(image, store))
+        except store_errors.StoreError as error:
+            raise as_location_failure(error) from error
+        return Found(store, size, inside)
+
+    def inspection(self, image: Image, store: Store) -> Inspection:
+        """An inspection of what is to become the image's data.
+
+        What lies in our own stores other services have put there, and of a guest's raw disk Nova
+        and Cinder do not know what its first sector is.
+        """
+        return Inspection(
+            image.disk_format,
+            image.container_format,
+            self._settings.images,
+            any_boot_sector=Capability.WRITABLE in store.capabilities,
+        )
+
     async def measure(self, store: Store, url: str) -> int:
         """How many bytes there are. Raises what the caller is to be told."""
         try:
@@ -76,6 +116,7 @@ class LocationRules:
             raise as_location_failure(error) from error
         if size <= 0:
             raise Invalid("There is nothing at this location.")
+        require_size(size, self._settings.limits.image_size_cap)
         return size
 
     def require_unshared(self, conn: Connection, store: Store, image_id: str, url: str) -> None:
@@ -102,6 +143,8 @@ def as_location_failure(error: store_errors.StoreError) -> ImagestoreError:
     match error:
         case store_errors.NotFound():
             return Invalid("There is nothing at this location.")
+        case store_errors.Unusable():
+            return Invalid(f"This location cannot be used: {error.message}.")
         case store_errors.InvalidLocation():
             return Invalid("This URL may not be fetched.")
     return Unavailable("What lies at this location cannot be read at the moment.")

@@ -1,12 +1,44 @@
-"""Hashes that a caller says the bytes at a location have. Pure."""
+"""Hashes that a caller says the bytes at a location have. Pure.
+
+They are the image's when the bytes have been compared with them. Until then, and for good where the
+operator has nothing hashed, they are kept beside the image: shown, as with Glance, and not used.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from imagestore.model.digest import CHECKSUM, Digest
 from imagestore.model.errors import Conflict
-from imagestore.model.image import Image
+from imagestore.model.image import CLAIMED_HASHES, Image
+
+
+def digests(said: Mapping[str, str], algorithm: str) -> tuple[Digest, ...]:
+    """What ``said`` comes to, the hash by ``algorithm`` where it names none.
+
+    Raises :class:`imagestore.model.errors.Invalid` for what is no hash.
+    """
+    pairs = (
+        (said.get("os_hash_algo", algorithm), said.get("os_hash_value")),
+        (CHECKSUM, said.get("checksum")),
+    )
+    return tuple(Digest(name, value) for name, value in pairs if value is not None)
+
+
+def columns(found: Mapping[str, Digest], algorithm: str) -> dict[str, str]:
+    """What is recorded of an image whose bytes have these digests, by algorithm."""
+    return {
+        "checksum": found[CHECKSUM].value,
+        "os_hash_algo": algorithm,
+        "os_hash_value": found[algorithm].value,
+    }
+
+
+def agree(found: Mapping[str, Digest], wanted: Iterable[Digest]) -> bool:
+    """Whether the digests that were computed, by algorithm, are the wanted ones."""
+    return all(found.get(each.algorithm) == each for each in wanted)
 
 
 def given(entries: Iterable[Mapping[str, Any]]) -> dict[str, str]:
@@ -27,10 +59,14 @@ def new_values(image: Image, pending: Mapping[str, Any], said: Mapping[str, str]
     """
     new: dict[str, str] = {}
     for name, value in said.items():
-        known = pending.get(name) or getattr(image, name)
-        if known and known.lower() == value:
-            continue
-        if known:
+        known = pending.get(name) or getattr(image, name) or image.claimed_hashes.get(name)
+        if known and known.lower() != value:
             raise Conflict(f"{name} is already set with a different value.")
-        new[name] = value
+        if not known:
+            new[name] = value
     return new
+
+
+def as_property(said: Mapping[str, str]) -> dict[str, str]:
+    """The property by which an image keeps what was said of it."""
+    return {CLAIMED_HASHES: json.dumps(dict(said))} if said else {}

@@ -19,10 +19,11 @@ from imagestore.config.settings.background import (
     Scrubber,
     Site,
 )
+from imagestore.config.settings.database import Database
 from imagestore.config.settings.identity import Identity, Keystone, KeystoneLimits
 from imagestore.config.settings.images import Images, Imports, Signatures
 from imagestore.config.settings.server import Cors, Limits, Logging, Server
-from imagestore.config.settings.stores import StoreAccess, Stores, StoreSection
+from imagestore.config.settings.stores import StoreAccess, StoreChoice, Stores, StoreSection
 
 __all__ = [
     "Cache",
@@ -45,25 +46,10 @@ __all__ = [
     "Signatures",
     "Site",
     "StoreAccess",
+    "StoreChoice",
     "StoreSection",
     "Stores",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Database:
-    connection: str = ""
-    """An SQLAlchemy URL; the embedded default is a SQLite file in the data directory."""
-    max_pool_size: int = 5
-    max_overflow: int = 50
-    connection_recycle_time: int = 3600
-    max_retries: int = 10
-    pool_timeout: float = 30.0
-    """Seconds to wait for a connection of the pool."""
-    timeout: int = 30
-    """Seconds after which an operation is given up; SQLite waits for its lock alone."""
-    auto_upgrade: bool = False
-    """Run migrations at start; on for the embedded default."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from imagestore.database.metadefs import pages
 from imagestore.database.schema import metadef_objects, metadef_properties, metadef_tags
+from imagestore.database.sizes import fitting
 from imagestore.model.errors import Conflict, NotFound
 from imagestore.model.metadef import Item, MetadefObject, MetadefProperty, MetadefTag, Page
 
@@ -63,7 +64,7 @@ class ItemKind(Generic[T]):
             self._require_free(conn, namespace_id, [item.name for item in items])
         rows = [
             {"namespace_id": namespace_id, "created_at": moment, "updated_at": moment}
-            | self.to_row(item)
+            | self._row(item)
             for item in items
         ]
         try:
@@ -79,7 +80,7 @@ class ItemKind(Generic[T]):
             self._require_free(conn, namespace_id, [item.name])
         statement = update(self.table).where(*self._one(namespace_id, name))
         try:
-            conn.execute(statement, self.to_row(item) | {"updated_at": moment})
+            conn.execute(statement, self._row(item) | {"updated_at": moment})
         except IntegrityError as error:
             raise self._taken([item.name]) from error
 
@@ -90,6 +91,11 @@ class ItemKind(Generic[T]):
     def clear(self, conn: Connection, namespace_id: int) -> None:
         """Delete all of a namespace."""
         conn.execute(delete(self.table).where(self.table.c.namespace_id == namespace_id))
+
+    def _row(self, item: T) -> dict[str, Any]:
+        row = self.to_row(item)
+        fitting(self.table, row, f"The definition '{item.name}'")
+        return row
 
     def _one(self, namespace_id: int, name: str) -> tuple[Any, Any]:
         return self.table.c.namespace_id == namespace_id, self.table.c.name == name

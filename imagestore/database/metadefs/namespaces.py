@@ -17,6 +17,7 @@ from imagestore.database.schema import (
     metadef_resource_types,
     metadef_tags,
 )
+from imagestore.database.sizes import fitting
 from imagestore.model.errors import Conflict
 from imagestore.model.metadef import PRIVATE, PUBLIC, Namespace, NamespaceFilter, Page
 from imagestore.model.query import Scope
@@ -92,7 +93,10 @@ def _tied_to(resource_types: Sequence[str]) -> Any:
 
 def add(conn: Connection, namespace: Namespace) -> int:
     """Write a new namespace; its id. :class:`Conflict` if the name is taken."""
-    row = {"created_at": namespace.created_at, **_to_row(namespace)}
+    row = {
+        "created_at": namespace.created_at,
+        **fitting(metadef_namespaces, _to_row(namespace), "An attribute of the namespace"),
+    }
     try:
         key = conn.execute(insert(metadef_namespaces), row).inserted_primary_key
     except IntegrityError as error:
@@ -105,7 +109,8 @@ def change(conn: Connection, namespace: Namespace) -> None:
     """Write all attributes of the one with this id. :class:`Conflict` if the name is taken."""
     statement = update(metadef_namespaces).where(_c.id == namespace.id)
     try:
-        conn.execute(statement, _to_row(namespace))
+        row = fitting(metadef_namespaces, _to_row(namespace), "An attribute of the namespace")
+        conn.execute(statement, row)
     except IntegrityError as error:
         raise _taken(namespace.namespace) from error
 

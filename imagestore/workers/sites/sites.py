@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from imagestore.catalog.catalog import Catalog
-from imagestore.catalog.jobs import Completion, GiveUp, JobKind, Jobs, Work
+from imagestore.catalog.jobs import PATIENT, Completion, GiveUp, JobKind, Jobs, Work
 from imagestore.config.settings import Settings, Site
 from imagestore.database import jobs, sites
 from imagestore.model.clock import now
 from imagestore.model.errors import ConfigurationError, ImagestoreError, Unavailable
-from imagestore.model.job import JobDraft
+from imagestore.model.job import Job, JobDraft
 from imagestore.sites import configured
 from imagestore.sites.compare import Action, Step
 from imagestore.sites.images_api import ImagesApi
@@ -30,13 +30,14 @@ OVERLAP = timedelta(minutes=5)
 
 
 class Sites:
-    """A job for each site that queues its successor as it ends: there is one at any time."""
+    """A job for each site that comes again: there is one at any time."""
 
     def __init__(self, catalog: Catalog, settings: Settings, schema: Schema) -> None:
         """Raises :class:`ConfigurationError` for a site that cannot be used."""
         self._catalog = catalog
         self._jobs: Jobs = catalog.jobs
         self._schema = schema
+        self._least = settings.server.least_rate
         self._sites = {site.name: site for site in settings.sites}
         for site in settings.sites:
             configured.check(site)
@@ -45,12 +46,16 @@ class Sites:
                 raise ConfigurationError(
                     f"[{site.section}] store: there is no store {site.store!r}."
                 )
-        self._jobs.register(JobKind(KIND, self._run))
+        self._jobs.register(JobKind(KIND, self._run, attempts=PATIENT, every=self._every))
 
     async def ensure(self) -> None:
         """Queue a pass for each site, unless one is queued or running."""
         for name in self._sites:
             await self._jobs.submit(_draft(name))
+
+    def _every(self, job: Job) -> timedelta | None:
+        site = self._sites.get(job.target)
+        return timedelta(seconds=site.interval) if site is not None else None
 
     async def _run(self, work: Work) -> Completion:
         site = self._sites.get(work.job.target)
@@ -74,7 +79,9 @@ class Sites:
             local = Local(self._catalog, self._schema, site.store)
             source: Target = remote if site.direction == "pull" else local
             target: Target = local if source is remote else remote
-            replication = Replication(source, target, configured.rules(site), site.transfers)
+            replication = Replication(
+                source, target, configured.rules(site), site.transfers, self._least
+            )
             outcome = await replication.run(_Watcher(site, work), since, known)
         for image_id, reason in outcome.failed.items():
             log.error("site %s: image %s: %s", site.name, image_id, reason)
@@ -132,4 +139,4 @@ def _again(conn: Connection, site: Site, progress: sites.Progress, outcome: Pass
 
 
 def _draft(name: str) -> JobDraft:
-    return JobDraft(KIND, target=name, max_attempts=1000)
+    return JobDraft(KIND, target=name)

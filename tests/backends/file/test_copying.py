@@ -13,11 +13,19 @@ import pytest
 from imagestore.backends import errors
 from imagestore.backends.base import Store
 from imagestore.backends.file import FileStore
+from imagestore.backends.testing.contract import (
+    MIB,
+    CopyContract,
+    Pair,
+    content,
+    copier,
+    cut,
+    new_id,
+    read,
+)
 from imagestore.config.settings import StoreSection
 from imagestore.stores.stack import stacked
 
-from ..contract import MIB, content, cut, new_id, read
-from ..copy_contract import CopyContract, Pair, copier
 from .conftest import _run, mounted
 from .test_store import LocalService, files, forbid_nameless_files, started
 

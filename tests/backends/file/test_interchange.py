@@ -8,9 +8,8 @@ import pytest
 
 from imagestore.backends import errors
 from imagestore.backends.file import FileSettings, FileStore
+from imagestore.backends.testing.contract import content, cut, new_id, read
 from tests.services.glance_store import Failed, GlanceStore
-
-from ..contract import content, cut, new_id, read
 
 SIZES = pytest.mark.parametrize("size", [0, 1, 5_000_001])
 

@@ -16,8 +16,7 @@ import pytest
 from imagestore.backends import errors
 from imagestore.backends.base import Buffer, Driver, Store
 from imagestore.backends.file import FileSettings, FileStore, driver
-
-from ..contract import MIB, StoreContract, content, cut, new_id, read
+from imagestore.backends.testing.contract import MIB, StoreContract, content, cut, new_id, read
 
 
 def files(*directories: Path) -> set[str]:
@@ -152,14 +151,18 @@ class TestLayout:
 
 
 class TestPermissions:
-    async def test_follow_the_umask(self, tmp_path: Path) -> None:
-        store = await started(tmp_path)
-        umask = os.umask(0o027)
+    @pytest.mark.parametrize("umask, mode", [(0, 0o640), (0o022, 0o640), (0o077, 0o600)])
+    async def test_are_for_nobody_else(self, tmp_path: Path, umask: int, mode: int) -> None:
+        """Whatever the umask says, which may forbid more."""
+        directory, before = tmp_path / "deep" / "images", os.umask(umask)
         try:
+            store = await started(directory)
             await store.add("a", cut(b"1"))
         finally:
-            os.umask(umask)
-        assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o640
+            os.umask(before)
+        assert stat.S_IMODE((directory / "a").stat().st_mode) == mode
+        for made in (directory, directory.parent):
+            assert stat.S_IMODE(made.stat().st_mode) == 0o750 & ~umask
 
     async def test_as_configured(self, tmp_path: Path) -> None:
         directory = tmp_path / "images"
@@ -168,6 +171,9 @@ class TestPermissions:
         await store.add("a", cut(b"1"))
         assert stat.S_IMODE((directory / "a").stat().st_mode) == 0o644
         assert stat.S_IMODE(directory.stat().st_mode) == 0o711
+        made = tmp_path / "deep" / "images"  # whoever may read a file may reach it
+        await started(made, filesystem_store_file_perm=644)
+        assert [stat.S_IMODE(each.stat().st_mode) for each in (made, made.parent)] == [0o751] * 2
 
     async def test_a_link_is_not_followed(self, tmp_path: Path) -> None:
         outside = tmp_path / "secret"

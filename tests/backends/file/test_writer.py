@@ -17,8 +17,8 @@ from imagestore.backends.base import BLOCK_SIZE, Buffer
 from imagestore.backends.blocks import BlockPool
 from imagestore.backends.file.datadirs import DataDir, DataDirs
 from imagestore.backends.file.writer import Writer
+from imagestore.backends.testing.contract import content
 
-from ..contract import content
 from .test_store import files, forbid_nameless_files
 
 MakeWriter = Callable[..., Writer]

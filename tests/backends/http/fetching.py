@@ -57,9 +57,9 @@ async def fetched(fetch: Fetcher, url: str, *args: Any, **options: Any) -> bytes
 
 
 async def fails(answer: Answer, match: str, *args: int, **options: float) -> RawServer:
-    """A fetch of that answer is ``Unavailable`` with that message."""
+    """A fetch of that answer is ``Unavailable`` or ``Unusable`` with that message."""
     async with serving(answer) as server, fetcher(**options) as fetch:
-        with pytest.raises(errors.Unavailable, match=match or None) as caught:
+        with pytest.raises((errors.Unavailable, errors.Unusable), match=match or None) as caught:
             await fetched(fetch, server.url, *args)
         assert caught.value.store == "web"
         assert "127.0.0.1" not in caught.value.message

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from imagestore.backends import errors
+from imagestore.backends.testing.contract import MIB, content
 
-from ..contract import MIB, content
 from .conftest import Web
 from .fetching import fails, fetched, fetcher
 from .raw_server import Request, head, saying, serving

@@ -14,9 +14,9 @@ import pytest
 from imagestore.backends import errors
 from imagestore.backends.http import AddressRules, HttpSettings, HttpStore, Transport, guard
 from imagestore.backends.http.addresses import Address, Reach, reach
+from imagestore.backends.testing.contract import read
 
 from ...hostile_urls import ADDRESSES, ANYWHERE, NAMES
-from ..contract import read
 from .fetching import LOCAL, Names, fetched, fetcher
 from .raw_server import RawServer, Request, saying, serving
 

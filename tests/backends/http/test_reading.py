@@ -10,8 +10,8 @@ import pytest
 
 from imagestore.backends import errors
 from imagestore.backends.http import reading
+from imagestore.backends.testing.contract import MIB, content
 
-from ..contract import MIB, content
 from .conftest import Web
 from .fetching import fetched, fetcher
 from .raw_server import Request, head, serving

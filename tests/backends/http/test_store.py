@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -12,11 +13,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from imagestore.backends import errors
-from imagestore.backends.base import Capability, Driver, Store
+from imagestore.backends.base import Capability, Driver, Selective, Store
 from imagestore.backends.http import HttpSettings, HttpStore, driver, reading
+from imagestore.backends.testing.contract import MIB, ReadContract, content, cut, new_id, read
 
 from ...services import nginx
-from ..contract import MIB, ReadContract, content, cut, new_id, read
 from .conftest import Web
 
 
@@ -107,9 +108,13 @@ async def test_is_never_written_to(store: HttpStore, web: Web) -> None:
     assert await read(store, url) == b"x"
 
 
-def test_all_of_http_is_one_place() -> None:
-    one, other = HttpStore("a", HttpSettings()), HttpStore("b", HttpSettings())
-    assert one.places() == other.places() == {"http"}
+def test_what_is_its_own() -> None:
+    one = HttpStore("a", HttpSettings(http_store_disallowed_hosts=("no.example",)))
+    assert not one.places()
+    assert isinstance(one, Selective)
+    assert one.admits("https://example.org/x#label")
+    assert not one.admits("https://no.example/x")
+    assert not one.admits("https://192.168.0.1/x")
     assert one.owns("HTTPS://example.org/x")
     assert not one.owns("swift+https://example.org/x")
     assert not one.owns("file:///x")
@@ -128,13 +133,32 @@ class TestServers:
             with pytest.raises(errors.Unavailable, match="redirects"):
                 await read(store, url)
 
+    async def test_one_that_is_too_slow_on_the_whole(self, web: Web) -> None:
+        """It sends enough each time to go on for ever."""
+        store = await started(web, http_store_min_rate=1 << 30, http_store_grace=0.5)
+        url = f"{web.url}/slow/{web.put(content(8 * MIB, seed=8))}"
+        with pytest.raises(errors.Unavailable, match="less than the 1073741824 a second") as caught:
+            await read(store, url)
+        assert caught.value.store == "web"
+        await store.stop()
+
+    @pytest.mark.parametrize("place", ["marked", "packed"])
+    async def test_what_is_labelled_as_encoded(
+        self, store: HttpStore, web: Web, place: str
+    ) -> None:
+        """The bytes as they are, never unpacked; nothing is asked for in another encoding."""
+        data = gzip.compress(content(MIB, seed=7))
+        url = f"{web.url}/{place}/{web.put(data)}"
+        assert await read(store, url) == data
+        assert await read(store, url, 1000, 500) == data[1000:1500]
+        assert await store.size(url) == len(data)
+
     @pytest.mark.parametrize(
         ("place", "kind"),
         [
             ("gone", errors.NotFound),
-            ("private", errors.Unavailable),
+            ("private", errors.Unusable),
             ("ill", errors.Unavailable),
-            ("marked", errors.Unavailable),
         ],
     )
     async def test_refusals(
@@ -162,7 +186,7 @@ class TestServers:
         url = f"{web.url}/whole/{web.put(content(3000))}"
         monkeypatch.setattr(reading, "SKIPPED", 1000)
         assert await read(store, url, 1000, 5) == content(3000)[1000:1005]
-        with pytest.raises(errors.Unavailable, match="cannot send a part"):
+        with pytest.raises(errors.Unusable, match="cannot send a part"):
             await read(store, url, 1001, 5)
 
     async def test_a_slow_server_is_waited_for(self, web: Web) -> None:

@@ -16,9 +16,9 @@ import pytest
 
 from imagestore.backends import errors
 from imagestore.backends.rbd import RBDSettings, RBDStore
+from imagestore.backends.testing.contract import MIB, content, cut, new_id, read
 from tests.services import ceph, process
 
-from ..contract import MIB, content, cut, new_id, read
 from .conftest import Pool
 
 TIMEOUT = 2

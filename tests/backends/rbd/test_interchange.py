@@ -10,10 +10,10 @@ import pytest
 
 from imagestore.backends import errors
 from imagestore.backends.rbd import RBDSettings, RBDStore
+from imagestore.backends.testing.contract import MIB, content, cut, new_id, read
 from tests.services import link_ceph
 from tests.services.glance_store import Failed, GlanceStore
 
-from ..contract import MIB, content, cut, new_id, read
 from .conftest import Pool
 from .test_removal import clone
 

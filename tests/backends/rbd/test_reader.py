@@ -10,9 +10,9 @@ import pytest
 
 from imagestore.backends import errors
 from imagestore.backends.rbd import RBDSettings, RBDStore
+from imagestore.backends.testing.contract import MIB, content, cut, new_id, read
 from tests.services import ceph
 
-from ..contract import MIB, content, cut, new_id, read
 from .conftest import Pool
 
 

@@ -14,9 +14,9 @@ import pytest
 
 from imagestore.backends import errors
 from imagestore.backends.rbd import RBDSettings, RBDStore, listing, removal
+from imagestore.backends.testing.contract import MIB, content, cut, new_id, read
 from tests.services import process
 
-from ..contract import MIB, content, cut, new_id, read
 from .conftest import Pool
 
 DATA = content(5 * MIB)

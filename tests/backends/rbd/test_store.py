@@ -13,8 +13,8 @@ import pytest
 from imagestore.backends import errors
 from imagestore.backends.base import Capacity
 from imagestore.backends.rbd import RBDSettings, RBDStore
+from imagestore.backends.testing.contract import MIB, StoreContract, content, cut, new_id, read
 
-from ..contract import MIB, StoreContract, content, cut, new_id, read
 from .conftest import Pool
 
 

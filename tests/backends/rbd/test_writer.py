@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from imagestore.backends.rbd import RBDSettings, RBDStore
+from imagestore.backends.testing.contract import MIB, content, cut, new_id, read
 from tests.services import process
 
-from ..contract import MIB, content, cut, new_id, read
 from .conftest import Pool
 
 rbd = pytest.importorskip("rbd")

@@ -10,10 +10,9 @@ import pytest
 
 from imagestore.backends import errors
 from imagestore.backends.s3 import copying
+from imagestore.backends.testing.contract import MIB, CopyContract, Pair, cut
 from tests.services.radosgw import RadosGW
 
-from ..contract import MIB, cut
-from ..copy_contract import CopyContract, Pair
 from .servers import SMALLEST, Server, service
 
 

@@ -18,11 +18,11 @@ from imagestore.backends import errors
 from imagestore.backends.base import Buffer
 from imagestore.backends.s3 import S3Store
 from imagestore.backends.s3.faults import translated
+from imagestore.backends.testing.contract import MIB, content, cut, new_id, read
 from tests.services import ceph, radosgw
 from tests.services.faultproxy import FaultProxy, Faults
 from tests.services.radosgw import RadosGW
 
-from ..contract import MIB, content, cut, new_id, read
 from .servers import S3Service, Server, service
 
 PATIENT = 30.0

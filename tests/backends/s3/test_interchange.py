@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from imagestore.backends import errors
+from imagestore.backends.testing.contract import MIB, content, cut, new_id, read
 from tests.services.glance_store import Failed, GlanceStore
 
-from ..contract import MIB, content, cut, new_id, read
 from .servers import SMALLEST, S3Service, Server, service
 
 SMALL, LARGE = 300_000, 2 * SMALLEST * MIB + 17

@@ -12,8 +12,8 @@ import pytest
 
 from imagestore.backends import errors
 from imagestore.backends.s3 import S3Store
+from imagestore.backends.testing.contract import cut, new_id
 
-from ..contract import cut, new_id
 from .servers import S3Service, Server, service
 
 

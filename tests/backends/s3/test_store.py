@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from imagestore.backends import errors
+from imagestore.backends.testing.contract import MIB, StoreContract, content, cut, new_id
 
-from ..contract import MIB, StoreContract, content, cut, new_id
 from .servers import SMALLEST, S3Service, Server, service
 
 

@@ -14,8 +14,8 @@ from imagestore.backends.s3 import bucket
 from imagestore.backends.s3.body import digest
 from imagestore.backends.s3.bucket import Bucket, SentPart
 from imagestore.backends.s3.upload import MAX_PARTS, Upload, part_sizes
+from imagestore.backends.testing.contract import MIB, content, cut, new_id, read
 
-from ..contract import MIB, content, cut, new_id, read
 from .servers import S3Service, Server, service
 
 TIB = 1 << 40

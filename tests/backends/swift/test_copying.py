@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
+from imagestore.backends.testing.contract import CopyContract, Pair, cut, read
 from tests.services import swift
 
-from ..contract import cut, read
-from ..copy_contract import CopyContract, Pair
 from .conftest import MB, started
 from .test_store import RealService
 

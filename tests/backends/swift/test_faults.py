@@ -15,9 +15,9 @@ import pytest
 
 from imagestore.backends import errors
 from imagestore.backends.base import Buffer
+from imagestore.backends.testing.contract import MIB, content, cut, new_id, read
 from tests.services import swift
 
-from ..contract import MIB, content, cut, new_id, read
 from ..file.conftest import mounted
 from .conftest import MB, USER, started
 

@@ -13,11 +13,11 @@ from keystoneauth1.session import Session
 
 from imagestore.backends import errors
 from imagestore.backends.swift import SwiftSettings, SwiftStore
+from imagestore.backends.testing.contract import content, cut, new_id, read
 from tests.services import keystone, swift
 from tests.services.glance_store import Failed, GlanceStore
 from tests.services.shared import shared
 
-from ..contract import content, cut, new_id, read
 from .conftest import MB, require_swift
 
 SMALL, LARGE = 300_000, 3 * MB

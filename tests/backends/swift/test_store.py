@@ -15,9 +15,9 @@ import pytest
 from imagestore.backends import errors
 from imagestore.backends.base import Buffer, Driver, Store
 from imagestore.backends.swift import SwiftStore, driver
+from imagestore.backends.testing.contract import MIB, StoreContract, content, cut, new_id, read
 from tests.services import swift
 
-from ..contract import MIB, StoreContract, content, cut, new_id, read
 from .conftest import KEY, MB, USER, settings, started
 
 

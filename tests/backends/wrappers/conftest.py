@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from imagestore.backends.file import FileSettings, FileStore
-
-from .faulty import FaultyStore
+from imagestore.backends.testing.faulty import FaultyStore
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 
 from imagestore.backends.base import Store
 from imagestore.backends.file import FileSettings, FileStore
+from imagestore.backends.testing.contract import MIB, StoreContract
 from imagestore.backends.wrappers.deadline import DeadlineStore
 from imagestore.backends.wrappers.guarded import GuardedStore
 from imagestore.backends.wrappers.limited import LimitedStore
@@ -17,7 +18,6 @@ from imagestore.backends.wrappers.retrying import RetryingStore
 from imagestore.config.settings import StoreSection
 from imagestore.stores.stack import stacked
 
-from ..contract import MIB, StoreContract
 from ..file.test_store import LocalService
 
 WRAPPERS: dict[str, Callable[[Store], Store]] = {

@@ -12,11 +12,10 @@ import pytest
 
 from imagestore.backends import errors
 from imagestore.backends.base import BLOCK_SIZE, Buffer, Stored
+from imagestore.backends.testing.contract import content, cut, new_id, read
+from imagestore.backends.testing.faulty import Fault, FaultyStore, hang, hang_on, nothing
 from imagestore.backends.wrappers import deadline
 from imagestore.backends.wrappers.deadline import DeadlineStore
-
-from ..contract import content, cut, new_id, read
-from .faulty import Fault, FaultyStore, hang, hang_on, nothing
 
 DATA = content(3 * BLOCK_SIZE)
 

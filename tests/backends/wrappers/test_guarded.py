@@ -9,11 +9,10 @@ import pytest
 
 from imagestore.backends import errors
 from imagestore.backends.base import BLOCK_SIZE, Buffer
+from imagestore.backends.testing.contract import content, cut, read
+from imagestore.backends.testing.faulty import FaultyStore, away, nothing, raising
 from imagestore.backends.wrappers import guarded
 from imagestore.backends.wrappers.guarded import GuardedStore, Health
-
-from ..contract import content, cut, read
-from .faulty import FaultyStore, away, nothing, raising
 
 
 class Told:

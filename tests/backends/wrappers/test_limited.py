@@ -9,10 +9,9 @@ import pytest
 
 from imagestore.backends import errors
 from imagestore.backends.base import BLOCK_SIZE, Buffer
+from imagestore.backends.testing.contract import content, cut, read
+from imagestore.backends.testing.faulty import FaultyStore, hang
 from imagestore.backends.wrappers.limited import LimitedStore
-
-from ..contract import content, cut, read
-from .faulty import FaultyStore, hang
 
 
 class Crowd:

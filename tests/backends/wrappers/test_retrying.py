@@ -18,12 +18,11 @@ import pytest
 
 from imagestore.backends import errors
 from imagestore.backends.base import BLOCK_SIZE, Buffer, Held, Store
+from imagestore.backends.testing.contract import content, cut, new_id, read
+from imagestore.backends.testing.faulty import FaultyStore, away, hang, nothing, raising
 from imagestore.backends.wrappers import retrying
 from imagestore.backends.wrappers.forwarding import ForwardingStore
 from imagestore.backends.wrappers.retrying import RetryingStore
-
-from ..contract import content, cut, new_id, read
-from .faulty import FaultyStore, away, hang, nothing, raising
 
 DATA = content(2 * BLOCK_SIZE)
 

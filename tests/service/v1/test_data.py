@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from imagestore.backends import errors as store_errors
+from imagestore.backends.testing.faulty import raising
 from imagestore.config import drivers
 from imagestore.config.settings import Images, Limits, Notifications
-from tests.backends.wrappers.faulty import raising
 from tests.service.conftest import OCTETS, Person, Service, Start, settings_in, small
 from tests.service.faults import faulty_driver, inner, stores_in
 from tests.service.v1.conftest import (
@@ -170,6 +170,7 @@ async def test_copies_from_a_url(start: Start, tmp_path: Path, site: Web) -> Non
     alice = served.person("red")
     source = {"x-glance-api-copy-from": f"{site.url}/image"}
     site.gate = asyncio.Event()
+    site.labels["Content-Encoding"] = "gzip"  # which is only a label
     answer = await alice("POST", "/v1/images", headers=RAW | source | meta(name="c", store="file2"))
     image = (await answer.json())["image"]
     assert (answer.status, image["status"], image["size"]) == (201, "saving", 0)

@@ -7,4 +7,6 @@ from imagestore_sqlite.store import SCHEME, SqliteStore
 
 from imagestore.backends.base import Driver
 
-driver = Driver(name="sqlite", schemes=(SCHEME,), settings=SqliteSettings, create=SqliteStore)
+driver = Driver(
+    name="sqlite", schemes=(SCHEME,), settings=SqliteSettings, create=SqliteStore, interface=1
+)

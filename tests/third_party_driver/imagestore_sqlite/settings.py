@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from imagestore.backends.base import option
 
@@ -11,14 +11,7 @@ from imagestore.backends.base import option
 class SqliteSettings:
     """Options in a store's section."""
 
-    sqlite_store_path: str = field(
-        metadata=option("sqlite_store_path", "The file. It is made if it is missing.")
-    )
-    sqlite_store_busy_timeout: float = field(
-        default=5.0,
-        metadata=option(
-            "sqlite_store_busy_timeout",
-            "Seconds to wait for another process that writes to the file.",
-            minimum=0,
-        ),
+    sqlite_store_path: str = option(help="The file. It is made if it is missing.")
+    sqlite_store_busy_timeout: float = option(
+        5.0, help="Seconds to wait for another process that writes to the file.", minimum=0
     )

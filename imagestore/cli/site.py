@@ -1,4 +1,4 @@
-"""``imagestore replicate``: images from one Images API to another, or to a directory and back.
+"""``imagestore site``: images from one Images API to another, or to a directory and back.
 
 Commands and arguments are those of ``glance-replicator``.
 """
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
-from imagestore.cli import replicate_options as options
+from imagestore.cli import site_options as options
 from imagestore.cli.exits import FAILED
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def _pass(
     """One pass between the sites that ``choose`` makes of the clients, and its report."""
     import contextlib
 
-    from imagestore.cli import replicate_report as report
+    from imagestore.cli import site_report as report
     from imagestore.sites.images_api import ImagesApi
     from imagestore.sites.replication import Replication
 

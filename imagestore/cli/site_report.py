@@ -1,4 +1,4 @@
-"""What ``imagestore replicate`` shows: progress on a terminal, and the plan or the outcome."""
+"""What ``imagestore site`` shows: progress on a terminal, and the plan or the outcome."""
 
 from __future__ import annotations
 

@@ -1,15 +1,4 @@
-"""What every driver must do, on its real service.
-
-A driver's test module derives a class from :class:`StoreContract` and gives it a
-fixture ``service`` that yields a :class:`Service` around a started store:
-
-    class TestFileStore(StoreContract):
-        @pytest.fixture
-        async def service(self, tmp_path): ...
-
-Class attributes say what the service cannot do, and how large "large" is. What a store that
-is only read from must do is in :mod:`tests.backends.read_contract`, and part of this.
-"""
+"""What every driver must do."""
 
 from __future__ import annotations
 
@@ -22,10 +11,8 @@ import pytest
 
 from imagestore.backends import errors
 from imagestore.backends.base import BLOCK_SIZE, Buffer, Capability, Stored
-
-from .read_contract import MIB, ReadContract, Service, content, cut, new_id, read
-
-__all__ = ["MIB", "ReadContract", "Service", "StoreContract", "content", "cut", "new_id", "read"]
+from imagestore.backends.testing.contract.reading import ReadContract
+from imagestore.backends.testing.contract.service import MIB, Service, content, cut, new_id, read
 
 
 class SourceError(Exception):

@@ -1,4 +1,4 @@
-"""The options of ``imagestore replicate``, as dataclasses that its commands put together."""
+"""The options of ``imagestore site``, as dataclasses that its commands put together."""
 
 from __future__ import annotations
 

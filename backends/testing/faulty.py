@@ -9,15 +9,18 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
+    Coroutine,
     Iterable,
     Mapping,
     Sequence,
 )
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, TypeVar
 
-from imagestore.backends.base import Blocks, Buffer, Capacity, Held, Store, Stored
-from imagestore.backends.errors import Unavailable
+from imagestore.backends.base import Blocks, Buffer, Held, Store, Stored
+from imagestore.backends.errors import Full, Unavailable
 from imagestore.backends.wrappers.forwarding import ForwardingStore
+
+T = TypeVar("T")
 
 Fault = Callable[[], Awaitable[object]]
 """What happens instead of a call: it may raise, hang, or return to let the call go on."""
@@ -46,15 +49,19 @@ def away() -> Fault:
     return raising(Unavailable("forced"))
 
 
+def full() -> Fault:
+    return raising(Full("forced"))
+
+
 async def nothing() -> None:
-    """Let the call go on."""
+    """Let the call go on: ``[nothing, nothing, full()]`` fails the third one."""
 
 
 class FaultyStore(ForwardingStore):
     """``faults`` holds for each operation what its next calls meet, and ``calls`` what was called.
 
-    ``read`` stands for each block of ``open``, ``write`` for the first one of ``add``, and
-    ``stored`` for its end, when the object is there.
+    ``read`` stands for each block of ``open``, ``write`` for the first one of ``add``, ``stored``
+    for its end, when the object is there, and ``held`` for each of its pages.
     """
 
     def __init__(self, store: Store) -> None:
@@ -71,20 +78,15 @@ class FaultyStore(ForwardingStore):
         if waiting := self.faults.get(operation):
             await waiting.pop(0)()
 
-    async def start(self) -> None:
-        await self._met("start")
-        await super().start()
+    async def _call(self, operation: str, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        await self._met(operation)
+        return await ask()
 
-    async def add(
-        self,
-        image_id: str,
-        blocks: Blocks,
-        size: int | None = None,
-        *,
-        owner: str | None = None,
+    async def _add(
+        self, image_id: str, blocks: Blocks, add: Callable[[Blocks], Coroutine[Any, Any, Stored]]
     ) -> Stored:
         await self._met("add")
-        stored = await super().add(image_id, self._written(blocks), size, owner=owner)
+        stored = await add(self._written(blocks))
         if self.faults.get("stored"):
             await self._met("stored")
         return stored
@@ -97,28 +99,10 @@ class FaultyStore(ForwardingStore):
                 await self._met("write")
             yield block
 
-    async def copy(
-        self,
-        image_id: str,
-        source: Store,
-        url: str,
-        size: int,
-        *,
-        owner: str | None = None,
-        on_progress: Callable[[int], object] = lambda done: None,
-    ) -> Stored:
-        await self._met("copy")
-        return await super().copy(image_id, source, url, size, owner=owner, on_progress=on_progress)
-
-    def open(
-        self, url: str, offset: int = 0, length: int | None = None
-    ) -> AbstractAsyncContextManager[Blocks]:
-        return self._open(url, offset, length)
-
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def _open(self, url: str, offset: int, length: int | None) -> AsyncIterator[Blocks]:
         await self._met("open")
-        async with super().open(url, offset, length) as blocks:
+        async with self.store.open(url, offset, length) as blocks:
             yield self._given(blocks)
 
     async def _given(self, blocks: Blocks) -> AsyncIterator[Buffer]:
@@ -126,29 +110,8 @@ class FaultyStore(ForwardingStore):
             await self._met("read")
             yield block
 
-    async def size(self, url: str) -> int:
-        await self._met("size")
-        return await super().size(url)
-
-    async def exists(self, url: str) -> bool:
-        await self._met("exists")
-        return await super().exists(url)
-
-    async def delete(self, url: str) -> None:
-        await self._met("delete")
-        await super().delete(url)
-
-    async def discard(self, image_id: str, *, owner: str | None = None) -> None:
-        await self._met("discard")
-        await super().discard(image_id, owner=owner)
-
     async def held(self, owners: Iterable[str] = ()) -> AsyncGenerator[Sequence[Held], None]:
-        """``held`` stands for each of its pages."""
-        async with contextlib.aclosing(super().held(owners)) as pages:
+        async with contextlib.aclosing(self.store.held(owners)) as pages:
             async for page in pages:
                 await self._met("held")
                 yield page
-
-    async def capacity(self) -> Capacity:
-        await self._met("capacity")
-        return await super().capacity()

@@ -1,59 +1,20 @@
-"""What every driver must do that can be read from, on its real service.
+"""What every driver must do that can be read from.
 
-The half of :mod:`tests.backends.contract` for stores that cannot be written to. A test module
-derives a class from :class:`ReadContract` with a fixture ``service`` as there, and says with
+The half of :class:`StoreContract` for stores that cannot be written to. A test module derives a
+class from :class:`ReadContract` with a fixture ``service`` as there, and says with
 :meth:`ReadContract.place` how an object comes to be in the service.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
-import uuid
-from collections.abc import AsyncIterator, Callable
-from typing import Protocol
+from collections.abc import Callable
 
 import pytest
 
 from imagestore.backends import errors
-from imagestore.backends.base import BLOCK_SIZE, Buffer, Capability, Capacity, Store
-
-MIB = 1 << 20
-
-
-class Service(Protocol):
-    """One store on a real service, and a way to see what really is there."""
-
-    store: Store
-    invalid_urls: list[str]
-    """Locations that are not this store's: of other schemes, places, or with tricks."""
-
-    def url(self, image_id: str) -> str:
-        """The location that an object of that id has."""
-
-    async def objects(self) -> set[str]:
-        """Everything that takes room in the service, parts and temporary things included."""
-
-
-def content(size: int, seed: int = 1) -> bytes:
-    """Bytes that look random and are the same each time."""
-    return random.Random(seed).randbytes(size)
-
-
-async def cut(data: bytes, size: int = BLOCK_SIZE) -> AsyncIterator[Buffer]:
-    """``data`` in blocks, as read-only views."""
-    view = memoryview(data)
-    for start in range(0, len(view), size):
-        yield view[start : start + size]
-
-
-async def read(store: Store, url: str, offset: int = 0, length: int | None = None) -> bytes:
-    async with store.open(url, offset, length) as blocks:
-        return b"".join([bytes(block) async for block in blocks])
-
-
-def new_id() -> str:
-    return str(uuid.uuid4())
+from imagestore.backends.base import BLOCK_SIZE, Capability, Capacity
+from imagestore.backends.testing.contract.service import Service, content, new_id, read
 
 
 class ReadContract:
@@ -64,7 +25,7 @@ class ReadContract:
 
     @pytest.fixture(autouse=True)
     def _in_the_table(self, record_property: Callable[[str, object], None]) -> None:
-        """Has the case counted in the table that ends a run; see tests/conftest.py."""
+        """Marks the case in the report, for whoever counts what a driver keeps."""
         record_property("contract", True)
 
     async def place(self, service: Service, data: bytes) -> str:

@@ -1,4 +1,4 @@
-"""What every driver must do that copies by itself, on its real service.
+"""What every driver must do that copies by itself.
 
 A test module derives a class from :class:`CopyContract` with a fixture ``pair``: two stores
 in different places of one cluster.
@@ -13,8 +13,7 @@ import pytest
 
 from imagestore.backends import errors
 from imagestore.backends.base import Capability, Copier, Store
-
-from .contract import MIB, Service, content, cut, new_id, read
+from imagestore.backends.testing.contract.service import MIB, Service, content, cut, new_id, read
 
 Pair = tuple[Service, Service]
 """Where from, where to."""

@@ -1,0 +1,139 @@
+"""Whether content is accepted as the data of an image: its size, its format, its signature.
+
+One place for that, whatever door the bytes come through. A stream is judged while it passes by;
+of what lies somewhere already only those parts are read by which its format is told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Iterable
+from functools import partial
+from typing import Protocol
+
+from imagestore.backends.base import Blocks, Buffer, Store
+from imagestore.backends.errors import WrongSize
+from imagestore.backends.lane import Lane
+from imagestore.model.errors import OverLimit
+from imagestore.transfer.digests import computing_threads
+from imagestore.transfer.formats import HEAD
+from imagestore.transfer.inspection import Inspection
+from imagestore.transfer.reading import opened
+from imagestore.transfer.verification import close
+
+_FARTHEST = 16 << 20
+"""Bytes from the beginning that are read at most before the verdict, but for those at the end."""
+
+
+class Verification(Protocol):
+    """Looks at a whole stream, and raises in the end if it is not the right one."""
+
+    def feed(self, blocks: Iterable[Buffer]) -> None:
+        """The next blocks. A call may take some milliseconds of CPU."""
+
+    def finish(self) -> None:
+        """All blocks were fed."""
+
+
+def require_size(size: int, cap: int | None) -> None:
+    """Raise :class:`OverLimit` if an image may not have so many bytes."""
+    if cap is not None and size > cap:
+        raise OverLimit(f"The image may have {cap} bytes at most.")
+
+
+class Judgement:
+    """Of one stream: show it every block in order, then end it.
+
+    Both raise as soon as it is certain that the content is refused: :class:`OverLimit` for more
+    than ``size_cap`` bytes, ``Unsupported`` for its format, and what the ``verification`` raises.
+    """
+
+    def __init__(
+        self,
+        inspection: Inspection,
+        *,
+        size_cap: int | None = None,
+        verification: Verification | None = None,
+    ) -> None:
+        self.size = 0
+        """Bytes so far."""
+        self.virtual_size: int | None = None
+        """Bytes of the disk inside, once the stream has ended; None where that is not known."""
+        self._inspection = inspection
+        self._size_cap = size_cap
+        self._verification = verification
+        self._inspecting = Lane(computing_threads(), inspection.feed)
+        self._verifying = Lane(computing_threads(), verification.feed) if verification else None
+
+    async def show(self, block: Buffer) -> None:
+        """The next block of the stream."""
+        self.size += len(block)
+        require_size(self.size, self._size_cap)
+        if self._verifying is not None and not self._verifying.offer(block):
+            await self._verifying.put(block)
+        if self._inspection.hungry and not self._inspecting.offer(block):
+            await self._inspecting.put(block)
+
+    async def end(self) -> None:
+        """All was shown."""
+        if self._verification is not None and self._verifying is not None:
+            await self._verifying.finish(self._verification.finish)
+        finish = partial(self._inspection.finish, self.size)
+        self.virtual_size = await self._inspecting.finish(finish)
+
+
+async def judged(source: Blocks, judgement: Judgement) -> AsyncGenerator[Buffer, None]:
+    """The blocks, each judged before it is yielded; they end only if all are accepted.
+
+    In any case the source is closed in the end.
+    """
+    try:
+        async for block in source:
+            await judgement.show(block)
+            yield block
+            del block  # it may be used again from now on
+        await judgement.end()
+    finally:
+        await close(source)
+
+
+async def examine(store: Store, url: str, size: int, inspection: Inspection) -> int | None:
+    """What the inspection says of the ``size`` bytes at ``url``: see :meth:`Inspection.finish`.
+
+    Read are the first mebibyte, what the formats that are still possible need beyond it (no
+    farther than 16 MiB: what lies behind counts as not there), and the end where one of them has
+    a footer. A store that cannot begin in the middle is read from the beginning and closed early.
+
+    Raises ``Unsupported`` for content that is refused, ``WrongSize`` if there are fewer bytes,
+    and what the store raises.
+    """
+    on_thread = partial(asyncio.get_running_loop().run_in_executor, computing_threads())
+    position = 0
+    for end in (min(HEAD, size), min(_FARTHEST, size)):
+        if position < end and inspection.wants_the_next:
+            async with contextlib.aclosing(_part(store, url, position, end)) as blocks:
+                async for block in blocks:
+                    await on_thread(inspection.feed, [block])
+            position = end
+    if position < size:
+        position = max(position, size - inspection.skip())
+        async with contextlib.aclosing(_part(store, url, position, size)) as blocks:
+            async for block in blocks:
+                await on_thread(inspection.feed, [block])
+    virtual_size: int | None = await on_thread(inspection.finish, size)
+    return virtual_size
+
+
+async def _part(store: Store, url: str, start: int, end: int) -> AsyncGenerator[Buffer, None]:
+    """The bytes from ``start`` to before ``end``, all of them."""
+    if start == end:
+        return
+    async with opened(store, url, start, end - start) as blocks:
+        async for block in blocks:
+            part = memoryview(block)[: end - start]
+            start += len(part)
+            yield part
+            if start == end:
+                return
+    raise WrongSize("fewer bytes than it had", store=store.name, url=url)

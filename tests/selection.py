@@ -1,0 +1,69 @@
+"""What a test needs beyond this process, found in what its module and its fixtures use.
+
+``make quick`` leaves out what is marked here, so nobody has to remember the marks.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+
+import pytest
+
+SERVICES = "tests.services."
+NOT_REAL = frozenset({"process", "databases", "shared", "faultproxy", "watcher", "certificate"})
+"""Modules below ``tests.services`` that start no program of others: by them nothing is marked."""
+PROCESSES = frozenset({"tests.served"})
+"""Modules that start the service in processes of its own, which takes seconds."""
+SERVERS = frozenset({"mariadb", "postgresql"})
+"""Fixtures, and parameters of tests, that mean a database on a server."""
+
+MARKERS = (
+    "service: needs a real program of others (Glance, Keystone, Ceph, MariaDB …); found by itself",
+    "slow: takes more than a second though it needs none; by hand, or as it starts processes",
+)
+
+
+def mark(item: pytest.Item) -> None:
+    """Add the markers that the item has by what it uses."""
+    used = set(_used(item))
+    if _servers(item) or any(_is_service(name) for name in used):
+        item.add_marker("service")
+    elif used & PROCESSES:
+        item.add_marker("slow")
+
+
+def _is_service(name: str) -> bool:
+    return name.startswith(SERVICES) and name.removeprefix(SERVICES) not in NOT_REAL
+
+
+def _servers(item: pytest.Item) -> bool:
+    callspec = getattr(item, "callspec", None)
+    asked = {str(value) for value in callspec.params.values()} if callspec else set()
+    return not SERVERS.isdisjoint(asked | set(getattr(item, "fixturenames", ())))
+
+
+def _used(item: pytest.Item) -> Iterator[str]:
+    """Names of modules that the item's module and those of its fixtures have in their hands."""
+    own = getattr(item, "module", None)
+    modules = {own.__name__} if own else set()
+    info = getattr(item, "_fixtureinfo", None)
+    for definitions in info.name2fixturedefs.values() if info else ():
+        modules.add(definitions[-1].func.__module__)
+    for name in modules:
+        yield name
+        yield from _in_hand(sys.modules[name])
+
+
+_SEEN: dict[str, frozenset[str]] = {}
+
+
+def _in_hand(module: ModuleType) -> frozenset[str]:
+    if module.__name__ not in _SEEN:
+        _SEEN[module.__name__] = frozenset(
+            value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+            for value in vars(module).values()
+            if isinstance(value, ModuleType) or callable(value)
+        ) - {None}
+    return _SEEN[module.__name__]
