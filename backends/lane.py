@@ -11,11 +11,10 @@ from concurrent.futures import Executor
 from typing import TypeVar
 
 from imagestore.backends.base import Buffer
+from imagestore.backends.in_flight import BLOCKS
 
 T = TypeVar("T")
 
-BACKLOG = 4
-"""Blocks that may wait in a lane; as many again may be in work."""
 _TURN = 4
 """Batches after which a lane that still has work goes to the back of the executor's queue."""
 
@@ -39,7 +38,7 @@ class Lane:
         executor: Executor,
         work: Callable[[list[Buffer]], object],
         *,
-        backlog: int = BACKLOG,
+        backlog: int = BLOCKS,
     ) -> None:
         self._executor = executor
         self._work = work

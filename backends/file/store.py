@@ -38,6 +38,7 @@ from imagestore.backends.file.mountpoints import Mountpoints
 from imagestore.backends.file.reader import Reader
 from imagestore.backends.file.settings import FileSettings
 from imagestore.backends.file.writer import Writer
+from imagestore.backends.in_flight import BLOCKS
 from imagestore.backends.lane import Lane
 from imagestore.backends.read_ahead import read_ahead
 
@@ -45,8 +46,6 @@ T = TypeVar("T")
 
 _DIRECT_FROM = 4 << 20
 """Objects known to be smaller in bytes stay in the page cache for their first reader."""
-_IN_FLIGHT = 4
-"""Blocks that are read at a time."""
 _COPIED = 64 << 20
 """Bytes of a copy that the kernel makes in one call."""
 
@@ -195,7 +194,7 @@ class FileStore:
             end = reader.size if length is None else min(reader.size, offset + length)
             read = partial(self._read, reader)
             async with contextlib.aclosing(
-                read_ahead(read, offset, end, step=self._pool.block_size, depth=_IN_FLIGHT)
+                read_ahead(read, offset, end, step=self._pool.block_size, depth=BLOCKS)
             ) as blocks:
                 yield blocks
         finally:

@@ -7,17 +7,12 @@ from collections.abc import AsyncGenerator
 
 from imagestore.backends.base import Buffer
 from imagestore.backends.errors import NotFound, Unavailable
+from imagestore.backends.in_flight import RBD
 from imagestore.backends.rbd.calls import Calls
 from imagestore.backends.rbd.connection import Connection
 from imagestore.backends.rbd.image import OpenImage
 from imagestore.backends.rbd.location import SNAPSHOT, Location
 from imagestore.backends.rbd.zeros import are_zeros
-from imagestore.backends.read_ahead import read_ahead
-
-UNIT = 2 << 20
-"""Bytes of one read. With 4 MiB a transfer is no faster, and malloc keeps half as much again."""
-DEPTH = 4
-"""Reads under way."""
 
 
 class Reader:
@@ -93,7 +88,7 @@ class Reader:
     def blocks(self, offset: int, length: int | None) -> AsyncGenerator[Buffer, None]:
         """The bytes from ``offset``, reading ahead."""
         end = self.size if length is None else min(self.size, offset + length)
-        return read_ahead(self._read, offset, end, step=UNIT, depth=DEPTH)
+        return RBD.read(self._read, offset, end)
 
     async def _read(self, offset: int, length: int) -> Buffer:
         data = await self._open.read(offset, length)

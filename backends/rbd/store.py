@@ -29,6 +29,7 @@ from imagestore.backends.errors import (
     Unavailable,
     WrongSize,
 )
+from imagestore.backends.in_flight import RBD_WRITES
 from imagestore.backends.parts import in_parts, send_parts
 from imagestore.backends.rbd import features, listing, removal
 from imagestore.backends.rbd.calls import Calls
@@ -42,8 +43,6 @@ T = TypeVar("T")
 
 _THREADS = 16
 """Calls that may block at a time; reads and writes of data do not."""
-_WRITES = 4
-"""Writes under way in one transfer."""
 _CLEANUP = 1.0
 """Seconds that a cleanup is waited for when the cluster has just failed to answer."""
 
@@ -149,7 +148,7 @@ class RBDStore:
         count = _Count(size, self.name)
         try:
             await writer.create()
-            await send_parts(in_parts(count.of(blocks), UNIT), writer.write, parallel=_WRITES)
+            await send_parts(in_parts(count.of(blocks), UNIT), writer.write, parallel=RBD_WRITES)
             count.check()
             await writer.commit(count.bytes)
         except BaseException as error:

@@ -12,19 +12,12 @@ from imagestore.backends.base import Blocks, Capability, Capacity, Held, Store, 
 from imagestore.backends.blocks import BlockPool
 from imagestore.backends.errors import CannotCopy, Misconfigured, Unavailable
 from imagestore.backends.ids import is_id
-from imagestore.backends.read_ahead import read_ahead
+from imagestore.backends.in_flight import OBJECT
 from imagestore.backends.s3.location import S3Location
 from imagestore.backends.s3.settings import S3Settings
 
 if TYPE_CHECKING:
     from imagestore.backends.s3.bucket import Bucket
-
-_STEP = 16 << 20
-"""Bytes asked for in one request of a download: the larger, the less it costs the server."""
-_FIRST = 2 << 20
-"""Bytes of the first request, which has them all before any is handed on."""
-_DEPTH = 2
-"""Requests of a download under way."""
 
 
 class S3Store:
@@ -41,7 +34,7 @@ class S3Store:
     def __init__(self, name: str, settings: S3Settings) -> None:
         self.name = name
         self._settings = settings
-        self._pool = BlockPool(block_size=_STEP, kept=2 * _DEPTH)
+        self._pool = BlockPool(block_size=OBJECT.step, kept=2 * OBJECT.depth)
         self._connection = contextlib.AsyncExitStack()
         self._started: Bucket | None = None
 
@@ -124,9 +117,7 @@ class S3Store:
         head = await bucket.head(key)
         reader = Reader(bucket, key, head, self._pool)
         end = head.size if length is None else min(head.size, offset + length)
-        async with contextlib.aclosing(
-            read_ahead(reader.read, offset, end, step=_STEP, depth=_DEPTH, first=_FIRST)
-        ) as blocks:
+        async with contextlib.aclosing(OBJECT.read(reader.read, offset, end)) as blocks:
             yield blocks
 
     async def size(self, url: str) -> int:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from imagestore.backends.base import Blocks, Buffer
 from imagestore.backends.errors import Exists, Full, StoreError, Unavailable, WrongSize
+from imagestore.backends.in_flight import PARTS
 from imagestore.backends.parts import Part, in_parts, send_parts
 from imagestore.backends.s3.bucket import Bucket, SentPart
 from imagestore.backends.s3.settings import S3Settings
@@ -25,8 +26,6 @@ T = TypeVar("T")
 MIB = 1 << 20
 MAX_PARTS = 10_000
 """Of one upload, S3's limit."""
-MEMORY = 64 * MIB
-"""Bytes of parts of one upload that are held, as long as one part is at most half of that."""
 _GROWTH = 2000
 """Parts of an upload of unknown length are this fraction of what went before: 10,000 parts
 of 10 MiB or more then hold 1 TiB."""
@@ -139,7 +138,7 @@ class Upload:
 
     def _at_once(self, part: Part) -> int:
         """How many parts of that size are sent at a time; another one is being gathered."""
-        return max(1, min(self._parallel, MEMORY // _size(part) - 1))
+        return max(1, min(self._parallel, PARTS // _size(part) - 1))
 
     async def _check_alone(self, upload: str) -> None:
         """``Exists`` if there is an object, or another upload that may make one.

@@ -29,7 +29,7 @@ from imagestore.backends.errors import (
     StoreError,
     Unavailable,
 )
-from imagestore.backends.read_ahead import read_ahead
+from imagestore.backends.in_flight import OBJECT
 from imagestore.backends.swift import listing, locations, quota, stored
 from imagestore.backends.swift.account import Account, connections
 from imagestore.backends.swift.authentication import Refused
@@ -44,12 +44,6 @@ from imagestore.backends.swift.placement import Placement
 from imagestore.backends.swift.settings import MEGABYTE, SwiftSettings
 from imagestore.backends.swift.upload import SegmentRules, Upload
 
-_STEP = 16 << 20
-"""Bytes of one request of a download: the larger, the less it costs the servers."""
-_FIRST = 2 << 20
-"""Bytes of the first request, which has them all before any is handed on."""
-_DEPTH = 2
-"""Requests that a download has under way."""
 _THREADS = 4
 """For digests, and for tokens."""
 
@@ -199,9 +193,7 @@ class SwiftStore:
         place = self._locate(url)
         found = await stored.find(self._container(place), place.name, url)
         end = found.size if length is None else min(found.size, offset + length)
-        async with contextlib.aclosing(
-            read_ahead(found.read, offset, end, step=_STEP, depth=_DEPTH, first=_FIRST)
-        ) as blocks:
+        async with contextlib.aclosing(OBJECT.read(found.read, offset, end)) as blocks:
             yield blocks
 
     async def size(self, url: str) -> int:

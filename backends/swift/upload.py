@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from imagestore.backends.base import BLOCK_SIZE, Blocks
 from imagestore.backends.errors import Exists, Full, NotFound, StoreError, Unavailable
+from imagestore.backends.in_flight import STREAMED
 from imagestore.backends.parts import send_parts
 from imagestore.backends.swift.container import Container, Entry
 from imagestore.backends.swift.names import MAX_SEGMENTS, Names, upload_of
@@ -30,8 +31,6 @@ T = TypeVar("T")
 SIZE_HEADER = "X-Object-Meta-Image-Size"
 """On a manifest: bytes of all segments. Swift itself does not notice when one is missing."""
 _UPLOAD_HEADER = "X-Object-Meta-Upload"
-_IN_FLIGHT = 48 << 20
-"""Bytes of a transfer that wait to be sent; as much again is at most in digests and sockets."""
 PARALLEL = 4
 """Segments that are sent at a time."""
 
@@ -193,7 +192,7 @@ class Upload:
                 stream.fail(error)  # or the source would wait for room for ever
                 raise
 
-        streams = in_streams(blocks, size, Budget(_IN_FLIGHT), self._executor, pause=PAUSE)
+        streams = in_streams(blocks, size, Budget(STREAMED), self._executor, pause=PAUSE)
         return await send_parts(streams, sending, parallel=PARALLEL)
 
     async def _send(self, name: str, stream: Stream, headers: Mapping[str, str]) -> Entry:

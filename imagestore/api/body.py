@@ -15,15 +15,12 @@ from aiohttp.http_exceptions import HttpProcessingError
 from imagestore.api import keys
 from imagestore.backends.base import Buffer
 from imagestore.backends.blocks import BlockPool
+from imagestore.backends.in_flight import BLOCKS
 from imagestore.model.errors import Invalid, TooSlow
 from imagestore.serving.responses import REST, let_in
 
 TAKE_OVER_FROM = 4 << 20
 """Bodies of this many bytes are read straight from the socket, past the HTTP parser."""
-_READY_BLOCKS = 4
-"""Full blocks that may wait to be fetched before the socket is left to fill up."""
-
-
 _LOW_WATER = 256 << 10
 """Bytes that the kernel gathers from a client that has filled a block: fewer, larger reads."""
 MAX_DEPTH = 64
@@ -315,7 +312,7 @@ class SocketBody(Body, asyncio.BufferedProtocol):
         self._news.set()
         if self._remaining >= _LOW_WATER:
             self._wake_at(_LOW_WATER)
-        if not self._remaining or len(self._ready) >= _READY_BLOCKS:
+        if not self._remaining or len(self._ready) >= BLOCKS:
             self._paused = True
             self._transport.pause_reading()
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from imagestore.backends.base import Blocks, Buffer, Store, Stored
 from imagestore.backends.errors import StoreError, WrongSize
+from imagestore.backends.in_flight import BEHIND
 from imagestore.config.settings import Images
 from imagestore.model.digest import Digest
 from imagestore.model.image import Image
@@ -18,9 +19,6 @@ from imagestore.transfer.receive import Content, Flow
 from imagestore.transfer.verification import close
 
 log = logging.getLogger(__name__)
-
-_AHEAD = 2
-"""Blocks that a store may lag behind the fastest before the source is kept waiting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +131,7 @@ class _Outlet:
         self.store = store
         self.told = False
         """Its failure is in the log."""
-        self._queue: asyncio.Queue[Buffer | None] = asyncio.Queue(_AHEAD)
+        self._queue: asyncio.Queue[Buffer | None] = asyncio.Queue(BEHIND)
         self.task = asyncio.create_task(
             store.add(image.id, self._blocks(), size, owner=image.owner)
         )

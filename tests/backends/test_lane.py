@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from imagestore.backends.base import Buffer
-from imagestore.backends.lane import BACKLOG, Lane
+from imagestore.backends.in_flight import BLOCKS
+from imagestore.backends.lane import Lane
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ async def test_everything_in_order_and_one_at_a_time(threads: ThreadPoolExecutor
         nonlocal inside
         inside += 1
         assert inside == 1
-        assert len(blocks) <= BACKLOG
+        assert len(blocks) <= BLOCKS
         done.extend(map(number, blocks))
         inside -= 1
 
@@ -100,7 +101,7 @@ async def test_put_waits_when_the_backlog_is_full(threads: ThreadPoolExecutor) -
             while True:
                 await lane.put(b"x")
                 accepted += 1
-    assert BACKLOG <= accepted <= 2 * BACKLOG
+    assert BLOCKS <= accepted <= 2 * BLOCKS
     assert not lane.offer(b"x")
     go_on.set()
     await lane.put(b"x")
@@ -129,7 +130,7 @@ async def test_the_first_error_is_told_and_ends_the_lane(threads: ThreadPoolExec
     with pytest.raises(OSError, match="first"):
         await lane.finish(last)
     assert not finished
-    assert max(seen) < 5 + 2 * BACKLOG
+    assert max(seen) < 5 + 2 * BLOCKS
 
 
 async def test_finish_tells_an_error_of_blocks_in_work(threads: ThreadPoolExecutor) -> None:
@@ -162,7 +163,7 @@ async def test_abandon_drops_what_waits_and_cleans_up(
             raise OSError("in vain")
 
     lane = Lane(threads, work)
-    for _ in range(BACKLOG):
+    for _ in range(BLOCKS):
         await lane.put(b"x")
     await asyncio.sleep(0.05)
     abandoning = asyncio.create_task(lane.abandon(lambda: calls.append("clean")))

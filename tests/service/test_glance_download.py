@@ -328,6 +328,22 @@ async def test_a_region_that_lies(
 
 
 @pytest.mark.parametrize("url", ["embedded"], indirect=True)
+async def test_a_region_that_writes_digests_in_capitals(
+    start: Start, false_region: tuple[Region, str], keystone: Keystone
+) -> None:
+    false, region = false_region
+    here = await start(identity=identity(keystone), images=METHODS)
+    alice = Person(here.client, keystone.token("member"))
+    image = await alice.create()
+    right, false.data = described(), DATA
+    capitals = {name: right[name].upper() for name in ("os_hash_value", "checksum")}
+    false.description = right | capitals
+    await alice.download_from(region, ELSEWHERE, image)
+    assert (await alice.ended(image))["status"] == "success"
+    assert (await alice.show(image))["os_hash_value"] == right["os_hash_value"]
+
+
+@pytest.mark.parametrize("url", ["embedded"], indirect=True)
 async def test_properties_that_cannot_be_kept(
     start: Start, false_region: tuple[Region, str], keystone: Keystone
 ) -> None:

@@ -14,6 +14,7 @@ from imagestore.api.v1.views import shown_properties, status
 from imagestore.api.v2.schemas import ImageSchema, is_reserved
 from imagestore.identity.caller import Caller
 from imagestore.model.changes import Change, ImageDraft
+from imagestore.model.digest import CHECKSUM, known
 from imagestore.model.errors import Forbidden, Invalid
 from imagestore.model.image import BASE_ATTRIBUTES, Image, ImageStatus, Visibility
 
@@ -92,8 +93,8 @@ def _refuse_fixed(fields: Mapping[str, Any], image: Image) -> None:
         return
     if fields.get("size", image.size) != image.size:
         raise Forbidden(f"The size of an {image.status} image cannot be changed.")
-    checksum = image.checksum or ""
-    if str(fields.get("checksum", checksum)).lower() != checksum.lower():
+    said = known((CHECKSUM, fields.get("checksum", image.checksum)))
+    if said != known((CHECKSUM, image.checksum)):
         raise Forbidden(f"The checksum of an {image.status} image cannot be changed.")
 
 

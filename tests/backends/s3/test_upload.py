@@ -9,10 +9,11 @@ import pytest
 
 from imagestore.backends import errors
 from imagestore.backends.base import Buffer
+from imagestore.backends.in_flight import PARTS
 from imagestore.backends.s3 import bucket
 from imagestore.backends.s3.body import digest
 from imagestore.backends.s3.bucket import Bucket, SentPart
-from imagestore.backends.s3.upload import MAX_PARTS, MEMORY, Upload, part_sizes
+from imagestore.backends.s3.upload import MAX_PARTS, Upload, part_sizes
 from imagestore.backends.testing.contract import MIB, content, cut, new_id, read
 
 from .servers import S3Service, Server, service
@@ -48,7 +49,7 @@ async def test_parts_that_are_held_fit_into_the_memory(server: Server) -> None:
     upload = Upload(None, "key", settings)  # type: ignore[arg-type]
     for mib in (5, 10, 20, 32):
         part: list[Buffer] = [bytes(mib * MIB)]
-        assert (upload._at_once(part) + 1) * mib * MIB <= MEMORY
+        assert (upload._at_once(part) + 1) * mib * MIB <= PARTS
     assert upload._at_once([bytes(MIB)]) == 10
     assert upload._at_once([bytes(100 * MIB)]) == 1
 
