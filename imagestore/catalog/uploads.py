@@ -94,11 +94,9 @@ class Uploads:
             limits = await self._quotas.limits_of_owner(image_id)
             image = await self._database.read(self._authorised, caller, image_id)
             described = signed(image.properties)
-            verification = None
-            if described is not None:
-                verification = await self._signatures.verification(
-                    described, token=token, project=caller.project_id
-                )
+            verification = await self._signatures.verification(
+                described, token=token, project=caller.project_id
+            )
             claim = await self._database.write(
                 self._claim, intent, caller, image_id, size, target.name, limits, described, failed
             )

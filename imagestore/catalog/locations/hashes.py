@@ -21,10 +21,10 @@ from imagestore.backends.base import Capability
 from imagestore.backends.errors import InvalidLocation, NotFound, StoreError, WrongSize
 from imagestore.catalog.activation import put_back
 from imagestore.catalog.dependencies import Dependencies
+from imagestore.catalog.job_tasks import JobTasks, reason
 from imagestore.catalog.jobs import GiveUp, JobKind, Work
 from imagestore.catalog.locations import refused_locations, validation_data
 from imagestore.catalog.locations.rules import LocationRules, fetched
-from imagestore.catalog.locations.tasks import LocationTasks, reason
 from imagestore.database import images, jobs, locations, properties
 from imagestore.model.clock import now
 from imagestore.model.digest import CHECKSUM, Digest, Expected, recorded
@@ -69,7 +69,7 @@ class LocationHashes:
     def __init__(self, deps: Dependencies) -> None:
         self._deps = deps
         self._rules = LocationRules(deps)
-        self._tasks = LocationTasks(deps)
+        self._tasks = JobTasks(deps)
 
     @property
     def kind(self) -> JobKind:
