@@ -285,8 +285,7 @@ class Images:
     def _switch(
         self, conn: Connection, caller: Caller, image_id: str, rule: str, to: ImageStatus
     ) -> Image:
-        row = self._access.find(conn, caller, image_id)
-        self._access.require(rule, caller, row)
+        row = self._access.find(conn, caller, image_id, rule)
         before = row.image.status
         if before is to:
             return row.image

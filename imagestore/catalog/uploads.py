@@ -129,9 +129,7 @@ class Uploads:
         return store
 
     def _authorised(self, conn: Connection, caller: Caller, image_id: str) -> Image:
-        row = self._access.find(conn, caller, image_id)
-        self._access.require("upload_image", caller, row)
-        return row.image
+        return self._access.find(conn, caller, image_id, "upload_image").image
 
     def _claim(
         self,

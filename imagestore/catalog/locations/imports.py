@@ -90,8 +90,7 @@ class LocationImports:
         """The locations of the image, for services: of the copies that may be read."""
 
         def find(conn: Connection) -> tuple[Location, ...]:
-            row = self._access.find(conn, caller, image_id)
-            self._access.require("fetch_image_location", caller, row)
+            row = self._access.find(conn, caller, image_id, "fetch_image_location")
             return tuple(each for each in row.image.locations if each.status == "active")
 
         return await self._deps.database.read(find)
@@ -115,8 +114,7 @@ class LocationImports:
     ) -> None:
         conn = activation.conn
         activation.updated(image_id)
-        row = self._access.find(conn, caller, image_id)
-        self._access.require("add_image_location", caller, row)
+        row = self._access.find(conn, caller, image_id, "add_image_location")
         image, moment = row.image, now()
         if image.status is not ImageStatus.QUEUED:
             raise Conflict(f"A location cannot be added while the image is {image.status}.")
