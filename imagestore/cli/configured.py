@@ -63,6 +63,7 @@ class Configuration:
         return unparse(files or (), directories or (), **overrides)
 
     def load(self) -> Settings:
+        """Raises :class:`ConfigurationError`."""
         from imagestore.config.load import load
 
         return load(self.arguments())
@@ -106,6 +107,7 @@ class Configuration:
         self, function: Callable[[Catalog], Awaitable[T]], *, stores: bool = False
     ) -> T:
         """What ``function`` makes of the operations; ``stores``: it needs them to be started."""
+        # Here, as commands that only look at the database start in half the time without them.
         from imagestore.catalog.catalog import Catalog
         from imagestore.catalog.dependencies import assemble
         from imagestore.stores.stores import Stores

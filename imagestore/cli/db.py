@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +12,8 @@ from imagestore.cli.group import Group
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from sqlalchemy import Connection
 
     from imagestore.config.settings import Settings
     from imagestore.database.engine import Database
@@ -98,17 +100,8 @@ def purge(where: Configuration, age_in_days: AgeInDays = 30, max_rows: MaxRows =
     """
     from imagestore.database import purge
 
-    async def run(database: Database, _: Settings) -> dict[str, int]:
-        before = _days_ago(age_in_days)
-        removed: dict[str, int] = {}
-        for number in _batches(max_rows):
-            now = await database.write(purge.purge, before, number)
-            removed = {table: removed.get(table, 0) + count for table, count in now.items()}
-            if max(now.values()) < number:
-                break
-        return removed
-
-    for table, count in where.with_database(run, tables=True).items():
+    removed = _removed(where, purge.purge, age_in_days, max_rows)
+    for table, count in removed.items():
         typer.echo(f"{table}: {count} rows removed.")
 
 
@@ -121,24 +114,33 @@ def purge_images_table(
     """Remove the rows of images that were deleted some time ago. Their ids stay taken."""
     from imagestore.database import purge
 
-    async def run(database: Database, _: Settings) -> int:
-        before = _days_ago(age_in_days)
-        removed = 0
+    def remove(conn: Connection, before: datetime, limit: int) -> Mapping[str, int]:
+        return {"images": purge.purge_images(conn, before, limit)}
+
+    removed = _removed(where, remove, age_in_days, max_rows)
+    typer.echo(f"images: {removed.get('images', 0)} rows removed.")
+
+
+def _removed(
+    where: Configuration,
+    remove: Callable[[Connection, datetime, int], Mapping[str, int]],
+    age_in_days: int,
+    max_rows: int,
+) -> Mapping[str, int]:
+    """How many rows ``remove`` has removed of each table, until it finds no more."""
+    from datetime import UTC, datetime, timedelta
+
+    async def run(database: Database, _: Settings) -> dict[str, int]:
+        before = datetime.now(UTC).replace(tzinfo=None) - timedelta(days=age_in_days)
+        removed: dict[str, int] = {}
         for number in _batches(max_rows):
-            now = await database.write(purge.purge_images, before, number)
-            removed += now
-            if now < number:
+            now = await database.write(remove, before, number)
+            removed = {table: removed.get(table, 0) + count for table, count in now.items()}
+            if max(now.values()) < number:
                 break
         return removed
 
-    count = where.with_database(run, tables=True)
-    typer.echo(f"images: {count} rows removed.")
-
-
-def _days_ago(days: int) -> datetime:
-    from datetime import UTC, datetime, timedelta
-
-    return datetime.now(UTC).replace(tzinfo=None) - timedelta(days=days)
+    return where.with_database(run, tables=True)
 
 
 def _batches(rows: int) -> Iterator[int]:

@@ -23,6 +23,5 @@ def restore(
     image_id: Annotated[str, typer.Argument(metavar="IMAGE", help="The id of the image.")],
 ) -> None:
     """Undo a deletion whose time is not up yet: with delayed_delete, see imagestore scrub list."""
-
     where.with_catalog(lambda catalog: catalog.scrubber.restore(image_id))
     typer.echo(f"Image {image_id} is active again.")

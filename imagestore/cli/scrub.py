@@ -65,7 +65,6 @@ def run(where: Configuration) -> None:
     The service does so by itself every wakeup_time with delayed_delete. The exit code is 1
     if a store hindered it.
     """
-
     done = where.with_catalog(lambda catalog: catalog.scrubber.scrub(), stores=True)
     for image_id in done.removed:
         typer.echo(f"{image_id} removed")
