@@ -49,16 +49,14 @@ async def _page(request: web.Request) -> Iterable[Image]:
 
 async def meta(request: web.Request) -> web.Response:
     refuse_body(request)
-    image = await request.app[keys.catalog].images.show(
-        request[keys.caller], request.match_info["image_id"]
-    )
+    image = await request.app[keys.catalog].images.show(*keys.of_image(request))
     return web.Response(headers=_headers(image), content_type="text/html", charset="UTF-8")
 
 
 async def show(request: web.Request) -> web.StreamResponse:
     """The data, with the metadata in headers."""
     refuse_body(request)
-    caller, image_id = request[keys.caller], request.match_info["image_id"]
+    caller, image_id = keys.of_image(request)
     catalog = request.app[keys.catalog]
     image = await catalog.images.show(caller, image_id)
     found = await catalog.downloads.find(caller, image_id)
@@ -111,9 +109,7 @@ async def update(request: web.Request) -> web.Response:
 
 async def delete(request: web.Request) -> web.Response:
     refuse_body(request)
-    await request.app[keys.catalog].deletions.delete(
-        request[keys.caller], request.match_info["image_id"]
-    )
+    await request.app[keys.catalog].deletions.delete(*keys.of_image(request))
     return web.Response(content_type="text/html", charset="UTF-8")
 
 

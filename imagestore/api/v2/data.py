@@ -46,8 +46,7 @@ async def upload(request: web.Request) -> web.Response:
     try:
         with counting.transfer("upload"):
             await app[keys.catalog].uploads.upload(
-                request[keys.caller],
-                request.match_info["image_id"],
+                *keys.of_image(request),
                 body,
                 size=announced_size(request),
                 store=request.headers.get("X-Image-Meta-Store"),
@@ -71,9 +70,7 @@ def announced_size(request: web.Request) -> int | None:
 async def download(request: web.Request) -> web.StreamResponse:
     refuse_body(request)
     prefer = tuple(name for name in request.query.get("prefer", "").split(",") if name)
-    found = await request.app[keys.catalog].downloads.find(
-        request[keys.caller], request.match_info["image_id"], prefer
-    )
+    found = await request.app[keys.catalog].downloads.find(*keys.of_image(request), prefer)
     if found is None:
         return no_content()
     image = found.image

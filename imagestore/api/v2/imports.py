@@ -29,8 +29,7 @@ async def stage(request: web.Request) -> web.Response:
     try:
         with counting.transfer("upload"):
             await app[keys.catalog].imports.stage(
-                request[keys.caller],
-                request.match_info["image_id"],
+                *keys.of_image(request),
                 body,
                 size=announced_size(request),
             )
@@ -44,8 +43,7 @@ async def start(request: web.Request) -> web.Response:
     enabled = available_import_methods(app[keys.settings].images)
     asked = parse(await read_json(request), enabled)
     await app[keys.catalog].imports.start(
-        request[keys.caller],
-        request.match_info["image_id"],
+        *keys.of_image(request),
         asked,
         header_store=request.headers.get(_STORE),
         request_id=request[request_id],

@@ -30,9 +30,7 @@ _UUID = re.compile(UUID_PATTERN)
 
 async def of_image(request: web.Request) -> web.Response:
     refuse_body(request)
-    found = await request.app[keys.catalog].tasks.of_image(
-        request[keys.caller], request.match_info["image_id"]
-    )
+    found = await request.app[keys.catalog].tasks.of_image(*keys.of_image(request))
     return json_reply({"tasks": [_of_image(task) for task in found]})
 
 
