@@ -44,6 +44,9 @@ COLUMNS = tuple(
 )  # fmt: skip
 """The columns of an image, in the order of the fields of :class:`Image`."""
 
+LOCATION = image_locations.c["id", "value", "meta_data", "status"]
+"""The columns of a location, as :func:`to_location` takes them."""
+
 _STATUSES = {status.value: status for status in ImageStatus}
 _VISIBILITIES = {visibility.value: visibility for visibility in Visibility}
 
