@@ -40,20 +40,15 @@ def require_octets(request: web.Request) -> None:
 
 async def upload(request: web.Request) -> web.Response:
     require_octets(request)
-    app = request.app
-    patience = app[keys.settings].server.progress_timeout
-    body = read_blocks(request, app[keys.pool], patience=patience)
-    try:
-        with counting.transfer("upload"):
-            await app[keys.catalog].uploads.upload(
-                *keys.of_image(request),
-                body,
-                size=announced_size(request),
-                store=request.headers.get("X-Image-Meta-Store"),
-                token=request.headers.get("X-Auth-Token"),
-            )
-    finally:
-        metrics.BYTES_RECEIVED.inc(body.received)
+    body = read_blocks(request)
+    with counting.receiving(body):
+        await request.app[keys.catalog].uploads.upload(
+            *keys.of_image(request),
+            body,
+            size=announced_size(request),
+            store=request.headers.get("X-Image-Meta-Store"),
+            token=request.headers.get("X-Auth-Token"),
+        )
     return no_content()
 
 

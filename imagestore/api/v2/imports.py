@@ -15,7 +15,6 @@ from imagestore.api.v2.data import announced_size, require_octets
 from imagestore.api.v2.info import available_import_methods
 from imagestore.model.errors import Invalid, NotFound
 from imagestore.model.import_request import ImportRequest, Method
-from imagestore.observing import metrics
 
 _STORE = "X-Image-Meta-Store"
 
@@ -25,16 +24,11 @@ async def stage(request: web.Request) -> web.Response:
     if Method.GLANCE_DIRECT not in available_import_methods(app[keys.settings].images):
         raise NotFound("'glance-direct' method is not available at this site.")
     require_octets(request)
-    body = read_blocks(request, app[keys.pool], patience=app[keys.settings].server.progress_timeout)
-    try:
-        with counting.transfer("upload"):
-            await app[keys.catalog].imports.stage(
-                *keys.of_image(request),
-                body,
-                size=announced_size(request),
-            )
-    finally:
-        metrics.BYTES_RECEIVED.inc(body.received)
+    body = read_blocks(request)
+    with counting.receiving(body):
+        await app[keys.catalog].imports.stage(
+            *keys.of_image(request), body, size=announced_size(request)
+        )
     return no_content()
 
 
