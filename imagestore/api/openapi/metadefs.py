@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
-from imagestore.api.openapi.operation import Operation, Parameter, Schema, json
+from imagestore.api.openapi.operation import Operation, Parameter, Schema, closed, json
 
 _ALL = "/v2/metadefs/namespaces"
 _NAMESPACE = _ALL + "/{namespace}"
@@ -21,34 +22,24 @@ _RESOURCE_TYPE = Parameter("resource_type", "Name properties as on this resource
 
 
 def _list(name: str, item: Schema) -> Schema:
-    return {
-        "type": "object",
-        "properties": {name: {"type": "array", "items": item}},
-        "required": [name],
-    }
+    return closed(**{name: {"type": "array", "items": item}})
 
 
-def _names() -> Schema:
-    return {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+_NAME = closed(name={"type": "string"})
+_TAGS = json(_list("tags", _NAME))
 
 
 def _items(kind: str, plural: str, component: str) -> Iterator[tuple[str, Operation]]:
     """Objects and properties: the same operations on both."""
-
-    def operation(summary: str, answers: Mapping[int, Any], **more: Any) -> Operation:
-        return Operation("metadefs", f"{summary}", answers, **more)
-
-    path = f"{_NAMESPACE}/{plural}"
-    body = json(component)
+    operation = partial(Operation, "metadefs")
+    path, body = f"{_NAMESPACE}/{plural}", json(component)
+    one = f"{path}/{{name}}"
+    query = (_RESOURCE_TYPE,) if kind == "property" else ()
     yield f"POST {path}", operation(f"Add one {kind}", {201: body}, errors=(409,), body=body)
     yield f"DELETE {path}", operation(f"Remove every {kind}", {204: None}, errors=(409,))
-    query = (_RESOURCE_TYPE,) if kind == "property" else ()
-    yield f"GET {path}/{{name}}", operation(f"Show one {kind}", {200: body}, query=query)
-    yield (
-        f"PUT {path}/{{name}}",
-        operation(f"Replace one {kind}", {200: body}, errors=(409,), body=body),
-    )
-    yield f"DELETE {path}/{{name}}", operation(f"Remove one {kind}", {204: None}, errors=(409,))
+    yield f"GET {one}", operation(f"Show one {kind}", {200: body}, query=query)
+    yield f"PUT {one}", operation(f"Replace one {kind}", {200: body}, errors=(409,), body=body)
+    yield f"DELETE {one}", operation(f"Remove one {kind}", {204: None}, errors=(409,))
 
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
@@ -73,11 +64,11 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "metadefs", "Delete a namespace", {204: None}, errors=(409,)
     ),
     "GET /v2/metadefs/resource_types": Operation(
-        "metadefs", "List resource types", {200: json(_list("resource_types", _names()))}
+        "metadefs", "List resource types", {200: json(_list("resource_types", _NAME))}
     ),
     f"GET {_NAMESPACE}/resource_types": Operation(
         "metadefs", "List the resource types of a namespace",
-        {200: json(_list("resource_type_associations", _names()))},
+        {200: json(_list("resource_type_associations", _NAME))},
     ),
     f"POST {_NAMESPACE}/resource_types": Operation(
         "metadefs", "Associate a resource type", {201: json("MetadefResourceType")},
@@ -94,12 +85,9 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "metadefs", "List properties", {200: json("MetadefProperties")}
     ),
     **dict(_items("property", "properties", "MetadefProperty")),
-    f"GET {_NAMESPACE}/tags": Operation(
-        "metadefs", "List tags", {200: json(_list("tags", _names()))}, query=_PAGES
-    ),
+    f"GET {_NAMESPACE}/tags": Operation("metadefs", "List tags", {200: _TAGS}, query=_PAGES),
     f"POST {_NAMESPACE}/tags": Operation(
-        "metadefs", "Replace all tags, or add to them", {201: json(_list("tags", _names()))},
-        errors=(409,), body=json(_list("tags", _names())),
+        "metadefs", "Replace all tags, or add to them", {201: _TAGS}, errors=(409,), body=_TAGS,
         headers=(
             Parameter("X-Openstack-Append", "Add to them.", {"enum": ["true", "false"]}),
         ),
