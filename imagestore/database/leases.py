@@ -293,15 +293,8 @@ def _change(**values: Any) -> Update:
 
 def _tell(conn: Connection, job: Job, state: JobState, message: str | None) -> None:
     more = {} if message is None else {"message": message}
-    events.record(
-        conn,
-        f"job.{state.value}",
-        image_id=job.image_id,
-        job_id=job.id,
-        project=job.project,
-        job_kind=job.kind,
-        **more,
-    )
+    named = {"image_id": job.image_id, "job_id": job.id, "project": job.project}
+    events.record(conn, f"job.{state.value}", **named, job_kind=job.kind, **more)
 
 
 def _run(conn: Connection, statement: Update, job: Job) -> bool:
