@@ -19,7 +19,7 @@ from sqlalchemy.exc import IntegrityError
 
 from imagestore.database import events, locations, properties, tags
 from imagestore.database.expressions import exact, not_deleted
-from imagestore.database.pages import select_page
+from imagestore.database.pages import select_page as select_page
 from imagestore.database.rows import COLUMNS, load_children, to_image
 from imagestore.database.schema import (
     image_locations,
@@ -32,19 +32,6 @@ from imagestore.database.schema import (
 from imagestore.database.sizes import fitting
 from imagestore.model.errors import Conflict
 from imagestore.model.image import DELETED_STATUSES, Image, ImageStatus, MemberStatus
-
-__all__ = [
-    "ImageRow",
-    "get",
-    "get_several",
-    "insert",
-    "lock",
-    "owner_of",
-    "select_page",
-    "soft_delete",
-    "transition",
-    "update",
-]
 
 
 @dataclass(frozen=True, slots=True)
