@@ -6,28 +6,18 @@ import asyncio
 import contextlib
 import os
 import stat
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterator,
-    Awaitable,
-    Callable,
-    Iterable,
-    Mapping,
-    Sequence,
-)
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from imagestore.backends.base import BLOCK_SIZE, Blocks, Capability, Capacity, Held, Store, Stored
+from imagestore.backends.base import BLOCK_SIZE, Blocks, Capability, Capacity, Pages, Store, Stored
 from imagestore.backends.blocks import BlockPool
 from imagestore.backends.errors import (
     CannotCopy,
     InvalidLocation,
     Misconfigured,
-    NotFound,
     Unavailable,
     WrongSize,
 )
@@ -50,7 +40,7 @@ _COPIED = 64 << 20
 """Bytes of a copy that the kernel makes in one call."""
 
 
-class FileStore:
+class FileStore(Store):
     """A :class:`~imagestore.backends.base.Store` in local or shared directories."""
 
     capabilities = (
@@ -181,13 +171,10 @@ class FileStore:
     def _stored(self, url: str, size: int) -> Stored:
         return Stored(url, size, self._mountpoints.metadata(self._dirs.locate(url)))
 
-    def open(
-        self, url: str, offset: int = 0, length: int | None = None
-    ) -> AbstractAsyncContextManager[Blocks]:
-        return self._open(url, offset, length)
-
     @contextlib.asynccontextmanager
-    async def _open(self, url: str, offset: int, length: int | None) -> AsyncIterator[Blocks]:
+    async def open(
+        self, url: str, offset: int = 0, length: int | None = None
+    ) -> AsyncIterator[Blocks]:
         path = self._dirs.locate(url)
         reader = await self._call(Reader, self.name, url, path, self._pool, undo=Reader.close)
         try:
@@ -213,13 +200,6 @@ class FileStore:
             raise InvalidLocation("not a file", store=self.name, url=url)
         return status.st_size
 
-    async def exists(self, url: str) -> bool:
-        try:
-            await self.size(url)
-        except NotFound:
-            return False
-        return True
-
     async def delete(self, url: str) -> None:
         await self._call(self._delete, self._dirs.locate(url), url)
 
@@ -243,7 +223,7 @@ class FileStore:
                     path.unlink(missing_ok=True)
                 _sync(datadir.path)
 
-    async def held(self, owners: Iterable[str] = ()) -> AsyncGenerator[Sequence[Held], None]:
+    async def held(self, owners: Iterable[str] = ()) -> Pages:
         for datadir in self._dirs.dirs:
             where = self.name, datadir.path, self._leftovers
             listing = await self._call(Listing, *where, undo=Listing.close)

@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterator,
-    Callable,
-    Iterable,
-    Mapping,
-    Sequence,
-)
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, TypeVar
 
-from imagestore.backends.base import Blocks, Buffer, Capability, Capacity, Held, Stored
+from imagestore.backends.base import (
+    Blocks,
+    Buffer,
+    Capability,
+    Capacity,
+    Held,
+    Pages,
+    Store,
+    Stored,
+)
 from imagestore.backends.daemon_threads import DaemonThreads
 from imagestore.backends.errors import (
     InvalidLocation,
@@ -47,7 +47,7 @@ _CLEANUP = 1.0
 """Seconds that a cleanup is waited for when the cluster has just failed to answer."""
 
 
-class RBDStore:
+class RBDStore(Store):
     """A :class:`~imagestore.backends.base.Store` in a pool of RBD images."""
 
     capabilities = (
@@ -160,13 +160,10 @@ class RBDStore:
             raise
         return Stored(location.url, count.bytes)
 
-    def open(
-        self, url: str, offset: int = 0, length: int | None = None
-    ) -> AbstractAsyncContextManager[Blocks]:
-        return self._open(url, offset, length)
-
     @contextlib.asynccontextmanager
-    async def _open(self, url: str, offset: int, length: int | None) -> AsyncIterator[Blocks]:
+    async def open(
+        self, url: str, offset: int = 0, length: int | None = None
+    ) -> AsyncIterator[Blocks]:
         location = self._locate(url)
         calls, connection = await self._connected()
         reader = await calls.call(Reader, connection, calls, location, undo=Reader.close)
@@ -187,13 +184,6 @@ class RBDStore:
 
         return await calls.call(size)
 
-    async def exists(self, url: str) -> bool:
-        try:
-            await self.size(url)
-        except NotFound:
-            return False
-        return True
-
     async def delete(self, url: str) -> None:
         await self._remove(removal.remove, self._locate(url))
 
@@ -209,7 +199,7 @@ class RBDStore:
 
         await calls.progress(removed)
 
-    async def held(self, owners: Iterable[str] = ()) -> AsyncGenerator[Sequence[Held], None]:
+    async def held(self, owners: Iterable[str] = ()) -> Pages:
         for pages in (listing.names, listing.trashed):
             after: str | None = ""
             while after is not None:
@@ -240,9 +230,6 @@ class RBDStore:
                 stored, free = pool["stats"]["stored"], pool["stats"]["max_avail"]
                 return Capacity(total=stored + free, free=free)
         return Capacity(None, None)
-
-    def local_path(self, url: str) -> Path | None:
-        return None
 
     def owns(self, url: str) -> bool:
         try:
