@@ -19,7 +19,6 @@ from imagestore.backends.errors import (
     InvalidLocation,
     Misconfigured,
     Unavailable,
-    WrongSize,
 )
 from imagestore.backends.file.datadirs import DataDirs
 from imagestore.backends.file.faults import while_removing, while_using, while_writing
@@ -30,6 +29,7 @@ from imagestore.backends.file.settings import FileSettings
 from imagestore.backends.file.writer import Writer
 from imagestore.backends.in_flight import BLOCKS
 from imagestore.backends.lane import Lane
+from imagestore.backends.parts import Counted
 from imagestore.backends.read_ahead import read_ahead
 
 T = TypeVar("T")
@@ -93,23 +93,18 @@ class FileStore(Store):
     ) -> Stored:
         writer = self._writer(image_id, size)
         lane = Lane(self._executor(), writer.write)
-        count = 0
+        source = Counted(blocks, size, store=self.name)
         try:
-            async for block in blocks:
-                count += len(block)
-                if size is not None and count > size:
-                    raise WrongSize(f"more than {size} bytes came", store=self.name)
+            async for block in source:
                 if not lane.offer(block):
                     await self._answered(lane.put(block))
-            if size is not None and count != size:
-                raise WrongSize(f"{count} bytes came instead of {size}", store=self.name)
-            url = await self._answered(lane.finish(partial(writer.commit, count)))
+            url = await self._answered(lane.finish(partial(writer.commit, source.bytes)))
         except BaseException:
             # It takes its turn after a call that hangs, but is not waited for that long.
             with contextlib.suppress(Unavailable):
                 await self._answered(asyncio.shield(lane.abandon(writer.abort)))
             raise
-        return self._stored(url, count)
+        return self._stored(url, source.bytes)
 
     async def copy(
         self,

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from imagestore.backends.base import (
     Blocks,
-    Buffer,
     Capability,
     Capacity,
     Held,
@@ -27,10 +26,9 @@ from imagestore.backends.errors import (
     ReadOnly,
     StoreError,
     Unavailable,
-    WrongSize,
 )
 from imagestore.backends.in_flight import RBD_WRITES
-from imagestore.backends.parts import in_parts, send_parts
+from imagestore.backends.parts import Counted, in_parts, send_parts
 from imagestore.backends.rbd import features, listing, removal
 from imagestore.backends.rbd.calls import Calls
 from imagestore.backends.rbd.connection import Connection
@@ -145,12 +143,11 @@ class RBDStore(Store):
             features=self._features(connection),
             thin=self._settings.rbd_thin_provisioning,
         )
-        count = _Count(size, self.name)
+        source = Counted(blocks, size, store=self.name)
         try:
             await writer.create()
-            await send_parts(in_parts(count.of(blocks), UNIT), writer.write, parallel=RBD_WRITES)
-            count.check()
-            await writer.commit(count.bytes)
+            await send_parts(in_parts(source, UNIT), writer.write, parallel=RBD_WRITES)
+            await writer.commit(source.bytes)
         except BaseException as error:
             cleanup = asyncio.create_task(writer.abort())
             self._cleanups.add(cleanup)
@@ -158,7 +155,7 @@ class RBDStore(Store):
             away = isinstance(error, Unavailable)
             await asyncio.wait([cleanup], timeout=_CLEANUP if away else self._settings.timeout)
             raise
-        return Stored(location.url, count.bytes)
+        return Stored(location.url, source.bytes)
 
     @contextlib.asynccontextmanager
     async def open(
@@ -275,25 +272,3 @@ class RBDStore(Store):
             if self._connection is None:
                 raise Unavailable("the store was stopped", store=self.name)
             return calls, self._connection
-
-
-class _Count:
-    """Counts bytes, and holds them against the size that was announced."""
-
-    def __init__(self, size: int | None, store: str) -> None:
-        self._size = size
-        self._store = store
-        self.bytes = 0
-
-    async def of(self, blocks: Blocks) -> AsyncGenerator[Buffer, None]:
-        """The blocks; ``WrongSize`` as soon as they are too many."""
-        async for block in blocks:
-            self.bytes += len(block)
-            if self._size is not None and self.bytes > self._size:
-                raise WrongSize(f"more than {self._size} bytes came", store=self._store)
-            yield block
-
-    def check(self) -> None:
-        """``WrongSize`` if they were too few."""
-        if self._size is not None and self.bytes != self._size:
-            raise WrongSize(f"{self.bytes} bytes came instead of {self._size}", store=self._store)

@@ -33,9 +33,9 @@ from imagestore.backends.errors import (
     InvalidLocation,
     NotFound,
     Unavailable,
-    WrongSize,
 )
 from imagestore.backends.ids import is_id
+from imagestore.backends.parts import Counted
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}", re.ASCII)
 _PAGE = 1000
@@ -87,16 +87,11 @@ class MemoryStore(Store):
         data = bytearray()
         self.unfinished.append(data)
         try:
-            async for block in blocks:
+            async for block in Counted(blocks, size, store=self.name, url=url):
                 if len(block) > self.limit - self._used():
                     raise Full(f"has room for {self.limit} bytes", store=self.name, url=url)
                 data += block
-                if size is not None and len(data) > size:
-                    raise WrongSize(f"more than {size} bytes came", store=self.name, url=url)
                 await asyncio.sleep(0)
-            if size is not None and len(data) != size:
-                message = f"{len(data)} bytes came instead of {size}"
-                raise WrongSize(message, store=self.name, url=url)
             if name in self.objects:
                 raise Exists("was written by another one", store=self.name, url=url)
             self.objects[name] = data
