@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from imagestore.backends.base import Blocks, Buffer, Store, Stored
 from imagestore.backends.errors import StoreError
-from imagestore.backends.wrappers.forwarding import ForwardingStore
+from imagestore.backends.wrappers.forwarding import Add, Ask, ForwardingStore
 
 T = TypeVar("T")
 
@@ -40,16 +40,14 @@ class MeasuredStore(ForwardingStore):
         self._observer = observer
         self._clock = clock
 
-    async def _call(self, operation: str, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    async def _call(self, operation: str, ask: Ask[T]) -> T:
         with self._measured(operation) as tally:
             answer = await ask()
             if isinstance(answer, Stored):  # a copy, of which no byte has been seen
                 tally.size = answer.size
             return answer
 
-    async def _add(
-        self, image_id: str, blocks: Blocks, add: Callable[[Blocks], Coroutine[Any, Any, Stored]]
-    ) -> Stored:
+    async def _add(self, image_id: str, blocks: Blocks, add: Add) -> Stored:
         with self._measured("add") as tally:
             return await add(self._sent(blocks, tally))
 
