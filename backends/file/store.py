@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import stat
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from imagestore.backends.base import BLOCK_SIZE, Blocks, Capability, Capacity, Pages, Store, Stored
 from imagestore.backends.blocks import BlockPool
+from imagestore.backends.calls import Calls
 from imagestore.backends.errors import (
     CannotCopy,
     InvalidLocation,
@@ -56,11 +57,10 @@ class FileStore(Store):
         self.name = name
         self._settings = settings
         self._leftovers = settings.leftovers
-        self._timeout = settings.filesystem_store_timeout or None
         self._pool = BlockPool(
             block_size=max(settings.filesystem_store_chunk_size, BLOCK_SIZE), kept=16
         )
-        self._threads: ThreadPoolExecutor | None = None
+        self._running: Calls | None = None
         self._dirs = DataDirs(name, "", [])
         self._mountpoints = Mountpoints([])
         self._permissions: int | None = None
@@ -69,19 +69,21 @@ class FileStore(Store):
         settings = self._settings
         dirs = DataDirs.configured(self.name, settings)
         self._permissions = _permissions(self.name, settings.filesystem_store_file_perm)
-        if self._threads is None:
-            self._threads = _Threads(self.name, settings.filesystem_store_thread_pool_size)
-        self._mountpoints = await self._call(
+        if self._running is None:
+            threads = _Threads(self.name, settings.filesystem_store_thread_pool_size)
+            timeout = settings.filesystem_store_timeout or None
+            self._running = Calls(self.name, threads, "the file system", timeout)
+        self._mountpoints = await self._calls.call(
             Mountpoints.read, self.name, settings.filesystem_store_metadata_file
         )
-        await self._call(dirs.prepare, self._permissions)
+        await self._calls.call(dirs.prepare, self._permissions)
         self._dirs = dirs
 
     async def stop(self) -> None:
-        threads, self._threads = self._threads, None
-        if threads is not None:
+        running, self._running = self._running, None
+        if running is not None:
             # Not waited for: a file system that hangs would hold up the end of the process.
-            threads.shutdown(wait=False)
+            running.threads.shutdown(wait=False)
 
     async def add(
         self,
@@ -91,18 +93,18 @@ class FileStore(Store):
         *,
         owner: str | None = None,
     ) -> Stored:
-        writer = self._writer(image_id, size)
-        lane = Lane(self._executor(), writer.write)
+        writer, calls = self._writer(image_id, size), self._calls
+        lane = Lane(calls.threads, writer.write)
         source = Counted(blocks, size, store=self.name)
         try:
             async for block in source:
                 if not lane.offer(block):
-                    await self._answered(lane.put(block))
-            url = await self._answered(lane.finish(partial(writer.commit, source.bytes)))
+                    await calls.answered(lane.put(block))
+            url = await calls.answered(lane.finish(partial(writer.commit, source.bytes)))
         except BaseException:
             # It takes its turn after a call that hangs, but is not waited for that long.
             with contextlib.suppress(Unavailable):
-                await self._answered(asyncio.shield(lane.abandon(writer.abort)))
+                await calls.answered(asyncio.shield(lane.abandon(writer.abort)))
             raise
         return self._stored(url, source.bytes)
 
@@ -118,15 +120,15 @@ class FileStore(Store):
     ) -> Stored:
         if not isinstance(source, FileStore):
             raise CannotCopy("copies files", store=self.name)
-        writer = self._writer(image_id, size)
-        original = await self._call(source._open_whole, url, size, undo=os.close)
-        lane = Lane(self._executor(), lambda _: None)
+        writer, calls = self._writer(image_id, size), self._calls
+        original = await calls.call(source._open_whole, url, size, undo=os.close)
+        lane = Lane(calls.threads, lambda _: None)
         try:
             for start in range(0, size, _COPIED):
                 step = partial(writer.copy, original, min(_COPIED, size - start))
-                await self._answered(lane.finish(step))
+                await calls.answered(lane.finish(step))
                 on_progress(min(size, start + _COPIED))
-            made = await self._answered(lane.finish(partial(writer.commit, size)))
+            made = await calls.answered(lane.finish(partial(writer.commit, size)))
         except BaseException:
 
             def give_up() -> None:
@@ -135,7 +137,7 @@ class FileStore(Store):
                 writer.abort()
 
             with contextlib.suppress(Unavailable):
-                await self._answered(asyncio.shield(lane.abandon(give_up)))
+                await calls.answered(asyncio.shield(lane.abandon(give_up)))
             raise
         os.close(original)
         return self._stored(made, size)
@@ -171,7 +173,7 @@ class FileStore(Store):
         self, url: str, offset: int = 0, length: int | None = None
     ) -> AsyncIterator[Blocks]:
         path = self._dirs.locate(url)
-        reader = await self._call(Reader, self.name, url, path, self._pool, undo=Reader.close)
+        reader = await self._calls.call(Reader, self.name, url, path, self._pool, undo=Reader.close)
         try:
             end = reader.size if length is None else min(reader.size, offset + length)
             read = partial(self._read, reader)
@@ -183,10 +185,10 @@ class FileStore(Store):
             reader.close()
 
     async def _read(self, reader: Reader, offset: int, length: int) -> memoryview:
-        return await self._call(reader.read, offset, length)
+        return await self._calls.call(reader.read, offset, length)
 
     async def size(self, url: str) -> int:
-        return await self._call(self._size, self._dirs.locate(url), url)
+        return await self._calls.call(self._size, self._dirs.locate(url), url)
 
     def _size(self, path: Path, url: str) -> int:
         with while_using(self.name, url):
@@ -196,7 +198,7 @@ class FileStore(Store):
         return status.st_size
 
     async def delete(self, url: str) -> None:
-        await self._call(self._delete, self._dirs.locate(url), url)
+        await self._calls.call(self._delete, self._dirs.locate(url), url)
 
     def _delete(self, path: Path, url: str) -> None:
         self._size(path, url)
@@ -206,7 +208,7 @@ class FileStore(Store):
 
     async def discard(self, image_id: str, *, owner: str | None = None) -> None:
         self._dirs.check_name(image_id)
-        await self._call(self._discard, image_id)
+        await self._calls.call(self._discard, image_id)
 
     def _discard(self, image_id: str) -> None:
         for datadir in self._dirs.dirs:
@@ -221,15 +223,15 @@ class FileStore(Store):
     async def held(self, owners: Iterable[str] = ()) -> Pages:
         for datadir in self._dirs.dirs:
             where = self.name, datadir.path, self._leftovers
-            listing = await self._call(Listing, *where, undo=Listing.close)
+            listing = await self._calls.call(Listing, *where, undo=Listing.close)
             try:
-                while page := await self._call(listing.page):
+                while page := await self._calls.call(listing.page):
                     yield page
             finally:
-                self._executor().submit(listing.close)
+                self._calls.threads.submit(listing.close)
 
     async def capacity(self) -> Capacity:
-        return await self._call(self._capacity)
+        return await self._calls.call(self._capacity)
 
     def _capacity(self) -> Capacity:
         systems = {}
@@ -264,38 +266,11 @@ class FileStore(Store):
             "thin_provisioning": settings.filesystem_thin_provisioning,
         }
 
-    # Calls that the file system may not answer.
-
-    def _executor(self) -> ThreadPoolExecutor:
-        if self._threads is None:
+    @property
+    def _calls(self) -> Calls:
+        if self._running is None:
             raise Unavailable("not started", store=self.name)
-        return self._threads
-
-    async def _call(
-        self, function: Callable[..., T], *args: Any, undo: Callable[[T], object] | None = None
-    ) -> T:
-        """``function`` on a thread; ``undo`` its result if nobody waits for it any more."""
-        future = self._executor().submit(function, *args)
-        try:
-            return await self._answered(asyncio.wrap_future(future))
-        except BaseException:
-            if undo is not None:
-                future.add_done_callback(
-                    lambda done: (
-                        None if done.cancelled() or done.exception() else undo(done.result())
-                    )
-                )
-            raise
-
-    async def _answered(self, call: Awaitable[T]) -> T:
-        """The result of a call to the file system, or ``Unavailable`` when it takes too long."""
-        try:
-            async with asyncio.timeout(self._timeout):
-                return await call
-        except TimeoutError as error:
-            raise Unavailable(
-                f"the file system did not answer within {self._timeout:g} s", store=self.name
-            ) from error
+        return self._running
 
 
 class _Threads(ThreadPoolExecutor):

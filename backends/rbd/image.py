@@ -10,7 +10,7 @@ from typing import Any
 
 from imagestore.backends.base import Buffer
 from imagestore.backends.errors import Unavailable
-from imagestore.backends.rbd.calls import Calls
+from imagestore.backends.rbd.calls import ClusterCalls
 from imagestore.backends.rbd.connection import Connection
 from imagestore.backends.rbd.zeros import are_zeros
 
@@ -25,7 +25,7 @@ class OpenImage:
     def __init__(
         self,
         connection: Connection,
-        calls: Calls,
+        calls: ClusterCalls,
         pool: str,
         url: str,
         *,

@@ -33,7 +33,6 @@ def remove(
     and can be purged from there once the last of them is gone. A removal that broke off when it
     had the image in the trash is carried to its end.
     """
-    assert location.pool is not None
     try:
         _remove(connection, location, only, report)
     except NotFound:
@@ -56,7 +55,6 @@ def _remove(
     only: str | None,
     report: Callable[..., int] | None,
 ) -> None:
-    assert location.pool is not None
     rbd = connection.rbd
     pool, name = connection.pool(location.pool), location.image
     with connection.errors(location.url):
@@ -156,7 +154,6 @@ def discard(
 
 
 def _purge(connection: Connection, location: Location, report: Callable[..., int] | None) -> None:
-    assert location.pool is not None
     try:
         trash.purge(connection, location.pool, location.image, report=report)
     except Busy as error:
@@ -165,7 +162,6 @@ def _purge(connection: Connection, location: Location, report: Callable[..., int
 
 def _forget(connection: Connection, location: Location) -> None:
     """Remove what cannot be opened, but has a name, as it was not made to the end."""
-    assert location.pool is not None
     rbd = connection.rbd
     with connection.errors(location.url):
         try:

@@ -30,7 +30,7 @@ from imagestore.backends.errors import (
 from imagestore.backends.in_flight import RBD_WRITES
 from imagestore.backends.parts import Counted, in_parts, send_parts
 from imagestore.backends.rbd import features, listing, removal
-from imagestore.backends.rbd.calls import Calls
+from imagestore.backends.rbd.calls import ClusterCalls
 from imagestore.backends.rbd.connection import Connection
 from imagestore.backends.rbd.location import SNAPSHOT, Location
 from imagestore.backends.rbd.reader import Reader
@@ -40,7 +40,7 @@ from imagestore.backends.rbd.writer import UNIT, Writer
 T = TypeVar("T")
 
 _THREADS = 16
-"""Calls that may block at a time; reads and writes of data do not."""
+"""ClusterCalls that may block at a time; reads and writes of data do not."""
 _CLEANUP = 1.0
 """Seconds that a cleanup is waited for when the cluster has just failed to answer."""
 
@@ -56,7 +56,7 @@ class RBDStore(Store):
         self.name = name
         self._settings = settings
         self._pool = settings.rbd_store_pool
-        self._calls: Calls | None = None
+        self._calls: ClusterCalls | None = None
         self._connection: Connection | None = None
         self._connecting = asyncio.Lock()
         self._cleanups: set[asyncio.Task[None]] = set()
@@ -66,7 +66,7 @@ class RBDStore(Store):
         if self._connection is not None:
             return
         threads = DaemonThreads(_THREADS, f"store-{self.name}")
-        calls = Calls(self.name, threads, self._settings.timeout)
+        calls = ClusterCalls(self.name, threads, self._settings.timeout)
         try:
             connection = await self._connect(calls)
         except BaseException:
@@ -75,7 +75,7 @@ class RBDStore(Store):
         self._calls, self._connection = calls, connection
         self._fsid = connection.fsid
 
-    async def _connect(self, calls: Calls) -> Connection:
+    async def _connect(self, calls: ClusterCalls) -> Connection:
         connection = await calls.call(
             Connection, self.name, self._settings, calls.threads, undo=Connection.close
         )
@@ -256,7 +256,7 @@ class RBDStore(Store):
             raise InvalidLocation("in another cluster", store=self.name, url=url)
         return replace(location, pool=location.pool or self._pool)
 
-    async def _connected(self) -> tuple[Calls, Connection]:
+    async def _connected(self) -> tuple[ClusterCalls, Connection]:
         """The connection; a new one where the cluster has shut out the former."""
         calls, connection = self._calls, self._connection
         if calls is None or connection is None:

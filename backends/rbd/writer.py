@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from imagestore.backends.parts import Part
-from imagestore.backends.rbd.calls import Calls
+from imagestore.backends.rbd.calls import ClusterCalls
 from imagestore.backends.rbd.connection import Connection
 from imagestore.backends.rbd.image import OpenImage
 from imagestore.backends.rbd.location import SNAPSHOT, Location
@@ -36,7 +36,7 @@ class Writer:
     def __init__(
         self,
         connection: Connection,
-        calls: Calls,
+        calls: ClusterCalls,
         location: Location,
         size: int | None,
         *,
@@ -44,7 +44,6 @@ class Writer:
         features: int,
         thin: bool,
     ) -> None:
-        assert location.pool is not None
         self._connection = connection
         self._calls = calls
         self._location = location
