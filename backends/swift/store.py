@@ -21,7 +21,7 @@ from imagestore.backends.errors import (
     Unavailable,
 )
 from imagestore.backends.in_flight import OBJECT
-from imagestore.backends.swift import listing, locations, quota, stored
+from imagestore.backends.swift import listing, locations, stored
 from imagestore.backends.swift.account import Account, connections
 from imagestore.backends.swift.authentication import Refused
 from imagestore.backends.swift.container import Container
@@ -118,7 +118,7 @@ class SwiftStore(Store):
         container = self._container(place)
         rules = self._rules()
         if size is not None and size >= rules.large:
-            free = (await quota.capacity(container)).free
+            free = (await container.capacity()).free
             if free is not None and free < size:
                 raise Full(f"the quota leaves {free} bytes", store=self.name, url=url)
         upload = Upload(container, Names(image_id, new_upload()), rules, self._executor(), url)
@@ -227,7 +227,7 @@ class SwiftStore(Store):
 
     async def capacity(self) -> Capacity:
         account = self._account(self._default)
-        return await quota.capacity(Container(account, self._settings.swift_store_container))
+        return await Container(account, self._settings.swift_store_container).capacity()
 
     def owns(self, url: str) -> bool:
         try:

@@ -23,7 +23,6 @@ from imagestore.backends.in_flight import STREAMED
 from imagestore.backends.parts import chained, send_parts
 from imagestore.backends.swift.container import Container, Entry
 from imagestore.backends.swift.names import MAX_SEGMENTS, Names, upload_of
-from imagestore.backends.swift.removal import remove_all
 from imagestore.backends.swift.streams import PAUSE, Budget, Stream, exactly, in_streams
 
 T = TypeVar("T")
@@ -80,7 +79,7 @@ class Upload:
         """
         if self._finishing and not await self._is_anothers():
             self._begun.append(self._names.image_id)
-        await remove_all(self._container, self._begun)
+        await self._container.remove_all(self._begun)
 
     async def _is_anothers(self) -> bool:
         try:
