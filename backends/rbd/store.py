@@ -29,11 +29,12 @@ from imagestore.backends.errors import (
 )
 from imagestore.backends.in_flight import RBD_WRITES
 from imagestore.backends.parts import Counted, in_parts, send_parts
-from imagestore.backends.rbd import features, listing, removal
+from imagestore.backends.rbd import features, listing
 from imagestore.backends.rbd.calls import ClusterCalls
 from imagestore.backends.rbd.connection import Connection
 from imagestore.backends.rbd.location import SNAPSHOT, Location
 from imagestore.backends.rbd.reader import Reader
+from imagestore.backends.rbd.removal import Removal
 from imagestore.backends.rbd.settings import RBDSettings
 from imagestore.backends.rbd.writer import UNIT, Writer
 
@@ -182,17 +183,17 @@ class RBDStore(Store):
         return await calls.call(size)
 
     async def delete(self, url: str) -> None:
-        await self._remove(removal.remove, self._locate(url))
+        await self._remove(Removal.remove, self._locate(url))
 
     async def discard(self, image_id: str, *, owner: str | None = None) -> None:
-        await self._remove(removal.discard, Location(image_id, SNAPSHOT, self._pool, self._fsid))
+        await self._remove(Removal.discard, Location(image_id, SNAPSHOT, self._pool, self._fsid))
 
-    async def _remove(self, how: Callable[..., None], location: Location) -> None:
+    async def _remove(self, how: Callable[[Removal], None], location: Location) -> None:
         calls, connection = await self._connected()
 
         def removed(report: Callable[..., int]) -> None:
             with connection.held():
-                how(connection, location, report=report)
+                how(Removal(connection, location, report))
 
         await calls.progress(removed)
 

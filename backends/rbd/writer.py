@@ -13,7 +13,7 @@ from imagestore.backends.rbd.calls import ClusterCalls
 from imagestore.backends.rbd.connection import Connection
 from imagestore.backends.rbd.image import OpenImage
 from imagestore.backends.rbd.location import SNAPSHOT, Location
-from imagestore.backends.rbd.removal import remove
+from imagestore.backends.rbd.removal import Removal
 
 T = TypeVar("T")
 
@@ -129,7 +129,7 @@ class Writer:
             self._connection.release()
 
     def _remove(self) -> None:
-        remove(self._connection, self._location, only=self._identity)
+        Removal(self._connection, self._location).remove(only=self._identity)
 
     async def _call(self, function: Callable[..., T], *args: Any) -> T:
         """One blocking call; there is only one at a time."""
