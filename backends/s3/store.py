@@ -107,8 +107,7 @@ class S3Store(Store):
     ) -> AsyncIterator[Blocks]:
         from imagestore.backends.s3.download import Reader
 
-        bucket = self._bucket()
-        key = bucket.place.key(url)
+        bucket, key = self._object(url)
         head = await bucket.head(key)
         reader = Reader(bucket, key, head, self._pool)
         end = head.size if length is None else min(head.size, offset + length)
@@ -116,12 +115,11 @@ class S3Store(Store):
             yield blocks
 
     async def size(self, url: str) -> int:
-        bucket = self._bucket()
-        return (await bucket.head(bucket.place.key(url))).size
+        bucket, key = self._object(url)
+        return (await bucket.head(key)).size
 
     async def delete(self, url: str) -> None:
-        bucket = self._bucket()
-        key = bucket.place.key(url)
+        bucket, key = self._object(url)
         await bucket.head(key)
         await bucket.delete(key)
 
@@ -157,6 +155,11 @@ class S3Store(Store):
             "s3_store_large_object_chunk_size": settings.s3_store_large_object_chunk_size,
             "s3_store_thread_pools": settings.s3_store_thread_pools,
         }
+
+    def _object(self, url: str) -> tuple[Bucket, str]:
+        """Where it lies, and its key there."""
+        bucket = self._bucket()
+        return bucket, bucket.place.key(url)
 
     def _bucket(self) -> Bucket:
         if self._started is None:
