@@ -15,12 +15,7 @@ from typing import Any, TypeVar
 from imagestore.backends.base import BLOCK_SIZE, Blocks, Capability, Capacity, Pages, Store, Stored
 from imagestore.backends.blocks import BlockPool
 from imagestore.backends.calls import Calls
-from imagestore.backends.errors import (
-    CannotCopy,
-    InvalidLocation,
-    Misconfigured,
-    Unavailable,
-)
+from imagestore.backends.errors import CannotCopy, InvalidLocation, Misconfigured, Unavailable
 from imagestore.backends.file.datadirs import DataDirs
 from imagestore.backends.file.faults import while_removing, while_using, while_writing
 from imagestore.backends.file.listing import Listing, beside

@@ -9,15 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from imagestore.backends.base import (
-    Blocks,
-    Capability,
-    Capacity,
-    Held,
-    Pages,
-    Store,
-    Stored,
-)
+from imagestore.backends.base import Blocks, Capability, Capacity, Held, Pages, Store, Stored
 from imagestore.backends.daemon_threads import DaemonThreads
 from imagestore.backends.errors import (
     InvalidLocation,
@@ -41,7 +33,7 @@ from imagestore.backends.rbd.writer import UNIT, Writer
 T = TypeVar("T")
 
 _THREADS = 16
-"""ClusterCalls that may block at a time; reads and writes of data do not."""
+"""Calls that may block at a time; reads and writes of data do not."""
 _CLEANUP = 1.0
 """Seconds that a cleanup is waited for when the cluster has just failed to answer."""
 

@@ -102,14 +102,16 @@ class _Tally:
     """Seconds that were not the store's."""
 
 
+@dataclass
 class _Inside:
     """The blocks that a reader takes, timed: what lies between two of them is the reader's."""
 
-    def __init__(self, blocks: Blocks, tally: _Tally, clock: Callable[[], float]) -> None:
-        self._blocks = blocks
-        self._tally = tally
-        self._clock = clock
-        self._since = clock()
+    blocks: Blocks
+    tally: _Tally
+    clock: Callable[[], float]
+
+    def __post_init__(self) -> None:
+        self._since = self.clock()
 
     def __aiter__(self) -> Blocks:
         return self
@@ -117,13 +119,13 @@ class _Inside:
     async def __anext__(self) -> Buffer:
         self.left()
         try:
-            block = await anext(self._blocks)
+            block = await anext(self.blocks)
         finally:
-            self._since = self._clock()
-        self._tally.size += len(block)
+            self._since = self.clock()
+        self.tally.size += len(block)
         return block
 
     def left(self) -> None:
         """The reader hands over to the store again."""
-        self._tally.elsewhere += self._clock() - self._since
-        self._since = self._clock()
+        self.tally.elsewhere += self.clock() - self._since
+        self._since = self.clock()

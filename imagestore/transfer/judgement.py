@@ -109,18 +109,19 @@ async def examine(store: Store, url: str, size: int, inspection: Inspection) -> 
     and what the store raises.
     """
     on_thread = partial(asyncio.get_running_loop().run_in_executor, computing_threads())
+
+    async def feed(start: int, end: int) -> None:
+        async with contextlib.aclosing(_part(store, url, start, end)) as blocks:
+            async for block in blocks:
+                await on_thread(inspection.feed, [block])
+
     position = 0
     for end in (min(HEAD, size), min(_FARTHEST, size)):
         if position < end and inspection.wants_the_next:
-            async with contextlib.aclosing(_part(store, url, position, end)) as blocks:
-                async for block in blocks:
-                    await on_thread(inspection.feed, [block])
+            await feed(position, end)
             position = end
     if position < size:
-        position = max(position, size - inspection.skip())
-        async with contextlib.aclosing(_part(store, url, position, size)) as blocks:
-            async for block in blocks:
-                await on_thread(inspection.feed, [block])
+        await feed(max(position, size - inspection.skip()), size)
     virtual_size: int | None = await on_thread(inspection.finish, size)
     return virtual_size
 
