@@ -11,9 +11,8 @@ from imagestore.backends.errors import NotFound, Unavailable
 from imagestore.backends.in_flight import RBD
 from imagestore.backends.rbd.calls import ClusterCalls
 from imagestore.backends.rbd.connection import Connection
-from imagestore.backends.rbd.image import OpenImage
+from imagestore.backends.rbd.image import OpenImage, are_zeros
 from imagestore.backends.rbd.location import SNAPSHOT, Location
-from imagestore.backends.rbd.zeros import are_zeros
 
 
 class Reader:

@@ -38,8 +38,7 @@ from imagestore.model.errors import Conflict, Corrupt, Forbidden, Invalid
 from imagestore.model.errors import Unavailable as TryAgain
 from imagestore.model.image import Image, ImageStatus, Location
 from imagestore.model.job import Job, JobDraft
-from imagestore.transfer.digesting import digest
-from imagestore.transfer.judgement import Judgement
+from imagestore.transfer.judgement import Judgement, digest
 
 KIND = "location_import"
 
