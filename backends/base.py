@@ -18,6 +18,8 @@ from enum import Flag, auto
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from imagestore.backends.errors import NotFound
+
 Buffer = bytes | bytearray | memoryview
 Blocks = AsyncIterator[Buffer]
 
@@ -83,12 +85,17 @@ class Held:
     owner: str | None = None
 
 
+Pages = AsyncGenerator[Sequence[Held], None]
+
+
 @runtime_checkable
 class Store(Protocol):
     """One configured store. Every method may be called concurrently.
 
     Errors are those of :mod:`imagestore.backends.errors` and no others, each
     naming this store. Cancelling any call releases what it held.
+
+    A driver may inherit from this, and has what is written out here if it has none of its own.
     """
 
     name: str
@@ -140,6 +147,11 @@ class Store(Protocol):
 
     async def exists(self, url: str) -> bool:
         """Whether an object is there. ``Unavailable`` rather than a guess."""
+        try:
+            await self.size(url)
+        except NotFound:
+            return False
+        return True
 
     async def delete(self, url: str) -> None:
         """Remove the object. ``NotFound`` if there is none, never silence."""
@@ -152,7 +164,7 @@ class Store(Protocol):
         Finding nothing is success.
         """
 
-    def held(self, owners: Iterable[str] = ()) -> AsyncGenerator[Sequence[Held], None]:
+    async def held(self, owners: Iterable[str] = ()) -> Pages:
         """Everything that lies in the store and is called as ``add`` would call it, in pages.
 
         Also what only ``discard`` would remove, but not what others put there under names of
@@ -160,6 +172,8 @@ class Store(Protocol):
         the objects of projects apart. However much there is, one page of some thousands at a
         time is in memory. What comes or goes meanwhile may be told of or not, all else once.
         """
+        return
+        yield ()
 
     async def capacity(self) -> Capacity:
         """Room in the store now. Asks the service that keeps the bytes, also where it does not
@@ -168,6 +182,7 @@ class Store(Protocol):
 
     def local_path(self, url: str) -> Path | None:
         """The local file that holds exactly the object, else ``None``. Does no I/O."""
+        return None
 
     def owns(self, url: str) -> bool:
         """Whether ``url`` is a location of this store, as far as that shows without I/O.
@@ -180,12 +195,14 @@ class Store(Protocol):
         uses it. Two stores of a service must not share one. None where nothing is kept: what
         lies on other people's servers is theirs. Does no I/O.
         """
+        return frozenset()
 
     def details(self) -> Mapping[str, Any]:
         """What administrators are told of the store (``properties`` in ``info/stores/detail``).
 
         JSON values, no credentials; names are Glance's where it has them. Does no I/O.
         """
+        return {}
 
 
 @runtime_checkable

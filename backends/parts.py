@@ -1,19 +1,53 @@
-"""Store an object in parts of a fixed size, several of them under way at a time."""
+"""Store what a source gives: counted, and in parts of which several are under way at a time."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
 from itertools import repeat
 from typing import Any, TypeVar
 
 from imagestore.backends.base import Blocks, Buffer
+from imagestore.backends.errors import WrongSize
 
 P = TypeVar("P")
 T = TypeVar("T")
 
 Part = list[Buffer]
 """Buffers that belong together, in order. Nothing is copied to make one."""
+_SETTLING = 10.0
+"""Seconds that a request which the server may be acting upon has to end when it is cancelled."""
+
+
+class Counted:
+    """``blocks`` as they come, held against the ``size`` that was announced, if one was.
+
+    ``WrongSize`` as soon as they are too many, or in the place of their end if they are too few.
+    """
+
+    def __init__(self, blocks: Blocks, size: int | None, *, store: str, url: str = "") -> None:
+        self._blocks = blocks
+        self._size = size
+        self._store, self._url = store, url
+        self.bytes = 0
+        """So many have come."""
+
+    def __aiter__(self) -> Blocks:
+        return self
+
+    async def __anext__(self) -> Buffer:
+        block = await anext(self._blocks, None)
+        self.bytes += 0 if block is None else len(block)
+        if self._size is not None and self.bytes > self._size:
+            raise self._wrong(f"more than {self._size} bytes came")
+        if block is None:
+            if self._size is not None and self.bytes != self._size:
+                raise self._wrong(f"{self.bytes} bytes came instead of {self._size}")
+            raise StopAsyncIteration
+        return block
+
+    def _wrong(self, message: str) -> WrongSize:
+        return WrongSize(message, store=self._store, url=self._url)
 
 
 async def in_parts(blocks: Blocks, size: int | Iterator[int]) -> AsyncGenerator[Part, None]:
@@ -37,6 +71,14 @@ async def in_parts(blocks: Blocks, size: int | Iterator[int]) -> AsyncGenerator[
             room -= len(view)
     if part:
         yield part
+
+
+async def chained(first: list[T], rest: AsyncIterator[T]) -> AsyncGenerator[T, None]:
+    """What has come already, which is let go of on the way, and then the rest."""
+    while first:
+        yield first.pop(0)
+    async for each in rest:
+        yield each
 
 
 async def send_parts(
@@ -81,7 +123,7 @@ async def send_parts(
 
 async def _next_part(parts: AsyncGenerator[P, None], running: set[asyncio.Task[T]]) -> P | None:
     """The next part; raises what one of the calls raises meanwhile."""
-    coming: asyncio.Task[P | None] = asyncio.create_task(_take(parts))
+    coming = asyncio.create_task(next_of(parts))
     waiting: set[asyncio.Task[T]] = set(running)
     try:
         while not coming.done():
@@ -96,5 +138,33 @@ async def _next_part(parts: AsyncGenerator[P, None], running: set[asyncio.Task[T
             await asyncio.wait({coming})
 
 
-async def _take(parts: AsyncGenerator[P, None]) -> P | None:
+async def next_of(parts: AsyncIterator[P]) -> P | None:
+    """The next one, as a coroutine that a task can be made of; None at the end."""
     return await anext(parts, None)
+
+
+async def settled(
+    request: Coroutine[Any, Any, T],
+    *,
+    acting: Callable[[], bool] = lambda: True,
+    undo: Callable[[T], Coroutine[Any, Any, None]] | None = None,
+) -> T:
+    """The result of a request; when cancelled, not before its outcome is known.
+
+    A request that the server may already be ``acting`` upon is waited for, since it would
+    take effect after it was given up; one that is not is cut. ``undo`` gets the result that
+    nobody waits for any more.
+    """
+    task = asyncio.create_task(request)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if not acting():
+            task.cancel()
+        await asyncio.wait([task], timeout=_SETTLING)
+        if not task.done():
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        elif not task.cancelled() and task.exception() is None and undo is not None:
+            await undo(task.result())
+        raise

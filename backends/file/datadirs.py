@@ -52,10 +52,7 @@ class DataDirs:
         """As the settings say; ``Misconfigured`` names the option that is wrong."""
         one, several = settings.filesystem_store_datadir, settings.filesystem_store_datadirs
         if bool(one) == bool(several):
-            raise Misconfigured(
-                f"set one of {_ONE} and {_SEVERAL}",
-                store=store,
-            )
+            raise Misconfigured(f"set one of {_ONE} and {_SEVERAL}", store=store)
         if one:
             return cls(store, _ONE, [DataDir(_absolute(one))])
         dirs: dict[Path, DataDir] = {}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 from imagestore.backends.errors import (
     Exists,
@@ -35,40 +35,30 @@ _MEANING_OF_A_PATH: dict[int, type[StoreError]] = {
 }
 
 
-@contextlib.contextmanager
-def while_writing(store: str, url: str = "") -> Iterator[None]:
+def while_writing(store: str, url: str = "") -> AbstractContextManager[None]:
     """Raise an ``OSError`` of the body as what it means for an object that is being written.
 
     What has no better meaning (EIO, ESTALE, a directory that went away) is
     ``Unavailable``.
     """
-    try:
-        yield
-    except OSError as error:
-        raise _meaning(error, _MEANING, store, url) from error
+    return _told(_MEANING, store, url)
 
 
-@contextlib.contextmanager
-def while_using(store: str, url: str) -> Iterator[None]:
+def while_using(store: str, url: str) -> AbstractContextManager[None]:
     """The same for an object that is looked for at its location."""
-    try:
-        yield
-    except OSError as error:
-        raise _meaning(error, _MEANING_OF_A_PATH, store, url) from error
+    return _told(_MEANING_OF_A_PATH, store, url)
 
 
-@contextlib.contextmanager
-def while_removing(store: str, url: str) -> Iterator[None]:
+def while_removing(store: str, url: str) -> AbstractContextManager[None]:
     """The same for an object that is being removed."""
+    return _told(_MEANING_OF_A_PATH | _MEANING, store, url)
+
+
+@contextmanager
+def _told(meaning: dict[int, type[StoreError]], store: str, url: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _meaning(error, _MEANING_OF_A_PATH | _MEANING, store, url) from error
-
-
-def _meaning(
-    error: OSError, meaning: dict[int, type[StoreError]], store: str, url: str
-) -> StoreError:
-    number = error.errno or 0
-    kind = meaning.get(number, Unavailable)
-    return kind(os.strerror(number), store=store, url=url)
+        number = error.errno or 0
+        kind = meaning.get(number, Unavailable)
+        raise kind(os.strerror(number), store=store, url=url) from error

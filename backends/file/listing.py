@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Set
+from collections.abc import Set
+from itertools import islice
 from pathlib import Path
 
 from imagestore.backends.base import Held
@@ -29,7 +30,7 @@ class Listing:
         found: list[Held] = []
         with while_writing(self._store):
             while not found:
-                names = list(_some(self._names))
+                names = list(islice(self._names, _PAGE))
                 if not names:
                     break
                 found = [held for name in names if (held := self._held(name)) is not None]
@@ -51,11 +52,6 @@ class Listing:
             return Held(image_id, whole, entry.stat(follow_symlinks=False).st_size)
         except FileNotFoundError:
             return None  # it went meanwhile
-
-
-def _some(names: Iterator[os.DirEntry[str]]) -> Iterator[os.DirEntry[str]]:
-    for _, name in zip(range(_PAGE), names, strict=False):
-        yield name
 
 
 def beside(name: str, leftovers: Set[str]) -> str | None:

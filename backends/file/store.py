@@ -6,31 +6,16 @@ import asyncio
 import contextlib
 import os
 import stat
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterator,
-    Awaitable,
-    Callable,
-    Iterable,
-    Mapping,
-    Sequence,
-)
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from imagestore.backends.base import BLOCK_SIZE, Blocks, Capability, Capacity, Held, Store, Stored
+from imagestore.backends.base import BLOCK_SIZE, Blocks, Capability, Capacity, Pages, Store, Stored
 from imagestore.backends.blocks import BlockPool
-from imagestore.backends.errors import (
-    CannotCopy,
-    InvalidLocation,
-    Misconfigured,
-    NotFound,
-    Unavailable,
-    WrongSize,
-)
+from imagestore.backends.calls import Calls
+from imagestore.backends.errors import CannotCopy, InvalidLocation, Misconfigured, Unavailable
 from imagestore.backends.file.datadirs import DataDirs
 from imagestore.backends.file.faults import while_removing, while_using, while_writing
 from imagestore.backends.file.listing import Listing, beside
@@ -40,6 +25,7 @@ from imagestore.backends.file.settings import FileSettings
 from imagestore.backends.file.writer import Writer
 from imagestore.backends.in_flight import BLOCKS
 from imagestore.backends.lane import Lane
+from imagestore.backends.parts import Counted
 from imagestore.backends.read_ahead import read_ahead
 
 T = TypeVar("T")
@@ -50,7 +36,7 @@ _COPIED = 64 << 20
 """Bytes of a copy that the kernel makes in one call."""
 
 
-class FileStore:
+class FileStore(Store):
     """A :class:`~imagestore.backends.base.Store` in local or shared directories."""
 
     capabilities = (
@@ -66,11 +52,10 @@ class FileStore:
         self.name = name
         self._settings = settings
         self._leftovers = settings.leftovers
-        self._timeout = settings.filesystem_store_timeout or None
         self._pool = BlockPool(
             block_size=max(settings.filesystem_store_chunk_size, BLOCK_SIZE), kept=16
         )
-        self._threads: ThreadPoolExecutor | None = None
+        self._running: Calls | None = None
         self._dirs = DataDirs(name, "", [])
         self._mountpoints = Mountpoints([])
         self._permissions: int | None = None
@@ -79,19 +64,21 @@ class FileStore:
         settings = self._settings
         dirs = DataDirs.configured(self.name, settings)
         self._permissions = _permissions(self.name, settings.filesystem_store_file_perm)
-        if self._threads is None:
-            self._threads = _Threads(self.name, settings.filesystem_store_thread_pool_size)
-        self._mountpoints = await self._call(
+        if self._running is None:
+            threads = _Threads(self.name, settings.filesystem_store_thread_pool_size)
+            timeout = settings.filesystem_store_timeout or None
+            self._running = Calls(self.name, threads, "the file system", timeout)
+        self._mountpoints = await self._calls.call(
             Mountpoints.read, self.name, settings.filesystem_store_metadata_file
         )
-        await self._call(dirs.prepare, self._permissions)
+        await self._calls.call(dirs.prepare, self._permissions)
         self._dirs = dirs
 
     async def stop(self) -> None:
-        threads, self._threads = self._threads, None
-        if threads is not None:
+        running, self._running = self._running, None
+        if running is not None:
             # Not waited for: a file system that hangs would hold up the end of the process.
-            threads.shutdown(wait=False)
+            running.threads.shutdown(wait=False)
 
     async def add(
         self,
@@ -101,25 +88,20 @@ class FileStore:
         *,
         owner: str | None = None,
     ) -> Stored:
-        writer = self._writer(image_id, size)
-        lane = Lane(self._executor(), writer.write)
-        count = 0
+        writer, calls = self._writer(image_id, size), self._calls
+        lane = Lane(calls.threads, writer.write)
+        source = Counted(blocks, size, store=self.name)
         try:
-            async for block in blocks:
-                count += len(block)
-                if size is not None and count > size:
-                    raise WrongSize(f"more than {size} bytes came", store=self.name)
+            async for block in source:
                 if not lane.offer(block):
-                    await self._answered(lane.put(block))
-            if size is not None and count != size:
-                raise WrongSize(f"{count} bytes came instead of {size}", store=self.name)
-            url = await self._answered(lane.finish(partial(writer.commit, count)))
+                    await calls.answered(lane.put(block))
+            url = await calls.answered(lane.finish(partial(writer.commit, source.bytes)))
         except BaseException:
             # It takes its turn after a call that hangs, but is not waited for that long.
             with contextlib.suppress(Unavailable):
-                await self._answered(asyncio.shield(lane.abandon(writer.abort)))
+                await calls.answered(asyncio.shield(lane.abandon(writer.abort)))
             raise
-        return self._stored(url, count)
+        return self._stored(url, source.bytes)
 
     async def copy(
         self,
@@ -133,15 +115,15 @@ class FileStore:
     ) -> Stored:
         if not isinstance(source, FileStore):
             raise CannotCopy("copies files", store=self.name)
-        writer = self._writer(image_id, size)
-        original = await self._call(source._open_whole, url, size, undo=os.close)
-        lane = Lane(self._executor(), lambda _: None)
+        writer, calls = self._writer(image_id, size), self._calls
+        original = await calls.call(source._open_whole, url, size, undo=os.close)
+        lane = Lane(calls.threads, lambda _: None)
         try:
             for start in range(0, size, _COPIED):
                 step = partial(writer.copy, original, min(_COPIED, size - start))
-                await self._answered(lane.finish(step))
+                await calls.answered(lane.finish(step))
                 on_progress(min(size, start + _COPIED))
-            made = await self._answered(lane.finish(partial(writer.commit, size)))
+            made = await calls.answered(lane.finish(partial(writer.commit, size)))
         except BaseException:
 
             def give_up() -> None:
@@ -150,7 +132,7 @@ class FileStore:
                 writer.abort()
 
             with contextlib.suppress(Unavailable):
-                await self._answered(asyncio.shield(lane.abandon(give_up)))
+                await calls.answered(asyncio.shield(lane.abandon(give_up)))
             raise
         os.close(original)
         return self._stored(made, size)
@@ -181,15 +163,12 @@ class FileStore:
     def _stored(self, url: str, size: int) -> Stored:
         return Stored(url, size, self._mountpoints.metadata(self._dirs.locate(url)))
 
-    def open(
-        self, url: str, offset: int = 0, length: int | None = None
-    ) -> AbstractAsyncContextManager[Blocks]:
-        return self._open(url, offset, length)
-
     @contextlib.asynccontextmanager
-    async def _open(self, url: str, offset: int, length: int | None) -> AsyncIterator[Blocks]:
+    async def open(
+        self, url: str, offset: int = 0, length: int | None = None
+    ) -> AsyncIterator[Blocks]:
         path = self._dirs.locate(url)
-        reader = await self._call(Reader, self.name, url, path, self._pool, undo=Reader.close)
+        reader = await self._calls.call(Reader, self.name, url, path, self._pool, undo=Reader.close)
         try:
             end = reader.size if length is None else min(reader.size, offset + length)
             read = partial(self._read, reader)
@@ -201,10 +180,10 @@ class FileStore:
             reader.close()
 
     async def _read(self, reader: Reader, offset: int, length: int) -> memoryview:
-        return await self._call(reader.read, offset, length)
+        return await self._calls.call(reader.read, offset, length)
 
     async def size(self, url: str) -> int:
-        return await self._call(self._size, self._dirs.locate(url), url)
+        return await self._calls.call(self._size, self._dirs.locate(url), url)
 
     def _size(self, path: Path, url: str) -> int:
         with while_using(self.name, url):
@@ -213,15 +192,8 @@ class FileStore:
             raise InvalidLocation("not a file", store=self.name, url=url)
         return status.st_size
 
-    async def exists(self, url: str) -> bool:
-        try:
-            await self.size(url)
-        except NotFound:
-            return False
-        return True
-
     async def delete(self, url: str) -> None:
-        await self._call(self._delete, self._dirs.locate(url), url)
+        await self._calls.call(self._delete, self._dirs.locate(url), url)
 
     def _delete(self, path: Path, url: str) -> None:
         self._size(path, url)
@@ -231,7 +203,7 @@ class FileStore:
 
     async def discard(self, image_id: str, *, owner: str | None = None) -> None:
         self._dirs.check_name(image_id)
-        await self._call(self._discard, image_id)
+        await self._calls.call(self._discard, image_id)
 
     def _discard(self, image_id: str) -> None:
         for datadir in self._dirs.dirs:
@@ -243,18 +215,18 @@ class FileStore:
                     path.unlink(missing_ok=True)
                 _sync(datadir.path)
 
-    async def held(self, owners: Iterable[str] = ()) -> AsyncGenerator[Sequence[Held], None]:
+    async def held(self, owners: Iterable[str] = ()) -> Pages:
         for datadir in self._dirs.dirs:
             where = self.name, datadir.path, self._leftovers
-            listing = await self._call(Listing, *where, undo=Listing.close)
+            listing = await self._calls.call(Listing, *where, undo=Listing.close)
             try:
-                while page := await self._call(listing.page):
+                while page := await self._calls.call(listing.page):
                     yield page
             finally:
-                self._executor().submit(listing.close)
+                self._calls.threads.submit(listing.close)
 
     async def capacity(self) -> Capacity:
-        return await self._call(self._capacity)
+        return await self._calls.call(self._capacity)
 
     def _capacity(self) -> Capacity:
         systems = {}
@@ -289,38 +261,11 @@ class FileStore:
             "thin_provisioning": settings.filesystem_thin_provisioning,
         }
 
-    # Calls that the file system may not answer.
-
-    def _executor(self) -> ThreadPoolExecutor:
-        if self._threads is None:
+    @property
+    def _calls(self) -> Calls:
+        if self._running is None:
             raise Unavailable("not started", store=self.name)
-        return self._threads
-
-    async def _call(
-        self, function: Callable[..., T], *args: Any, undo: Callable[[T], object] | None = None
-    ) -> T:
-        """``function`` on a thread; ``undo`` its result if nobody waits for it any more."""
-        future = self._executor().submit(function, *args)
-        try:
-            return await self._answered(asyncio.wrap_future(future))
-        except BaseException:
-            if undo is not None:
-                future.add_done_callback(
-                    lambda done: (
-                        None if done.cancelled() or done.exception() else undo(done.result())
-                    )
-                )
-            raise
-
-    async def _answered(self, call: Awaitable[T]) -> T:
-        """The result of a call to the file system, or ``Unavailable`` when it takes too long."""
-        try:
-            async with asyncio.timeout(self._timeout):
-                return await call
-        except TimeoutError as error:
-            raise Unavailable(
-                f"the file system did not answer within {self._timeout:g} s", store=self.name
-            ) from error
+        return self._running
 
 
 class _Threads(ThreadPoolExecutor):

@@ -8,6 +8,7 @@ import mmap
 import os
 import secrets
 from collections.abc import Callable, Iterator
+from dataclasses import KW_ONLY, dataclass
 
 from imagestore.backends import private
 from imagestore.backends.base import Buffer
@@ -27,6 +28,7 @@ _NO_COPY = {errno.EXDEV, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 _NO_LINK = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 
+@dataclass(eq=False)
 class Writer:
     """Writes an object so that it appears whole and durable, or not at all.
 
@@ -42,26 +44,18 @@ class Writer:
     not aligned are copied together first, which costs less than the cache does.
     """
 
-    def __init__(
-        self,
-        store: str,
-        dirs: DataDirs,
-        candidates: Callable[[], list[DataDir]],
-        name: str,
-        pool: BlockPool,
-        *,
-        thin: bool,
-        direct: bool,
-        permissions: int | None,
-    ) -> None:
-        self._store = store
-        self._dirs = dirs
-        self._candidates = candidates
-        self._name = name
-        self._pool = pool
-        self._thin = thin
-        self._permissions = permissions
-        self._may_be_direct = direct
+    store: str
+    dirs: DataDirs
+    candidates: Callable[[], list[DataDir]]
+    name: str
+    pool: BlockPool
+    _: KW_ONLY
+    thin: bool
+    direct: bool
+    permissions: int | None
+
+    def __post_init__(self) -> None:
+        self._may_be_direct = self.direct
         self._direct = False
         self._copying = False  # whole blocks too, as their memory is not aligned
         self._directory = -1
@@ -77,7 +71,7 @@ class Writer:
 
     def write(self, blocks: list[Buffer]) -> None:
         """Append the blocks."""
-        with while_writing(self._store):
+        with while_writing(self.store):
             self._open()
             whole: list[memoryview] = []
             for block in blocks:
@@ -96,10 +90,10 @@ class Writer:
         The kernel copies, or has the blocks shared where the file system can do that.
         ``CannotCopy`` if it is another file system.
         """
-        with while_writing(self._store):
+        with while_writing(self.store):
             self._open()
             if os.fstat(source).st_dev != os.fstat(self._fd).st_dev:
-                raise CannotCopy("is in another file system", store=self._store)
+                raise CannotCopy("is in another file system", store=self.store)
             end = self._end + length
             while self._end < end:
                 self._skip_hole(source, end)
@@ -112,14 +106,14 @@ class Writer:
             count = os.copy_file_range(source, self._fd, length, self._end, self._end)
         except OSError as error:
             if error.errno in _NO_COPY and not self._end:
-                raise CannotCopy("copies no files", store=self._store) from error
+                raise CannotCopy("copies no files", store=self.store) from error
             raise
         if not count:
-            raise WrongSize(f"only {self._end} bytes are there", store=self._store)
+            raise WrongSize(f"only {self._end} bytes are there", store=self.store)
         self._end += count
 
     def _skip_hole(self, source: int, end: int) -> None:
-        if self._thin:
+        if self.thin:
             try:
                 self._end = min(end, os.lseek(source, self._end, os.SEEK_DATA))
             except OSError as error:
@@ -128,29 +122,29 @@ class Writer:
                 self._end = end  # nothing but a hole is left
 
     def _next_hole(self, source: int, end: int) -> int:
-        if not self._thin or self._end == end:
+        if not self.thin or self._end == end:
             return end
         return min(end, os.lseek(source, self._end, os.SEEK_HOLE))
 
     def commit(self, size: int) -> str:
         """Make the object of ``size`` bytes durable and visible; returns its location."""
-        with while_writing(self._store):
+        with while_writing(self.store):
             self._open()
             if self._filled and self._gathered is not None:
                 self._emit([self._gathered[: self._filled]])
             self._gathered = None
             if self._end != size:
-                raise WrongSize(f"{self._end} bytes came instead of {size}", store=self._store)
+                raise WrongSize(f"{self._end} bytes came instead of {size}", store=self.store)
             assert self._datadir is not None
             os.ftruncate(self._fd, size)  # what ends in a hole
-            if self._permissions is not None:
-                os.fchmod(self._fd, self._permissions)
+            if self.permissions is not None:
+                os.fchmod(self._fd, self.permissions)
             os.fsync(self._fd)
             self._give_name()
             os.fsync(self._directory)
             self._refuse_existing(but=self._datadir)
             self._close()
-            return self._datadir.url(self._name)
+            return self._datadir.url(self.name)
 
     def abort(self) -> None:
         """Remove every trace."""
@@ -158,7 +152,7 @@ class Writer:
         self._gathered = None
         if self._datadir is None:
             return
-        for name in (self._temporary, self._name if self._linked else None):
+        for name in (self._temporary, self.name if self._linked else None):
             if name is not None:
                 (self._datadir.path / name).unlink(missing_ok=True)
         self._close()
@@ -170,10 +164,10 @@ class Writer:
         if self._fd >= 0:
             return
         if self._aborted:
-            raise Unavailable("given up", store=self._store)
+            raise Unavailable("given up", store=self.store)
         self._refuse_existing()
         failure: OSError | None = None
-        for datadir in self._candidates():
+        for datadir in self.candidates():
             try:
                 self._open_in(datadir)
             except OSError as error:
@@ -194,7 +188,7 @@ class Writer:
                 raise
         else:
             return
-        name = f".{self._name}.{secrets.token_hex(8)}.partial"
+        name = f".{self.name}.{secrets.token_hex(8)}.partial"
         flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW
         self._fd = os.open(name, flags, private.FILE, dir_fd=self._directory)
         self._temporary = name
@@ -205,7 +199,7 @@ class Writer:
             # Only with a directory descriptor does Python follow the link in /proc.
             os.link(
                 f"/proc/self/fd/{self._fd}",
-                self._name,
+                self.name,
                 dst_dir_fd=self._directory,
                 follow_symlinks=True,
             )
@@ -214,14 +208,14 @@ class Writer:
         try:
             os.link(
                 self._temporary,
-                self._name,
+                self.name,
                 src_dir_fd=self._directory,
                 dst_dir_fd=self._directory,
             )
         except OSError as error:
             if error.errno not in _NO_LINK:
                 raise
-            rename_exclusive(self._directory, self._temporary, self._name)
+            rename_exclusive(self._directory, self._temporary, self.name)
             self._linked = True
         else:
             self._linked = True
@@ -234,9 +228,9 @@ class Writer:
         Once more after ours got its name: two writers that chose different
         directories would each see no other before.
         """
-        for datadir in self._dirs.dirs:
-            if datadir is not but and os.path.lexists(datadir.path / self._name):
-                raise Exists("is there already", store=self._store, url=datadir.url(self._name))
+        for datadir in self.dirs.dirs:
+            if datadir is not but and os.path.lexists(datadir.path / self.name):
+                raise Exists("is there already", store=self.store, url=datadir.url(self.name))
 
     def _close(self) -> None:
         for fd in (self._fd, self._directory):
@@ -250,7 +244,7 @@ class Writer:
         """Copy what is not aligned into an aligned block, and emit that when it is full."""
         while view:
             if self._gathered is None:
-                self._gathered, self._filled = self._pool.take(), 0
+                self._gathered, self._filled = self.pool.take(), 0
             room = self._gathered[self._filled : self._filled + len(view)]
             room[:] = view[: len(room)]
             self._filled += len(room)
@@ -264,7 +258,7 @@ class Writer:
         run: list[memoryview] = []
         start = self._end
         for view in views:
-            for piece, is_zero in _runs(view) if self._thin else ((view, False),):
+            for piece, is_zero in _runs(view) if self.thin else ((view, False),):
                 if is_zero:
                     self._pwrite(run, start)
                     run, start = [], self._end + len(piece)

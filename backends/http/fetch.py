@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from urllib.parse import urldefrag, urljoin
 
 from aiohttp import ClientResponse
@@ -20,8 +20,6 @@ from imagestore.backends.http.reading import Reading, range_header
 from imagestore.backends.http.target import Target, shown
 from imagestore.backends.least_rate import LeastRate
 
-REDIRECTS = 5
-_ANY = LeastRate()
 _REDIRECTING = (301, 302, 303, 307, 308)
 
 
@@ -33,6 +31,7 @@ class Fetched:
     blocks: Blocks
 
 
+@dataclass(frozen=True, slots=True)
 class Fetcher:
     """Reads URLs that the guard lets pass, and every redirect likewise.
 
@@ -41,37 +40,24 @@ class Fetcher:
     they name ``store``. No message holds an address, the target of a redirect, or a credential.
     """
 
-    def __init__(
-        self,
-        guard: Guard,
-        connections: Connections,
-        *,
-        store: str = "",
-        answer_timeout: float = 60.0,
-        progress_timeout: float = 60.0,
-        least: LeastRate = _ANY,
-        redirects: int = REDIRECTS,
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        """``answer_timeout``: seconds until the head of an answer is there, from the look-up of
-        the name on; ``progress_timeout``: seconds within which more data has to come; ``least``:
-        what has to come on the whole, over all connections.
-
-        ``headers`` go with every request, to wherever it is redirected: who sends a secret has
-        to follow no ``redirects``.
-        """
-        self._guard = guard
-        self._connections = connections
-        self._store = store
-        self._answer_timeout = answer_timeout
-        self._progress_timeout = progress_timeout
-        self._least = least
-        self._redirects = redirects
-        self._headers = dict(headers or {})
+    guard: Guard
+    connections: Connections
+    _: KW_ONLY
+    store: str = ""
+    answer_timeout: float = 60.0
+    """Seconds until the head of an answer is there, from the look-up of the name on."""
+    progress_timeout: float = 60.0
+    """Seconds within which more data has to come."""
+    least: LeastRate = field(default_factory=LeastRate)
+    """What has to come on the whole, over all connections."""
+    redirects: int = 5
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Go with every request, to wherever it is redirected: who sends a secret has to follow no
+    ``redirects``."""
 
     async def head(self, url: str) -> Head:
         """What the server says of the object, without its data."""
-        with while_fetching(self._store, shown(url)):
+        with while_fetching(self.store, shown(url)):
             async with self._answer("HEAD", url, {}) as response:
                 # A signed URL may be good for GET alone, and some servers know no HEAD.
                 if response.status in (200, 404, 410):
@@ -104,11 +90,11 @@ class Fetcher:
                 url,
                 offset,
                 length,
-                store=self._store,
+                store=self.store,
                 most=most,
                 resumes=resumes,
-                progress_timeout=self._progress_timeout,
-                least=self._least,
+                progress_timeout=self.progress_timeout,
+                least=self.least,
             )
             stack.push_async_callback(reading.close)
             head = await reading.begin()
@@ -120,26 +106,26 @@ class Fetcher:
         self, method: str, url: str, headers: dict[str, str]
     ) -> AsyncIterator[ClientResponse]:
         """The answer that the redirects lead to, whatever its status."""
-        target = self._guard.check(url)
-        for _ in range(self._redirects + 1):
+        target = self.guard.check(url)
+        for _ in range(self.redirects + 1):
             async with contextlib.AsyncExitStack() as stack:
-                async with asyncio.timeout(self._answer_timeout):
+                async with asyncio.timeout(self.answer_timeout):
                     response = await stack.enter_async_context(
-                        self._connections.request(method, target, self._headers | headers)
+                        self.connections.request(method, target, {**self.headers, **headers})
                     )
                 if response.status not in _REDIRECTING:
                     yield response
                     return
                 target = self._redirected(target, response.headers.get("Location", ""))
-        if not self._redirects:
+        if not self.redirects:
             raise Unavailable("the server redirects, which is not allowed here")
-        raise Unavailable(f"the server redirects more than {self._redirects} times")
+        raise Unavailable(f"the server redirects more than {self.redirects} times")
 
     def _redirected(self, target: Target, location: str) -> Target:
         if not location:
             raise Unavailable("the server redirects and does not say where to")
         try:
-            new = self._guard.check(urldefrag(urljoin(str(target.url), location)).url)
+            new = self.guard.check(urldefrag(urljoin(str(target.url), location)).url)
         except InvalidLocation as error:
             raise InvalidLocation(f"the server redirects elsewhere: {error.message}") from error
         except ValueError as error:

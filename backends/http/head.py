@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 
 from imagestore.backends.errors import NotFound, Unavailable, Unusable
@@ -56,9 +56,11 @@ def read_head(method: str, status: int, headers: Mapping[str, str]) -> Head:
     if status in (404, 410):
         raise NotFound("the server has nothing there")
     length = _length(headers)
+    etag, modified = headers.get("ETag"), headers.get("Last-Modified")
+    head = Head(None, etag, modified, _validator(etag, modified, headers.get("Date")))
     if status == 416:
         match = _UNSATISFIED.fullmatch(headers.get("Content-Range", "").strip())
-        return _head(headers, size=int(match[1]) if match else None, count=0)
+        return replace(head, size=int(match[1]) if match else None, count=0)
     if status == 429 or status >= 500:
         raise Broken(f"the server answers with status {status}")
     if 400 <= status < 500 and status not in _PASSING:
@@ -72,7 +74,7 @@ def read_head(method: str, status: int, headers: Mapping[str, str]) -> Head:
         # The end of the connection would be the end of the data, and so would any accident.
         raise Unusable("the server does not say where the data ends")
     if status == 200:
-        return _head(headers, size=length, count=length)
+        return replace(head, size=length, count=length)
     match = _RANGE.fullmatch(headers.get("Content-Range", "").strip())
     if match is None:
         raise Unavailable("the server sends a part and does not say which")
@@ -82,21 +84,7 @@ def read_head(method: str, status: int, headers: Mapping[str, str]) -> Head:
         raise Unavailable("the server sends a part that cannot be")
     if length not in (None, last - first + 1):
         raise Unavailable("the server contradicts itself about the length")
-    return _head(headers, size=size, first=first, count=last - first + 1, partial=True)
-
-
-def _head(
-    headers: Mapping[str, str],
-    *,
-    size: int | None,
-    first: int = 0,
-    count: int | None = None,
-    partial: bool = False,
-) -> Head:
-    etag, modified = headers.get("ETag"), headers.get("Last-Modified")
-    return Head(
-        size, etag, modified, _validator(etag, modified, headers.get("Date")), first, count, partial
-    )
+    return replace(head, size=size, first=first, count=last - first + 1, partial=True)
 
 
 def _length(headers: Mapping[str, str]) -> int | None:

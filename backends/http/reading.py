@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import KW_ONLY, dataclass
 
 from aiohttp import ClientResponse
 
@@ -26,51 +27,43 @@ _PAUSE = 0.5
 """Seconds before a transfer is resumed for the first time; twice as many each further time."""
 
 
+@dataclass
 class Reading:
     """Call :meth:`begin`, iterate over :meth:`blocks`, and :meth:`close` in any case.
 
     Arguments are those of :meth:`imagestore.backends.http.fetch.Fetcher.open`.
     """
 
-    def __init__(
-        self,
-        answer: Answer,
-        url: str,
-        offset: int,
-        length: int | None,
-        *,
-        store: str,
-        most: int | None,
-        resumes: int,
-        progress_timeout: float,
-        least: LeastRate,
-    ) -> None:
-        self._answer = answer
-        self._url = url
-        self._offset = offset
-        self._end = None if length is None else offset + length
-        self._store = store
-        self._most = most
-        self._resumes = resumes
+    answer: Answer
+    url: str
+    offset: int
+    length: int | None
+    _: KW_ONLY
+    store: str
+    most: int | None
+    resumes: int
+    progress_timeout: float
+    least: LeastRate
+
+    def __post_init__(self) -> None:
+        self._end = None if self.length is None else self.offset + self.length
         self._pause = _PAUSE
-        self._progress_timeout = progress_timeout
-        self._least = least
         self._connection = contextlib.AsyncExitStack()
         self._position = 0
         """Where the next byte that comes stands in the object."""
 
     async def begin(self) -> Head:
         """What the server says; the data is on its way."""
-        with while_fetching(self._store, shown(self._url)):
-            self._head = await self._ask(self._offset, {})
-            if self._most is not None and (self._head.size or 0) > self._most:
-                raise self._too_large(self._most)
+        with while_fetching(self.store, shown(self.url)):
+            self._head = await self._ask(self.offset, {})
+            if self.most is not None and (self._head.size or 0) > self.most:
+                raise self._too_large(self.most)
         return self._head
 
     async def blocks(self) -> AsyncGenerator[Buffer, None]:
         """The data: what comes before an error is right."""
-        with while_fetching(self._store, shown(self._url)):
-            async with contextlib.aclosing(in_time(self._resumed(), self._least)) as blocks:
+        with while_fetching(self.store, shown(self.url)):
+            async with contextlib.aclosing(in_time(self._resumed(), self.least)) as blocks:
                 async for block in blocks:
                     yield block
                     del block  # it may be used again from now on
@@ -83,7 +76,7 @@ class Reading:
                         yield block
                 return
             except Broken:
-                if not self._resumes or self._head.validator is None:
+                if not self.resumes or self._head.validator is None:
                     raise
                 await self._resume(self._head.validator)
 
@@ -99,9 +92,7 @@ class Reading:
         await self._connection.aclose()
         span = range_header(start, self._end)
         headers = headers | span if span else {}
-        response = await self._connection.enter_async_context(
-            self._answer("GET", self._url, headers)
-        )
+        response = await self._connection.enter_async_context(self.answer("GET", self.url, headers))
         head = read_head("GET", response.status, response.headers)
         ends = [end for end in (self._end, head.size) if end is not None]
         if response.status == 416:
@@ -121,15 +112,15 @@ class Reading:
         """What is wanted of the data that comes over the present connection."""
         if self._response.status == 416 or not self._wanting():
             return
-        body = read_body(self._response, self._count, progress_timeout=self._progress_timeout)
-        with while_fetching(self._store, shown(self._url)):
+        body = read_body(self._response, self._count, progress_timeout=self.progress_timeout)
+        with while_fetching(self.store, shown(self.url)):
             async with contextlib.aclosing(body):
                 async for block in body:
-                    before = max(self._offset - self._position, 0)
+                    before = max(self.offset - self._position, 0)
                     after = None if self._end is None else self._end - self._position
                     self._position += len(block)
-                    if self._most is not None and self._position > self._most:
-                        raise self._too_large(self._most)
+                    if self.most is not None and self._position > self.most:
+                        raise self._too_large(self.most)
                     if wanted := memoryview(block)[before:after]:
                         yield wanted
                     if not self._wanting():
@@ -137,16 +128,16 @@ class Reading:
 
     async def _resume(self, validator: str) -> None:
         """Go on where the connection broke, in the same object or not at all."""
-        self._offset = max(self._position, self._offset)
+        self.offset = max(self._position, self.offset)
         while True:
-            self._resumes -= 1
+            self.resumes -= 1
             await asyncio.sleep(self._pause)
             self._pause *= 2
             try:
-                with while_fetching(self._store, shown(self._url)):
-                    head = await self._ask(self._offset, {"If-Range": validator})
+                with while_fetching(self.store, shown(self.url)):
+                    head = await self._ask(self.offset, {"If-Range": validator})
             except Broken:
-                if not self._resumes:
+                if not self.resumes:
                     raise
                 continue
             if not head.same_object(self._head):

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
-from pathlib import Path
-from typing import Any
+from collections.abc import AsyncIterator
 
-from imagestore.backends.base import Blocks, Capability, Capacity, Held, Stored
+from imagestore.backends.base import Blocks, Capability, Capacity, Store, Stored
 from imagestore.backends.errors import InvalidLocation, NotFound, ReadOnly, Unusable
 from imagestore.backends.http.connections import Connections
 from imagestore.backends.http.fetch import Fetcher
@@ -18,7 +15,7 @@ from imagestore.backends.http.settings import HttpSettings
 from imagestore.backends.least_rate import LeastRate
 
 
-class HttpStore:
+class HttpStore(Store):
     """A read-only :class:`~imagestore.backends.base.Store`; a location is the URL itself.
 
     The size is checked: an answer that is longer or shorter than its server said is an error.
@@ -60,13 +57,10 @@ class HttpStore:
     ) -> Stored:
         raise self._refusal()
 
-    def open(
-        self, url: str, offset: int = 0, length: int | None = None
-    ) -> AbstractAsyncContextManager[Blocks]:
-        return self._open(url, offset, length)
-
     @contextlib.asynccontextmanager
-    async def _open(self, url: str, offset: int, length: int | None) -> AsyncIterator[Blocks]:
+    async def open(
+        self, url: str, offset: int = 0, length: int | None = None
+    ) -> AsyncIterator[Blocks]:
         async with self._fetcher.open(url, offset, length) as fetched:
             yield fetched.blocks
 
@@ -89,16 +83,8 @@ class HttpStore:
     async def discard(self, image_id: str, *, owner: str | None = None) -> None:
         raise self._refusal()
 
-    async def held(self, owners: Iterable[str] = ()) -> AsyncGenerator[Sequence[Held], None]:
-        """Nothing: what is on other people's servers is theirs."""
-        return
-        yield ()
-
     async def capacity(self) -> Capacity:
         return Capacity(total=None, free=None)
-
-    def local_path(self, url: str) -> Path | None:
-        return None
 
     def owns(self, url: str) -> bool:
         return url.partition("://")[0].lower() in SCHEMES
@@ -109,12 +95,6 @@ class HttpStore:
         except InvalidLocation:
             return False
         return True
-
-    def places(self) -> frozenset[str]:
-        return frozenset()
-
-    def details(self) -> Mapping[str, Any]:
-        return {}
 
     def _refusal(self) -> ReadOnly:
         return ReadOnly("stores of type http cannot be written to", store=self.name)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from imagestore.backends.calls import Calls
 from imagestore.backends.daemon_threads import DaemonThreads
-from imagestore.backends.errors import Unavailable
 
 T = TypeVar("T")
 
@@ -18,42 +18,12 @@ _GRACE = 1.0
 """Seconds that librados has to report a time-out of its own, which says more than ours."""
 
 
-class Calls:
-    """Makes calls that may block on threads, and waits for none of them for ever."""
+class ClusterCalls(Calls):
+    """Calls to a cluster: also those that take long, or complete on a thread of librbd's own."""
 
     def __init__(self, store: str, threads: DaemonThreads, timeout: float) -> None:
-        self._store = store
-        self._timeout = timeout
-        self.threads = threads
-
-    async def call(
-        self, function: Callable[..., T], *args: Any, undo: Callable[[T], object] | None = None
-    ) -> T:
-        """``function`` on a thread; ``undo`` its result if nobody waits for it any more."""
-        future = self.threads.submit(function, *args)
-        try:
-            return await self.answered(asyncio.wrap_future(future))
-        except BaseException:
-            if undo is not None:
-                future.add_done_callback(
-                    lambda done: (
-                        None if done.cancelled() or done.exception() else undo(done.result())
-                    )
-                )
-            raise
-
-    async def answered(self, call: Awaitable[T]) -> T:
-        """The result of a call, or ``Unavailable`` when the cluster takes too long."""
-        try:
-            async with asyncio.timeout(self._timeout + _GRACE):
-                return await call
-        except TimeoutError as error:
-            raise self._late() from error
-
-    def _late(self) -> Unavailable:
-        return Unavailable(
-            f"the cluster did not answer within {self._timeout:g} s", store=self._store
-        )
+        super().__init__(store, threads, "the cluster", timeout, _GRACE)
+        self._longest = timeout + _GRACE
 
     async def ended(self, future: Future[Any]) -> None:
         """Wait for the end of a call, however it ends and however long it takes."""
@@ -65,11 +35,10 @@ class Calls:
     async def progress(self, function: Callable[[Callable[..., int]], T]) -> T:
         """``function(report)`` on a thread, which may take long as long as it reports progress."""
         loop = asyncio.get_running_loop()
-        patience = self._timeout + _GRACE
 
         def extend() -> None:
             with contextlib.suppress(RuntimeError):  # it is over
-                deadline.reschedule(loop.time() + patience)
+                deadline.reschedule(loop.time() + self._longest)
 
         def report(*_: object) -> int:
             with contextlib.suppress(RuntimeError):  # the loop has ended
@@ -77,7 +46,7 @@ class Calls:
             return 0
 
         try:
-            async with asyncio.timeout(patience) as deadline:
+            async with asyncio.timeout(self._longest) as deadline:
                 return await asyncio.wrap_future(self.threads.submit(function, report))
         except TimeoutError as error:
             raise self._late() from error

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import importlib
+import platform
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from typing import Any
 
 from imagestore.backends.errors import Misconfigured, Unavailable
-from imagestore.backends.rbd import faults, modules
+from imagestore.backends.rbd import faults
 from imagestore.backends.rbd.settings import RBDSettings
 
 _REFUSED = {errno.EACCES, errno.EPERM}
@@ -38,7 +40,7 @@ class Connection:
         self._closing = False
         self.lost = False
         """Whether the cluster has shut this client out: only a new one helps."""
-        self.rados, self.rbd = modules.load(store)
+        self.rados, self.rbd = _modules(store)
         self._cluster = self._configured()
         try:
             self._connect()
@@ -190,3 +192,20 @@ class Connection:
             if faults.number_of(error) == errno.ESHUTDOWN:
                 self.lost = True
             raise faults.meaning(error, self.store, url) from error
+
+
+def _modules(store: str) -> tuple[Any, Any]:
+    """``rados`` and ``rbd``, which come with Ceph and not from PyPI.
+
+    ``Misconfigured`` says what to install where they cannot be loaded.
+    """
+    try:
+        return importlib.import_module("rados"), importlib.import_module("rbd")
+    except ImportError as error:
+        raise Misconfigured(
+            f"a store of type rbd needs Ceph's modules rados and rbd for this Python "
+            f"({platform.python_version()}): {error}. Install the packages python3-rados and "
+            "python3-rbd of the distribution whose Python this is; into a virtual environment "
+            "link them as docs/stores.md says",
+            store=store,
+        ) from error

@@ -16,7 +16,8 @@ class Location:
 
     image: str
     snapshot: str | None = None
-    pool: str | None = None
+    pool: str = ""
+    """Empty where the location names none."""
     fsid: str | None = None
 
     @classmethod

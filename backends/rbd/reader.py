@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from functools import partial
 
 from imagestore.backends.base import Buffer
 from imagestore.backends.errors import NotFound, Unavailable
 from imagestore.backends.in_flight import RBD
-from imagestore.backends.rbd.calls import Calls
+from imagestore.backends.rbd.calls import ClusterCalls
 from imagestore.backends.rbd.connection import Connection
-from imagestore.backends.rbd.image import OpenImage
+from imagestore.backends.rbd.image import OpenImage, are_zeros
 from imagestore.backends.rbd.location import SNAPSHOT, Location
-from imagestore.backends.rbd.zeros import are_zeros
 
 
 class Reader:
@@ -23,12 +23,11 @@ class Reader:
     after they were read. RBD removes no object while there is a snapshot.
     """
 
-    def __init__(self, connection: Connection, calls: Calls, location: Location) -> None:
-        assert location.pool is not None
+    def __init__(self, connection: Connection, calls: ClusterCalls, location: Location) -> None:
         self._connection = connection
         self._calls = calls
-        self._pool = location.pool
         self._url = location.url
+        self._opened = partial(OpenImage, connection, calls, location.pool, location.url)
         self._snapshot = location.snapshot or SNAPSHOT
         self._open = self._find(location)
         image = self._open.image
@@ -71,19 +70,6 @@ class Reader:
             raise NotFound(
                 "no image that was written to its end", store=self._connection.store, url=self._url
             )
-
-    def _opened(
-        self, *, name: str | None = None, identity: str | None = None, snapshot: str | None = None
-    ) -> OpenImage:
-        return OpenImage(
-            self._connection,
-            self._calls,
-            self._pool,
-            self._url,
-            name=name,
-            identity=identity,
-            snapshot=snapshot,
-        )
 
     def blocks(self, offset: int, length: int | None) -> AsyncGenerator[Buffer, None]:
         """The bytes from ``offset``, reading ahead."""

@@ -5,20 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterator,
-    Callable,
-    Iterable,
-    Mapping,
-    Sequence,
-)
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, TypeVar
 
-from imagestore.backends.base import Blocks, Buffer, Capability, Capacity, Held, Stored
+from imagestore.backends.base import Blocks, Capability, Capacity, Held, Pages, Store, Stored
 from imagestore.backends.daemon_threads import DaemonThreads
 from imagestore.backends.errors import (
     InvalidLocation,
@@ -27,15 +18,15 @@ from imagestore.backends.errors import (
     ReadOnly,
     StoreError,
     Unavailable,
-    WrongSize,
 )
 from imagestore.backends.in_flight import RBD_WRITES
-from imagestore.backends.parts import in_parts, send_parts
-from imagestore.backends.rbd import features, listing, removal
-from imagestore.backends.rbd.calls import Calls
+from imagestore.backends.parts import Counted, in_parts, send_parts
+from imagestore.backends.rbd import features, listing
+from imagestore.backends.rbd.calls import ClusterCalls
 from imagestore.backends.rbd.connection import Connection
 from imagestore.backends.rbd.location import SNAPSHOT, Location
 from imagestore.backends.rbd.reader import Reader
+from imagestore.backends.rbd.removal import Removal
 from imagestore.backends.rbd.settings import RBDSettings
 from imagestore.backends.rbd.writer import UNIT, Writer
 
@@ -47,7 +38,7 @@ _CLEANUP = 1.0
 """Seconds that a cleanup is waited for when the cluster has just failed to answer."""
 
 
-class RBDStore:
+class RBDStore(Store):
     """A :class:`~imagestore.backends.base.Store` in a pool of RBD images."""
 
     capabilities = (
@@ -58,7 +49,7 @@ class RBDStore:
         self.name = name
         self._settings = settings
         self._pool = settings.rbd_store_pool
-        self._calls: Calls | None = None
+        self._calls: ClusterCalls | None = None
         self._connection: Connection | None = None
         self._connecting = asyncio.Lock()
         self._cleanups: set[asyncio.Task[None]] = set()
@@ -68,7 +59,7 @@ class RBDStore:
         if self._connection is not None:
             return
         threads = DaemonThreads(_THREADS, f"store-{self.name}")
-        calls = Calls(self.name, threads, self._settings.timeout)
+        calls = ClusterCalls(self.name, threads, self._settings.timeout)
         try:
             connection = await self._connect(calls)
         except BaseException:
@@ -77,7 +68,7 @@ class RBDStore:
         self._calls, self._connection = calls, connection
         self._fsid = connection.fsid
 
-    async def _connect(self, calls: Calls) -> Connection:
+    async def _connect(self, calls: ClusterCalls) -> Connection:
         connection = await calls.call(
             Connection, self.name, self._settings, calls.threads, undo=Connection.close
         )
@@ -145,12 +136,11 @@ class RBDStore:
             features=self._features(connection),
             thin=self._settings.rbd_thin_provisioning,
         )
-        count = _Count(size, self.name)
+        source = Counted(blocks, size, store=self.name)
         try:
             await writer.create()
-            await send_parts(in_parts(count.of(blocks), UNIT), writer.write, parallel=RBD_WRITES)
-            count.check()
-            await writer.commit(count.bytes)
+            await send_parts(in_parts(source, UNIT), writer.write, parallel=RBD_WRITES)
+            await writer.commit(source.bytes)
         except BaseException as error:
             cleanup = asyncio.create_task(writer.abort())
             self._cleanups.add(cleanup)
@@ -158,15 +148,12 @@ class RBDStore:
             away = isinstance(error, Unavailable)
             await asyncio.wait([cleanup], timeout=_CLEANUP if away else self._settings.timeout)
             raise
-        return Stored(location.url, count.bytes)
-
-    def open(
-        self, url: str, offset: int = 0, length: int | None = None
-    ) -> AbstractAsyncContextManager[Blocks]:
-        return self._open(url, offset, length)
+        return Stored(location.url, source.bytes)
 
     @contextlib.asynccontextmanager
-    async def _open(self, url: str, offset: int, length: int | None) -> AsyncIterator[Blocks]:
+    async def open(
+        self, url: str, offset: int = 0, length: int | None = None
+    ) -> AsyncIterator[Blocks]:
         location = self._locate(url)
         calls, connection = await self._connected()
         reader = await calls.call(Reader, connection, calls, location, undo=Reader.close)
@@ -187,29 +174,22 @@ class RBDStore:
 
         return await calls.call(size)
 
-    async def exists(self, url: str) -> bool:
-        try:
-            await self.size(url)
-        except NotFound:
-            return False
-        return True
-
     async def delete(self, url: str) -> None:
-        await self._remove(removal.remove, self._locate(url))
+        await self._remove(Removal.remove, self._locate(url))
 
     async def discard(self, image_id: str, *, owner: str | None = None) -> None:
-        await self._remove(removal.discard, Location(image_id, SNAPSHOT, self._pool, self._fsid))
+        await self._remove(Removal.discard, Location(image_id, SNAPSHOT, self._pool, self._fsid))
 
-    async def _remove(self, how: Callable[..., None], location: Location) -> None:
+    async def _remove(self, how: Callable[[Removal], None], location: Location) -> None:
         calls, connection = await self._connected()
 
         def removed(report: Callable[..., int]) -> None:
             with connection.held():
-                how(connection, location, report=report)
+                how(Removal(connection, location, report))
 
         await calls.progress(removed)
 
-    async def held(self, owners: Iterable[str] = ()) -> AsyncGenerator[Sequence[Held], None]:
+    async def held(self, owners: Iterable[str] = ()) -> Pages:
         for pages in (listing.names, listing.trashed):
             after: str | None = ""
             while after is not None:
@@ -241,9 +221,6 @@ class RBDStore:
                 return Capacity(total=stored + free, free=free)
         return Capacity(None, None)
 
-    def local_path(self, url: str) -> Path | None:
-        return None
-
     def owns(self, url: str) -> bool:
         try:
             location = self._locate(url)
@@ -272,7 +249,7 @@ class RBDStore:
             raise InvalidLocation("in another cluster", store=self.name, url=url)
         return replace(location, pool=location.pool or self._pool)
 
-    async def _connected(self) -> tuple[Calls, Connection]:
+    async def _connected(self) -> tuple[ClusterCalls, Connection]:
         """The connection; a new one where the cluster has shut out the former."""
         calls, connection = self._calls, self._connection
         if calls is None or connection is None:
@@ -288,25 +265,3 @@ class RBDStore:
             if self._connection is None:
                 raise Unavailable("the store was stopped", store=self.name)
             return calls, self._connection
-
-
-class _Count:
-    """Counts bytes, and holds them against the size that was announced."""
-
-    def __init__(self, size: int | None, store: str) -> None:
-        self._size = size
-        self._store = store
-        self.bytes = 0
-
-    async def of(self, blocks: Blocks) -> AsyncGenerator[Buffer, None]:
-        """The blocks; ``WrongSize`` as soon as they are too many."""
-        async for block in blocks:
-            self.bytes += len(block)
-            if self._size is not None and self.bytes > self._size:
-                raise WrongSize(f"more than {self._size} bytes came", store=self._store)
-            yield block
-
-    def check(self) -> None:
-        """``WrongSize`` if they were too few."""
-        if self._size is not None and self.bytes != self._size:
-            raise WrongSize(f"{self.bytes} bytes came instead of {self._size}", store=self._store)

@@ -6,14 +6,15 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, TypeVar
 
 from imagestore.backends.parts import Part
-from imagestore.backends.rbd.calls import Calls
+from imagestore.backends.rbd.calls import ClusterCalls
 from imagestore.backends.rbd.connection import Connection
 from imagestore.backends.rbd.image import OpenImage
 from imagestore.backends.rbd.location import SNAPSHOT, Location
-from imagestore.backends.rbd.removal import remove
+from imagestore.backends.rbd.removal import Removal
 
 T = TypeVar("T")
 
@@ -24,6 +25,7 @@ _STEP = 1 << 30
 """Bytes by which an image grows whose size is not known: doubling up to this step."""
 
 
+@dataclass(eq=False)
 class Writer:
     """Writes an image that is whole once it has its protected snapshot, or is not there at all.
 
@@ -33,46 +35,38 @@ class Writer:
     on until the snapshot nobody takes it from under us either.
     """
 
-    def __init__(
-        self,
-        connection: Connection,
-        calls: Calls,
-        location: Location,
-        size: int | None,
-        *,
-        order: int,
-        features: int,
-        thin: bool,
-    ) -> None:
-        assert location.pool is not None
-        self._connection = connection
-        self._calls = calls
-        self._location = location
-        self._pool = location.pool
-        self._size = _FIRST if size is None else size
-        self._order = order
-        self._features = features
-        self._thin = thin
+    connection: Connection
+    calls: ClusterCalls
+    location: Location
+    size: int | None
+    _: KW_ONLY
+    order: int
+    features: int
+    thin: bool
+
+    def __post_init__(self) -> None:
+        self._pool = self.location.pool
+        self._size = _FIRST if self.size is None else self.size
         self._growing = asyncio.Lock()
         self._image: OpenImage | None = None
         self._identity: str | None = None
         self._last: Future[Any] = Future()
         self._last.set_result(None)
-        connection.hold()
+        self.connection.hold()
 
     async def create(self) -> None:
         """Take the name. ``Exists`` if there is an image of that name, whole or not."""
         await self._call(self._create)
 
     def _create(self) -> None:
-        connection, name = self._connection, self._location.image
-        with connection.errors(self._location.url):
+        connection, name = self.connection, self.location.image
+        with connection.errors(self.location.url):
             connection.make_removable(self._pool)
             pool, rbd = connection.pool(self._pool), connection.rbd.RBD()
-            rbd.create(pool, name, self._size, self._order, False, self._features)
+            rbd.create(pool, name, self._size, self.order, False, self.features)
             try:
                 self._image = OpenImage(
-                    connection, self._calls, self._pool, self._location.url, name=name
+                    connection, self.calls, self._pool, self.location.url, name=name
                 )
                 self._identity = self._image.image.id()
             except BaseException:
@@ -90,11 +84,11 @@ class Writer:
             if end > self._size:
                 size = max(end, self._size + min(self._size, _STEP))
                 await self._call(self._resize, size)
-        await self._image.write(part, start, thin=self._thin)
+        await self._image.write(part, start, thin=self.thin)
 
     def _resize(self, size: int) -> None:
         assert self._image is not None
-        with self._connection.errors(self._location.url):
+        with self.connection.errors(self.location.url):
             self._image.image.resize(size)
         self._size = size
 
@@ -102,13 +96,13 @@ class Writer:
         """Make ``size`` bytes durable, and the image one that can be read and cloned."""
         await self._call(self._commit, size)
         assert self._image is not None
-        await self._calls.answered(asyncio.wrap_future(self._image.close()))
-        self._connection.release()
+        await self.calls.answered(asyncio.wrap_future(self._image.close()))
+        self.connection.release()
 
     def _commit(self, size: int) -> None:
         assert self._image is not None
         image = self._image.image
-        with self._connection.errors(self._location.url):
+        with self.connection.errors(self.location.url):
             image.flush()
             if size != self._size:
                 image.resize(size)
@@ -121,18 +115,18 @@ class Writer:
         Never raises: what cannot be removed now is left for ``discard``.
         """
         try:
-            await self._calls.ended(self._last)
+            await self.calls.ended(self._last)
             if self._image is not None:
-                await self._calls.ended(self._image.close())
+                await self.calls.ended(self._image.close())
             if self._identity is not None:
-                await self._calls.ended(self._calls.threads.submit(self._remove))
+                await self.calls.ended(self.calls.threads.submit(self._remove))
         finally:
-            self._connection.release()
+            self.connection.release()
 
     def _remove(self) -> None:
-        remove(self._connection, self._location, only=self._identity)
+        Removal(self.connection, self.location).remove(only=self._identity)
 
     async def _call(self, function: Callable[..., T], *args: Any) -> T:
         """One blocking call; there is only one at a time."""
-        self._last = self._calls.threads.submit(function, *args)
-        return await self._calls.answered(asyncio.wrap_future(self._last))
+        self._last = self.calls.threads.submit(function, *args)
+        return await self.calls.answered(asyncio.wrap_future(self._last))

@@ -38,26 +38,15 @@ class SentPart:
     number: int
     size: int
     etag: str
-    digest: Digest
+    digest: Digest | None = None
+    """None of one that the server has copied."""
 
     def listed(self) -> dict[str, Any]:
         """As it stands in the list that completes the upload."""
         listed = {"PartNumber": self.number, "ETag": self.etag}
-        if self.digest.checksum_crc32 is not None:
+        if self.digest is not None and self.digest.checksum_crc32 is not None:
             listed["ChecksumCRC32"] = self.digest.checksum_crc32
         return listed
-
-
-@dataclass(frozen=True, slots=True)
-class CopiedPart:
-    """A part of an upload that the server has copied."""
-
-    number: int
-    etag: str
-
-    def listed(self) -> dict[str, Any]:
-        """As it stands in the list that completes the upload."""
-        return {"PartNumber": self.number, "ETag": self.etag}
 
 
 class Bucket:
@@ -232,7 +221,7 @@ class Bucket:
 
     async def copy_part(
         self, key: str, upload: str, number: int, bucket: str, source: str, start: int, length: int
-    ) -> CopiedPart:
+    ) -> SentPart:
         """Make one part of a range of an object in a bucket of the same server."""
         answer = await self._ask(
             "upload_part_copy",
@@ -243,11 +232,9 @@ class Bucket:
             CopySource={"Bucket": bucket, "Key": source},
             CopySourceRange=f"bytes={start}-{start + length - 1}",
         )
-        return CopiedPart(number, answer["CopyPartResult"]["ETag"])
+        return SentPart(number, length, answer["CopyPartResult"]["ETag"])
 
-    async def complete(
-        self, key: str, upload: str, parts: Sequence[SentPart] | Sequence[CopiedPart]
-    ) -> None:
+    async def complete(self, key: str, upload: str, parts: Sequence[SentPart]) -> None:
         """Make the parts an object; ``Exists`` if one is there, where the server knows of that."""
         await self._ask(
             "complete_multipart_upload",

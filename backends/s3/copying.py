@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 
 from imagestore.backends.errors import CannotCopy, StoreError, Unavailable
-from imagestore.backends.parts import send_parts
-from imagestore.backends.s3.bucket import Bucket, CopiedPart
+from imagestore.backends.parts import send_parts, settled
+from imagestore.backends.s3.bucket import Bucket, SentPart
 from imagestore.backends.s3.faults import code_of
-from imagestore.backends.s3.upload import MAX_PARTS, MIB, Upload, settled
+from imagestore.backends.s3.upload import MAX_PARTS, MIB, Upload
 
 _WHOLE = 1024 * MIB
 """Up to so many bytes are copied in one request; S3 would take five times as much, but
@@ -36,19 +36,18 @@ class Duplicate(Upload):
             raise CannotCopy(f"{head.size} bytes are there, not {size}", store=self._store)
         if await self._bucket.find(self._key) is not None:
             raise self._exists("an object of that id is there")
-        upload = await self._begin()
-        try:
-            await self._check_alone(upload)
-            if size <= _WHOLE:
-                await self._copy_whole(upload, source, key)
-            else:
-                await self._copy_parts(upload, source, key, size, on_progress)
-            await self._check_copied(size)
-        except BaseException as error:
-            await self._clean(self._take_back(upload))
-            if isinstance(error, StoreError) and _is_refused(error):
-                raise CannotCopy("the server refuses that", store=self._store) from error
-            raise
+        async with self._begun() as upload:
+            try:
+                await self._check_alone(upload)
+                if size <= _WHOLE:
+                    await self._copy_whole(upload, source, key)
+                else:
+                    await self._copy_parts(upload, source, key, size, on_progress)
+                await self._check_copied(size)
+            except StoreError as error:
+                if _is_refused(error):
+                    raise CannotCopy("the server refuses that", store=self._store) from error
+                raise
         on_progress(size)
 
     async def _copy_whole(self, upload: str, source: Bucket, key: str) -> None:
@@ -69,7 +68,7 @@ class Duplicate(Upload):
     ) -> None:
         done = 0
 
-        async def copy(number: int, part: tuple[int, int]) -> CopiedPart:
+        async def copy(number: int, part: tuple[int, int]) -> SentPart:
             nonlocal done
             copied = await settled(
                 self._bucket.copy_part(self._key, upload, number, source.place.bucket, key, *part)
@@ -80,17 +79,10 @@ class Duplicate(Upload):
 
         step = max(_PART, -(-size // MAX_PARTS))
         parts = await send_parts(_ranges(size, step), copy, parallel=self._parallel)
-        await self._check_alone(upload)
-        try:
-            await settled(self._bucket.complete(self._key, upload, parts))
-        except Unavailable:
-            self._may_come = True
-            raise
+        await self._complete(upload, parts)
 
     async def _check_copied(self, size: int) -> None:
-        head = await self._bucket.head(self._key)
-        if head.writer != self._writer:
-            raise self._exists("another writer has put an object of that id in its place")
+        head = await self._made()
         if head.size != size:
             raise Unavailable(
                 f"the server has made {head.size} bytes, not {size}",

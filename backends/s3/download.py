@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from imagestore.backends.blocks import BlockPool
@@ -10,14 +11,14 @@ from imagestore.backends.s3.bucket import Bucket, Head
 from imagestore.backends.s3.faults import while_asking
 
 
+@dataclass(frozen=True, slots=True)
 class Reader:
     """Reads ranges of the object as it was when ``head`` was asked for."""
 
-    def __init__(self, bucket: Bucket, key: str, head: Head, pool: BlockPool) -> None:
-        self._bucket = bucket
-        self._key = key
-        self._head = head
-        self._pool = pool
+    bucket: Bucket
+    key: str
+    head: Head
+    pool: BlockPool
 
     async def read(self, offset: int, length: int) -> memoryview:
         """Exactly those bytes, at most as many as a block of the pool has.
@@ -25,11 +26,11 @@ class Reader:
         ``NotFound`` if the object is gone, ``Unavailable`` if it became another one, or
         if the answer ends too early.
         """
-        answer = await self._bucket.get(self._key, offset, length, self._head.etag)
-        block = self._pool.take()[:length]
+        answer = await self.bucket.get(self.key, offset, length, self.head.etag)
+        block = self.pool.take()[:length]
         async with answer["Body"] as body:
             self._check(answer, offset, length)
-            with while_asking(self._bucket.place.store, self._url):
+            with while_asking(self.bucket.place.store, self._url):
                 received = await _fill(block, body.raw_stream.content)
         if received != length:
             raise self._failure(f"{received} bytes came instead of {length}")
@@ -37,17 +38,17 @@ class Reader:
 
     def _check(self, answer: Any, offset: int, length: int) -> None:
         """A server that knows no ranges answers with the whole object, which may be the range."""
-        whole = f"bytes 0-{self._head.size - 1}/{self._head.size}"
+        whole = f"bytes 0-{self.head.size - 1}/{self.head.size}"
         served = answer.get("ContentRange", whole)
-        if served != f"bytes {offset}-{offset + length - 1}/{self._head.size}":
+        if served != f"bytes {offset}-{offset + length - 1}/{self.head.size}":
             raise self._failure(f"bytes {offset} to {offset + length - 1} were asked for: {served}")
 
     @property
     def _url(self) -> str:
-        return self._bucket.place.url(self._key)
+        return self.bucket.place.url(self.key)
 
     def _failure(self, message: str) -> Unavailable:
-        return Unavailable(message, store=self._bucket.place.store, url=self._url)
+        return Unavailable(message, store=self.bucket.place.store, url=self._url)
 
 
 async def _fill(block: memoryview, stream: Any) -> int:

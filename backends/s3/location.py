@@ -56,13 +56,8 @@ class S3Location:
         one, so that a server may get another name. Credentials in locations of Glance
         before 5.0 are ignored too; those of the options are used.
         """
-        found = _LOCATION.fullmatch(url)
-        if (
-            found is None
-            or found["scheme"] not in _SCHEMES
-            or found["bucket"] != self.bucket
-            or found["host"] in (".", "..")
-        ):
+        found = self._match(url)
+        if found is None or found["host"] in (".", ".."):
             raise InvalidLocation(
                 f"not an object in bucket {self.bucket}", store=self.store, url=redacted(url)
             )
@@ -70,13 +65,14 @@ class S3Location:
 
     def owns(self, url: str) -> bool:
         """Whether ``url`` is in this bucket on this endpoint; http and https are the same one."""
+        found = self._match(url)
+        return found is not None and _name(found["host"]) == _name(self.host)
+
+    def _match(self, url: str) -> re.Match[str] | None:
+        """The parts of a location in a bucket of that name, wherever."""
         found = _LOCATION.fullmatch(url)
-        return (
-            found is not None
-            and found["scheme"] in _SCHEMES
-            and found["bucket"] == self.bucket
-            and _name(found["host"]) == _name(self.host)
-        )
+        is_ours = found and found["scheme"] in _SCHEMES and found["bucket"] == self.bucket
+        return found if is_ours else None
 
     def region(self) -> str:
         """The region that the host itself names, else the one that any server takes."""

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from imagestore.backends.base import Blocks, Capability, Capacity, Held, Store, Stored
+from imagestore.backends.base import Blocks, Capability, Capacity, Held, Pages, Store, Stored
 from imagestore.backends.blocks import BlockPool
 from imagestore.backends.errors import CannotCopy, Misconfigured, Unavailable
 from imagestore.backends.ids import is_id
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
     from imagestore.backends.s3.bucket import Bucket
 
 
-class S3Store:
+class S3Store(Store):
     """A :class:`~imagestore.backends.base.Store` in a bucket."""
 
     capabilities = (
@@ -103,17 +101,13 @@ class S3Store:
         await duplicate.copy(original, original.place.key(url), size, on_progress)
         return Stored(made, size)
 
-    def open(
-        self, url: str, offset: int = 0, length: int | None = None
-    ) -> AbstractAsyncContextManager[Blocks]:
-        return self._open(url, offset, length)
-
     @contextlib.asynccontextmanager
-    async def _open(self, url: str, offset: int, length: int | None) -> AsyncIterator[Blocks]:
+    async def open(
+        self, url: str, offset: int = 0, length: int | None = None
+    ) -> AsyncIterator[Blocks]:
         from imagestore.backends.s3.download import Reader
 
-        bucket = self._bucket()
-        key = bucket.place.key(url)
+        bucket, key = self._object(url)
         head = await bucket.head(key)
         reader = Reader(bucket, key, head, self._pool)
         end = head.size if length is None else min(head.size, offset + length)
@@ -121,16 +115,11 @@ class S3Store:
             yield blocks
 
     async def size(self, url: str) -> int:
-        bucket = self._bucket()
-        return (await bucket.head(bucket.place.key(url))).size
-
-    async def exists(self, url: str) -> bool:
-        bucket = self._bucket()
-        return await bucket.find(bucket.place.key(url)) is not None
+        bucket, key = self._object(url)
+        return (await bucket.head(key)).size
 
     async def delete(self, url: str) -> None:
-        bucket = self._bucket()
-        key = bucket.place.key(url)
+        bucket, key = self._object(url)
         await bucket.head(key)
         await bucket.delete(key)
 
@@ -141,7 +130,7 @@ class S3Store:
             await bucket.abort(key, upload)
         await bucket.delete(key)
 
-    async def held(self, owners: Iterable[str] = ()) -> AsyncGenerator[Sequence[Held], None]:
+    async def held(self, owners: Iterable[str] = ()) -> Pages:
         bucket = self._bucket()
         # The uploads first: what one has made by the time that objects are listed is an object.
         async for uploads in bucket.all_uploads():
@@ -152,9 +141,6 @@ class S3Store:
     async def capacity(self) -> Capacity:
         await self._bucket().ask()
         return Capacity(total=None, free=None)
-
-    def local_path(self, url: str) -> Path | None:
-        return None
 
     def owns(self, url: str) -> bool:
         return S3Location.configured(self.name, self._settings).owns(url)
@@ -169,6 +155,11 @@ class S3Store:
             "s3_store_large_object_chunk_size": settings.s3_store_large_object_chunk_size,
             "s3_store_thread_pools": settings.s3_store_thread_pools,
         }
+
+    def _object(self, url: str) -> tuple[Bucket, str]:
+        """Where it lies, and its key there."""
+        bucket = self._bucket()
+        return bucket, bucket.place.key(url)
 
     def _bucket(self) -> Bucket:
         if self._started is None:

@@ -7,21 +7,19 @@ import contextlib
 import hashlib
 import logging
 import uuid
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator, Sequence
 from functools import partial
 from itertools import repeat
-from typing import Any, TypeVar
+from typing import Any
 
-from imagestore.backends.base import Blocks, Buffer
-from imagestore.backends.errors import Exists, Full, StoreError, Unavailable, WrongSize
+from imagestore.backends.base import Blocks
+from imagestore.backends.errors import Exists, Full, StoreError, Unavailable
 from imagestore.backends.in_flight import PARTS
-from imagestore.backends.parts import Part, in_parts, send_parts
-from imagestore.backends.s3.bucket import Bucket, SentPart
+from imagestore.backends.parts import Counted, Part, chained, in_parts, send_parts, settled
+from imagestore.backends.s3.bucket import Bucket, Head, SentPart
 from imagestore.backends.s3.settings import S3Settings
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 MIB = 1 << 20
 MAX_PARTS = 10_000
@@ -29,8 +27,6 @@ MAX_PARTS = 10_000
 _GROWTH = 2000
 """Parts of an upload of unknown length are this fraction of what went before: 10,000 parts
 of 10 MiB or more then hold 1 TiB."""
-_SETTLING = 10.0
-"""Seconds that a request which the server may be acting upon has to end when it is cancelled."""
 _LOOKS = (0.0, 0.2, 0.8, 2.0)
 """Seconds before each look for an object of which it is not known whether it will come."""
 _CLEANING = 10.0
@@ -63,35 +59,28 @@ class Upload:
         """Store the concatenated ``blocks``; how many bytes that were."""
         if await self._bucket.find(self._key) is not None:
             raise self._exists("an object of that id is there")
-        parts = in_parts(self._counted(blocks, size), part_sizes(self._part, size))
+        source = Counted(blocks, size, store=self._store)
+        parts = in_parts(source, part_sizes(self._part, size))
         async with contextlib.aclosing(parts):
             first: Part = await anext(parts, [])
-            upload = await self._begin()
-            try:
+            async with self._begun() as upload:
                 await self._check_alone(upload)
                 if _size(first) < min(self._part, self._large or 1):
                     return await self._whole(upload, first)
-                return await self._in_parts(upload, _chained(first, parts))
-            except BaseException:
-                await self._clean(self._take_back(upload))
-                raise
+                return await self._in_parts(upload, chained([first], parts))
 
-    async def _counted(self, blocks: Blocks, size: int | None) -> AsyncGenerator[Buffer, None]:
-        """The same blocks; ``WrongSize`` if they come to another size than was announced."""
-        count = 0
-        async for block in blocks:
-            count += len(block)
-            if size is not None and count > size:
-                raise WrongSize(f"more than {size} bytes came", store=self._store)
-            yield block
-        if size is not None and count != size:
-            raise WrongSize(f"{count} bytes came instead of {size}", store=self._store)
-
-    async def _begin(self) -> str:
-        return await settled(
+    @contextlib.asynccontextmanager
+    async def _begun(self) -> AsyncIterator[str]:
+        """An upload in parts. If the body fails, it is taken back, and what came of it."""
+        upload = await settled(
             self._bucket.begin(self._key, self._writer),
             undo=lambda upload: self._clean(self._bucket.abort(self._key, upload)),
         )
+        try:
+            yield upload
+        except BaseException:
+            await self._clean(self._take_back(upload))
+            raise
 
     async def _whole(self, upload: str, part: Part) -> int:
         check = await self._bucket.digest(part)
@@ -114,14 +103,17 @@ class Upload:
 
     async def _in_parts(self, upload: str, parts: AsyncGenerator[Part, None]) -> int:
         sent = await send_parts(parts, partial(self._send, upload), parallel=self._at_once)
+        await self._complete(upload, sent)
+        await self._check_made(sent)
+        return sum(part.size for part in sent)
+
+    async def _complete(self, upload: str, parts: Sequence[SentPart]) -> None:
         await self._check_alone(upload)
         try:
-            await settled(self._bucket.complete(self._key, upload, sent))
+            await settled(self._bucket.complete(self._key, upload, parts))
         except Unavailable:
             self._may_come = True
             raise
-        await self._check_made(sent)
-        return sum(part.size for part in sent)
 
     async def _send(self, upload: str, number: int, part: Part) -> SentPart:
         if number > MAX_PARTS:
@@ -151,13 +143,18 @@ class Upload:
         if await self._bucket.find(self._key) is not None:
             raise self._exists("an object of that id has come meanwhile")
 
-    async def _check_made(self, sent: Sequence[SentPart]) -> None:
-        """Whether the object that is there is the one that was sent."""
+    async def _made(self) -> Head:
+        """The object that is there, if it is this writer's."""
         head = await self._bucket.head(self._key)
         if head.writer != self._writer:
             raise self._exists("another writer has put an object of that id in its place")
+        return head
+
+    async def _check_made(self, sent: Sequence[SentPart]) -> None:
+        """Whether the object that is there is the one that was sent."""
+        head = await self._made()
         size = sum(part.size for part in sent)
-        md5s = b"".join(part.digest.md5 for part in sent)
+        md5s = b"".join(part.digest.md5 for part in sent if part.digest is not None)
         etag = f"{hashlib.md5(md5s, usedforsecurity=False).hexdigest()}-{len(sent)}"
         if head.size != size or ("-" in head.etag and not head.encrypted and head.etag != etag):
             raise Unavailable(
@@ -226,37 +223,5 @@ def part_sizes(part: int, size: int | None) -> Iterator[int]:
         yield grown
 
 
-async def _chained(first: Part, parts: AsyncGenerator[Part, None]) -> AsyncGenerator[Part, None]:
-    yield first
-    async for part in parts:
-        yield part
-
-
 def _size(part: Part) -> int:
     return sum(map(len, part))
-
-
-async def settled(
-    request: Coroutine[Any, Any, T],
-    *,
-    acting: Callable[[], bool] = lambda: True,
-    undo: Callable[[T], Coroutine[Any, Any, None]] | None = None,
-) -> T:
-    """The result of a request; when cancelled, not before its outcome is known.
-
-    A request that the server may already be ``acting`` upon is waited for, since it would
-    take effect after it was given up; one that is not is cut. ``undo`` gets the result that
-    nobody waits for any more.
-    """
-    task = asyncio.create_task(request)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        if not acting():
-            task.cancel()
-        await asyncio.wait([task], timeout=_SETTLING)
-        if not task.done():
-            task.cancel()
-        elif not task.cancelled() and task.exception() is None and undo is not None:
-            await undo(task.result())
-        raise

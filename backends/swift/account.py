@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlencode
 
 import aiohttp
@@ -150,15 +150,22 @@ class Account:
         self, prefix: str, base: str | None = None
     ) -> AsyncGenerator[list[ContainerEntry], None]:
         """Containers whose name begins so, a page a request; ``NotFound``: there is no account."""
+        async for lines in self.listed("", prefix, base):
+            yield [ContainerEntry(each["name"], each["bytes"]) for each in lines]
+
+    async def listed(
+        self, path: str, prefix: str, base: str | None
+    ) -> AsyncGenerator[list[Any], None]:
+        """The lines of a listing whose name begins with ``prefix``, a page a request."""
         marker = ""
         while True:
             query = urlencode({"format": "json", "prefix": prefix, "marker": marker})
-            async with self.request("GET", f"?{query}", Purpose.READ, base=base) as response:
+            async with self.request("GET", f"{path}?{query}", Purpose.READ, base=base) as response:
                 lines = await response.json(content_type=None) if response.status == 200 else []
             if not lines:
                 return
-            yield [ContainerEntry(each["name"], each["bytes"]) for each in lines]
-            marker = lines[-1]["name"]
+            yield lines
+            marker = lines[-1].get("name", "")
 
     async def _granted(self, refused: str | None) -> Access:
         try:

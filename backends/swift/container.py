@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
-from urllib.parse import quote, urlencode
+from functools import partial
+from urllib.parse import quote
 
-import aiohttp
-
+from imagestore.backends.base import Capacity
 from imagestore.backends.errors import Misconfigured, NotFound, Unavailable
 from imagestore.backends.swift.account import Account, Body
 from imagestore.backends.swift.authentication import Refused
 from imagestore.backends.swift.faults import Purpose
+
+_PARALLEL = 8
+"""Objects that are removed at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class Container:
         self.store = account.store
         self._account = account
         self._base = base
+        self._request = partial(account.request, base=base)
 
     def beside(self, name: str) -> Container:
         """Another container of the same account."""
@@ -50,23 +54,30 @@ class Container:
             raise Unavailable(str(error), store=self.store) from error
         return mine.rpartition("/")[0] == others.rpartition("/")[0]
 
-    async def head_account(self) -> Mapping[str, str]:
-        """Headers of the account; ``NotFound`` if there is none."""
-        return await self._account.head(self._base)
+    async def capacity(self) -> Capacity:
+        """The narrower of its quota and the account's, in bytes: Swift tells of no other limit."""
+        limits = [_limit(await self._account.head(self._base), "Account")]
+        with contextlib.suppress(NotFound):
+            limits.append(_limit(await self.head(), "Container"))
+        given = [limit for limit in limits if limit is not None]
+        if not given:
+            return Capacity(None, None)
+        total, free = min(given, key=lambda limit: limit[1])
+        return Capacity(total, free)
 
     async def head(self) -> Mapping[str, str]:
         """Headers of the container; ``NotFound`` if there is none."""
-        async with self._request("HEAD", None, Purpose.READ) as response:
+        async with self._request("HEAD", self._path(), Purpose.READ) as response:
             return response.headers
 
     async def create(self, headers: Mapping[str, str] | None = None) -> None:
         """Make it, unless it is there."""
-        async with self._request("PUT", None, Purpose.WRITE, headers=headers, data=b""):
+        async with self._request("PUT", self._path(), Purpose.WRITE, headers=headers, data=b""):
             pass
 
     async def remove(self) -> None:
         """Remove it unless objects are in it; it need not be there."""
-        async with self._request("DELETE", None, Purpose.REMOVE, accept=(404, 409)):
+        async with self._request("DELETE", self._path(), Purpose.REMOVE, accept=(404, 409)):
             pass
 
     async def entries(self, prefix: str) -> AsyncIterator[Entry]:
@@ -77,24 +88,19 @@ class Container:
 
     async def pages(self, prefix: str = "") -> AsyncGenerator[list[Entry], None]:
         """The same, a page a request."""
-        marker = ""
-        while True:
-            query = urlencode({"format": "json", "prefix": prefix, "marker": marker})
-            async with self._request("GET", None, Purpose.READ, query=query) as response:
-                page = await response.json(content_type=None)
-            if not page:
-                return
+        async for page in self._account.listed(self._path(), prefix, self._base):
             # Another line is a common prefix, which nobody asked for.
             yield [
                 Entry(line["name"], int(line["bytes"]), line["hash"])
                 for line in page
                 if "name" in line
             ]
-            marker = page[-1].get("name", "")
 
     async def find(self, name: str, location: str = "") -> Mapping[str, str]:
         """Headers of an object; ``NotFound`` if there is none."""
-        async with self._request("HEAD", name, Purpose.READ, location=location) as response:
+        async with self._request(
+            "HEAD", self._path(name), Purpose.READ, location=location
+        ) as response:
             return response.headers
 
     async def read(
@@ -105,7 +111,12 @@ class Container:
         if etag is not None:
             headers["If-Match"] = f'"{etag}"'
         async with self._request(
-            "GET", name, Purpose.READ, headers=headers, location=location, accept=(412,)
+            "GET",
+            self._path(name),
+            Purpose.READ,
+            headers=headers,
+            location=location,
+            accept=(412,),
         ) as response:
             if response.status == 412:
                 raise NotFound(f"{name} is another object now", store=self.store, url=location)
@@ -131,7 +142,7 @@ class Container:
         """
         async with self._request(
             "PUT",
-            name,
+            self._path(name),
             Purpose.WRITE,
             headers={"If-None-Match": "*", **(headers or {})},
             data=data,
@@ -147,13 +158,14 @@ class Container:
         if account:
             headers["X-Copy-From-Account"] = account
         async with self._request(
-            "PUT", name, Purpose.WRITE, headers=headers, data=b"", location=location
+            "PUT", self._path(name), Purpose.WRITE, headers=headers, data=b"", location=location
         ) as response:
             return response.headers.get("Etag", "").strip('"')
 
     async def delete(self, name: str, *, query: str = "", location: str = "") -> None:
         """Remove an object; ``NotFound`` if there is none."""
-        async with self._request("DELETE", name, Purpose.REMOVE, query=query, location=location):
+        path = self._path(name, query)
+        async with self._request("DELETE", path, Purpose.REMOVE, location=location):
             pass
 
     async def discard(self, name: str) -> bool:
@@ -163,32 +175,33 @@ class Container:
             return True
         return False
 
-    def _request(
-        self,
-        method: str,
-        name: str | None,
-        purpose: Purpose,
-        *,
-        query: str = "",
-        headers: Mapping[str, str] | None = None,
-        data: bytes | memoryview | None = None,
-        body: Body | None = None,
-        accept: tuple[int, ...] = (),
-        location: str = "",
-    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+    async def remove_all(self, names: Iterable[str]) -> int:
+        """Remove the objects, those that are there, and return how many were.
+
+        An error does not keep the others from being removed; the first one is raised at the end.
+        """
+        turns = asyncio.Semaphore(_PARALLEL)
+
+        async def remove(name: str) -> bool:
+            async with turns:
+                return await self.discard(name)
+
+        results = await asyncio.gather(*map(remove, names), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        return sum(result is True for result in results)
+
+    def _path(self, name: str | None = None, query: str = "") -> str:
         path = f"/{quote(self.name, safe='')}"
         if name is not None:
             path += f"/{quote(name)}"
-        if query:
-            path += f"?{query}"
-        return self._account.request(
-            method,
-            path,
-            purpose,
-            base=self._base,
-            headers=headers,
-            data=data,
-            body=body,
-            accept=accept,
-            location=location,
-        )
+        return f"{path}?{query}" if query else path
+
+
+def _limit(headers: Mapping[str, str], kind: str) -> tuple[int, int] | None:
+    """The quota and what is left of it."""
+    quota = headers.get(f"X-{kind}-Meta-Quota-Bytes", "")
+    if not quota.isdecimal():
+        return None
+    return int(quota), max(0, int(quota) - int(headers.get(f"X-{kind}-Bytes-Used", 0)))

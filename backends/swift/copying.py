@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
-from typing import Any
+from collections.abc import AsyncGenerator, Callable, Sequence
 from urllib.parse import quote
 
 from imagestore.backends.errors import CannotCopy, Full
-from imagestore.backends.parts import send_parts
+from imagestore.backends.parts import send_parts, settled
 from imagestore.backends.swift.container import Entry
 from imagestore.backends.swift.names import MAX_SEGMENTS
 from imagestore.backends.swift.stored import StoredObject
@@ -16,9 +14,6 @@ from imagestore.backends.swift.upload import PARALLEL, Upload
 
 _LARGEST = 1 << 30
 """Bytes of a piece that one request copies: nothing is heard of it until it has ended."""
-
-_SETTLING = 10.0
-"""Seconds that a request has to end when it is cancelled."""
 
 
 class Duplicate(Upload):
@@ -56,7 +51,9 @@ class Duplicate(Upload):
 
     async def _copy_piece(self, name: str, source: StoredObject, piece: Entry, account: str) -> str:
         path = f"/{quote(source.container.name, safe='')}/{quote(piece.name)}"
-        etag = await _settled(self._container.copy(name, path, account, self._url))
+        # Swift goes on with a copy that nobody waits for, and gives the object a time of its own
+        # when it has begun to read the source: one that is removed before that comes back.
+        etag = await settled(self._container.copy(name, path, account, self._url))
         if piece.etag:
             right = etag == piece.etag
         else:
@@ -70,22 +67,6 @@ class Duplicate(Upload):
                 url=self._url,
             )
         return etag
-
-
-async def _settled(request: Coroutine[Any, Any, str]) -> str:
-    """What the request returns; when cancelled, not before it has ended.
-
-    Swift goes on with a copy that nobody waits for, and gives the object a time of its own when
-    it has begun to read the source: one that is removed before that comes back.
-    """
-    task = asyncio.create_task(request)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task], timeout=_SETTLING)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        raise
 
 
 async def _each(pieces: Sequence[Entry]) -> AsyncGenerator[Entry, None]:

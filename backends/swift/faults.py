@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from imagestore.backends.errors import (
-    Exists,
-    Full,
-    NotFound,
-    ReadOnly,
-    StoreError,
-    Unavailable,
-)
+from imagestore.backends.errors import Exists, Full, NotFound, ReadOnly, StoreError, Unavailable
 
 
 class Purpose(Enum):

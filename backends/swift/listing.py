@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import Iterable
 
-from imagestore.backends.base import Held
+from imagestore.backends.base import Held, Pages
 from imagestore.backends.errors import InvalidLocation, NotFound
 from imagestore.backends.ids import is_id, leading_id
 from imagestore.backends.swift.account import Account
@@ -15,8 +15,6 @@ from imagestore.backends.swift.names import is_leftover
 from imagestore.backends.swift.placement import Placement
 
 log = logging.getLogger(__name__)
-
-Pages = AsyncGenerator[Sequence[Held], None]
 
 
 async def in_container(container: Container, placement: Placement) -> Pages:

@@ -4,22 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterator,
-    Callable,
-    Coroutine,
-    Iterable,
-    Mapping,
-    Sequence,
-)
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import aiohttp
 
-from imagestore.backends.base import Blocks, Capability, Capacity, Held, Store, Stored
+from imagestore.backends.base import Blocks, Capability, Capacity, Pages, Store, Stored
 from imagestore.backends.errors import (
     CannotCopy,
     Full,
@@ -30,7 +21,7 @@ from imagestore.backends.errors import (
     Unavailable,
 )
 from imagestore.backends.in_flight import OBJECT
-from imagestore.backends.swift import listing, locations, quota, stored
+from imagestore.backends.swift import listing, locations, stored
 from imagestore.backends.swift.account import Account, connections
 from imagestore.backends.swift.authentication import Refused
 from imagestore.backends.swift.container import Container
@@ -48,7 +39,7 @@ _THREADS = 4
 """For digests, and for tokens."""
 
 
-class SwiftStore:
+class SwiftStore(Store):
     """A :class:`~imagestore.backends.base.Store` in OpenStack Object Storage."""
 
     capabilities = Capability.WRITABLE | Capability.RANGED | Capability.LISTED | Capability.COPIES
@@ -127,7 +118,7 @@ class SwiftStore:
         container = self._container(place)
         rules = self._rules()
         if size is not None and size >= rules.large:
-            free = (await quota.capacity(container)).free
+            free = (await container.capacity()).free
             if free is not None and free < size:
                 raise Full(f"the quota leaves {free} bytes", store=self.name, url=url)
         upload = Upload(container, Names(image_id, new_upload()), rules, self._executor(), url)
@@ -183,13 +174,10 @@ class SwiftStore:
             await self._clean_up(self._undo(duplicate, container))
             raise
 
-    def open(
-        self, url: str, offset: int = 0, length: int | None = None
-    ) -> AbstractAsyncContextManager[Blocks]:
-        return self._open(url, offset, length)
-
     @contextlib.asynccontextmanager
-    async def _open(self, url: str, offset: int, length: int | None) -> AsyncIterator[Blocks]:
+    async def open(
+        self, url: str, offset: int = 0, length: int | None = None
+    ) -> AsyncIterator[Blocks]:
         place = self._locate(url)
         found = await stored.find(self._container(place), place.name, url)
         end = found.size if length is None else min(found.size, offset + length)
@@ -229,7 +217,7 @@ class SwiftStore:
         ):
             await container.remove()
 
-    def held(self, owners: Iterable[str] = ()) -> AsyncGenerator[Sequence[Held], None]:
+    def held(self, owners: Iterable[str] = ()) -> Pages:
         account, base = self._account(self._default), self._settings.swift_store_container
         if self._settings.swift_store_multi_tenant:
             return listing.of_projects(account, base, self._placement, owners)
@@ -239,10 +227,7 @@ class SwiftStore:
 
     async def capacity(self) -> Capacity:
         account = self._account(self._default)
-        return await quota.capacity(Container(account, self._settings.swift_store_container))
-
-    def local_path(self, url: str) -> None:
-        return None
+        return await Container(account, self._settings.swift_store_container).capacity()
 
     def owns(self, url: str) -> bool:
         try:

@@ -15,7 +15,6 @@ from urllib.parse import unquote
 from imagestore.backends.errors import NotFound, Unavailable
 from imagestore.backends.swift.container import Container, Entry
 from imagestore.backends.swift.names import is_leftover
-from imagestore.backends.swift.removal import remove_all
 from imagestore.backends.swift.upload import SIZE_HEADER
 
 
@@ -88,7 +87,7 @@ async def remove(container: Container, name: str, location: str) -> None:
         query = "multipart-manifest=delete"
     elif manifest is not None:
         home = container.beside(manifest[0])
-        await remove_all(home, [entry.name async for entry in home.entries(manifest[1])])
+        await home.remove_all([entry.name async for entry in home.entries(manifest[1])])
     await container.delete(name, query=query, location=location)
     await sweep(container, name)
 
@@ -99,7 +98,7 @@ async def sweep(container: Container, image_id: str) -> int:
         found = [entry.name async for entry in container.entries(image_id)]
     except NotFound:
         return 0
-    return await remove_all(container, [name for name in found if is_leftover(image_id, name)])
+    return await container.remove_all(name for name in found if is_leftover(image_id, name))
 
 
 def _manifest(headers: Mapping[str, str]) -> tuple[str, str] | None:

@@ -10,8 +10,8 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from concurrent.futures import Executor
 
 from imagestore.backends.base import Blocks, Buffer
-from imagestore.backends.errors import WrongSize
 from imagestore.backends.lane import Lane
+from imagestore.backends.parts import Counted, next_of
 
 PAUSE = 20.0
 """Seconds without a block after which a piece ends early.
@@ -109,17 +109,11 @@ async def exactly(blocks: Blocks, size: int | None, store: str) -> AsyncGenerato
 
     So nothing is complete before :class:`WrongSize` can be raised, if ``size`` is given.
     """
-    count = 0
     held: memoryview | None = None
-    async for block in blocks:
-        count += len(block)
-        if size is not None and count > size:
-            raise WrongSize(f"more than {size} bytes came", store=store)
+    async for block in Counted(blocks, size, store=store):
         if held is not None:
             yield held
         held = memoryview(block).cast("B") if block else None
-    if size is not None and count != size:
-        raise WrongSize(f"{count} bytes came instead of {size}", store=store)
     if held is not None:
         yield held
 
@@ -142,7 +136,7 @@ async def in_streams(
     coming: asyncio.Task[memoryview | None] | None = None
     try:
         while True:
-            coming = asyncio.create_task(_next(blocks))
+            coming = asyncio.create_task(next_of(blocks))
             await asyncio.wait({coming}, timeout=pause if size is not None else None)
             if not coming.done() and stream is not None:
                 stream.end()
@@ -166,10 +160,6 @@ async def in_streams(
         if coming is not None and not coming.done():
             coming.cancel()
             await asyncio.wait({coming})
-
-
-async def _next(blocks: AsyncIterator[memoryview]) -> memoryview | None:
-    return await anext(blocks, None)
 
 
 def _move(deadline: asyncio.Timeout, when: float | None) -> None:

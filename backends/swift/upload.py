@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import Executor
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -20,10 +20,9 @@ from urllib.parse import quote
 from imagestore.backends.base import BLOCK_SIZE, Blocks
 from imagestore.backends.errors import Exists, Full, NotFound, StoreError, Unavailable
 from imagestore.backends.in_flight import STREAMED
-from imagestore.backends.parts import send_parts
+from imagestore.backends.parts import chained, send_parts
 from imagestore.backends.swift.container import Container, Entry
 from imagestore.backends.swift.names import MAX_SEGMENTS, Names, upload_of
-from imagestore.backends.swift.removal import remove_all
 from imagestore.backends.swift.streams import PAUSE, Budget, Stream, exactly, in_streams
 
 T = TypeVar("T")
@@ -65,7 +64,7 @@ class Upload:
         """Store ``blocks`` and return how many bytes they were. On an error call ``undo``."""
         async with aclosing(exactly(blocks, size, self._container.store)) as source:
             first, complete = await _gather(source)
-            data = _chained(first, source)
+            data = chained(first, source)
             if complete:
                 return await self._claimed(lambda: self._put_small(b"".join(first)))
             if size is not None and size < self._rules.large:
@@ -80,7 +79,7 @@ class Upload:
         """
         if self._finishing and not await self._is_anothers():
             self._begun.append(self._names.image_id)
-        await remove_all(self._container, self._begun)
+        await self._container.remove_all(self._begun)
 
     async def _is_anothers(self) -> bool:
         try:
@@ -263,15 +262,6 @@ async def _gather(source: AsyncIterator[memoryview]) -> tuple[list[memoryview], 
         if size > BLOCK_SIZE:
             return blocks, False
     return blocks, True
-
-
-async def _chained(
-    first: list[memoryview], rest: AsyncIterator[memoryview]
-) -> AsyncGenerator[memoryview, None]:
-    while first:
-        yield first.pop(0)
-    async for block in rest:
-        yield block
 
 
 def _md5(data: bytes) -> str:

@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterator,
-    Awaitable,
-    Callable,
-    Coroutine,
-    Iterable,
-    Mapping,
-    Sequence,
-)
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from typing import TypeVar
 
-from imagestore.backends.base import Blocks, Buffer, Held, Store, Stored
+from imagestore.backends.base import Blocks, Buffer, Pages, Store, Stored
 from imagestore.backends.errors import Full, Unavailable
-from imagestore.backends.wrappers.forwarding import ForwardingStore
+from imagestore.backends.wrappers.forwarding import Add, Ask, ForwardingStore
 
 T = TypeVar("T")
 
@@ -78,13 +69,11 @@ class FaultyStore(ForwardingStore):
         if waiting := self.faults.get(operation):
             await waiting.pop(0)()
 
-    async def _call(self, operation: str, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    async def _call(self, operation: str, ask: Ask[T]) -> T:
         await self._met(operation)
         return await ask()
 
-    async def _add(
-        self, image_id: str, blocks: Blocks, add: Callable[[Blocks], Coroutine[Any, Any, Stored]]
-    ) -> Stored:
+    async def _add(self, image_id: str, blocks: Blocks, add: Add) -> Stored:
         await self._met("add")
         stored = await add(self._written(blocks))
         if self.faults.get("stored"):
@@ -110,7 +99,7 @@ class FaultyStore(ForwardingStore):
             await self._met("read")
             yield block
 
-    async def held(self, owners: Iterable[str] = ()) -> AsyncGenerator[Sequence[Held], None]:
+    async def held(self, owners: Iterable[str] = ()) -> Pages:
         async with contextlib.aclosing(self.store.held(owners)) as pages:
             async for page in pages:
                 await self._met("held")

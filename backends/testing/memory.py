@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from imagestore.backends.base import (
@@ -22,6 +21,7 @@ from imagestore.backends.base import (
     Capacity,
     Driver,
     Held,
+    Pages,
     Store,
     Stored,
     option,
@@ -33,9 +33,9 @@ from imagestore.backends.errors import (
     InvalidLocation,
     NotFound,
     Unavailable,
-    WrongSize,
 )
 from imagestore.backends.ids import is_id
+from imagestore.backends.parts import Counted
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}", re.ASCII)
 _PAGE = 1000
@@ -48,7 +48,7 @@ class MemorySettings:
     memory_store_size: int = option(1 << 30, minimum=0, help="Bytes that it has room for.")
 
 
-class MemoryStore:
+class MemoryStore(Store):
     """Objects as they are, by name; their locations are ``memory://<store>/<image id>``.
 
     They stay over ``stop`` and ``start``. Each block of a transfer gives way to other tasks, as
@@ -87,16 +87,11 @@ class MemoryStore:
         data = bytearray()
         self.unfinished.append(data)
         try:
-            async for block in blocks:
+            async for block in Counted(blocks, size, store=self.name, url=url):
                 if len(block) > self.limit - self._used():
                     raise Full(f"has room for {self.limit} bytes", store=self.name, url=url)
                 data += block
-                if size is not None and len(data) > size:
-                    raise WrongSize(f"more than {size} bytes came", store=self.name, url=url)
                 await asyncio.sleep(0)
-            if size is not None and len(data) != size:
-                message = f"{len(data)} bytes came instead of {size}"
-                raise WrongSize(message, store=self.name, url=url)
             if name in self.objects:
                 raise Exists("was written by another one", store=self.name, url=url)
             self.objects[name] = data
@@ -128,21 +123,15 @@ class MemoryStore:
         async with source.open(url) as blocks:
             return await self.add(image_id, told(blocks), size)
 
-    def open(
-        self, url: str, offset: int = 0, length: int | None = None
-    ) -> AbstractAsyncContextManager[Blocks]:
-        return self._open(url, offset, length)
-
     @asynccontextmanager
-    async def _open(self, url: str, offset: int, length: int | None) -> AsyncIterator[Blocks]:
+    async def open(
+        self, url: str, offset: int = 0, length: int | None = None
+    ) -> AsyncIterator[Blocks]:
         data = self._find(url)
         yield _cut(memoryview(data).toreadonly()[offset:][:length])
 
     async def size(self, url: str) -> int:
         return len(self._find(url))
-
-    async def exists(self, url: str) -> bool:
-        return self._name(url) in self.objects
 
     async def delete(self, url: str) -> None:
         self._find(url)
@@ -151,7 +140,7 @@ class MemoryStore:
     async def discard(self, image_id: str, *, owner: str | None = None) -> None:
         self.objects.pop(self._name(self.url(image_id)), None)
 
-    async def held(self, owners: Iterable[str] = ()) -> AsyncGenerator[Sequence[Held], None]:
+    async def held(self, owners: Iterable[str] = ()) -> Pages:
         self._answers()
         found = [Held(name, True, len(data)) for name, data in self.objects.items() if is_id(name)]
         for start in range(0, len(found), _PAGE):
@@ -160,9 +149,6 @@ class MemoryStore:
     async def capacity(self) -> Capacity:
         self._answers()
         return Capacity(self.limit, max(0, self.limit - self._used()))
-
-    def local_path(self, url: str) -> Path | None:
-        return None
 
     def owns(self, url: str) -> bool:
         prefix = self.url("")

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from imagestore.backends.base import Blocks, Buffer, Store, Stored
 from imagestore.backends.errors import Refused, StoreError, Unavailable
-from imagestore.backends.wrappers.forwarding import ForwardingStore
+from imagestore.backends.wrappers.forwarding import Add, Ask, Copy, ForwardingStore, Progress
 
 log = logging.getLogger(__name__)
 
@@ -42,9 +42,7 @@ class DeadlineStore(ForwardingStore):
         self._left: dict[asyncio.Task[Any], str] = {}
         """What was left behind, and the image it was to add, if any."""
 
-    async def _call(self, operation: str, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        if operation == "copy":  # which has a limit of its own, around this
-            return await ask()
+    async def _call(self, operation: str, ask: Ask[T]) -> T:
         end = asyncio.get_running_loop().time() + self._call_time
         return await self._watched(ask(), lambda: end, self._no_answer)
 
@@ -59,9 +57,7 @@ class DeadlineStore(ForwardingStore):
             log.error("store %s does not stop", self.name)
             await self._end(stop)
 
-    async def _add(
-        self, image_id: str, blocks: Blocks, add: Callable[[Blocks], Coroutine[Any, Any, Stored]]
-    ) -> Stored:
+    async def _add(self, image_id: str, blocks: Blocks, add: Add) -> Stored:
         source = _Source(blocks)
         return await self._watched(
             add(source),
@@ -71,16 +67,7 @@ class DeadlineStore(ForwardingStore):
             source.give_up,
         )
 
-    async def copy(
-        self,
-        image_id: str,
-        source: Store,
-        url: str,
-        size: int,
-        *,
-        owner: str | None = None,
-        on_progress: Callable[[int], object] = lambda done: None,
-    ) -> Stored:
+    async def _copy(self, image_id: str, copy: Copy, on_progress: Progress) -> Stored:
         loop = asyncio.get_running_loop()
         since = loop.time()
 
@@ -90,7 +77,7 @@ class DeadlineStore(ForwardingStore):
             on_progress(done)
 
         return await self._watched(
-            super().copy(image_id, source, url, size, owner=owner, on_progress=told),
+            copy(told),
             lambda: since + self._progress,
             f"did not go on with a copy for {self._progress:g} s",
             image_id,

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterator,
-    Callable,
-    Coroutine,
-    Iterable,
-    Mapping,
-    Sequence,
-)
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from imagestore.backends.base import Blocks, Capacity, Copier, Held, Store, Stored
+from imagestore.backends.base import Blocks, Capacity, Copier, Pages, Store, Stored
 from imagestore.backends.errors import CannotCopy
+from imagestore.backends.parts import next_of
 
 T = TypeVar("T")
+
+Progress = Callable[[int], object]
+Ask = Callable[[], Coroutine[Any, Any, T]]
+"""Calls the method of the store, each time."""
+Add = Callable[[Blocks], Coroutine[Any, Any, Stored]]
+"""Calls that of the store with the blocks that it is given."""
+Copy = Callable[[Progress], Coroutine[Any, Any, Stored]]
+"""Calls that of the store, which tells its progress to whom it is given."""
 
 
 class ForwardingStore:
@@ -28,7 +29,7 @@ class ForwardingStore:
       as one of its own, and ``open`` for as long as it is open;
     - ``_call(operation, ask)``: every operation that gives one answer, and each page of ``held``;
     - ``_add(image_id, blocks, add)`` and ``_open(url, offset, length)``: the two through which
-      bytes pass.
+      bytes pass; ``_copy(image_id, copy, on_progress)``.
 
     ``stop`` and what does no I/O pass by the hooks. What the kernel sends by itself
     (``local_path``) is so neither limited nor measured.
@@ -43,16 +44,16 @@ class ForwardingStore:
     def _during(self, operation: str) -> AbstractAsyncContextManager[object]:
         return nullcontext()
 
-    async def _call(self, operation: str, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """``operation`` is the name of the method; ``ask`` calls that of the store, each time."""
+    async def _call(self, operation: str, ask: Ask[T]) -> T:
+        """``operation`` is the name of the method."""
         async with self._during(operation):
             return await ask()
 
-    async def _add(
-        self, image_id: str, blocks: Blocks, add: Callable[[Blocks], Coroutine[Any, Any, Stored]]
-    ) -> Stored:
-        """``add`` calls that of the store with the blocks that it is given."""
+    async def _add(self, image_id: str, blocks: Blocks, add: Add) -> Stored:
         return await self._call("add", lambda: add(blocks))
+
+    async def _copy(self, image_id: str, copy: Copy, on_progress: Progress) -> Stored:
+        return await self._call("copy", lambda: copy(on_progress))
 
     @asynccontextmanager
     async def _open(self, url: str, offset: int, length: int | None) -> AsyncIterator[Blocks]:
@@ -85,16 +86,14 @@ class ForwardingStore:
         size: int,
         *,
         owner: str | None = None,
-        on_progress: Callable[[int], object] = lambda done: None,
+        on_progress: Progress = lambda done: None,
     ) -> Stored:
-        async def copy() -> Stored:
+        async def copy(told: Progress) -> Stored:
             if not isinstance(self.store, Copier):
                 raise CannotCopy("does not make copies", store=self.name)
-            return await self.store.copy(
-                image_id, source, url, size, owner=owner, on_progress=on_progress
-            )
+            return await self.store.copy(image_id, source, url, size, owner=owner, on_progress=told)
 
-        return await self._call("copy", copy)
+        return await self._copy(image_id, copy, on_progress)
 
     def open(
         self, url: str, offset: int = 0, length: int | None = None
@@ -113,10 +112,10 @@ class ForwardingStore:
     async def discard(self, image_id: str, *, owner: str | None = None) -> None:
         await self._call("discard", lambda: self.store.discard(image_id, owner=owner))
 
-    async def held(self, owners: Iterable[str] = ()) -> AsyncGenerator[Sequence[Held], None]:
+    async def held(self, owners: Iterable[str] = ()) -> Pages:
         pages = self.store.held(owners)
         try:
-            while (page := await self._call("held", lambda: _next(pages))) is not None:
+            while (page := await self._call("held", lambda: next_of(pages))) is not None:
                 yield page
         finally:
             with suppress(RuntimeError):  # a page that was given up may be still under way
@@ -136,7 +135,3 @@ class ForwardingStore:
 
     def details(self) -> Mapping[str, Any]:
         return self.store.details()
-
-
-async def _next(pages: AsyncGenerator[Sequence[Held], None]) -> Sequence[Held] | None:
-    return await anext(pages, None)

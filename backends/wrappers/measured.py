@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from imagestore.backends.base import Blocks, Buffer, Store, Stored
 from imagestore.backends.errors import StoreError
-from imagestore.backends.wrappers.forwarding import ForwardingStore
+from imagestore.backends.wrappers.forwarding import Add, Ask, ForwardingStore
 
 T = TypeVar("T")
 
@@ -40,16 +40,14 @@ class MeasuredStore(ForwardingStore):
         self._observer = observer
         self._clock = clock
 
-    async def _call(self, operation: str, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    async def _call(self, operation: str, ask: Ask[T]) -> T:
         with self._measured(operation) as tally:
             answer = await ask()
             if isinstance(answer, Stored):  # a copy, of which no byte has been seen
                 tally.size = answer.size
             return answer
 
-    async def _add(
-        self, image_id: str, blocks: Blocks, add: Callable[[Blocks], Coroutine[Any, Any, Stored]]
-    ) -> Stored:
+    async def _add(self, image_id: str, blocks: Blocks, add: Add) -> Stored:
         with self._measured("add") as tally:
             return await add(self._sent(blocks, tally))
 
@@ -104,14 +102,16 @@ class _Tally:
     """Seconds that were not the store's."""
 
 
+@dataclass
 class _Inside:
     """The blocks that a reader takes, timed: what lies between two of them is the reader's."""
 
-    def __init__(self, blocks: Blocks, tally: _Tally, clock: Callable[[], float]) -> None:
-        self._blocks = blocks
-        self._tally = tally
-        self._clock = clock
-        self._since = clock()
+    blocks: Blocks
+    tally: _Tally
+    clock: Callable[[], float]
+
+    def __post_init__(self) -> None:
+        self._since = self.clock()
 
     def __aiter__(self) -> Blocks:
         return self
@@ -119,13 +119,13 @@ class _Inside:
     async def __anext__(self) -> Buffer:
         self.left()
         try:
-            block = await anext(self._blocks)
+            block = await anext(self.blocks)
         finally:
-            self._since = self._clock()
-        self._tally.size += len(block)
+            self._since = self.clock()
+        self.tally.size += len(block)
         return block
 
     def left(self) -> None:
         """The reader hands over to the store again."""
-        self._tally.elsewhere += self._clock() - self._since
-        self._since = self._clock()
+        self.tally.elsewhere += self.clock() - self._since
+        self._since = self.clock()

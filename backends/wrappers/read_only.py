@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from imagestore.backends.base import Capability, Store
 from imagestore.backends.errors import ReadOnly
-from imagestore.backends.wrappers.forwarding import ForwardingStore
+from imagestore.backends.wrappers.forwarding import Ask, ForwardingStore
 
 T = TypeVar("T")
 
@@ -19,7 +18,7 @@ class ReadOnlyStore(ForwardingStore):
         super().__init__(store)
         self.capabilities = store.capabilities & ~(Capability.WRITABLE | Capability.COPIES)
 
-    async def _call(self, operation: str, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    async def _call(self, operation: str, ask: Ask[T]) -> T:
         if operation in ("add", "copy", "delete", "discard"):
             raise ReadOnly("configured as read-only", store=self.name)
         return await ask()

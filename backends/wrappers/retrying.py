@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from itertools import count
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from imagestore.backends.base import Blocks, Buffer, Held, Store, Stored
+from imagestore.backends.base import Blocks, Buffer, Held, Pages, Store, Stored
 from imagestore.backends.errors import NotFound, Refused, Unavailable
-from imagestore.backends.wrappers.forwarding import ForwardingStore
+from imagestore.backends.wrappers.forwarding import Add, Ask, ForwardingStore
 
 log = logging.getLogger(__name__)
 
@@ -38,12 +38,10 @@ class RetryingStore(ForwardingStore):
         self._retries = retries
         self._within = within
 
-    async def _call(self, operation: str, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    async def _call(self, operation: str, ask: Ask[T]) -> T:
         return await (ask() if operation == "copy" else self._persist(operation, ask))
 
-    async def _add(
-        self, image_id: str, blocks: Blocks, add: Callable[[Blocks], Coroutine[Any, Any, Stored]]
-    ) -> Stored:
+    async def _add(self, image_id: str, blocks: Blocks, add: Add) -> Stored:
         source = _Source(blocks)
         return await self._persist("add", lambda: add(source), lambda: not source.asked)
 
@@ -77,7 +75,7 @@ class RetryingStore(ForwardingStore):
 
         await self._persist("delete", delete)
 
-    async def held(self, owners: Iterable[str] = ()) -> AsyncGenerator[Sequence[Held], None]:
+    async def held(self, owners: Iterable[str] = ()) -> Pages:
         """Repeated until its first page is there."""
         owners = tuple(owners)
         page, pages = await self._persist("held", lambda: self._first_page(owners))
@@ -86,9 +84,7 @@ class RetryingStore(ForwardingStore):
                 yield page
                 page = await anext(pages, None)
 
-    async def _first_page(
-        self, owners: Iterable[str]
-    ) -> tuple[Sequence[Held] | None, AsyncGenerator[Sequence[Held], None]]:
+    async def _first_page(self, owners: Iterable[str]) -> tuple[Sequence[Held] | None, Pages]:
         pages = self.store.held(owners)
         try:
             return await anext(pages, None), pages
@@ -99,7 +95,7 @@ class RetryingStore(ForwardingStore):
     async def _persist(
         self,
         operation: str,
-        call: Callable[[], Coroutine[Any, Any, T]],
+        call: Ask[T],
         may_repeat: Callable[[], bool] = lambda: True,
     ) -> T:
         loop = asyncio.get_running_loop()

@@ -158,9 +158,8 @@ def _is_whole(tail: bytes, described: bool, checksum: int, count: int) -> bool:
         return False
     at += _ENTRY.size + sum(texts)
     _refuse_another(tail, at, b"PK\x01\x02")
-    if (
-        tail.startswith(b"PK\x06\x06", at) and len(tail) > at + 12
-    ):  # the end in 64 bits, its locator
+    # The end in 64 bits, and its locator.
+    if tail.startswith(b"PK\x06\x06", at) and len(tail) > at + 12:
         at += 12 + int.from_bytes(tail[at + 4 : at + 12], "little") + 20
     if len(tail) < at + _END.size or not tail.startswith(b"PK\x05\x06", at):
         return False

@@ -8,13 +8,10 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from imagestore.backends.base import Blocks, Buffer, Store, Stored
+from imagestore.backends.base import Buffer, Store, Stored
 from imagestore.backends.errors import StoreError, WrongSize
 from imagestore.backends.in_flight import BEHIND
-from imagestore.config.settings import Images
-from imagestore.model.digest import Digest
 from imagestore.model.image import Image
-from imagestore.transfer.judgement import Verification
 from imagestore.transfer.receive import Content, Flow
 from imagestore.transfer.verification import close
 
@@ -34,19 +31,13 @@ class FannedOut:
 
 async def fan_out(
     stores: Sequence[Store],
-    image: Image,
-    source: Blocks,
+    flow: Flow,
     *,
-    settings: Images,
     size: int | None = None,
-    size_cap: int | None = None,
     all_must_succeed: bool = True,
-    on_progress: Callable[[int], object] | None = None,
-    verification: Verification | None = None,
-    checksum: Digest | None = None,
     on_first: Callable[[FannedOut], Awaitable[object]] | None = None,
 ) -> FannedOut:
-    """Read ``source`` to its end, once, and store it in all ``stores`` as the data of ``image``.
+    """Read the source to its end, once, and store it in all ``stores`` as the data of the image.
 
     As :func:`imagestore.transfer.receive.receive`, with these differences. A store that fails is
     left behind if ``all_must_succeed`` is false, and the error of the last one that is left is
@@ -57,13 +48,12 @@ async def fan_out(
     for all stores: it is called once, with what is stored when the first store has it durable
     and others have not ended yet.
     """
-    flow = Flow(image, source, settings, size_cap, on_progress, verification, checksum)
-    outlets = [_Outlet(store, image, size) for store in stores]
+    outlets = [_Outlet(store, flow.image, size) for store in stores]
     try:
         await _pump(flow, outlets, size, all_must_succeed=all_must_succeed)
         content, told = flow.content(), False
         while True:
-            stored, failed = _outcome(outlets, image, all_must_succeed=all_must_succeed)
+            stored, failed = _outcome(outlets, flow.image, all_must_succeed=all_must_succeed)
             left = len(outlets) - len(stored) - len(failed)
             if not left:
                 break
@@ -81,7 +71,7 @@ async def fan_out(
         for outlet in outlets:
             outlet.task.cancel()
         await asyncio.gather(*(outlet.task for outlet in outlets), return_exceptions=True)
-        await close(source)
+        await close(flow.source)
     return FannedOut(content, stored, failed)
 
 

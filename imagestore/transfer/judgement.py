@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from functools import partial
 from typing import Protocol
 
 from imagestore.backends.base import Blocks, Buffer, Store
 from imagestore.backends.errors import WrongSize
 from imagestore.backends.lane import Lane
+from imagestore.model.digest import Digest, Expected
 from imagestore.model.errors import OverLimit
 from imagestore.transfer.digests import computing_threads
 from imagestore.transfer.formats import HEAD
 from imagestore.transfer.inspection import Inspection
 from imagestore.transfer.reading import opened
-from imagestore.transfer.verification import close
+from imagestore.transfer.verification import Verified, close
 
 _FARTHEST = 16 << 20
 """Bytes from the beginning that are read at most before the verdict, but for those at the end."""
@@ -98,6 +99,27 @@ async def judged(source: Blocks, judgement: Judgement) -> AsyncGenerator[Buffer,
         await close(source)
 
 
+async def digest(
+    store: Store,
+    url: str,
+    expected: Expected,
+    algorithms: Iterable[str],
+    *,
+    judgement: Judgement | None = None,
+    on_progress: Callable[[int], object] = lambda count: None,
+) -> Mapping[str, Digest]:
+    """Digests of what lies at ``url`` by algorithm; it is judged on the way.
+
+    Raises what the store raises, ``Corrupt`` if it is not what is ``expected``, and what the
+    ``judgement`` raises for content that is refused.
+    """
+    async with store.open(url) as blocks:
+        source = blocks if judgement is None else judged(blocks, judgement)
+        reading = Verified(source, expected, algorithms=algorithms, on_progress=on_progress)
+        await reading.drain()
+    return reading.digests
+
+
 async def examine(store: Store, url: str, size: int, inspection: Inspection) -> int | None:
     """What the inspection says of the ``size`` bytes at ``url``: see :meth:`Inspection.finish`.
 
@@ -109,18 +131,19 @@ async def examine(store: Store, url: str, size: int, inspection: Inspection) -> 
     and what the store raises.
     """
     on_thread = partial(asyncio.get_running_loop().run_in_executor, computing_threads())
+
+    async def feed(start: int, end: int) -> None:
+        async with contextlib.aclosing(_part(store, url, start, end)) as blocks:
+            async for block in blocks:
+                await on_thread(inspection.feed, [block])
+
     position = 0
     for end in (min(HEAD, size), min(_FARTHEST, size)):
         if position < end and inspection.wants_the_next:
-            async with contextlib.aclosing(_part(store, url, position, end)) as blocks:
-                async for block in blocks:
-                    await on_thread(inspection.feed, [block])
+            await feed(position, end)
             position = end
     if position < size:
-        position = max(position, size - inspection.skip())
-        async with contextlib.aclosing(_part(store, url, position, size)) as blocks:
-            async for block in blocks:
-                await on_thread(inspection.feed, [block])
+        await feed(max(position, size - inspection.skip()), size)
     virtual_size: int | None = await on_thread(inspection.finish, size)
     return virtual_size
 

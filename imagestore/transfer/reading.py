@@ -9,7 +9,6 @@ import os
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Self
 
 from imagestore.backends.base import BLOCK_SIZE, Blocks, Buffer, Capability, Store
@@ -41,44 +40,34 @@ class Copy:
     url: str
 
 
+@dataclass(frozen=True, slots=True)
 class LocalCopy:
     """An open file with the data, of a store or of the cache. Leaving the context closes it."""
 
-    def __init__(
-        self,
-        descriptor: int,
-        threads: str,
-        close: Callable[[], object],
-        *,
-        copy: Copy | None = None,
-        ready: Callable[[int], Awaitable[int]] | None = None,
-        growing: Growing | None = None,
-    ) -> None:
-        """``threads``: whose threads wait for its disk. ``copy``: None for the cache's.
-        ``growing``: the file as it grows, if it does."""
-        self.descriptor = descriptor
-        self.threads = threads
-        self.copy = copy
-        self.growing = growing
-        self._close = close
-        self._ready = ready
+    descriptor: int
+    threads: str
+    """Whose threads wait for its disk."""
+    close: Callable[[], object]
+    copy: Copy | None = None
+    """None for the cache's."""
+    cached: CachedFile | None = None
+
+    @property
+    def growing(self) -> Growing | None:
+        """The file as it grows, if it does."""
+        return None if self.cached is None else self.cached.growing
 
     async def ready(self, position: int, left: int) -> int:
         """How many of the ``left`` bytes from ``position`` are there, once some are; 0: never."""
-        if self._ready is None:
+        if self.cached is None:
             return left
-        return max(0, min(left, await self._ready(position) - position))
+        return max(0, min(left, await self.cached.ready(position) - position))
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._close()
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 class Reading:
@@ -121,7 +110,8 @@ class Reading:
         while self._copies:
             copy = self._copies[0]
             try:
-                path = copy.store.local_path(copy.url) if _is_local(copy.store) else None
+                is_local = Capability.LOCAL_PATH in copy.store.capabilities
+                path = copy.store.local_path(copy.url) if is_local else None
                 if path is None:
                     return None
                 file, size = await self._files.open(copy.store.name, path)
@@ -186,7 +176,7 @@ class Reading:
         if file is None:
             self._cached = None
             return None
-        return LocalCopy(file.fd, CACHE, file.close, ready=file.ready, growing=file.growing)
+        return LocalCopy(file.fd, CACHE, file.close, cached=file)
 
     async def _read(self, local: LocalCopy) -> AsyncGenerator[Buffer, None]:
         """What is left from a file that grows, until it fails."""
@@ -251,10 +241,6 @@ def _pread(file: int, count: int, offset: int) -> bytes:
         return os.pread(file, count, offset)
     finally:
         os.close(file)
-
-
-def _is_local(store: Store) -> bool:
-    return Capability.LOCAL_PATH in store.capabilities
 
 
 async def _without(blocks: Blocks, count: int) -> AsyncIterator[Buffer]:

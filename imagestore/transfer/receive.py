@@ -78,27 +78,32 @@ async def receive(
     return flow.content(), stored
 
 
+@dataclass(eq=False)
 class Flow:
-    """The blocks of a source on their way to stores, past everyone who looks at them."""
+    """The blocks of a source on their way to stores, past everyone who looks at them.
 
-    def __init__(
-        self,
-        image: Image,
-        source: Blocks,
-        settings: Images,
-        size_cap: int | None,
-        on_progress: Callable[[int], object] | None,
-        verification: Verification | None,
-        checksum: Digest | None,
-    ) -> None:
-        self._algorithm = settings.hashing_algorithm
+    What it is told is described at :func:`receive`.
+    """
+
+    image: Image
+    source: Blocks
+    settings: Images
+    size_cap: int | None
+    on_progress: Callable[[int], object] | None
+    verification: Verification | None
+    checksum: Digest | None
+
+    def __post_init__(self) -> None:
+        image, settings = self.image, self.settings
         inspection = Inspection(image.disk_format, image.container_format, settings)
-        self._judgement = Judgement(inspection, size_cap=size_cap, verification=verification)
+        self._judgement = Judgement(
+            inspection, size_cap=self.size_cap, verification=self.verification
+        )
         self._verified = Verified(
-            source,
-            Expected(None, () if checksum is None else (checksum,)),
-            algorithms={CHECKSUM, self._algorithm},
-            on_progress=on_progress or (lambda count: None),
+            self.source,
+            Expected(None, () if self.checksum is None else (self.checksum,)),
+            algorithms={CHECKSUM, settings.hashing_algorithm},
+            on_progress=self.on_progress or (lambda count: None),
         )
 
     @property
@@ -117,5 +122,8 @@ class Flow:
         """What has passed, once the blocks have ended."""
         digests = self._verified.digests
         return Content(
-            self.size, self._judgement.virtual_size, digests[CHECKSUM], digests[self._algorithm]
+            self.size,
+            self._judgement.virtual_size,
+            digests[CHECKSUM],
+            digests[self.settings.hashing_algorithm],
         )

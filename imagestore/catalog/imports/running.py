@@ -40,6 +40,7 @@ from imagestore.model.image import Image, ImageStatus
 from imagestore.model.import_request import Method, Order
 from imagestore.model.job import Job
 from imagestore.transfer.fan_out import FannedOut, fan_out
+from imagestore.transfer.receive import Flow
 
 log = logging.getLogger(__name__)
 
@@ -190,17 +191,20 @@ class Running:
             signed(image.properties), token=None, project=image.owner
         )
         try:
-            return await fan_out(
-                stores,
+            flow = Flow(
                 image,
                 source.blocks,
-                settings=self._deps.settings.images,
-                size=source.size,
+                self._deps.settings.images,
                 size_cap=attempt.cap,
-                all_must_succeed=order.all_must_succeed,
                 on_progress=work.progress,
                 verification=verification,
                 checksum=order.checksum,
+            )
+            return await fan_out(
+                stores,
+                flow,
+                size=source.size,
+                all_must_succeed=order.all_must_succeed,
                 on_first=on_first,
             )
         except store_errors.StoreError as error:

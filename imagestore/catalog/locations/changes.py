@@ -41,7 +41,7 @@ from imagestore.model.changes import Change
 from imagestore.model.digest import CHECKSUM, Digest, Expected
 from imagestore.model.errors import Conflict, Corrupt, Forbidden, Invalid
 from imagestore.model.image import IMMUTABLE_ONCE_USED, Image, ImageStatus, Location
-from imagestore.transfer.digesting import digest
+from imagestore.transfer.judgement import digest
 
 _CHANGEABLE = (ImageStatus.ACTIVE, ImageStatus.QUEUED)
 _UNHASHED = timedelta(seconds=3)

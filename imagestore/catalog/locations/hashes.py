@@ -31,8 +31,7 @@ from imagestore.model.digest import CHECKSUM, Digest, Expected, recorded
 from imagestore.model.errors import Corrupt, Unavailable, Unsupported
 from imagestore.model.image import CLAIMED_HASHES, Image, ImageStatus, Location
 from imagestore.model.job import Job, JobDraft
-from imagestore.transfer.digesting import digest
-from imagestore.transfer.judgement import Judgement
+from imagestore.transfer.judgement import Judgement, digest
 
 log = logging.getLogger(__name__)
 

@@ -39,8 +39,7 @@ from imagestore.model.errors import Unavailable as TryAgain
 from imagestore.model.image import Image, ImageStatus, Location
 from imagestore.model.job import Job, JobDraft
 from imagestore.model.task import TaskType
-from imagestore.transfer.digesting import digest
-from imagestore.transfer.judgement import Judgement
+from imagestore.transfer.judgement import Judgement, digest
 
 KIND = "location_import"
 

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from imagestore.backends import errors
-from imagestore.backends.rbd import RBDSettings, RBDStore, listing, removal
+from imagestore.backends.rbd import RBDSettings, RBDStore, listing
+from imagestore.backends.rbd.removal import Removal
 from imagestore.backends.testing.contract import MIB, content, cut, new_id, read
 from tests.services import process
 
@@ -188,7 +189,7 @@ async def test_a_lock_that_a_writer_of_ours_left(store: RBDStore, pool: Pool) ->
 
 WRITER = """
 import asyncio, sys
-from imagestore.backends.rbd import RBDSettings, RBDStore, listing, removal
+from imagestore.backends.rbd import RBDSettings, RBDStore
 
 async def blocks():
     yield bytes([1]) * (20 << 20)
@@ -299,14 +300,14 @@ async def test_an_image_that_is_opened_while_it_is_removed_stays_whole(
 ) -> None:
     stored = await store.add(new_id(), cut(DATA))
     opened = []
-    drop = removal._drop_snapshot
+    drop = Removal._drop_snapshot
 
-    def drop_and_open(*args: Any) -> str | None:
-        dropped = drop(*args)
-        opened.append(pool.image(args[2].image))
+    def drop_and_open(self: Removal, image: Any) -> str | None:
+        dropped = drop(self, image)
+        opened.append(pool.image(self.location.image))
         return dropped
 
-    monkeypatch.setattr(removal, "_drop_snapshot", drop_and_open)
+    monkeypatch.setattr(Removal, "_drop_snapshot", drop_and_open)
     with pytest.raises(errors.Busy):
         await store.delete(stored.url)
     opened.pop().close()

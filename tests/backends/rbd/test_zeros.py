@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from imagestore.backends.rbd.zeros import are_zeros
+from imagestore.backends.rbd.image import are_zeros
 
 SIZE = 200_000
 
