@@ -152,7 +152,7 @@ async def test_a_lock_that_goes_away_is_waited_for(database: Database, tmp_path:
 
 
 async def test_a_disk_that_is_full(tmp_path: Path) -> None:
-    big = image(properties={"big": "x" * 1_000_000})
+    big = image(properties={f"big{number}": "x" * 60_000 for number in range(20)})
     async with samples.opened(samples.url(tmp_path)) as database:
         pages = await database.write(lambda conn: conn.scalar(text("PRAGMA page_count")))
         await database.write(lambda conn: conn.scalar(text(f"PRAGMA max_page_count = {pages}")))
