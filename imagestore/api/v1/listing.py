@@ -7,11 +7,11 @@ know is passed over.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 
 from imagestore.api.texts import Texts
 from imagestore.api.v1.metadata import is_true
-from imagestore.api.v2.listing import NEVER, page_limit
+from imagestore.api.v2.listing import NEVER, moment_of, page_limit
 from imagestore.config.settings import Limits
 from imagestore.identity.caller import Caller
 from imagestore.model.errors import Invalid
@@ -105,12 +105,10 @@ def _deleted(query: Mapping[str, str], caller: Caller) -> bool | None:
 
 
 def _moment(text: str) -> datetime:
-    """A time in ISO 8601; without a zone it is in UTC."""
-    try:
-        moment = datetime.fromisoformat(text)
-        return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
-    except (ValueError, OverflowError):
-        raise Invalid("changes-since must be a time in ISO 8601.") from None
+    moment = moment_of(text)
+    if moment is None:
+        raise Invalid("changes-since must be a time in ISO 8601.")
+    return moment
 
 
 def _sort(query: Mapping[str, str]) -> tuple[Sort, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from imagestore.api.v2.metadef_documents import Document, collection, metadef_documents
+from imagestore.api.v2.metadef_documents import Document, collection, metadef_documents, text
 from imagestore.config.settings import Images
 from imagestore.model.errors import ConfigurationError
 from imagestore.model.image import ImageStatus, MemberStatus
@@ -89,10 +89,6 @@ def declared_properties(settings: Images) -> tuple[dict[str, Document], list[str
     return content, required
 
 
-def _text(description: str, **rules: Any) -> Document:
-    return {"type": "string", "description": description, **rules}
-
-
 def _nullable(description: str, kind: str = "string", **rules: Any) -> Document:
     return {"type": ["null", kind], "description": description, **rules}
 
@@ -100,10 +96,10 @@ def _nullable(description: str, kind: str = "string", **rules: Any) -> Document:
 def _image_properties(settings: Images) -> dict[str, Document]:
     fixed: Document = {"readOnly": True}
     return {
-        "id": _text("Identifier of the image", pattern=UUID_PATTERN),
+        "id": text("Identifier of the image", pattern=UUID_PATTERN),
         "name": _nullable("Name of the image, for people", maxLength=255),
-        "status": _text("State of the image", readOnly=True, enum=[s.value for s in ImageStatus]),
-        "visibility": _text("Who can see the image", enum=list(_VISIBILITIES)),
+        "status": text("State of the image", readOnly=True, enum=[s.value for s in ImageStatus]),
+        "visibility": text("Who can see the image", enum=list(_VISIBILITIES)),
         "protected": {"type": "boolean", "description": "Whether the image cannot be deleted"},
         "os_hidden": {
             "type": "boolean",
@@ -119,23 +115,23 @@ def _image_properties(settings: Images) -> dict[str, Document]:
             "What the disk is wrapped in", enum=[None, *settings.container_formats]
         ),
         "disk_format": _nullable("Format of the disk", enum=[None, *settings.disk_formats]),
-        "created_at": _text("When the image was registered", **fixed),
-        "updated_at": _text("When the image was last changed", **fixed),
+        "created_at": text("When the image was registered", **fixed),
+        "updated_at": text("When the image was last changed", **fixed),
         "tags": {
             "type": "array",
             "description": "Labels of the image",
             "items": {"type": "string", "maxLength": 255},
         },
-        "direct_url": _text("Where the data lies in its store", **fixed),
+        "direct_url": text("Where the data lies in its store", **fixed),
         "min_ram": {"type": "integer", "description": "RAM that it needs to boot, in MB"},
         "min_disk": {"type": "integer", "description": "Disk that it needs to boot, in GB"},
-        "self": _text("Path of the image", **fixed),
-        "file": _text("Path of its data", **fixed),
-        "stores": _text(
+        "self": text("Path of the image", **fixed),
+        "file": text("Path of its data", **fixed),
+        "stores": text(
             "The stores that hold the data, separated by commas; where several are configured",
             **fixed,
         ),
-        "schema": _text("Path of this schema", **fixed),
+        "schema": text("Path of this schema", **fixed),
         "locations": {
             "type": "array",
             "items": _LOCATION,
@@ -171,13 +167,13 @@ _LOCATION: Document = {
 _BUILT_IN: dict[str, Document] = {
     "kernel_id": _nullable("Image with the kernel that boots this one", pattern=UUID_PATTERN),
     "ramdisk_id": _nullable("Image with the ramdisk that boots this one", pattern=UUID_PATTERN),
-    "instance_uuid": _text("Instance that the image was made of; for information only"),
-    "architecture": _text("Processor architecture, such as x86_64 or aarch64"),
-    "os_distro": _text("Short name of the operating system, such as debian"),
-    "os_version": _text("Version of the operating system, as its maker counts"),
-    "description": _text("What the image is, for people"),
-    "cinder_encryption_key_id": _text("Key that the volume in the image is encrypted with"),
-    "cinder_encryption_key_deletion_policy": _text(
+    "instance_uuid": text("Instance that the image was made of; for information only"),
+    "architecture": text("Processor architecture, such as x86_64 or aarch64"),
+    "os_distro": text("Short name of the operating system, such as debian"),
+    "os_version": text("Version of the operating system, as its maker counts"),
+    "description": text("What the image is, for people"),
+    "cinder_encryption_key_id": text("Key that the volume in the image is encrypted with"),
+    "cinder_encryption_key_deletion_policy": text(
         "What becomes of that key when the image is deleted",
         enum=["on_image_deletion", "do_not_delete"],
     ),
@@ -187,11 +183,11 @@ _BUILT_IN: dict[str, Document] = {
 _MEMBER: Document = {
     "name": "member",
     "properties": {
-        "member_id": _text("Project that the image is shared with"),
-        "image_id": _text("Identifier of the image", pattern=UUID_PATTERN),
-        "created_at": _text("When it was shared"),
-        "updated_at": _text("When the share was last changed"),
-        "status": _text("What the project thinks of it", enum=[s.value for s in MemberStatus]),
+        "member_id": text("Project that the image is shared with"),
+        "image_id": text("Identifier of the image", pattern=UUID_PATTERN),
+        "created_at": text("When it was shared"),
+        "updated_at": text("When the share was last changed"),
+        "status": text("What the project thinks of it", enum=[s.value for s in MemberStatus]),
         "schema": {"readOnly": True, "type": "string"},
     },
 }
@@ -200,19 +196,19 @@ _MEMBER: Document = {
 def _task(*, detailed: bool) -> Document:
     """A task; in lists without what went in and came out."""
     properties = {
-        "id": _text("Identifier of the task", pattern=UUID_PATTERN),
-        "type": _text("What is done", enum=["import", "api_image_import", "location_import"]),
-        "status": _text("How far it is", enum=["pending", "processing", "success", "failure"]),
+        "id": text("Identifier of the task", pattern=UUID_PATTERN),
+        "type": text("What is done", enum=["import", "api_image_import", "location_import"]),
+        "status": text("How far it is", enum=["pending", "processing", "success", "failure"]),
         "input": _nullable("What was asked for", "object"),
         "result": _nullable("What came of it", "object"),
-        "owner": _text("Project that the task belongs to"),
-        "message": _text("A word to people, mostly on what went wrong"),
-        "image_id": _text("The image that it works on"),
-        "request_id": _text("Id of the request that started it"),
-        "user_id": _text("User who started it"),
+        "owner": text("Project that the task belongs to"),
+        "message": text("A word to people, mostly on what went wrong"),
+        "image_id": text("The image that it works on"),
+        "request_id": text("Id of the request that started it"),
+        "user_id": text("User who started it"),
         "expires_at": _nullable("When the record may be removed"),
-        "created_at": _text("When it was created"),
-        "updated_at": _text("When it was last changed"),
+        "created_at": text("When it was created"),
+        "updated_at": text("When it was last changed"),
         "self": {"readOnly": True, "type": "string"},
         "schema": {"readOnly": True, "type": "string"},
     }

@@ -281,6 +281,11 @@ def _timestamp(text: str) -> datetime | None:
     """The moment in UTC without zone; None if the text is none."""
     if _YEAR_OR_MONTH.fullmatch(text):
         text = (text + "-01-01")[:10]
+    return moment_of(text)
+
+
+def moment_of(text: str) -> datetime | None:
+    """A time in ISO 8601 as UTC without zone; None if the text is none."""
     try:
         moment = datetime.fromisoformat(text)
         return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment

@@ -79,15 +79,16 @@ def _definitions() -> Document:
     }
 
 
-def _text(description: str, limit: int | None = None, **rules: Any) -> Document:
+def text(description: str, limit: int | None = None, **rules: Any) -> Document:
+    """A string; ``limit``: its most characters."""
     size = {} if limit is None else {"maxLength": limit}
     return {"type": "string", "description": description, **size, **rules}
 
 
 def _times(what: str) -> Document:
     return {
-        "created_at": _text(f"When the {what} was created", readOnly=True, format="date-time"),
-        "updated_at": _text(f"When the {what} was last changed", readOnly=True, format="date-time"),
+        "created_at": text(f"When the {what} was created", readOnly=True, format="date-time"),
+        "updated_at": text(f"When the {what} was last changed", readOnly=True, format="date-time"),
     }
 
 
@@ -145,25 +146,25 @@ _OBJECT: Document = {
 _TAG: Document = {"name": _NAME, **_times("tag")}
 
 _ASSOCIATION: Document = {
-    "name": _text("Name of the resource type, as Heat calls it where it knows it", 80),
-    "prefix": _text(
+    "name": text("Name of the resource type, as Heat calls it where it knows it", 80),
+    "prefix": text(
         "What stands before each property name when it is set on this resource type, "
         "with its separator",
         80,
     ),
-    "properties_target": _text(
+    "properties_target": text(
         "Which of several sets of key and value pairs of the resource is meant", 80
     ),
     **_times("association"),
 }
 
 _NAMESPACE: Document = {
-    "namespace": _text("Unique name of the namespace", 80),
-    "display_name": _text("Name of the namespace, for people", 80),
-    "description": _text("What the namespace is for", 500),
-    "visibility": _text("Who can see the namespace", enum=["public", "private"]),
+    "namespace": text("Unique name of the namespace", 80),
+    "display_name": text("Name of the namespace, for people", 80),
+    "description": text("What the namespace is for", 500),
+    "visibility": text("Who can see the namespace", enum=["public", "private"]),
     "protected": {"type": "boolean", "description": "Whether the namespace cannot be deleted"},
-    "owner": _text("Project that the namespace belongs to", 255),
+    "owner": text("Project that the namespace belongs to", 255),
     **_times("namespace"),
     "schema": _LINK,
     "self": _LINK,

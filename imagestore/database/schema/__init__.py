@@ -6,7 +6,6 @@ own are called ``imagestore_…``; Glance knows nothing of them and leaves them 
 
 from __future__ import annotations
 
-from imagestore.database.schema.cache import cached_images, node_reference
 from imagestore.database.schema.copies import (
     orphan_searches,
     orphans,
@@ -44,7 +43,7 @@ from imagestore.database.schema.own import (
     quota_gates,
     reservations,
 )
-from imagestore.database.schema.tasks import task_info, tasks
+from imagestore.database.schema.peer import cached_images, node_reference, task_info, tasks
 
 __all__ = [
     "PEER_EXPANDED",
