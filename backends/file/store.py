@@ -23,10 +23,9 @@ from imagestore.backends.file.mountpoints import Mountpoints
 from imagestore.backends.file.reader import Reader
 from imagestore.backends.file.settings import FileSettings
 from imagestore.backends.file.writer import Writer
-from imagestore.backends.in_flight import BLOCKS
+from imagestore.backends.in_flight import BLOCKS, Window
 from imagestore.backends.lane import Lane
 from imagestore.backends.parts import Counted
-from imagestore.backends.read_ahead import read_ahead
 
 T = TypeVar("T")
 
@@ -171,10 +170,9 @@ class FileStore(Store):
         reader = await self._calls.call(Reader, self.name, url, path, self._pool, undo=Reader.close)
         try:
             end = reader.size if length is None else min(reader.size, offset + length)
-            read = partial(self._read, reader)
-            async with contextlib.aclosing(
-                read_ahead(read, offset, end, step=self._pool.block_size, depth=BLOCKS)
-            ) as blocks:
+            window = Window(self._pool.block_size, BLOCKS)
+            read = window.read(partial(self._read, reader), offset, end)
+            async with contextlib.aclosing(read) as blocks:
                 yield blocks
         finally:
             reader.close()

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from imagestore.backends.base import Blocks, Buffer, Held, Pages, Store, Stored
 from imagestore.backends.errors import NotFound, Refused, Unavailable
+from imagestore.backends.parts import Passing
 from imagestore.backends.wrappers.forwarding import Add, Ask, ForwardingStore
 
 log = logging.getLogger(__name__)
@@ -126,19 +127,14 @@ async def _joined(first: Buffer | None, rest: Blocks) -> AsyncGenerator[Buffer, 
             del block  # it may be used again from now on
 
 
-class _Source:
+class _Source(Passing):
     """The blocks for an attempt to ``add``; knows whether any has been asked for.
 
-    It cannot be closed by the driver, whose next attempt would find nothing.
+    A driver that closed them would leave nothing for the next attempt.
     """
 
-    def __init__(self, blocks: Blocks) -> None:
-        self._blocks = blocks
-        self.asked = False
-
-    def __aiter__(self) -> Blocks:
-        return self
+    asked = False
 
     async def __anext__(self) -> Buffer:
         self.asked = True
-        return await anext(self._blocks)
+        return await super().__anext__()
