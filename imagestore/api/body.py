@@ -115,16 +115,14 @@ class Body(ABC):
     async def __anext__(self) -> Buffer: ...
 
 
-def read_blocks(request: web.Request, pool: BlockPool, *, patience: float) -> Body:
-    """The body as large blocks from ``pool``; ``patience``: seconds to wait for a byte.
-
-    Raises :class:`Invalid` for a body that is declared as a part of an image.
-    """
+def read_blocks(request: web.Request) -> Body:
+    """The body as large blocks. Raises :class:`Invalid` for one that is a part of an image."""
     if "Content-Range" in request.headers:
         # RFC 9110, 14.5. What curl sends to resume would be stored as if it were the whole.
         raise Invalid("A part of an image cannot be sent (Content-Range): send all of it.")
-    size = request.content_length
-    transport = request.transport
+    size, transport = request.content_length, request.transport
+    pool = request.app[keys.pool]
+    patience = request.app[keys.settings].server.progress_timeout
     if (
         size is not None
         and size >= TAKE_OVER_FROM

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from imagestore.api.body import Body
 from imagestore.observing import metrics
 
 
@@ -38,3 +39,16 @@ def transfer(direction: str) -> Iterator[None]:
         yield
     finally:
         under_way.dec()
+
+
+@contextmanager
+def receiving(body: Body | None) -> Iterator[None]:
+    """Counts an upload that is under way, and the bytes that came; None: there is no body."""
+    if body is None:
+        yield
+        return
+    try:
+        with transfer("upload"):
+            yield
+    finally:
+        metrics.BYTES_RECEIVED.inc(body.received)

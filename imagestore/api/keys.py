@@ -16,3 +16,8 @@ stores = web.AppKey("stores", Stores)
 pool = web.AppKey("pool", BlockPool)
 
 caller = web.RequestKey("caller", Caller)
+
+
+def of_image(request: web.Request) -> tuple[Caller, str]:
+    """Who asks, and the id of the image in the path: what nearly every operation begins with."""
+    return request[caller], request.match_info["image_id"]

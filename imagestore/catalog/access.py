@@ -52,8 +52,11 @@ class Access:
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
 
-    def find(self, conn: Connection, caller: Caller, image_id: str) -> ImageRow:
-        """The image with its membership of the caller's project; else :class:`NotFound`."""
+    def find(self, conn: Connection, caller: Caller, image_id: str, *rules: str) -> ImageRow:
+        """The image with its membership of the caller's project; else :class:`NotFound`.
+
+        ``rules``: what else the policy has to allow on it, as :meth:`require` asks.
+        """
         row = images.get(conn, image_id, project_id=caller.project_id)
         if row is None or not can_see(
             row.image,
@@ -62,6 +65,8 @@ class Access:
             is_member=row.membership is not None,
         ):
             raise not_found(image_id)
+        for rule in rules:
+            self.require(rule, caller, row)
         return row
 
     def require(self, rule: str, caller: Caller, row: ImageRow) -> None:

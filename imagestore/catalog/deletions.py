@@ -97,9 +97,7 @@ class Deletions:
         self, conn: Connection, intent: Intent, caller: Caller, image_id: str
     ) -> tuple[Image, str | None]:
         """Delete an image without data at once; hide any other and open a journal row."""
-        row = self._access.find(conn, caller, image_id)
-        self._access.require("delete_image", caller, row)
-        image = row.image
+        image = self._access.find(conn, caller, image_id, "delete_image").image
         if image.protected:
             raise Forbidden(f"Image {image_id} is protected and cannot be deleted.")
         moment = now()
@@ -125,10 +123,8 @@ class Deletions:
         """Hide the copy and open a journal row."""
         # Of two copies that are removed at once, one has to stay.
         images.lock(conn, image_id)
-        row = self._access.find(conn, caller, image_id)
-        for rule in ("delete_image_location", "get_image_location"):
-            self._access.require(rule, caller, row)
-        image = row.image
+        rules = ("delete_image_location", "get_image_location")
+        image = self._access.find(conn, caller, image_id, *rules).image
         if image.status is not ImageStatus.ACTIVE:
             raise Conflict(f"Image {image_id} is {image.status}; only active images have copies.")
         if len(image.locations) == 1:

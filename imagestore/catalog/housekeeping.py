@@ -33,15 +33,8 @@ class Housekeeping:
     async def _run(self, work: Work) -> None:
         while await work.write(jobs.remove_ended, now() - self._kept, _AT_ONCE) == _AT_ONCE:
             pass
-        while (
-            await work.write(
-                events.purge,
-                now() - timedelta(hours=self._events.kept_hours),
-                self._events.kept_rows,
-                _AT_ONCE,
-            )
-            == _AT_ONCE
-        ):
+        before = now() - timedelta(hours=self._events.kept_hours)
+        while await work.write(events.purge, before, self._events.kept_rows, _AT_ONCE) == _AT_ONCE:
             pass
         while await work.write(tasks.remove_expired, now(), _AT_ONCE) == _AT_ONCE:
             pass

@@ -138,17 +138,14 @@ class Images:
 
     async def deactivate(self, caller: Caller, image_id: str) -> None:
         """Withhold the data from everyone but administrators."""
-        require_writer(caller)
-        image = await self._database.write(
-            self._switch, caller, image_id, "deactivate", ImageStatus.DEACTIVATED
-        )
-        self._notify.image("image.update", image)
+        await self._switched(caller, image_id, "deactivate", ImageStatus.DEACTIVATED)
 
     async def reactivate(self, caller: Caller, image_id: str) -> None:
+        await self._switched(caller, image_id, "reactivate", ImageStatus.ACTIVE)
+
+    async def _switched(self, caller: Caller, image_id: str, rule: str, to: ImageStatus) -> None:
         require_writer(caller)
-        image = await self._database.write(
-            self._switch, caller, image_id, "reactivate", ImageStatus.ACTIVE
-        )
+        image = await self._database.write(self._switch, caller, image_id, rule, to)
         self._notify.image("image.update", image)
 
     def may_see_locations(self, caller: Caller, image: Image) -> bool:
@@ -285,8 +282,7 @@ class Images:
     def _switch(
         self, conn: Connection, caller: Caller, image_id: str, rule: str, to: ImageStatus
     ) -> Image:
-        row = self._access.find(conn, caller, image_id)
-        self._access.require(rule, caller, row)
+        row = self._access.find(conn, caller, image_id, rule)
         before = row.image.status
         if before is to:
             return row.image

@@ -99,14 +99,8 @@ class ImagesWithData:
 
     async def require(self, caller: Caller, image_id: str, delivery: DataSource) -> Image:
         """Raise unless the caller may give the image its data in the state that it is in."""
-
-        def find(conn: Connection) -> Image:
-            row = self._access.find(conn, caller, image_id)
-            for rule in self._rules_of(delivery):
-                self._access.require(rule, caller, row)
-            return row.image
-
-        image = await self._database.read(find)
+        rules = self._rules_of(delivery)
+        image = (await self._database.read(self._access.find, caller, image_id, *rules)).image
         if image.status is not ImageStatus.QUEUED:
             message = f"Image {image_id} is {image.status}; only queued images take data."
             raise (Invalid if delivery.location else Conflict)(message)

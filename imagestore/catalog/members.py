@@ -143,16 +143,16 @@ class Members:
                 members.set_sharing(conn, image_id, member_id, can_share, now())
         return added
 
-    def _shared(self, conn: Connection, caller: Caller, image_id: str) -> ImageRow:
-        row = self._access.find(conn, caller, image_id)
-        self._access.require("get_image", caller, row)
+    def _shared(self, conn: Connection, caller: Caller, image_id: str, *rules: str) -> ImageRow:
+        row = self._access.find(conn, caller, image_id, "get_image")
         if row.image.visibility is not Visibility.SHARED:
             raise Forbidden("Only shared images have members.")
+        for rule in rules:
+            self._access.require(rule, caller, row)
         return row
 
     def _list(self, conn: Connection, caller: Caller, image_id: str) -> list[Member]:
-        row = self._shared(conn, caller, image_id)
-        self._access.require("get_members", caller, row)
+        row = self._shared(conn, caller, image_id, "get_members")
         if not self._access.permits("get_member", caller, row):
             return []
         found = members.list(conn, image_id)
@@ -178,8 +178,7 @@ class Members:
         can_share: bool = False,
     ) -> Member:
         images.lock(conn, image_id)
-        row = self._shared(conn, caller, image_id)
-        self._access.require("add_member", caller, row)
+        self._shared(conn, caller, image_id, "add_member")
         if not member_id or len(member_id) > MAX_ID_LENGTH:
             raise Invalid(f"A member is a project id of 1 to {MAX_ID_LENGTH} characters.")
         count = members.count(conn, image_id)

@@ -43,14 +43,16 @@ class Signatures:
         self._conf: Any = None
 
     async def verification(
-        self, described: Mapping[str, str], *, token: str | None, project: str | None
-    ) -> Verification:
-        """A verification by a signature as :func:`signed` finds it.
+        self, described: Mapping[str, str] | None, *, token: str | None, project: str | None
+    ) -> Verification | None:
+        """A verification by a signature as :func:`signed` finds it; None where there is none.
 
         ``token``: the caller's, with which the key manager is asked unless it has an account of
         its own. Raises :class:`Invalid` for what cannot be verified by, :class:`Unavailable`
         if the key manager does not answer.
         """
+        if described is None:
+            return None
         return await asyncio.to_thread(self._make, described, token, project)
 
     def _make(

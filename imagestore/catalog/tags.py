@@ -44,8 +44,7 @@ class Tags:
     def _add(self, conn: Connection, caller: Caller, image_id: str, tag: str) -> Image:
         # No constraint of the tables keeps a tag from being added twice.
         images.lock(conn, image_id)
-        row = self._access.find(conn, caller, image_id)
-        self._access.require("modify_image", caller, row)
+        row = self._access.find(conn, caller, image_id, "modify_image")
         if tag in row.image.tags:
             return row.image
         count = len(row.image.tags)
@@ -54,8 +53,7 @@ class Tags:
         return self._touched(conn, row.image, (*row.image.tags, tag))
 
     def _remove(self, conn: Connection, caller: Caller, image_id: str, tag: str) -> Image:
-        row = self._access.find(conn, caller, image_id)
-        self._access.require("modify_image", caller, row)
+        row = self._access.find(conn, caller, image_id, "modify_image")
         if not tags.remove(conn, image_id, tag):
             raise NotFound(f"Image {image_id} has no tag '{tag}'.")
         left = tuple(each for each in row.image.tags if each != tag)

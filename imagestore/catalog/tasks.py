@@ -46,8 +46,7 @@ class Tasks:
         those of all projects."""
 
         def find(conn: Connection) -> list[Task]:
-            row = self._access.find(conn, caller, image_id)
-            self._access.require("get_image", caller, row)
+            self._access.find(conn, caller, image_id, "get_image")
             return tasks.of_image(conn, image_id)
 
         found = await self._database.read(find)

@@ -94,11 +94,9 @@ class Uploads:
             limits = await self._quotas.limits_of_owner(image_id)
             image = await self._database.read(self._authorised, caller, image_id)
             described = signed(image.properties)
-            verification = None
-            if described is not None:
-                verification = await self._signatures.verification(
-                    described, token=token, project=caller.project_id
-                )
+            verification = await self._signatures.verification(
+                described, token=token, project=caller.project_id
+            )
             claim = await self._database.write(
                 self._claim, intent, caller, image_id, size, target.name, limits, described, failed
             )
@@ -131,9 +129,7 @@ class Uploads:
         return store
 
     def _authorised(self, conn: Connection, caller: Caller, image_id: str) -> Image:
-        row = self._access.find(conn, caller, image_id)
-        self._access.require("upload_image", caller, row)
-        return row.image
+        return self._access.find(conn, caller, image_id, "upload_image").image
 
     def _claim(
         self,

@@ -2,41 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from imagestore.cli.options import ConfigDirs, ConfigFiles, DataDir
+from imagestore.cli.configured import Configuration
+from imagestore.cli.group import Group
+from imagestore.cli.output import AsJson, print_json, print_table
+from imagestore.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from imagestore.catalog.cache import CacheEntries
     from imagestore.catalog.jobs import Jobs
+    from imagestore.config.settings import Settings
     from imagestore.database.engine import Database
 
 T = TypeVar("T")
 
-app = typer.Typer(
+app = Group(
     help="Look at the cache of this node, fill and empty it. The service may run or not.",
-    no_args_is_help=True,
 )
 
 Images = Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Ids of images.")]
 
 
 @app.command("list")
-def list_entries(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    config_file: ConfigFiles = None,
-    config_dir: ConfigDirs = None,
-    data_dir: DataDir = None,
-) -> None:
+def list_entries(where: Configuration, as_json: AsJson = False) -> None:
     """List what is in the cache, the entry used longest ago first, and what is queued."""
-    import json
-    from datetime import UTC, datetime
-
-    from rich.console import Console
-    from rich.table import Table
 
     async def run(cache: CacheEntries, _: Jobs) -> tuple[list[dict[str, Any]], list[str]]:
         found = [
@@ -52,46 +46,38 @@ def list_entries(
         ]
         return found, await cache.queued()
 
-    entries, queued = _with_cache(run, config_file, config_dir, data_dir)
+    entries, queued = _with_cache(where, run)
     if as_json:
-        document = {"cached_images": entries, "queued_images": queued}
-        typer.echo(json.dumps(document, indent=2))
+        print_json({"cached_images": entries, "queued_images": queued})
         return
-    table = Table("image", "state", "size", "hits", "last read", "brought in")
-    for entry in entries:
-        times = (
-            datetime.fromtimestamp(entry[name], UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-            for name in ("last_accessed", "last_modified")
-        )
-        state = "cached, pinned" if entry["pinned"] else "cached"
-        table.add_row(entry["image_id"], state, f"{entry['size']:,}", str(entry["hits"]), *times)
-    for image_id in queued:
-        table.add_row(image_id, "queued", "", "", "", "")
-    Console().print(table)
+
+    def told(entry: dict[str, Any]) -> Iterator[object]:
+        yield entry["image_id"]
+        yield "cached, pinned" if entry["pinned"] else "cached"
+        yield f"{entry['size']:,}"
+        yield entry["hits"]
+        for name in ("last_accessed", "last_modified"):
+            yield datetime.fromtimestamp(entry[name], UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+    print_table(
+        ("image", "state", "size", "hits", "last read", "brought in"),
+        [*map(told, entries), *((image_id, "queued") for image_id in queued)],
+    )
 
 
 @app.command()
-def queue(
-    images: Images,
-    config_file: ConfigFiles = None,
-    config_dir: ConfigDirs = None,
-    data_dir: DataDir = None,
-) -> None:
+def queue(where: Configuration, images: Images) -> None:
     """Have the service of this node bring images into its cache."""
 
     async def run(cache: CacheEntries, _: Jobs) -> None:
         for image_id in images:
             await cache.queue(image_id)
 
-    _with_cache(run, config_file, config_dir, data_dir)
+    _with_cache(where, run)
 
 
 @app.command()
-def prefetch(
-    config_file: ConfigFiles = None,
-    config_dir: ConfigDirs = None,
-    data_dir: DataDir = None,
-) -> None:
+def prefetch(where: Configuration) -> None:
     """Bring in what is queued now, in this process; not needed while the service runs.
 
     The exit code is 1 if an image could not be brought in.
@@ -118,41 +104,31 @@ def prefetch(
             typer.echo(f"{job.image_id}: {job.message}", err=True)
         return len(failed)
 
-    if _with_cache(run, config_file, config_dir, data_dir):
+    if _with_cache(where, run):
         raise typer.Exit(1)
 
 
 @app.command()
-def prune(
-    config_file: ConfigFiles = None,
-    config_dir: ConfigDirs = None,
-    data_dir: DataDir = None,
-) -> None:
+def prune(where: Configuration) -> None:
     """Shrink the cache to image_cache_max_size. The service does so by itself."""
-    pruned = _with_cache(lambda cache, _: cache.prune(), config_file, config_dir, data_dir)
+    pruned = _with_cache(where, lambda cache, _: cache.prune())
     typer.echo(f"{pruned.files} entries removed, {pruned.bytes:,} bytes")
 
 
 @app.command()
-def clean(
-    config_file: ConfigFiles = None,
-    config_dir: ConfigDirs = None,
-    data_dir: DataDir = None,
-) -> None:
+def clean(where: Configuration) -> None:
     """Remove what is invalid or stalled. The service does so by itself."""
-    removed = _with_cache(lambda cache, _: cache.clean(), config_file, config_dir, data_dir)
+    removed = _with_cache(where, lambda cache, _: cache.clean())
     typer.echo(f"{removed} files removed")
 
 
 @app.command()
 def delete(
+    where: Configuration,
     images: Annotated[list[str] | None, typer.Argument(metavar="[IMAGE]...")] = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Empty the cache and the queue of this node.")
     ] = False,
-    config_file: ConfigFiles = None,
-    config_dir: ConfigDirs = None,
-    data_dir: DataDir = None,
 ) -> None:
     """Remove images from the caches of all nodes, and from the queue of this one."""
     if bool(images) == everything:
@@ -166,64 +142,40 @@ def delete(
             await cache.delete(image_id)
             await cache.dequeue(image_id)
 
-    _with_cache(run, config_file, config_dir, data_dir)
+    _with_cache(where, run)
 
 
 @app.command()
-def pin(
-    images: Images,
-    config_file: ConfigFiles = None,
-    config_dir: ConfigDirs = None,
-    data_dir: DataDir = None,
-) -> None:
+def pin(where: Configuration, images: Images) -> None:
     """Have the entries of images stay in the cache of this node, whatever room is needed."""
-    _pin(images, config_file, config_dir, data_dir, pinned=True)
+    _pin(where, images, pinned=True)
 
 
 @app.command()
-def unpin(
-    images: Images,
-    config_file: ConfigFiles = None,
-    config_dir: ConfigDirs = None,
-    data_dir: DataDir = None,
-) -> None:
+def unpin(where: Configuration, images: Images) -> None:
     """Let the entries of images be evicted again."""
-    _pin(images, config_file, config_dir, data_dir, pinned=False)
+    _pin(where, images, pinned=False)
 
 
-def _pin(
-    images: list[str],
-    config_file: ConfigFiles,
-    config_dir: ConfigDirs,
-    data_dir: DataDir,
-    *,
-    pinned: bool,
-) -> None:
+def _pin(where: Configuration, images: list[str], *, pinned: bool) -> None:
     async def run(cache: CacheEntries, _: Jobs) -> None:
         for image_id in images:
             await cache.pin(image_id, pinned=pinned)
 
-    _with_cache(run, config_file, config_dir, data_dir)
+    _with_cache(where, run)
 
 
-def _with_cache(
-    function: Callable[[CacheEntries, Jobs], Awaitable[T]],
-    config_file: ConfigFiles,
-    config_dir: ConfigDirs,
-    data_dir: DataDir,
-) -> T:
+def _with_cache(where: Configuration, function: Callable[[CacheEntries, Jobs], Awaitable[T]]) -> T:
     """What ``function`` makes of the configured cache."""
     from imagestore.cache.cache import Cache
     from imagestore.catalog.cache import CacheEntries
     from imagestore.catalog.dependencies import assemble
     from imagestore.catalog.downloads import Downloads
     from imagestore.catalog.jobs import Jobs
-    from imagestore.cli.connected import with_database
-    from imagestore.model.errors import ConfigurationError
     from imagestore.stores.stores import Stores
     from imagestore.transfer.verification import verify
 
-    async def run(database: Database, settings: Any) -> T:
+    async def run(database: Database, settings: Settings) -> T:
         if settings.cache.directory is None:
             raise ConfigurationError("[DEFAULT] image_cache_dir is not set: there is no cache.")
         stores = Stores(settings.stores)
@@ -240,4 +192,4 @@ def _with_cache(
             await downloads.close()
             await stores.stop()
 
-    return with_database(run, config_file, config_dir, data_dir, tables=True)
+    return where.with_database(run, tables=True)

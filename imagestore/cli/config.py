@@ -6,30 +6,27 @@ from typing import Annotated
 
 import typer
 
-from imagestore.cli.options import ConfigDirs, ConfigFiles, DataDir
+from imagestore.cli.configured import Configuration
+from imagestore.cli.group import Group
 
-app = typer.Typer(
+app = Group(
     help="Look at the configuration: what is in force, what could be, what is wrong.",
-    no_args_is_help=True,
 )
 
 
 @app.command()
 def show(
-    config_file: ConfigFiles = None,
-    config_dir: ConfigDirs = None,
-    data_dir: DataDir = None,
+    where: Configuration,
     every: Annotated[
         bool, typer.Option("--all", help="Also show options that have their default value.")
     ] = False,
 ) -> None:
     """Print the options in force and where each is set. Secrets are masked."""
-    from imagestore.config.arguments import unparse
     from imagestore.config.load import read
     from imagestore.config.sample import format_value
     from imagestore.observing.logs import MASK, redact
 
-    settings, source = read(unparse(config_file or (), config_dir or (), data_dir=data_dir))
+    settings, source = read(where.arguments())
     typer.echo(f"# Data directory: {settings.data_dir}")
     typer.echo(f"# Database: {redact(settings.database.connection)}")
     section = place = None
@@ -57,20 +54,14 @@ def sample() -> None:
 
 
 @app.command()
-def check(
-    config_file: ConfigFiles = None,
-    config_dir: ConfigDirs = None,
-    data_dir: DataDir = None,
-) -> None:
+def check(where: Configuration) -> None:
     """Say what the service would say of the configuration at its start, and start nothing."""
-    from imagestore.config.arguments import unparse
-    from imagestore.config.load import load
     from imagestore.identity.policy import Policy
     from imagestore.identity.sources import source
     from imagestore.sites import configured
     from imagestore.stores.stores import Stores
 
-    settings = load(unparse(config_file or (), config_dir or (), data_dir=data_dir))
+    settings = where.load()
     Stores(settings.stores)
     for site in settings.sites:
         configured.check(site)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imagestore.cli.options import ConfigDirs, ConfigFiles, DataDir
+from imagestore.cli.configured import Configuration
+from imagestore.cli.group import Group
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from imagestore.database.engine import Database
-    from imagestore.database.migrations import State
+    from sqlalchemy import Connection
 
-T = TypeVar("T")
+    from imagestore.config.settings import Settings
+    from imagestore.database.engine import Database
 
 AgeInDays = Annotated[
     int,
@@ -41,53 +42,36 @@ MaxRows = Annotated[
 ]
 _AT_ONCE = 1000
 
-app = typer.Typer(
+app = Group(
     help="Create, upgrade, check and purge the tables "
     "(SQLite is upgraded at the start of the service).",
-    no_args_is_help=True,
 )
 
 
 @app.command()
-def upgrade(
-    config_file: ConfigFiles = None,
-    config_dir: ConfigDirs = None,
-    data_dir: DataDir = None,
-) -> None:
+def upgrade(where: Configuration) -> None:
     """Create the tables, or bring them to what this version needs. May be repeated."""
 
-    async def run(database: Database) -> str | None:
+    async def run(database: Database, _: Settings) -> str | None:
         await database.upgrade()
         return await database.version()
 
-    revision = with_database(run, config_file, config_dir, data_dir)
+    revision = where.with_database(run)
     typer.echo(f"The tables are at {revision}.")
 
 
 @app.command()
-def widen(
-    config_file: ConfigFiles = None,
-    config_dir: ConfigDirs = None,
-    data_dir: DataDir = None,
-) -> None:
+def widen(where: Configuration) -> None:
     """Let tables in MariaDB and MySQL hold characters of four bytes, as four_byte_characters needs.
 
     Each of these tables is written anew; others cannot write to it meanwhile. May be repeated.
     """
-
-    async def run(database: Database) -> list[str]:
-        return await database.widen()
-
-    columns = with_database(run, config_file, config_dir, data_dir, tables=True)
+    columns = where.with_database(lambda database, _: database.widen(), tables=True)
     typer.echo(f"Widened: {', '.join(columns)}." if columns else "The tables hold them already.")
 
 
 @app.command()
-def check(
-    config_file: ConfigFiles = None,
-    config_dir: ConfigDirs = None,
-    data_dir: DataDir = None,
-) -> None:
+def check(where: Configuration) -> None:
     """Say whether the tables are what this version needs.
 
     Exit code 0 if so; 3 if they have to be made or upgraded, 5 if Glance is in the middle of
@@ -95,10 +79,7 @@ def check(
     """
     from imagestore.database.migrations import State
 
-    async def run(database: Database) -> State:
-        return await database.check()
-
-    state = with_database(run, config_file, config_dir, data_dir)
+    state = where.with_database(lambda database, _: database.check())
     if state is not State.OK:
         typer.echo(state.advice)
         raise typer.Exit(state.exit_code)
@@ -106,76 +87,60 @@ def check(
 
 
 @app.command()
-def version(
-    config_file: ConfigFiles = None,
-    config_dir: ConfigDirs = None,
-    data_dir: DataDir = None,
-) -> None:
+def version(where: Configuration) -> None:
     """Print the revision that the tables stand at; none if there are none of ours."""
-
-    async def run(database: Database) -> str | None:
-        return await database.version()
-
-    typer.echo(with_database(run, config_file, config_dir, data_dir) or "none")
+    typer.echo(where.with_database(lambda database, _: database.version()) or "none")
 
 
 @app.command()
-def purge(
-    age_in_days: AgeInDays = 30,
-    max_rows: MaxRows = 100,
-    config_file: ConfigFiles = None,
-    config_dir: ConfigDirs = None,
-    data_dir: DataDir = None,
-) -> None:
+def purge(where: Configuration, age_in_days: AgeInDays = 30, max_rows: MaxRows = 100) -> None:
     """Remove the rows of what was deleted some time ago, those of images apart.
 
     Of each table at most --max-rows, the longest deleted first.
     """
     from imagestore.database import purge
 
-    async def run(database: Database) -> dict[str, int]:
-        before = _days_ago(age_in_days)
-        removed: dict[str, int] = {}
-        for number in _batches(max_rows):
-            now = await database.write(purge.purge, before, number)
-            removed = {table: removed.get(table, 0) + count for table, count in now.items()}
-            if max(now.values()) < number:
-                break
-        return removed
-
-    for table, count in with_database(run, config_file, config_dir, data_dir, tables=True).items():
+    removed = _removed(where, purge.purge, age_in_days, max_rows)
+    for table, count in removed.items():
         typer.echo(f"{table}: {count} rows removed.")
 
 
 @app.command("purge-images-table")
 def purge_images_table(
+    where: Configuration,
     age_in_days: AgeInDays = 180,
     max_rows: MaxRows = 100,
-    config_file: ConfigFiles = None,
-    config_dir: ConfigDirs = None,
-    data_dir: DataDir = None,
 ) -> None:
     """Remove the rows of images that were deleted some time ago. Their ids stay taken."""
     from imagestore.database import purge
 
-    async def run(database: Database) -> int:
-        before = _days_ago(age_in_days)
-        removed = 0
+    def remove(conn: Connection, before: datetime, limit: int) -> Mapping[str, int]:
+        return {"images": purge.purge_images(conn, before, limit)}
+
+    removed = _removed(where, remove, age_in_days, max_rows)
+    typer.echo(f"images: {removed.get('images', 0)} rows removed.")
+
+
+def _removed(
+    where: Configuration,
+    remove: Callable[[Connection, datetime, int], Mapping[str, int]],
+    age_in_days: int,
+    max_rows: int,
+) -> Mapping[str, int]:
+    """How many rows ``remove`` has removed of each table, until it finds no more."""
+    from datetime import UTC, datetime, timedelta
+
+    async def run(database: Database, _: Settings) -> dict[str, int]:
+        before = datetime.now(UTC).replace(tzinfo=None) - timedelta(days=age_in_days)
+        removed: dict[str, int] = {}
         for number in _batches(max_rows):
-            now = await database.write(purge.purge_images, before, number)
-            removed += now
-            if now < number:
+            now = await database.write(remove, before, number)
+            removed = {table: removed.get(table, 0) + count for table, count in now.items()}
+            if max(now.values()) < number:
                 break
         return removed
 
-    count = with_database(run, config_file, config_dir, data_dir, tables=True)
-    typer.echo(f"images: {count} rows removed.")
-
-
-def _days_ago(days: int) -> datetime:
-    from datetime import UTC, datetime, timedelta
-
-    return datetime.now(UTC).replace(tzinfo=None) - timedelta(days=days)
+    return where.with_database(run, tables=True)
 
 
 def _batches(rows: int) -> Iterator[int]:
@@ -185,25 +150,3 @@ def _batches(rows: int) -> Iterator[int]:
         yield number
         if rows > 0:
             rows -= number
-
-
-def with_database(
-    function: Callable[[Database], Awaitable[T]],
-    config_file: ConfigFiles,
-    config_dir: ConfigDirs,
-    data_dir: DataDir,
-    *,
-    tables: bool = False,
-    ready: bool = False,
-) -> T:
-    """As :func:`imagestore.cli.connected.with_database`, for who needs no settings."""
-    from imagestore.cli import connected
-
-    return connected.with_database(
-        lambda database, _: function(database),
-        config_file,
-        config_dir,
-        data_dir,
-        tables=tables,
-        ready=ready,
-    )

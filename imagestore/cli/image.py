@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from imagestore.cli.options import ConfigDirs, ConfigFiles, DataDir
+from imagestore.cli.configured import Configuration
+from imagestore.cli.group import Group
 
-if TYPE_CHECKING:
-    from imagestore.catalog.catalog import Catalog
-
-app = typer.Typer(help="Bring back what was deleted.", no_args_is_help=True)
+app = Group(help="Bring back what was deleted.")
 
 
 @app.callback()
@@ -21,16 +19,9 @@ def image() -> None:
 
 @app.command()
 def restore(
+    where: Configuration,
     image_id: Annotated[str, typer.Argument(metavar="IMAGE", help="The id of the image.")],
-    config_file: ConfigFiles = None,
-    config_dir: ConfigDirs = None,
-    data_dir: DataDir = None,
 ) -> None:
     """Undo a deletion whose time is not up yet: with delayed_delete, see imagestore scrub list."""
-    from imagestore.cli.connected import with_catalog
-
-    async def run(catalog: Catalog) -> None:
-        await catalog.scrubber.restore(image_id)
-
-    with_catalog(run, config_file, config_dir, data_dir)
+    where.with_catalog(lambda catalog: catalog.scrubber.restore(image_id))
     typer.echo(f"Image {image_id} is active again.")

@@ -30,16 +30,16 @@ from imagestore.cli import (
     worker,
 )
 from imagestore.cli.exits import exit_code
+from imagestore.cli.group import Group
 from imagestore.model.errors import ImagestoreError
 
-app = typer.Typer(
+app = Group(
     name="imagestore",
     help="An image service that speaks the OpenStack Images API.\n\n"
     "[bold]imagestore serve[/bold] is all it takes to start: without any configuration it "
     "serves on http://127.0.0.1:9292, with a SQLite database and a directory for the images.",
     epilog="Configuration files are those of Glance: "
     "[bold]imagestore serve --config-file /etc/glance/glance-api.conf[/bold]",
-    no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imagestore.cli.db import with_database
-from imagestore.cli.options import ConfigDirs, ConfigFiles, DataDir
+from imagestore.cli.configured import Configuration
+from imagestore.cli.group import Group
 
 if TYPE_CHECKING:
-    from imagestore.config.settings import Images
+    from imagestore.config.settings import Settings
     from imagestore.database.engine import Database
 
 EXPORTED = Path("metadefs")
@@ -54,13 +54,11 @@ Overwrite = Annotated[
 
 
 def load(
+    where: Configuration,
     path: Source = None,
     merge: Merge = False,
     prefer_new: PreferNew = False,
     overwrite: Overwrite = False,
-    config_file: ConfigFiles = None,
-    config_dir: ConfigDirs = None,
-    data_dir: DataDir = None,
 ) -> None:
     """Load metadata definitions from JSON files. Namespaces that are there stay as they are."""
     from imagestore.api.texts import Texts
@@ -78,11 +76,11 @@ def load(
         mode = loading.Mode.PREFER_NEW
     if overwrite:
         mode = loading.Mode.OVERWRITE
-    settings = _configured(config_file, config_dir, data_dir)
+    settings = where.load().images
     texts = Texts(settings.four_byte_characters)
     files = metadef_files.find(path or settings.metadata_source_path or metadef_files.shipped())
 
-    async def run(database: Database) -> bool:
+    async def run(database: Database, _: Settings) -> bool:
         complete = True
         for file in files:
             try:
@@ -95,53 +93,36 @@ def load(
                 typer.echo(f"{draft.namespace}: {outcome}")
         return complete
 
-    if not with_database(run, config_file, config_dir, data_dir, ready=True):
+    if not where.with_database(run, ready=True):
         raise typer.Exit(1)
 
 
-def unload(
-    config_file: ConfigFiles = None,
-    config_dir: ConfigDirs = None,
-    data_dir: DataDir = None,
-) -> None:
+def unload(where: Configuration) -> None:
     """Delete all metadata definitions from the database, whoever made them."""
     from imagestore.database.metadefs import namespaces
 
-    async def run(database: Database) -> int:
-        return await database.write(namespaces.remove_all)
-
-    gone = with_database(run, config_file, config_dir, data_dir, ready=True)
+    gone = where.with_database(
+        lambda database, _: database.write(namespaces.remove_all), ready=True
+    )
     typer.echo(f"{gone} namespaces are gone, with all that was in them.")
 
 
-def export(
-    path: Target = None,
-    config_file: ConfigFiles = None,
-    config_dir: ConfigDirs = None,
-    data_dir: DataDir = None,
-) -> None:
+def export(where: Configuration, path: Target = None) -> None:
     """Write all metadata definitions to JSON files, one for each namespace."""
     from imagestore.catalog.metadefs import loading
     from imagestore.cli import metadef_files
 
-    async def run(database: Database) -> list[Path]:
+    async def run(database: Database, _: Settings) -> list[Path]:
         everything = await database.read(loading.dump)
         return metadef_files.write(target, everything)
 
-    settings = _configured(config_file, config_dir, data_dir)
+    settings = where.load().images
     target = path or settings.metadata_source_path or EXPORTED
-    for file in with_database(run, config_file, config_dir, data_dir, ready=True):
+    for file in where.with_database(run, ready=True):
         typer.echo(file)
 
 
-def _configured(config_file: ConfigFiles, config_dir: ConfigDirs, data_dir: DataDir) -> Images:
-    from imagestore.config.arguments import unparse
-    from imagestore.config.load import load
-
-    return load(unparse(config_file or (), config_dir or (), data_dir=data_dir)).images
-
-
-def register(app: typer.Typer) -> None:
+def register(app: Group) -> None:
     """Add the commands to ``imagestore db``, also as glance-manage spells them."""
     app.command("load-metadefs")(load)
     app.command("unload-metadefs")(unload)

@@ -6,80 +6,57 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from imagestore.cli.options import ConfigDirs, ConfigFiles, DataDir
+from imagestore.cli.configured import Configuration
+from imagestore.cli.group import Group
+from imagestore.cli.output import AsJson, document, print_json, print_table
 
 if TYPE_CHECKING:
     from imagestore.catalog.catalog import Catalog
-    from imagestore.database.orphans import Orphan, Search
-    from imagestore.model.job import Job
+    from imagestore.database.orphans import Orphan
 
-app = typer.Typer(
-    help="Find what lies in stores, or is staged, and belongs to no image.", no_args_is_help=True
-)
+app = Group(help="Find what lies in stores, or is staged, and belongs to no image.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 OfStore = Annotated[str | None, typer.Option("--store", help="Of this store alone.")]
 
 
 @app.command()
-def status(
-    as_json: AsJson = False,
-    config_file: ConfigFiles = None,
-    config_dir: ConfigDirs = None,
-    data_dir: DataDir = None,
-) -> None:
+def status(where: Configuration, as_json: AsJson = False) -> None:
     """Show when each store was last searched, and how much there was never an image's."""
-    from imagestore.cli.connected import with_catalog
 
-    async def run(catalog: Catalog) -> list[Search]:
-        return list((await catalog.orphans.searches()).values())
-
-    found = with_catalog(run, config_file, config_dir, data_dir)
+    found = where.with_catalog(lambda catalog: catalog.orphans.searches()).values()
     _print(
-        [{**_document(one), "unknown_percent": round(100 * one.share, 1)} for one in found],
+        [{**document(one), "unknown_percent": round(100 * one.share, 1)} for one in found],
         ("store", "started_at", "finished_at", "objects", "unknown", "unknown_percent"),
         as_json=as_json,
     )
 
 
 @app.command()
-def search(
-    config_file: ConfigFiles = None,
-    config_dir: ConfigDirs = None,
-    data_dir: DataDir = None,
-) -> None:
+def search(where: Configuration) -> None:
     """Have a running node search all stores now. What it finds counts from the second time on."""
-    from imagestore.cli.connected import with_catalog
-
-    async def start(catalog: Catalog) -> Job:
-        return await catalog.orphans.search()
-
-    job = with_catalog(start, config_file, config_dir, data_dir)
+    job = where.with_catalog(lambda catalog: catalog.orphans.search())
     typer.echo(f"Job {job.id} is {job.state}: imagestore job show {job.id}")
 
 
 @app.command("list")
 def list_orphans(
+    where: Configuration,
     store: OfStore = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Also what was not seen for long enough.")
     ] = False,
     as_json: AsJson = False,
-    config_file: ConfigFiles = None,
-    config_dir: ConfigDirs = None,
-    data_dir: DataDir = None,
 ) -> None:
     """List orphans. The exit code is 1 if there is one."""
-    from imagestore.cli.connected import with_catalog
 
     async def run(catalog: Catalog) -> list[tuple[Orphan, bool]]:
         grace = catalog.orphans.grace
         found = [(one, one.is_ripe(grace)) async for one in catalog.orphans.list(store)]
         return [(one, ripe) for one, ripe in found if ripe or everything]
 
-    found = with_catalog(run, config_file, config_dir, data_dir)
+    found = where.with_catalog(run)
     _print(
-        [{**_document(one), "state": "orphan" if ripe else "seen"} for one, ripe in found],
+        [{**document(one), "state": "orphan" if ripe else "seen"} for one, ripe in found],
         (
             "store",
             "image_id",
@@ -99,6 +76,7 @@ def list_orphans(
 
 @app.command()
 def delete(
+    where: Configuration,
     image: Annotated[
         str | None, typer.Argument(metavar="[IMAGE]", help="What is named for this id alone.")
     ] = None,
@@ -111,12 +89,8 @@ def delete(
             "database. If the store is another service's too, its images are lost.",
         ),
     ] = False,
-    config_file: ConfigFiles = None,
-    config_dir: ConfigDirs = None,
-    data_dir: DataDir = None,
 ) -> None:
     """Remove orphans from their stores, for good. The exit code is 1 if one had to stay."""
-    from imagestore.cli.connected import with_catalog
 
     async def run(catalog: Catalog) -> bool:
         stays = False
@@ -129,30 +103,15 @@ def delete(
                 typer.echo(f"{one.store} {one.image_id} removed")
         return stays
 
-    if with_catalog(run, config_file, config_dir, data_dir, stores=True):
+    if where.with_catalog(run, stores=True):
         raise typer.Exit(1)
 
 
-def _document(one: Orphan | Search) -> dict[str, Any]:
-    import dataclasses
-    from datetime import datetime
-
-    return {
-        name: value.isoformat() + "Z" if isinstance(value, datetime) else value
-        for name, value in dataclasses.asdict(one).items()
-    }
-
-
 def _print(documents: list[dict[str, Any]], columns: tuple[str, ...], *, as_json: bool) -> None:
-    import json
-
-    from rich.console import Console
-    from rich.table import Table
-
     if as_json:
-        typer.echo(json.dumps(documents, indent=2))
+        print_json(documents)
         return
-    table = Table(*(column.replace("_", " ") for column in columns))
-    for row in documents:
-        table.add_row(*(str(row[column]) for column in columns))
-    Console().print(table)
+    print_table(
+        [column.replace("_", " ") for column in columns],
+        ([str(row[column]) for column in columns] for row in documents),
+    )

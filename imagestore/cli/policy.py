@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imagestore.cli.options import ConfigDirs, ConfigFiles, DataDir
+from imagestore.cli.configured import Configuration
+from imagestore.cli.group import Group
 from imagestore.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -15,10 +16,7 @@ if TYPE_CHECKING:
     from imagestore.identity.caller import Caller
     from imagestore.identity.policy import Policy
 
-app = typer.Typer(
-    help="Look at the policy: the rules in force, and whom they let do what.",
-    no_args_is_help=True,
-)
+app = Group(help="Look at the policy: the rules in force, and whom they let do what.")
 
 _REFUSED = 3
 """Exit code of a check whose answer is no."""
@@ -26,11 +24,7 @@ _CALLER = "The caller"
 
 
 @app.command("list")
-def list_rules(
-    config_file: ConfigFiles = None,
-    config_dir: ConfigDirs = None,
-    data_dir: DataDir = None,
-) -> None:
+def list_rules(where: Configuration) -> None:
     """List every rule: its check, the file that sets it, and the calls that it guards.
 
     The output is a policy file, with the rules that are built in commented out.
@@ -41,7 +35,7 @@ def list_rules(
     from imagestore.identity.rules import RULES
 
     known = {rule.name: rule for rule in RULES}
-    for rule in Policy(_identity(config_file, config_dir, data_dir)).in_force():
+    for rule in Policy(where.load().identity).in_force():
         if described := known.get(rule.name):
             typer.echo(f"# {described.description}")
             for method, path in described.operations:
@@ -84,9 +78,8 @@ def check(
             "visibility=public. May be repeated. Unless owner is given, it is the caller's.",
         ),
     ] = None,
-    config_file: ConfigFiles = None,
-    config_dir: ConfigDirs = None,
-    data_dir: DataDir = None,
+    *,
+    where: Configuration,
 ) -> None:
     """Say whether a caller passes a rule. Exit code 0 if so (for all rules asked about), else 3."""
     from dataclasses import replace
@@ -94,7 +87,7 @@ def check(
     from imagestore.identity.caller import Caller
     from imagestore.identity.policy import Policy
 
-    settings = _identity(config_file, config_dir, data_dir)
+    settings = where.load().identity
     policy = Policy(settings)
     if token is not None:
         caller = _caller_of(token, settings, policy)
@@ -111,13 +104,6 @@ def check(
         typer.echo(f"{'allowed' if allowed else 'refused'}  {name}: {in_force[name].check or '@'}")
     if rule and not all(verdicts.values()):
         raise typer.Exit(_REFUSED)
-
-
-def _identity(config_file: ConfigFiles, config_dir: ConfigDirs, data_dir: DataDir) -> Identity:
-    from imagestore.config.arguments import unparse
-    from imagestore.config.load import load
-
-    return load(unparse(config_file or (), config_dir or (), data_dir=data_dir)).identity
 
 
 def _target(given: list[str], caller: Caller) -> dict[str, str]:

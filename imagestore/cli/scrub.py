@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from imagestore.cli.options import ConfigDirs, ConfigFiles, DataDir
+from imagestore.cli.configured import Configuration
+from imagestore.cli.group import Group
+from imagestore.cli.output import AsJson, print_json, print_table
 
 if TYPE_CHECKING:
     from imagestore.catalog.catalog import Catalog
-    from imagestore.catalog.integrity.scrubber import Scrubbed
 
-app = typer.Typer(
-    help="Look at deleted images whose data is still there, and remove it.", no_args_is_help=True
-)
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+app = Group(help="Look at deleted images whose data is still there, and remove it.")
 
 
 @app.command("list")
-def list_pending(
-    as_json: AsJson = False,
-    config_file: ConfigFiles = None,
-    config_dir: ConfigDirs = None,
-    data_dir: DataDir = None,
-) -> None:
+def list_pending(where: Configuration, as_json: AsJson = False) -> None:
     """List deletions that are not done: delayed, under way, or hindered by a store."""
-    import json
-
-    from rich.console import Console
-    from rich.table import Table
-
-    from imagestore.cli.connected import with_catalog
     from imagestore.model.clock import now
 
     async def run(catalog: Catalog) -> list[dict[str, Any]]:
@@ -64,33 +50,22 @@ def list_pending(
             for entry in await catalog.scrubber.unfinished()
         ]
 
-    found = with_catalog(run, config_file, config_dir, data_dir)
+    found = where.with_catalog(run)
     if as_json:
-        typer.echo(json.dumps(found, indent=2))
-        return
-    table = Table("image", "name", "project", "size", "state", "since", "due", "store")
-    for row in found:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
-    Console().print(table)
+        print_json(found)
+    else:
+        columns = ("image", "name", "project", "size", "state", "since", "due", "store")
+        print_table(columns, (row.values() for row in found))
 
 
 @app.command()
-def run(
-    config_file: ConfigFiles = None,
-    config_dir: ConfigDirs = None,
-    data_dir: DataDir = None,
-) -> None:
+def run(where: Configuration) -> None:
     """Remove the data of all deleted images whose scrub_time is over, now.
 
     The service does so by itself every wakeup_time with delayed_delete. The exit code is 1
     if a store hindered it.
     """
-    from imagestore.cli.connected import with_catalog
-
-    async def scrub(catalog: Catalog) -> Scrubbed:
-        return await catalog.scrubber.scrub()
-
-    done = with_catalog(scrub, config_file, config_dir, data_dir, stores=True)
+    done = where.with_catalog(lambda catalog: catalog.scrubber.scrub(), stores=True)
     for image_id in done.removed:
         typer.echo(f"{image_id} removed")
     for image_id, reason in done.failed:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
 from imagestore.cli import site_options as options
 from imagestore.cli.exits import FAILED
+from imagestore.cli.group import Group
 
 if TYPE_CHECKING:
     from imagestore.sites.client import Client
@@ -23,12 +23,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-app = typer.Typer(
+app = Group(
     help="Carry images between sites: other Images APIs, imagestore or Glance, and directories.\n\n"
     "A site is a URL, [bold]host:port[/bold], or the name of a cloud in clouds.yaml.",
-    no_args_is_help=True,
 )
-_command = partial(options.command, app)
 
 DIFFERENT = 3
 """Exit code of ``compare`` when there is something to do."""
@@ -42,7 +40,7 @@ class Compare(options.Report, options.Deleting, options.What, options.Between):
     pass
 
 
-@_command
+@app.command()
 def compare(given: Compare) -> None:
     """Say how the images of TO differ from those of FROM. Exit code 3 if they do."""
     rules = given.rules(delete=given.delete)
@@ -54,7 +52,7 @@ class LiveCopy(options.Sending, options.Deleting, options.What, options.Between)
     pass
 
 
-@_command
+@app.command()
 def livecopy(given: LiveCopy) -> None:
     """Make the images of TO those of FROM: same ids, metadata, tags, data.
 
@@ -75,7 +73,7 @@ class DumpInto(
     pass
 
 
-@_command
+@app.command()
 def dump(given: DumpInto) -> None:
     """Save the images of SERVER in the directory PATH: <id>.json and <id>.img for each.
 
@@ -94,7 +92,7 @@ class LoadFrom(options.Sending, options.What, options.InDirectory, options.To):
     pass
 
 
-@_command
+@app.command()
 def load(given: LoadFrom) -> None:
     """Bring the images of the directory PATH, made by dump, to SERVER. The digests are checked."""
     from imagestore.sites.dump import Dump
@@ -112,7 +110,7 @@ class Size(options.Report, options.Matching, options.From):
     pass
 
 
-@_command
+@app.command()
 def size(given: Size) -> None:
     """Say how many images there are on SERVER, and how many bytes a dump of them takes."""
     import contextlib

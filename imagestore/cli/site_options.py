@@ -2,53 +2,25 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from imagestore.cli.output import AsJson
 
 if TYPE_CHECKING:
     from imagestore.sites.client import Client
     from imagestore.sites.rules import Match, SiteRules
 
-T = TypeVar("T")
-
 _SITE = "SERVER"
 _BLOCK = 1 << 20
 
 
-def command(app: typer.Typer, function: Callable[[T], None]) -> Callable[[T], None]:
-    """Make a command of ``function``: its options are the fields of the dataclass it takes."""
-    [name] = inspect.signature(function).parameters
-    options: type[T] = get_type_hints(function)[name]
-    hints = get_type_hints(options, include_extras=True)
-
-    def run(**given: object) -> None:
-        function(options(**given))
-
-    run.__doc__ = function.__doc__
-    run.__annotations__ = hints
-    run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [
-            inspect.Parameter(
-                field.name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=field.default,
-                annotation=hints[field.name],
-            )
-            for field in fields(options)  # type: ignore[arg-type]
-        ]
-    )
-    app.command(name=function.__name__)(run)
-    return function
-
-
 @dataclass(frozen=True)
 class Report:
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
+    as_json: AsJson = False
 
 
 @dataclass(frozen=True)

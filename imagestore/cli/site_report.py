@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
@@ -18,8 +17,8 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 from rich.progress import Progress as Bars
-from rich.table import Table
 
+from imagestore.cli.output import print_json, print_table
 from imagestore.model.errors import ImagestoreError
 from imagestore.sites.compare import Action, Step
 from imagestore.sites.replication import PassResult
@@ -76,17 +75,10 @@ def print_plan(steps: Sequence[Step], *, as_json: bool) -> int:
     left = [step for step in steps if step.action is not Action.NOTHING]
     if as_json:
         same = len(steps) - len(left)
-        typer.echo(
-            json.dumps({"same": same, "steps": [_document(step) for step in left]}, indent=2)
-        )
+        print_json({"same": same, "steps": [_document(step) for step in left]})
         return len(left)
     if left:
-        table = Table("id", "name", "to do", "bytes", "what differs")
-        for step in left:
-            name = str(step.source.fields.get("name") or "")
-            differs = ", ".join(_differing(step))
-            table.add_row(step.id, escape(name), step.action, _count(step), escape(differs))
-        Console().print(table)
+        print_table(("id", "name", "to do", "bytes", "what differs"), map(_row, left))
     typer.echo(f"{len(left)} of {len(steps)} images differ, {_sum(left)} bytes to move.")
     return len(left)
 
@@ -94,7 +86,7 @@ def print_plan(steps: Sequence[Step], *, as_json: bool) -> int:
 def print_outcome(steps: Sequence[Step], outcome: PassResult, *, as_json: bool) -> None:
     if as_json:
         document = {"counts": outcome.counts(), "bytes": outcome.bytes, "failed": outcome.failed}
-        typer.echo(json.dumps(document, indent=2))
+        print_json(document)
         return
     for image_id, reason in outcome.failed.items():
         typer.echo(f"{image_id}: {reason}", err=True)
@@ -123,8 +115,10 @@ def _differing(step: Step) -> list[str]:
     return names
 
 
-def _count(step: Step) -> str:
-    return f"{step.bytes:,}" if step.bytes else ""
+def _row(step: Step) -> tuple[str, ...]:
+    name = str(step.source.fields.get("name") or "")
+    count = f"{step.bytes:,}" if step.bytes else ""
+    return step.id, escape(name), step.action, count, escape(", ".join(_differing(step)))
 
 
 def _sum(steps: Sequence[Step]) -> int:

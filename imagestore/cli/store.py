@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imagestore.cli.options import ConfigDirs, ConfigFiles, DataDir
+from imagestore.cli.configured import Configuration
+from imagestore.cli.group import Group
+from imagestore.cli.output import print_table
 
 if TYPE_CHECKING:
     from imagestore.backends.base import Capacity
@@ -14,44 +17,32 @@ if TYPE_CHECKING:
     from imagestore.stores.probe import Result
     from imagestore.stores.stores import Stores
 
-app = typer.Typer(help="Look at the stores in which the images lie.", no_args_is_help=True)
+app = Group(help="Look at the stores in which the images lie.")
 
 _GIB = 1 << 30
 
 
 @app.command("list")
-def list_stores(
-    config_file: ConfigFiles = None,
-    config_dir: ConfigDirs = None,
-    data_dir: DataDir = None,
-) -> None:
+def list_stores(where: Configuration) -> None:
     """List the stores: their type, whether they answer, and how much room they have."""
     import asyncio
 
-    from rich.console import Console
-    from rich.table import Table
-
-    from imagestore.config.arguments import unparse
-    from imagestore.config.load import load
     from imagestore.stores.stores import Stores
 
-    settings = load(unparse(config_file or (), config_dir or (), data_dir=data_dir))
-    stores = Stores(settings.stores)
+    stores = Stores(where.load().stores)
     answers = asyncio.run(_ask(stores))
-    table = Table("store", "type", "weight", "state", "free GiB", "of GiB", "description")
-    for section in settings.stores.sections:
-        table.add_row(*_row(section, stores, answers[section.name]))
-    Console().print(table)
+    print_table(
+        ("store", "type", "weight", "state", "free GiB", "of GiB", "description"),
+        (_row(section, stores, answers[section.name]) for section in stores.sections),
+    )
 
 
 @app.command()
 def check(
+    where: Configuration,
     names: Annotated[
         list[str] | None, typer.Argument(metavar="[NAME]...", help="Stores; default: all.")
     ] = None,
-    config_file: ConfigFiles = None,
-    config_dir: ConfigDirs = None,
-    data_dir: DataDir = None,
 ) -> None:
     """Try the stores: connect, write a probe object, read it back, delete it. Times in ms.
 
@@ -60,16 +51,10 @@ def check(
     """
     import asyncio
 
-    from rich.console import Console
-    from rich.table import Table
-
-    from imagestore.config.arguments import unparse
-    from imagestore.config.load import load
     from imagestore.stores.probe import STEPS, probe
     from imagestore.stores.stores import Stores
 
-    settings = load(unparse(config_file or (), config_dir or (), data_dir=data_dir))
-    stores = Stores(settings.stores)
+    stores = Stores(where.load().stores)
     for name in names or ():
         if name not in stores:
             known = ", ".join(section.name for section in stores.sections)
@@ -80,14 +65,15 @@ def check(
         return await asyncio.gather(*(probe(store) for store in chosen))
 
     results = asyncio.run(all_probes())
-    table = Table("store", *STEPS, "result")
-    for result in results:
-        times = (
-            f"{1000 * result.seconds[step]:,.1f}" if step in result.seconds else ""
-            for step in STEPS
-        )
-        table.add_row(result.store, *times, result.failure or "good")
-    Console().print(table)
+
+    def row(result: Result) -> Iterator[str | None]:
+        yield result.store
+        for step in STEPS:
+            seconds = result.seconds.get(step)
+            yield None if seconds is None else f"{1000 * seconds:,.1f}"
+        yield result.failure or "good"
+
+    print_table(("store", *STEPS, "result"), map(row, results))
     if any(result.failure for result in results):
         raise typer.Exit(1)
 

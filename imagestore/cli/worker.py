@@ -7,21 +7,15 @@ from typing import Annotated
 
 import typer
 
-from imagestore.cli.options import ConfigDirs, ConfigFiles, DataDir
+from imagestore.cli.configured import Serving
 
 
 def worker(
+    given: Serving,
     parent: Annotated[int, typer.Option()],
     fd: Annotated[list[int], typer.Option()],
     report_fd: Annotated[int, typer.Option()],
     app: Annotated[str, typer.Option()],
-    config_file: ConfigFiles = None,
-    config_dir: ConfigDirs = None,
-    data_dir: DataDir = None,
-    host: Annotated[str | None, typer.Option()] = None,
-    port: Annotated[int | None, typer.Option()] = None,
-    workers: Annotated[int | None, typer.Option()] = None,
-    debug: Annotated[bool, typer.Option("--debug")] = False,
     metrics_fd: Annotated[int | None, typer.Option()] = None,
 ) -> None:
     """Serve on sockets that the parent process has opened."""
@@ -32,8 +26,6 @@ def worker(
     gc.disable()
 
     from imagestore.cli.exits import exit_code, sentence
-    from imagestore.config.arguments import unparse
-    from imagestore.config.load import load
     from imagestore.model.errors import ImagestoreError
     from imagestore.observing import logs
     from imagestore.serving import server
@@ -42,17 +34,8 @@ def worker(
 
     server.end_with_parent(parent)
     inherited = server.inherit(parent, fd, report_fd, metrics_fd)
-    args = unparse(
-        config_file or (),
-        config_dir or (),
-        data_dir=data_dir,
-        host=host,
-        port=port,
-        workers=workers,
-        debug=debug,
-    )
     try:
-        settings = load(args)
+        settings = given.load()
         logs.setup(settings.logging)
         # Once more, as a reload may have brought another flavor.
         check_exposure(settings.identity, inherited.listeners)

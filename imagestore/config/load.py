@@ -21,31 +21,12 @@ from imagestore.config import (
     keystone_authtoken,
     oslo_limit,
     replication,
+    settings,
     site_sections,
     store_sections,
 )
 from imagestore.config.option import build
 from imagestore.config.options import OPTIONS
-from imagestore.config.settings import (
-    Cache,
-    Cors,
-    Database,
-    Events,
-    Identity,
-    Images,
-    Imports,
-    Jobs,
-    Keystone,
-    Limits,
-    Logging,
-    Notifications,
-    Replication,
-    Scrubber,
-    Server,
-    Settings,
-    Signatures,
-    Stores,
-)
 from imagestore.config.source import ConfigSource
 
 _CACHE_PARTS = ("caching", "cachemanagement")
@@ -57,7 +38,7 @@ _REMOTE = "glance-download"
 T = TypeVar("T")
 
 
-def load(args: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> Settings:
+def load(args: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> settings.Settings:
     """Read the configuration.
 
     ``args`` are those of :mod:`imagestore.config.arguments`. Nothing is created
@@ -69,7 +50,7 @@ def load(args: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> S
 
 def read(
     args: Sequence[str] = (), environ: Mapping[str, str] = os.environ
-) -> tuple[Settings, ConfigSource]:
+) -> tuple[settings.Settings, ConfigSource]:
     """As :func:`load`, and where each value comes from."""
     warnings: list[str] = []
     with _deprecations(warnings):
@@ -79,28 +60,28 @@ def read(
         data_dir = _data_dir(source, environ)
         stores = store_sections.read(source, data_dir, warnings)
         identity = _identity(source, warnings)
-        settings = Settings(
+        found = settings.Settings(
             data_dir=data_dir,
             server=_server(source),
-            cors=_build(source, Cors),
-            limits=_build(source, Limits),
+            cors=_build(source, settings.Cors),
+            limits=_build(source, settings.Limits),
             images=_images(source, identity, warnings),
             identity=identity,
             database=_database(source, data_dir),
             stores=stores,
-            jobs=_build(source, Jobs),
+            jobs=_build(source, settings.Jobs),
             replication=_replication(source, stores),
             cache=_cache(source),
-            signatures=key_manager.read(source, _build(source, Signatures)),
+            signatures=key_manager.read(source, _build(source, settings.Signatures)),
             sites=site_sections.read(source),
-            scrubber=_build(source, Scrubber),
-            events=_build(source, Events),
+            scrubber=_build(source, settings.Scrubber),
+            events=_build(source, settings.Events),
             notifications=_notifications(source),
             logging=_logging(source),
             imports=_imports(source, data_dir, warnings),
             import_filter=_import_filter(source),
         )
-    return replace(settings, warnings=(*warnings, *source.unknown())), source
+    return replace(found, warnings=(*warnings, *source.unknown())), source
 
 
 def _build(source: ConfigSource, into: type[T]) -> T:
@@ -113,8 +94,8 @@ def _data_dir(source: ConfigSource, environ: Mapping[str, str]) -> Path:
     return path.absolute()
 
 
-def _server(source: ConfigSource) -> Server:
-    server = _build(source, Server)
+def _server(source: ConfigSource) -> settings.Server:
+    server = _build(source, settings.Server)
     if server.key_file and not server.cert_file:
         raise source.error("DEFAULT", "key_file", "is of no use without cert_file")
     for name in ("cert_file", "key_file"):
@@ -126,8 +107,10 @@ def _server(source: ConfigSource) -> Server:
     return replace(server, workers=server.workers or os.cpu_count() or 1)
 
 
-def _images(source: ConfigSource, identity: Identity, warnings: list[str]) -> Images:
-    images = _build(source, Images)
+def _images(
+    source: ConfigSource, identity: settings.Identity, warnings: list[str]
+) -> settings.Images:
+    images = _build(source, settings.Images)
     keystone = identity.keystone
     usable = identity.flavor == "keystone" and keystone.secret and keystone.auth.get("auth_url")
     if _REMOTE in images.enabled_import_methods and not usable:
@@ -144,8 +127,8 @@ def _images(source: ConfigSource, identity: Identity, warnings: list[str]) -> Im
     return replace(images, schema_file=_beside(source, "schema-image.json"))
 
 
-def _identity(source: ConfigSource, warnings: list[str]) -> Identity:
-    identity = _build(source, Identity)
+def _identity(source: ConfigSource, warnings: list[str]) -> settings.Identity:
+    identity = _build(source, settings.Identity)
     if identity.policy_file is None:
         policy_file = _beside(source, "policy.yaml")
     else:
@@ -168,8 +151,8 @@ def _identity(source: ConfigSource, warnings: list[str]) -> Identity:
     )
 
 
-def _keystone(source: ConfigSource) -> Keystone:
-    keystone = _build(source, Keystone)
+def _keystone(source: ConfigSource) -> settings.Keystone:
+    keystone = _build(source, settings.Keystone)
     if keystone.keyfile and not keystone.certfile:
         raise source.error(keystone_authtoken.SECTION, "keyfile", "is of no use without certfile")
     for name in ("cafile", "certfile", "keyfile"):
@@ -179,8 +162,8 @@ def _keystone(source: ConfigSource) -> Keystone:
     return keystone
 
 
-def _cache(source: ConfigSource) -> Cache:
-    cache = _build(source, Cache)
+def _cache(source: ConfigSource) -> settings.Cache:
+    cache = _build(source, settings.Cache)
     parts = source.value("paste_deploy", "flavor").split("+")
     if unknown := set(cache.visibilities) - _VISIBILITIES:
         raise source.error("imagestore", "cache_visibilities", f"there is no {min(unknown)}")
@@ -210,8 +193,8 @@ def _flavor(source: ConfigSource, whole: str, warnings: list[str]) -> str:
     return rest
 
 
-def _database(source: ConfigSource, data_dir: Path) -> Database:
-    database = _build(source, Database)
+def _database(source: ConfigSource, data_dir: Path) -> settings.Database:
+    database = _build(source, settings.Database)
     connection = database.connection or f"sqlite:///{data_dir / 'imagestore.sqlite'}"
     upgrade = source.value("imagestore", "auto_upgrade")
     if upgrade is None:
@@ -219,27 +202,27 @@ def _database(source: ConfigSource, data_dir: Path) -> Database:
     return replace(database, connection=connection, auto_upgrade=upgrade)
 
 
-def _replication(source: ConfigSource, stores: Stores) -> Replication:
+def _replication(source: ConfigSource, stores: settings.Stores) -> settings.Replication:
     names = [section.name for section in stores.sections]
     rules = replication.read(source, names, multiple=stores.multiple)
-    return replace(_build(source, Replication), rules=rules)
+    return replace(_build(source, settings.Replication), rules=rules)
 
 
-def _logging(source: ConfigSource) -> Logging:
-    settings = _build(source, Logging)
-    if settings.log_file and settings.log_dir:
-        return replace(settings, log_file=settings.log_dir / settings.log_file, log_dir=None)
-    return settings
+def _logging(source: ConfigSource) -> settings.Logging:
+    built = _build(source, settings.Logging)
+    if built.log_file and built.log_dir:
+        return replace(built, log_file=built.log_dir / built.log_file, log_dir=None)
+    return built
 
 
-def _notifications(source: ConfigSource) -> Notifications:
-    built = _build(source, Notifications)
+def _notifications(source: ConfigSource) -> settings.Notifications:
+    built = _build(source, settings.Notifications)
     url = built.transport_url or built.other_transport_url
     return replace(built, transport_url=url, files=tuple(source.files))
 
 
-def _imports(source: ConfigSource, data_dir: Path, warnings: list[str]) -> Imports:
-    imports = _build(source, Imports)
+def _imports(source: ConfigSource, data_dir: Path, warnings: list[str]) -> settings.Imports:
+    imports = _build(source, settings.Imports)
     warnings += [
         f"[image_import_opts] image_import_plugins: {name!r} is not available; no effect."
         for name in imports.image_import_plugins

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, String, bindparam, case, or_, select
 
 from imagestore.database.expressions import not_deleted
-from imagestore.database.rows import to_location
+from imagestore.database.rows import LOCATION, to_location
 from imagestore.database.schema import (
     image_locations,
     image_properties,
@@ -47,13 +47,7 @@ _IDS = bindparam("ids", expanding=True, type_=String)
 _IMAGES = select(images.c.id, images.c.status, images.c.deleted).where(images.c.id.in_(_IDS))
 _PURGED = select(tombstones.c.image_id).where(tombstones.c.image_id.in_(_IDS))
 _ALIVE = or_(image_locations.c.status != "deleted", not_deleted(image_locations))
-_LOCATION = (
-    image_locations.c.id,
-    image_locations.c.value,
-    image_locations.c.meta_data,
-    image_locations.c.status,
-)
-_LOCATIONS = select(image_locations.c.image_id, case((_ALIVE, 1), else_=0), *_LOCATION).where(
+_LOCATIONS = select(image_locations.c.image_id, case((_ALIVE, 1), else_=0), *LOCATION).where(
     image_locations.c.image_id.in_(_IDS)
 )
 _BUSY: tuple[Select[Any], ...] = (

@@ -9,10 +9,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, delete, false, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
-from imagestore.database.rows import COLUMNS, load_children, to_image
-from imagestore.database.schema import damages, images, patrol
+from imagestore.database.rows import load_after
+from imagestore.database.schema import damages, patrol
 from imagestore.model.image import Image, ImageStatus
 
 
@@ -57,9 +57,6 @@ class Progress:
     damaged: int = 0
     repaired: int = 0
     unread: int = 0
-
-
-_READ = (ImageStatus.ACTIVE.value, ImageStatus.DEACTIVATED.value)
 
 
 def report(
@@ -146,16 +143,4 @@ def set_progress(conn: Connection, after: Progress) -> None:
 
 def images_after(conn: Connection, image_id: str, limit: int) -> Sequence[Image]:
     """The images with data that follow an id, in the order of their ids."""
-    statement = (
-        select(*COLUMNS)
-        .where(
-            images.c.id > image_id,
-            images.c.deleted == false(),
-            images.c.status.in_(_READ),
-        )
-        .order_by(images.c.id)
-        .limit(limit)
-    )
-    found = [to_image(row) for row in conn.execute(statement)]
-    load_children(conn, found)
-    return found
+    return load_after(conn, image_id, (ImageStatus.ACTIVE, ImageStatus.DEACTIVATED), limit)

@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from imagestore.database.rows import COLUMNS, to_image
 from imagestore.database.schema import events, image_members, images, jobs
+from imagestore.model.clock import now
 from imagestore.model.image import Image
 from imagestore.model.job import JobState
 
@@ -84,7 +85,7 @@ def record(
     conn.execute(
         _INSERT,
         {
-            "moment": datetime.now(UTC).replace(tzinfo=None),
+            "moment": now(),
             "kind": kind,
             "image_id": image_id,
             "job_id": job_id,
@@ -115,8 +116,10 @@ def first(conn: Connection) -> int:
 
 def select_after(conn: Connection, number: int, limit: int) -> list[Event]:
     """The events that follow a number, in order."""
-    statement = select(*events.c).where(events.c.id > number).order_by(events.c.id).limit(limit)
-    return [_to_event(row) for row in conn.execute(statement)]
+    columns = events.c[*Event.__slots__]
+    statement = select(*columns).where(events.c.id > number).order_by(events.c.id).limit(limit)
+    rows = conn.execute(statement)
+    return [Event(**{**row._mapping, "document": json.loads(row.document)}) for row in rows]
 
 
 def subjects(conn: Connection, image_ids: Sequence[str]) -> dict[str, Subject]:
@@ -148,14 +151,8 @@ def running_jobs(
     conn: Connection,
 ) -> list[tuple[str, str, str | None, str | None, int, int | None]]:
     """Id, kind, image, project, bytes done and in total of each job that runs."""
-    statement = select(
-        jobs.c.id,
-        jobs.c.kind,
-        jobs.c.image_id,
-        jobs.c.project,
-        jobs.c.bytes_done,
-        jobs.c.bytes_total,
-    ).where(jobs.c.state == JobState.RUNNING.value)
+    columns = jobs.c["id", "kind", "image_id", "project", "bytes_done", "bytes_total"]
+    statement = select(*columns).where(jobs.c.state == JobState.RUNNING.value)
     return [tuple(row) for row in conn.execute(statement)]
 
 
@@ -167,15 +164,3 @@ def purge(conn: Connection, before: datetime, kept: int, limit: int) -> int:
     old = select(events.c.id).where((events.c.moment < before) | (events.c.id <= last(conn) - kept))
     ids = list(conn.scalars(old.order_by(events.c.id).limit(limit)))
     return conn.execute(delete(events).where(events.c.id.in_(ids))).rowcount if ids else 0
-
-
-def _to_event(row: Any) -> Event:
-    return Event(
-        row.id,
-        row.moment,
-        row.kind,
-        row.image_id,
-        row.job_id,
-        row.project,
-        json.loads(row.document),
-    )

@@ -12,27 +12,14 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    String,
-    Update,
-    bindparam,
-    false,
-    func,
-    select,
-    true,
-)
-from sqlalchemy import (
-    insert as sql_insert,
-)
-from sqlalchemy import (
-    update as sql_update,
-)
+from sqlalchemy import Connection, String, Update, bindparam, false, func, select
+from sqlalchemy import insert as sql_insert
+from sqlalchemy import update as sql_update
 from sqlalchemy.exc import IntegrityError
 
 from imagestore.database import events, locations, properties, tags
 from imagestore.database.expressions import exact, not_deleted
-from imagestore.database.pages import select_page
+from imagestore.database.pages import select_page as select_page
 from imagestore.database.rows import COLUMNS, load_children, to_image
 from imagestore.database.schema import (
     image_locations,
@@ -45,19 +32,6 @@ from imagestore.database.schema import (
 from imagestore.database.sizes import fitting
 from imagestore.model.errors import Conflict
 from imagestore.model.image import DELETED_STATUSES, Image, ImageStatus, MemberStatus
-
-__all__ = [
-    "ImageRow",
-    "get",
-    "get_several",
-    "insert",
-    "lock",
-    "owner_of",
-    "select_page",
-    "soft_delete",
-    "transition",
-    "update",
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,25 +190,23 @@ def transition(
 
 
 def soft_delete(
-    conn: Connection, image_id: str, moment: datetime, statuses: Set[ImageStatus]
+    conn: Connection,
+    image_id: str,
+    moment: datetime,
+    statuses: Set[ImageStatus],
+    to: ImageStatus = ImageStatus.DELETED,
 ) -> bool:
     """Delete the image and all its children if it is in one of ``statuses``; whether so.
 
     The rows stay, marked, as the peer leaves them, so that the id stays taken and
-    the peer's purge finds them.
+    the peer's purge finds them. ``to``: the status of the image and its locations.
     """
-    gone = transition(
-        conn,
-        image_id,
-        statuses,
-        ImageStatus.DELETED,
-        deleted=True,
-        deleted_at=moment,
-        updated_at=moment,
-    )
+    marks = {"deleted": True, "deleted_at": moment}
+    gone = transition(conn, image_id, statuses, to, **marks, updated_at=moment)
     if gone:
+        conn.execute(_DELETE_LOCATIONS, {"b_image_id": image_id, **marks, "status": to.value})
         for statement in _DELETE_CHILDREN:
-            conn.execute(statement, {"b_image_id": image_id, "deleted_at": moment})
+            conn.execute(statement, {"b_image_id": image_id, **marks})
         events.record(conn, "image.delete", image_id=image_id)
     return gone
 
@@ -258,17 +230,7 @@ def _update(names: frozenset[str], with_statuses: bool) -> Update:
     return statement
 
 
-def _delete_children(table: Any, **more: Any) -> Update:
-    return (
-        sql_update(table)
-        .where(table.c.image_id == bindparam("b_image_id"), not_deleted(table))
-        .values(deleted=true(), deleted_at=bindparam("deleted_at"), **more)
-    )
-
-
-_DELETE_CHILDREN = (
-    _delete_children(image_locations, status="deleted"),
-    _delete_children(image_properties),
-    _delete_children(image_members),
-    _delete_children(image_tags),
+_DELETE_LOCATIONS, *_DELETE_CHILDREN = (
+    sql_update(table).where(table.c.image_id == bindparam("b_image_id"), not_deleted(table))
+    for table in (image_locations, image_properties, image_members, image_tags)
 )

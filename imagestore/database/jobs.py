@@ -65,20 +65,20 @@ def enqueue(conn: Connection, draft: JobDraft, moment: datetime) -> tuple[str, b
     }
     if draft.key is None:
         conn.execute(_INSERT, row)
-        _tell_queued(conn, draft, job_id)
-        return job_id, True
-    if (known := conn.scalar(_BY_KEY, {"key": draft.key})) is not None:
+    elif (known := conn.scalar(_BY_KEY, {"key": draft.key})) is not None:
         return str(known), False
-    try:
-        with conn.begin_nested():
-            conn.execute(_INSERT, row)
-    except IntegrityError:
-        # Another process was faster.
-        known = conn.scalar(_BY_KEY.with_for_update(read=True), {"key": draft.key})
-        if known is None:
-            raise
-        return str(known), False
-    _tell_queued(conn, draft, job_id)
+    else:
+        try:
+            with conn.begin_nested():
+                conn.execute(_INSERT, row)
+        except IntegrityError:
+            # Another process was faster.
+            known = conn.scalar(_BY_KEY.with_for_update(read=True), {"key": draft.key})
+            if known is None:
+                raise
+            return str(known), False
+    named = {"image_id": draft.image_id, "job_id": job_id, "project": draft.project}
+    events.record(conn, "job.queued", **named, job_kind=draft.kind)
     return job_id, True
 
 
@@ -192,17 +192,6 @@ def to_job(row: Any) -> Job:
     values = dict(zip(Job.__slots__, row, strict=True))
     payload, state = json.loads(values["payload"]), JobState(values["state"])
     return Job(**values | {"payload": payload, "state": state})
-
-
-def _tell_queued(conn: Connection, draft: JobDraft, job_id: str) -> None:
-    events.record(
-        conn,
-        "job.queued",
-        image_id=draft.image_id,
-        job_id=job_id,
-        project=draft.project,
-        job_kind=draft.kind,
-    )
 
 
 def _next_turn(conn: Connection, kind: str, project: str | None, moment: datetime) -> int:

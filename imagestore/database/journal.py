@@ -179,14 +179,6 @@ def _open(
 
 
 def _to_entry(row: Any) -> Entry:
-    id_, kind, image_id, store, image_status, owner, started_at, renewed_at = row
-    return Entry(
-        id_,
-        EntryKind(kind),
-        image_id,
-        store or "",
-        ImageStatus(image_status) if image_status else None,
-        owner,
-        started_at,
-        renewed_at,
-    )
+    id_, kind, image_id, store, status, *rest = row
+    before = ImageStatus(status) if status else None
+    return Entry(id_, EntryKind(kind), image_id, store or "", before, *rest)

@@ -90,11 +90,8 @@ class View:
 
 
 _RUNNING_JOBS = select(*COLUMNS).where(jobs.c.state == _RUNNING)
-_HELD = (
-    jobs.c.id == bindparam("of_id"),
-    jobs.c.fence == bindparam("of_fence"),
-    jobs.c.state == _RUNNING,
-)
+_CLAIMED = and_(jobs.c.id == bindparam("of_id"), jobs.c.fence == bindparam("of_fence"))
+_HELD = (_CLAIMED, jobs.c.state == _RUNNING)
 _HOLDS = select(jobs.c.id).where(*_HELD).with_for_update()
 _FREE = {"lease_owner": null(), "lease_until": null()}
 
@@ -144,10 +141,7 @@ def renew(
     """Hold jobs for longer; by id and fence: the bytes done and, if known, in total."""
     for (job_id, fence), (done, total) in progress.items():
         statement = _change(
-            lease_until=until,
-            updated_at=moment,
-            bytes_done=done,
-            bytes_total=total,
+            lease_until=until, updated_at=moment, bytes_done=done, bytes_total=total
         )
         conn.execute(statement, {"of_id": job_id, "of_fence": fence})
 
@@ -159,19 +153,12 @@ def holds(conn: Connection, job: Job) -> bool:
 
 def end(conn: Connection, job: Job, state: JobState, message: str | None, moment: datetime) -> bool:
     """The job has come to an end; whether it was still held by this claim."""
-    statement = _change(
-        state=state.value, active_key=null(), message=message, updated_at=moment, **_FREE
+    before = _QUEUED if job.state is JobState.QUEUED else _RUNNING
+    statement = (
+        update(jobs)
+        .where(_CLAIMED, jobs.c.state == before)
+        .values(state=state.value, active_key=null(), message=message, updated_at=moment, **_FREE)
     )
-    if job.state is JobState.QUEUED:
-        statement = (
-            update(jobs)
-            .where(
-                jobs.c.id == bindparam("of_id"),
-                jobs.c.fence == bindparam("of_fence"),
-                jobs.c.state == _QUEUED,
-            )
-            .values(state=state.value, active_key=null(), message=message, updated_at=moment)
-        )
     ended = _run(conn, statement, job)
     if ended:
         _tell(conn, job, state, message)
@@ -306,15 +293,8 @@ def _change(**values: Any) -> Update:
 
 def _tell(conn: Connection, job: Job, state: JobState, message: str | None) -> None:
     more = {} if message is None else {"message": message}
-    events.record(
-        conn,
-        f"job.{state.value}",
-        image_id=job.image_id,
-        job_id=job.id,
-        project=job.project,
-        job_kind=job.kind,
-        **more,
-    )
+    named = {"image_id": job.image_id, "job_id": job.id, "project": job.project}
+    events.record(conn, f"job.{state.value}", **named, job_kind=job.kind, **more)
 
 
 def _run(conn: Connection, statement: Update, job: Job) -> bool:

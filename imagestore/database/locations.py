@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, false, insert, null, select, true, update
 
 from imagestore.database.expressions import not_deleted
-from imagestore.database.rows import to_location
+from imagestore.database.rows import LOCATION, to_location
 from imagestore.database.schema import image_locations
 from imagestore.database.sizes import fitting
+from imagestore.model.clock import now
 from imagestore.model.image import Location
 
 _INSERT = insert(image_locations)
@@ -24,13 +25,6 @@ DAMAGED = "damaged"
 
 UNVERIFIED = "unverified"
 """The status of a location whose bytes have not been compared yet: it is not read from."""
-
-_COLUMNS = (
-    image_locations.c.id,
-    image_locations.c.value,
-    image_locations.c.meta_data,
-    image_locations.c.status,
-)
 
 _CHANGE = update(image_locations).where(
     image_locations.c.id == bindparam("of_id"), not_deleted(image_locations)
@@ -59,7 +53,7 @@ _UNHIDE = _OF_HIDDEN.values(
 
 _FINISH = _OF_HIDDEN.values(status="deleted", updated_at=bindparam("moment"))
 
-_HIDDEN = select(*_COLUMNS).where(
+_HIDDEN = select(*LOCATION).where(
     image_locations.c.image_id == bindparam("image_id"), image_locations.c.status == PENDING_DELETE
 )
 
@@ -86,7 +80,7 @@ def is_taken(conn: Connection, url: str, image_id: str) -> bool:
 
 def add(conn: Connection, image_id: str, location: Location, moment: datetime | None = None) -> int:
     """Record one more copy; the id of its row."""
-    moment = moment or _now()
+    moment = moment or now()
     row = {
         "image_id": image_id,
         "value": location.url,
@@ -103,29 +97,29 @@ def add(conn: Connection, image_id: str, location: Location, moment: datetime | 
 
 def remove(conn: Connection, location_id: int) -> bool:
     """Forget a copy; whether it was there. The row stays, marked, as the peer leaves it."""
-    parameters = {"of_id": location_id, "moment": _now()}
+    parameters = {"of_id": location_id, "moment": now()}
     return conn.execute(_REMOVE, parameters).rowcount > 0
 
 
 def set_status(conn: Connection, location_id: int, status: str) -> bool:
     """Change the status of a copy (``active``, ``pending_delete``); whether it is there."""
-    parameters = {"of_id": location_id, "new_status": status, "moment": _now()}
+    parameters = {"of_id": location_id, "new_status": status, "moment": now()}
     return conn.execute(_SET_STATUS, parameters).rowcount > 0
 
 
 def hide(conn: Connection, location_id: int) -> bool:
     """Take a copy out of use, while its bytes are removed; whether it was in use."""
-    return conn.execute(_HIDE, {"of_id": location_id, "moment": _now()}).rowcount > 0
+    return conn.execute(_HIDE, {"of_id": location_id, "moment": now()}).rowcount > 0
 
 
 def unhide(conn: Connection, location_id: int) -> bool:
     """Its bytes could not be removed: the copy is in use again."""
-    return conn.execute(_UNHIDE, {"of_id": location_id, "moment": _now()}).rowcount > 0
+    return conn.execute(_UNHIDE, {"of_id": location_id, "moment": now()}).rowcount > 0
 
 
 def finish(conn: Connection, location_id: int) -> bool:
     """The bytes of a hidden copy are gone."""
-    return conn.execute(_FINISH, {"of_id": location_id, "moment": _now()}).rowcount > 0
+    return conn.execute(_FINISH, {"of_id": location_id, "moment": now()}).rowcount > 0
 
 
 def select_hidden(conn: Connection, image_id: str) -> list[Location]:
@@ -140,11 +134,7 @@ def set_metadata(conn: Connection, location: Location, metadata: Mapping[str, st
         "of_id": location.id,
         "of_url": location.url,
         "new_metadata": json.dumps(dict(metadata)),
-        "moment": _now(),
+        "moment": now(),
     }
     fitting(image_locations, {"meta_data": parameters["new_metadata"]}, "The metadata")
     return conn.execute(_SET_METADATA, parameters).rowcount > 0
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)

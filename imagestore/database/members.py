@@ -6,17 +6,8 @@ import builtins
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    bindparam,
-    delete,
-    func,
-    select,
-    update,
-)
-from sqlalchemy import (
-    insert as sql_insert,
-)
+from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import insert as sql_insert
 
 from imagestore.database import events, images
 from imagestore.database.expressions import exact, not_deleted
@@ -31,29 +22,13 @@ _OF_IMAGE = (
 )
 _ONE = (*_OF_IMAGE, exact(image_members.c.member, bindparam("of_member")))
 
-_COLUMNS = (
-    image_members.c.image_id,
-    image_members.c.member,
-    image_members.c.status,
-    image_members.c.created_at,
-    image_members.c.updated_at,
-    image_members.c.can_share,
-)
+_COLUMNS = image_members.c["image_id", "member", "status", "created_at", "updated_at", "can_share"]
 
 _LIST = select(*_COLUMNS).where(*_OF_IMAGE).order_by(image_members.c.id)
 _GET = select(*_COLUMNS).where(*_ONE).order_by(image_members.c.id).limit(1)
 _COUNT = select(func.count()).select_from(image_members).where(*_OF_IMAGE)
 _INSERT = sql_insert(image_members)
-_SET_STATUS = (
-    update(image_members)
-    .where(*_ONE)
-    .values(status=bindparam("new_status"), updated_at=bindparam("moment"))
-)
-_SET_SHARING = (
-    update(image_members)
-    .where(*_ONE)
-    .values(can_share=bindparam("new_can_share"), updated_at=bindparam("moment"))
-)
+_CHANGE = update(image_members).where(*_ONE)
 _REMOVE = delete(image_members).where(*_ONE)
 _OF_PROJECT = (
     select(*_COLUMNS)
@@ -114,13 +89,7 @@ def set_status(
     conn: Connection, image_id: str, member_id: str, status: MemberStatus, moment: datetime
 ) -> bool:
     """Accept, reject or reset; whether there is such a member."""
-    parameters = {
-        "of_image": image_id,
-        "of_member": member_id,
-        "new_status": status.value,
-        "moment": moment,
-    }
-    found = conn.execute(_SET_STATUS, parameters).rowcount > 0
+    found = _change(conn, image_id, member_id, status=status.value, updated_at=moment)
     if found:
         _tell(conn, "update", image_id, member_id, status)
     return found
@@ -130,13 +99,7 @@ def set_sharing(
     conn: Connection, image_id: str, member_id: str, can_share: bool, moment: datetime
 ) -> bool:
     """Keep the word of the Images API v1 on a member; whether there is such a member."""
-    parameters = {
-        "of_image": image_id,
-        "of_member": member_id,
-        "new_can_share": can_share,
-        "moment": moment,
-    }
-    return conn.execute(_SET_SHARING, parameters).rowcount > 0
+    return _change(conn, image_id, member_id, can_share=can_share, updated_at=moment)
 
 
 def remove(conn: Connection, image_id: str, member_id: str) -> bool:
@@ -148,6 +111,11 @@ def remove(conn: Connection, image_id: str, member_id: str) -> bool:
     return found
 
 
+def _change(conn: Connection, image_id: str, member_id: str, **values: Any) -> bool:
+    parameters = {"of_image": image_id, "of_member": member_id}
+    return conn.execute(_CHANGE.values(values), parameters).rowcount > 0
+
+
 def _tell(
     conn: Connection, what: str, image_id: str, member_id: str, status: MemberStatus | None = None
 ) -> None:
@@ -157,11 +125,7 @@ def _tell(
 
 def _to_member(row: Any) -> Member:
     image_id, member_id, status, created_at, updated_at, can_share = row
+    updated_at = updated_at or created_at
     return Member(
-        image_id,
-        member_id,
-        MemberStatus(status),
-        created_at,
-        updated_at or created_at,
-        bool(can_share),
+        image_id, member_id, MemberStatus(status), created_at, updated_at, bool(can_share)
     )

@@ -16,8 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, false, null, select, true, update
 
 from imagestore.database import events
-from imagestore.database.expressions import not_deleted
-from imagestore.database.images import transition
+from imagestore.database.images import soft_delete
 from imagestore.database.locations import PENDING_DELETE
 from imagestore.database.schema import (
     image_locations,
@@ -30,13 +29,6 @@ from imagestore.model.image import ImageStatus
 
 _PENDING = (images.c.deleted == true(), images.c.status == PENDING_DELETE)
 _CHILDREN = (image_properties, image_members, image_tags)
-_COLUMNS = (
-    images.c.id,
-    images.c.name,
-    images.c.owner,
-    images.c.size,
-    images.c.deleted_at,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,28 +44,13 @@ class Pending:
 
 def delay(conn: Connection, image_id: str, moment: datetime, statuses: Set[ImageStatus]) -> bool:
     """Delete an image that is in one of ``statuses``, but keep its bytes; whether it was."""
-    gone = transition(
-        conn,
-        image_id,
-        statuses,
-        ImageStatus.PENDING_DELETE,
-        deleted=True,
-        deleted_at=moment,
-        updated_at=moment,
-    )
-    if gone:
-        marks: dict[str, Any] = {"deleted": true(), "deleted_at": moment}
-        _mark(conn, image_locations, image_id, **marks, status=PENDING_DELETE)
-        for table in _CHILDREN:
-            _mark(conn, table, image_id, **marks)
-        events.record(conn, "image.delete", image_id=image_id)
-    return gone
+    return soft_delete(conn, image_id, moment, statuses, ImageStatus.PENDING_DELETE)
 
 
 def select_pending(conn: Connection, before: datetime, limit: int = 1000) -> list[Pending]:
     """Images that were deleted before a moment, the longest deleted first."""
     statement = (
-        select(*_COLUMNS)
+        select(*images.c[*Pending.__slots__])
         .where(*_PENDING, images.c.deleted_at <= before)
         .order_by(images.c.deleted_at, images.c.id)
         .limit(limit)
@@ -121,9 +98,3 @@ def restore(conn: Connection, image_id: str, moment: datetime) -> bool:
         conn.execute(update(table).where(*of_it).values(**back))
     events.record(conn, "image.update", image_id=image_id, status=ImageStatus.ACTIVE.value)
     return True
-
-
-def _mark(conn: Connection, table: Any, image_id: str, **values: Any) -> None:
-    conn.execute(
-        update(table).where(table.c.image_id == image_id, not_deleted(table)).values(values)
-    )

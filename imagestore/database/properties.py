@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 
-from sqlalchemy import (
-    Connection,
-    String,
-    bindparam,
-    delete,
-    false,
-    update,
-)
-from sqlalchemy import (
-    insert as sql_insert,
-)
+from sqlalchemy import Connection, String, bindparam, delete, false, update
+from sqlalchemy import insert as sql_insert
 from sqlalchemy.exc import IntegrityError
 
 from imagestore.database.expressions import exact, exactly_one_of
 from imagestore.database.schema import image_properties
 from imagestore.database.sizes import fitting
+from imagestore.model.clock import now
 from imagestore.model.errors import Conflict
 
 _INSERT = sql_insert(image_properties)
@@ -82,7 +74,7 @@ def replace(
 
     Two callers who change different names do not undo each other's work.
     """
-    moment = datetime.now(UTC).replace(tzinfo=None)
+    moment = now()
     removed = [name for name in before if name not in after]
     if removed:
         conn.execute(_DELETE, {"image_id": image_id, "names": removed})

@@ -9,11 +9,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, exists, false, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
 
 from imagestore.database.expressions import not_deleted
-from imagestore.database.rows import COLUMNS, load_children, to_image
-from imagestore.database.schema import image_locations, images, jobs, replicas
+from imagestore.database.rows import load_after
+from imagestore.database.schema import image_locations, jobs, replicas
 from imagestore.model.image import Image, ImageStatus
 from imagestore.model.job import JobState
 
@@ -24,7 +24,6 @@ _MARK = (
     .where(replicas.c.location_id == bindparam("of_id"))
     .values(unwanted_since=bindparam("moment"))
 )
-_ACTIVE = (images.c.status == ImageStatus.ACTIVE.value, images.c.deleted == false())
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +82,7 @@ def forget_gone(conn: Connection, limit: int) -> int:
 
 def page(conn: Connection, after: str, limit: int) -> list[Image]:
     """Active images in the order of their ids, those that follow ``after``, with all they have."""
-    statement = (
-        select(*COLUMNS).where(*_ACTIVE, images.c.id > after).order_by(images.c.id).limit(limit)
-    )
-    found = [to_image(row) for row in conn.execute(statement)]
-    load_children(conn, found)
-    return found
+    return load_after(conn, after, (ImageStatus.ACTIVE,), limit)
 
 
 def parked(conn: Connection, image_id: str, own_key: str | None) -> str | None:

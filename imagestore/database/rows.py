@@ -15,6 +15,7 @@ from sqlalchemy import (
     Text,
     bindparam,
     case,
+    false,
     func,
     literal_column,
     null,
@@ -43,6 +44,9 @@ COLUMNS = tuple(
     )
 )  # fmt: skip
 """The columns of an image, in the order of the fields of :class:`Image`."""
+
+LOCATION = image_locations.c["id", "value", "meta_data", "status"]
+"""The columns of a location, as :func:`to_location` takes them."""
 
 _STATUSES = {status.value: status for status in ImageStatus}
 _VISIBILITIES = {visibility.value: visibility for visibility in Visibility}
@@ -91,6 +95,21 @@ def load_children(
     memberships, long = _load(conn, by_id, member)
     _load_long(conn, by_id, long)
     return memberships
+
+
+def load_after(
+    conn: Connection, image_id: str, statuses: Iterable[ImageStatus], limit: int
+) -> list[Image]:
+    """The images in these states that follow an id, in order of ids, with all they have."""
+    asked = (
+        images.c.id > image_id,
+        images.c.deleted == false(),
+        images.c.status.in_([status.value for status in statuses]),
+    )
+    statement = select(*COLUMNS).where(*asked).order_by(images.c.id).limit(limit)
+    found = [to_image(row) for row in conn.execute(statement)]
+    load_children(conn, found)
+    return found
 
 
 def load_children_within(conn: Connection, found: Sequence[Image], most: int) -> int:

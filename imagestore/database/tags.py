@@ -4,22 +4,15 @@ that change tags hold the image (:func:`imagestore.database.images.lock`) or its
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 
-from sqlalchemy import (
-    Connection,
-    String,
-    bindparam,
-    delete,
-    select,
-)
-from sqlalchemy import (
-    insert as sql_insert,
-)
+from sqlalchemy import Connection, String, bindparam, delete, select
+from sqlalchemy import insert as sql_insert
 
 from imagestore.database.expressions import exact, exactly_one_of, not_deleted
 from imagestore.database.schema import image_tags
 from imagestore.database.sizes import fitting
+from imagestore.model.clock import now
 
 _INSERT = sql_insert(image_tags)
 
@@ -60,7 +53,7 @@ def add(conn: Connection, image_id: str, tag: str) -> bool:
     """Put the tag on the image; whether it was not there before."""
     if conn.execute(_EXISTS, {"image_id": image_id, "value": tag}).first() is not None:
         return False
-    insert(conn, image_id, (tag,), _now())
+    insert(conn, image_id, (tag,), now())
     return True
 
 
@@ -77,8 +70,4 @@ def replace(conn: Connection, image_id: str, before: Iterable[str], after: Itera
     if removed:
         conn.execute(_DELETE, {"image_id": image_id, "tags": removed})
     if added:
-        insert(conn, image_id, added, _now())
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)
+        insert(conn, image_id, added, now())

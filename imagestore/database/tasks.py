@@ -42,18 +42,13 @@ class TaskQuery:
     filters: Mapping[str, str] = field(default_factory=dict)
 
 
-_COLUMNS = (
-    *(
-        tasks.c[name]
-        for name in (
-            "id", "type", "status", "owner", "created_at", "updated_at", "expires_at",
-            "image_id", "request_id", "user_id",
-        )
-    ),
-    *(task_info.c[name] for name in ("input", "result", "message")),
+_NAMES = (
+    "id", "type", "status", "owner", "created_at", "updated_at", "expires_at", "image_id",
+    "request_id", "user_id",
 )  # fmt: skip
+"""Columns of the first table, and fields of a task."""
 _SELECT = (
-    select(*_COLUMNS)
+    select(*tasks.c[*_NAMES], *task_info.c["input", "result", "message"])
     .join(task_info, task_info.c.task_id == tasks.c.id, isouter=True)
     .where(tasks.c.deleted == false())
 )
@@ -67,13 +62,7 @@ _INSERT_INFO = insert(task_info)
 
 def add(conn: Connection, task: Task) -> None:
     """Write a new task."""
-    row = {
-        name: getattr(task, name)
-        for name in (
-            "id", "type", "status", "owner", "created_at", "updated_at", "expires_at",
-            "image_id", "request_id", "user_id",
-        )
-    }  # fmt: skip
+    row = {name: getattr(task, name) for name in _NAMES}
     conn.execute(_INSERT, fitting(tasks, row | {"status": task.status.value, "deleted": False}))
     info = {
         "task_id": task.id,
@@ -183,23 +172,9 @@ def _after(key: Any, last: Any, *, descending: bool) -> ColumnElement[bool]:
 
 
 def _to_task(row: Any) -> Task:
-    *fields, input_, result, message = row
-    id_, type_, status, owner, created, updated, expires, image_id, request_id, user_id = fields
-    return Task(
-        id_,
-        type_,
-        TaskStatus(status),
-        owner,
-        created,
-        updated,
-        expires,
-        image_id,
-        request_id,
-        user_id,
-        _loaded(input_) or {},
-        _loaded(result),
-        message or "",
-    )
+    id_, type_, status, *rest, input_, result, message = row
+    said = {"input": _loaded(input_) or {}, "result": _loaded(result), "message": message or ""}
+    return Task(id_, type_, TaskStatus(status), *rest, **said)
 
 
 def _loaded(text: str | None) -> Any:

@@ -12,27 +12,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-__all__ = [
-    "BASE_ATTRIBUTES",
-    "CLAIMED_HASHES",
-    "DELETED_STATUSES",
-    "HIDDEN_PROPERTIES",
-    "IMMUTABLE_ONCE_USED",
-    "READ_ONLY",
-    "REFUSED_LOCATION",
-    "RESERVED",
-    "RESERVED_PREFIX",
-    "Image",
-    "ImageStatus",
-    "Location",
-    "Member",
-    "MemberStatus",
-    "Visibility",
-    "can_see",
-    "can_see_member",
-    "may_change_status",
-]
-
 
 class ImageStatus(StrEnum):
     QUEUED = "queued"

@@ -70,18 +70,12 @@ class Order:
     def payload(self) -> dict[str, Any]:
         """As JSON values."""
         return {
-            "task": self.task,
+            **{name: getattr(self, name) for name in self.__slots__},
             "method": self.method.value,
             "stores": list(self.stores),
             "source": dict(self.source),
-            "all_must_succeed": self.all_must_succeed,
-            "made_image": self.made_image,
-            "host": self.host,
             "roles": list(self.roles),
-            "size": self.size,
             "checksum": self.checksum and self.checksum.value,
-            "kills": self.kills,
-            "token": self.token,
         }
 
     @classmethod

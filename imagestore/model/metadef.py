@@ -6,7 +6,7 @@ for people and for programs that help people. Nothing in the service follows the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -56,6 +56,11 @@ class NamespaceDraft:
     description: str | None = None
     visibility: str = PRIVATE
     protected: bool = False
+
+    def made(self, owner: str, moment: datetime) -> Namespace:
+        """The namespace as it is when it is made at that moment."""
+        attributes = asdict(self) | {"owner": owner}
+        return Namespace(**attributes, created_at=moment, updated_at=moment)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterable, Mapping
+from functools import partial
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -23,148 +24,99 @@ from imagestore.supervisor.metrics_directory import VARIABLE
 
 _own = CollectorRegistry()
 
-REQUESTS = Counter(
-    "imagestore_requests", "Requests answered.", ["route", "method", "status"], registry=_own
-)
-REQUEST_SECONDS = Histogram(
-    "imagestore_request_seconds",
+_counter = partial(Counter, namespace="imagestore", registry=_own)
+_gauge = partial(Gauge, namespace="imagestore", registry=_own)
+_shared_gauge = partial(_gauge, multiprocess_mode="livemostrecent")
+"""Of what the database holds: whichever worker has looked last is right."""
+_pass_gauge = partial(_gauge, multiprocess_mode="mostrecent")
+"""Of a pass: what it found counts also when the worker that made it has ended."""
+_histogram = partial(Histogram, namespace="imagestore", registry=_own)
+
+REQUESTS = _counter("requests", "Requests answered.", ["route", "method", "status"])
+REQUEST_SECONDS = _histogram(
+    "request_seconds",
     "Seconds from a request to the last byte of its response.",
     ["route", "method"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 600),
-    registry=_own,
 )
-BYTES_RECEIVED = Counter(
-    "imagestore_received_bytes", "Bytes of image data taken in.", registry=_own
-)
-BYTES_SENT = Counter("imagestore_sent_bytes", "Bytes of image data handed out.", registry=_own)
-TRANSFERS = Gauge(
-    "imagestore_transfers",
-    "Transfers of image data under way.",
-    ["direction"],
-    multiprocess_mode="livesum",
-    registry=_own,
+BYTES_RECEIVED = _counter("received_bytes", "Bytes of image data taken in.")
+BYTES_SENT = _counter("sent_bytes", "Bytes of image data handed out.")
+TRANSFERS = _gauge(
+    "transfers", "Transfers of image data under way.", ["direction"], multiprocess_mode="livesum"
 )
 """``direction``: upload or download."""
-STORE_OPERATIONS = Counter(
-    "imagestore_store_operations",
-    "Operations on stores that have ended.",
-    ["store", "operation", "outcome"],
-    registry=_own,
+STORE_OPERATIONS = _counter(
+    "store_operations", "Operations on stores that have ended.", ["store", "operation", "outcome"]
 )
 """``outcome``: ok, or the class of the error."""
-STORE_SECONDS = Histogram(
-    "imagestore_store_seconds",
+STORE_SECONDS = _histogram(
+    "store_seconds",
     "Seconds that operations on stores took.",
     ["store", "operation"],
     buckets=(0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60, 600),
-    registry=_own,
 )
-STORE_BYTES = Counter(
-    "imagestore_store_bytes",
-    "Bytes moved into stores (add) and out of them (open).",
-    ["store", "operation"],
-    registry=_own,
+STORE_BYTES = _counter(
+    "store_bytes", "Bytes moved into stores (add) and out of them (open).", ["store", "operation"]
 )
-STORE_HEALTH = Gauge(
-    "imagestore_store_health",
+STORE_HEALTH = _gauge(
+    "store_health",
     "1 while the store answers, 0 while it is left alone because it does not.",
     ["store"],
     multiprocess_mode="livemin",
-    registry=_own,
 )
-STORE_FAILOVERS = Counter(
-    "imagestore_store_failovers",
-    "Copies of images that a download gave up for another one.",
-    ["store"],
-    registry=_own,
+STORE_FAILOVERS = _counter(
+    "store_failovers", "Copies of images that a download gave up for another one.", ["store"]
 )
-CACHE_REQUESTS = Counter(
-    "imagestore_cache_requests",
+CACHE_REQUESTS = _counter(
+    "cache_requests",
     "Downloads that asked the cache: hit, follow (a fill under way), miss.",
     ["result"],
-    registry=_own,
 )
-CACHE_EVICTIONS = Counter(
-    "imagestore_cache_evictions", "Entries removed to make room.", registry=_own
+CACHE_EVICTIONS = _counter("cache_evictions", "Entries removed to make room.")
+JOBS = _shared_gauge("jobs", "Background jobs of all nodes, by kind and state.", ["kind", "state"])
+JOBS_ENDED = _counter(
+    "jobs_ended", "Background jobs that this node brought to an end.", ["kind", "state"]
 )
-JOBS = Gauge(
-    "imagestore_jobs",
-    "Background jobs of all nodes, by kind and state.",
-    ["kind", "state"],
-    multiprocess_mode="livemostrecent",
-    registry=_own,
-)
-JOBS_ENDED = Counter(
-    "imagestore_jobs_ended",
-    "Background jobs that this node brought to an end.",
-    ["kind", "state"],
-    registry=_own,
-)
-REPLICATION_IMAGES = Gauge(
-    "imagestore_replication_images",
+REPLICATION_IMAGES = _pass_gauge(
+    "replication_images",
     "Images that the rule is for, as the last pass on this node found them.",
     ["rule"],
-    multiprocess_mode="mostrecent",
-    registry=_own,
 )
-REPLICATION_MISSING = Gauge(
-    "imagestore_replication_missing",
+REPLICATION_MISSING = _pass_gauge(
+    "replication_missing",
     "Copies that the rule asks for and that were not there, as the last pass on this node found.",
     ["rule"],
-    multiprocess_mode="mostrecent",
-    registry=_own,
 )
-REPLICATION_COPIES = Counter(
-    "imagestore_replication_copies",
-    "Copies that this node has made for the rule.",
-    ["rule", "store"],
-    registry=_own,
+REPLICATION_COPIES = _counter(
+    "replication_copies", "Copies that this node has made for the rule.", ["rule", "store"]
 )
-REPLICATION_REMOVED = Counter(
-    "imagestore_replication_removed",
+REPLICATION_REMOVED = _counter(
+    "replication_removed",
     "Copies that this node has removed because no rule wants them any more.",
     ["store"],
-    registry=_own,
 )
 
-PATROL_BYTES = Counter(
-    "imagestore_patrol_bytes", "Bytes that this node read to compare digests.", registry=_own
-)
-PATROL_REPAIRS = Counter(
-    "imagestore_patrol_repairs",
-    "Damaged copies that this node replaced, or could not.",
-    ["store", "outcome"],
-    registry=_own,
+PATROL_BYTES = _counter("patrol_bytes", "Bytes that this node read to compare digests.")
+PATROL_REPAIRS = _counter(
+    "patrol_repairs", "Damaged copies that this node replaced, or could not.", ["store", "outcome"]
 )
 """``outcome``: repaired or failed."""
-DAMAGED_COPIES = Gauge(
-    "imagestore_damaged_copies",
+DAMAGED_COPIES = _shared_gauge(
+    "damaged_copies",
     "Copies of images, of all nodes, that are known to be damaged and not repaired.",
     ["store"],
-    multiprocess_mode="livemostrecent",
-    registry=_own,
 )
-ORPHANS = Gauge(
-    "imagestore_orphans",
+ORPHANS = _shared_gauge(
+    "orphans",
     "Images of which something lies in the store and belongs to nothing, seen more than once.",
     ["store"],
-    multiprocess_mode="livemostrecent",
-    registry=_own,
 )
-ORPHAN_BYTES = Gauge(
-    "imagestore_orphan_bytes",
-    "Bytes of these, where the store tells their size.",
-    ["store"],
-    multiprocess_mode="livemostrecent",
-    registry=_own,
+ORPHAN_BYTES = _shared_gauge(
+    "orphan_bytes", "Bytes of these, where the store tells their size.", ["store"]
 )
-ORPHANS_REMOVED = Counter(
-    "imagestore_orphans_removed", "Orphans that this node removed.", ["store"], registry=_own
-)
+ORPHANS_REMOVED = _counter("orphans_removed", "Orphans that this node removed.", ["store"])
 
-NOTIFICATIONS = Counter(
-    "imagestore_notifications", "Notifications to other services.", ["outcome"], registry=_own
-)
+NOTIFICATIONS = _counter("notifications", "Notifications to other services.", ["outcome"])
 """``outcome``: sent, failed, or dropped because the queue was full."""
 
 

@@ -51,14 +51,14 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Answer]:
 Run = Callable[..., Answer]
 
 
-def in_a_process(*args: str) -> subprocess.CompletedProcess[str]:
+def in_a_process(*args: str, **environ: str) -> subprocess.CompletedProcess[str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
     return subprocess.run(
         [sys.executable, "-m", "imagestore", *args],
         capture_output=True,
         text=True,
         timeout=process.PATIENCE,
-        env=inherited | {"COLUMNS": "120", "NO_COLOR": "1"},
+        env=inherited | environ | {"COLUMNS": "120", "NO_COLOR": "1"},
     )
 
 

@@ -12,7 +12,7 @@ from imagestore.database import images, jobs
 from imagestore.database.schema import images as table
 from imagestore.model.image import ImageStatus
 from imagestore.model.job import JobDraft
-from tests.cli.test_commands import run
+from tests.cli.test_commands import in_a_process as run
 from tests.database import samples
 from tests.services.databases import fresh_url_of, mariadb, postgresql
 

@@ -12,7 +12,7 @@ import pytest
 from imagestore.api.v2.metadefs.views import show_namespace
 from imagestore.catalog.metadefs import loading
 from imagestore.cli.metadef_files import shipped
-from tests.cli.test_commands import run
+from tests.cli.test_commands import in_a_process as run
 from tests.database import samples
 from tests.database.peer import Peer
 

@@ -1,14 +1,15 @@
-"""Versions, health, ``/v2/info``, ``/v2/schemas`` and the description itself."""
+"""Versions, health, ``/v2/info``, ``/v2/events``, ``/v2/schemas`` and the description itself."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
 
-from imagestore.api.openapi.operation import Body, Operation, Schema, closed, json
+from imagestore.api.openapi.operation import Body, Operation, Parameter, Schema, closed, json
 
 _OBJECT: Schema = {"type": "object"}
 _TEXT: Schema = {"type": "string"}
+_NUMBER: Schema = {"type": "string", "pattern": "^[0-9]{1,18}$"}
 
 _VERSIONS = closed(
     versions={
@@ -78,6 +79,16 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "GET /v2/info/stores/detail": Operation(
         "info", "The stores and their properties",
         {200: json(closed(stores={"type": "array", "items": _STORE_DETAIL}))}, errors=(404,),
+    ),
+    "GET /v2/events": Operation(
+        "events", "What happens to images and jobs, as server-sent events, without end",
+        {200: Body(_TEXT, ("text/event-stream",))},
+        query=(
+            Parameter("image", "Events of this image alone."),
+            Parameter("last_event_id", "As Last-Event-ID.", _NUMBER),
+        ),
+        headers=(Parameter("Last-Event-ID", "Go on after the event of this id.", _NUMBER),),
+        answer_headers=("Cache-Control", "X-Accel-Buffering"),
     ),
     "GET /v2/schemas/{name}": Operation(
         "schemas", "The schema of images, members or tasks", {200: json(_OBJECT)}

@@ -10,25 +10,14 @@ from typing import Any, Final
 from aiohttp import web
 
 from imagestore import __version__
-from imagestore.api.openapi import (
-    cache,
-    discovery,
-    events,
-    images,
-    imports,
-    locations,
-    metadefs,
-    v1,
-)
+from imagestore.api.openapi import cache, discovery, images, imports, metadefs, v1
 from imagestore.api.openapi.components import components
 from imagestore.api.openapi.operation import Body, Operation, Parameter, Schema
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
     **images.OPERATIONS,
     **imports.OPERATIONS,
-    **locations.OPERATIONS,
     **cache.OPERATIONS,
-    **events.OPERATIONS,
     **metadefs.OPERATIONS,
     **discovery.OPERATIONS,
     **v1.OPERATIONS,

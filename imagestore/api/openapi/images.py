@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from imagestore.api.openapi.operation import Body, Operation, Parameter, Schema, json
+from imagestore.api.openapi.operation import Body, Operation, Parameter, Schema, closed, json
 
 _IMAGE = "/v2/images/{image_id}"
 _MEMBERS = _IMAGE + "/members"
@@ -111,27 +111,14 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     f"POST {_MEMBERS}": Operation(
         "members", "Share the image with a project", {200: json("Member")},
         errors=(409,),
-        body=json(
-            {
-                "type": "object",
-                "properties": {"member": {"type": "string", "minLength": 1, "maxLength": 255}},
-                "required": ["member"],
-            }
-        ),
+        body=json(closed(member={"type": "string", "minLength": 1, "maxLength": 255})),
     ),
     f"GET {_MEMBERS}/{{member_id}}": Operation(
         "members", "Show a member", {200: json("Member")}
     ),
     f"PUT {_MEMBERS}/{{member_id}}": Operation(
         "members", "Accept or reject the image", {200: json("Member")},
-        errors=(409,),
-        body=json(
-            {
-                "type": "object",
-                "properties": {"status": {"enum": ["accepted", "pending", "rejected"]}},
-                "required": ["status"],
-            }
-        ),
+        errors=(409,), body=json(closed(status={"enum": ["accepted", "pending", "rejected"]})),
     ),
     f"DELETE {_MEMBERS}/{{member_id}}": Operation(
         "members", "Share it no longer with a project", {204: None}, errors=(409,)

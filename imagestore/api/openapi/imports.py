@@ -1,4 +1,4 @@
-"""Staging, import, and the tasks that tell how far imports are."""
+"""Staging, import, locations, and the tasks that tell how far imports are."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from imagestore.model.import_request import Method
 from imagestore.model.task import TaskStatus, TaskType
 
 _IMAGE = "/v2/images/{image_id}"
+_LOCATIONS = _IMAGE + "/locations"
 _TEXT: Schema = {"type": "string"}
 _NULLABLE: Schema = {"type": ["string", "null"]}
 _INTEGER: Schema = {"type": "integer", "minimum": 0}
@@ -53,6 +54,20 @@ _NEW_TASK: Schema = {
     },
     "required": ["type", "input"],
 }
+_LOCATION: Schema = {
+    "type": "object",
+    "properties": {
+        "url": _TEXT,
+        "validation_data": {
+            **closed(
+                os_hash_algo={"enum": ["sha1", "sha256", "sha512", "md5"]},
+                os_hash_value={"type": "string", "pattern": "^[0-9a-fA-F]+$"},
+            ),
+            "additionalProperties": False,
+        },
+    },
+    "required": ["url"],
+}
 
 
 def _task_of_image() -> dict[str, Any]:
@@ -86,6 +101,14 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "imports", "Import staged or fetched data, or copy the data into further stores",
         {202: None}, errors=(409,), body=json(_IMPORT),
         headers=(Parameter("X-Image-Meta-Store", "The store that the data goes to."),),
+    ),
+    f"GET {_LOCATIONS}": Operation(
+        "locations", "Where the data lies, for services",
+        {200: json({"type": "array", "items": closed(url=_TEXT, metadata={"type": "object"})})},
+    ),
+    f"POST {_LOCATIONS}": Operation(
+        "locations", "Make the bytes at a URL the data of a queued image", {202: None},
+        errors=(409,), body=json(_LOCATION),
     ),
     f"GET {_IMAGE}/tasks": Operation(
         "tasks", "The tasks of an image, the oldest first",

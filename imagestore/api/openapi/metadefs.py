@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
-from imagestore.api.openapi.operation import Operation, Parameter, Schema, json
+from imagestore.api.openapi.operation import Operation, Parameter, Schema, closed, json
 
 _ALL = "/v2/metadefs/namespaces"
 _NAMESPACE = _ALL + "/{namespace}"
+_TYPES = _NAMESPACE + "/resource_types"
+_TAGS = _NAMESPACE + "/tags"
 _DIRECTION: Schema = {"type": "string", "enum": ["asc", "desc"]}
 _PAGES = (
     Parameter("limit", "Most entries on the page.", {"type": "integer", "minimum": 0}),
@@ -21,103 +24,76 @@ _RESOURCE_TYPE = Parameter("resource_type", "Name properties as on this resource
 
 
 def _list(name: str, item: Schema) -> Schema:
-    return {
-        "type": "object",
-        "properties": {name: {"type": "array", "items": item}},
-        "required": [name],
-    }
+    return closed(**{name: {"type": "array", "items": item}})
 
 
-def _names() -> Schema:
-    return {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+_NAME = closed(name={"type": "string"})
+_NAMED = json(_list("tags", _NAME))
+_TAG = json("MetadefTag")
+_TYPE = json("MetadefResourceType")
+_WHOLE = json("MetadefNamespace")
+
+
+_call = partial(Operation, "metadefs")
+_change = partial(_call, errors=(409,))
 
 
 def _items(kind: str, plural: str, component: str) -> Iterator[tuple[str, Operation]]:
     """Objects and properties: the same operations on both."""
-
-    def operation(summary: str, answers: Mapping[int, Any], **more: Any) -> Operation:
-        return Operation("metadefs", f"{summary}", answers, **more)
-
-    path = f"{_NAMESPACE}/{plural}"
-    body = json(component)
-    yield f"POST {path}", operation(f"Add one {kind}", {201: body}, errors=(409,), body=body)
-    yield f"DELETE {path}", operation(f"Remove every {kind}", {204: None}, errors=(409,))
+    path, body = f"{_NAMESPACE}/{plural}", json(component)
+    one = f"{path}/{{name}}"
     query = (_RESOURCE_TYPE,) if kind == "property" else ()
-    yield f"GET {path}/{{name}}", operation(f"Show one {kind}", {200: body}, query=query)
-    yield (
-        f"PUT {path}/{{name}}",
-        operation(f"Replace one {kind}", {200: body}, errors=(409,), body=body),
-    )
-    yield f"DELETE {path}/{{name}}", operation(f"Remove one {kind}", {204: None}, errors=(409,))
+    yield f"POST {path}", _change(f"Add one {kind}", {201: body}, body=body)
+    yield f"DELETE {path}", _change(f"Remove every {kind}", {204: None})
+    yield f"GET {one}", _call(f"Show one {kind}", {200: body}, query=query)
+    yield f"PUT {one}", _change(f"Replace one {kind}", {200: body}, body=body)
+    yield f"DELETE {one}", _change(f"Remove one {kind}", {204: None})
 
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
-    f"GET {_ALL}": Operation(
-        "metadefs", "List namespaces", {200: json("MetadefNamespaces")},
+    f"GET {_ALL}": _call(
+        "List namespaces",
+        {200: json("MetadefNamespaces")},
         errors=(404,),
         query=(*_PAGES, Parameter("resource_types", "Of these, separated by commas.")),
     ),
-    f"POST {_ALL}": Operation(
-        "metadefs", "Create a namespace", {201: json("MetadefNamespace")},
-        errors=(404, 409), body=json("MetadefNamespace"), answer_headers=("Location",),
+    f"POST {_ALL}": _call(
+        "Create a namespace",
+        {201: _WHOLE},
+        errors=(404, 409),
+        body=_WHOLE,
+        answer_headers=("Location",),
     ),
-    f"GET {_NAMESPACE}": Operation(
-        "metadefs", "Show a namespace with its contents", {200: json("MetadefNamespace")},
-        query=(_RESOURCE_TYPE,),
+    f"GET {_NAMESPACE}": _call(
+        "Show a namespace with its contents", {200: _WHOLE}, query=(_RESOURCE_TYPE,)
     ),
-    f"PUT {_NAMESPACE}": Operation(
-        "metadefs", "Replace the attributes of a namespace", {200: json("MetadefNamespace")},
-        errors=(409,), body=json("MetadefNamespace"),
+    f"PUT {_NAMESPACE}": _change(
+        "Replace the attributes of a namespace", {200: _WHOLE}, body=_WHOLE
     ),
-    f"DELETE {_NAMESPACE}": Operation(
-        "metadefs", "Delete a namespace", {204: None}, errors=(409,)
+    f"DELETE {_NAMESPACE}": _change("Delete a namespace", {204: None}),
+    "GET /v2/metadefs/resource_types": _call(
+        "List resource types", {200: json(_list("resource_types", _NAME))}
     ),
-    "GET /v2/metadefs/resource_types": Operation(
-        "metadefs", "List resource types", {200: json(_list("resource_types", _names()))}
+    f"GET {_TYPES}": _call(
+        "List the resource types of a namespace",
+        {200: json(_list("resource_type_associations", _NAME))},
     ),
-    f"GET {_NAMESPACE}/resource_types": Operation(
-        "metadefs", "List the resource types of a namespace",
-        {200: json(_list("resource_type_associations", _names()))},
-    ),
-    f"POST {_NAMESPACE}/resource_types": Operation(
-        "metadefs", "Associate a resource type", {201: json("MetadefResourceType")},
-        errors=(409,), body=json("MetadefResourceType"),
-    ),
-    f"DELETE {_NAMESPACE}/resource_types/{{name}}": Operation(
-        "metadefs", "Dissociate a resource type", {204: None}, errors=(409,)
-    ),
-    f"GET {_NAMESPACE}/objects": Operation(
-        "metadefs", "List objects", {200: json("MetadefObjects")}, query=_PAGES
-    ),
+    f"POST {_TYPES}": _change("Associate a resource type", {201: _TYPE}, body=_TYPE),
+    f"DELETE {_TYPES}/{{name}}": _change("Dissociate a resource type", {204: None}),
+    f"GET {_NAMESPACE}/objects": _call("List objects", {200: json("MetadefObjects")}, query=_PAGES),
     **dict(_items("object", "objects", "MetadefObject")),
-    f"GET {_NAMESPACE}/properties": Operation(
-        "metadefs", "List properties", {200: json("MetadefProperties")}
-    ),
+    f"GET {_NAMESPACE}/properties": _call("List properties", {200: json("MetadefProperties")}),
     **dict(_items("property", "properties", "MetadefProperty")),
-    f"GET {_NAMESPACE}/tags": Operation(
-        "metadefs", "List tags", {200: json(_list("tags", _names()))}, query=_PAGES
+    f"GET {_TAGS}": _call("List tags", {200: _NAMED}, query=_PAGES),
+    f"POST {_TAGS}": _change(
+        "Replace all tags, or add to them",
+        {201: _NAMED},
+        body=_NAMED,
+        headers=(Parameter("X-Openstack-Append", "Add to them.", {"enum": ["true", "false"]}),),
     ),
-    f"POST {_NAMESPACE}/tags": Operation(
-        "metadefs", "Replace all tags, or add to them", {201: json(_list("tags", _names()))},
-        errors=(409,), body=json(_list("tags", _names())),
-        headers=(
-            Parameter("X-Openstack-Append", "Add to them.", {"enum": ["true", "false"]}),
-        ),
-    ),
-    f"DELETE {_NAMESPACE}/tags": Operation(
-        "metadefs", "Remove every tag", {204: None}, errors=(409,)
-    ),
-    f"GET {_NAMESPACE}/tags/{{name}}": Operation(
-        "metadefs", "Show a tag", {200: json("MetadefTag")}
-    ),
-    f"POST {_NAMESPACE}/tags/{{name}}": Operation(
-        "metadefs", "Add a tag", {201: json("MetadefTag")}, errors=(409,)
-    ),
-    f"PUT {_NAMESPACE}/tags/{{name}}": Operation(
-        "metadefs", "Rename a tag", {200: json("MetadefTag")},
-        errors=(409,), body=json("MetadefTag"),
-    ),
-    f"DELETE {_NAMESPACE}/tags/{{name}}": Operation(
-        "metadefs", "Remove a tag", {204: None}, errors=(409,)
-    ),
-}  # fmt: skip
+    f"DELETE {_TAGS}": _change("Remove every tag", {204: None}),
+    f"GET {_TAGS}/{{name}}": _call("Show a tag", {200: _TAG}),
+    f"POST {_TAGS}/{{name}}": _change("Add a tag", {201: _TAG}),
+    f"PUT {_TAGS}/{{name}}": _change("Rename a tag", {200: _TAG}, body=_TAG),
+    f"DELETE {_TAGS}/{{name}}": _change("Remove a tag", {204: None}),
+}

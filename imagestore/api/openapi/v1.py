@@ -77,6 +77,7 @@ _METADATA = (
 )
 _ANSWERED = ("ETag",)
 _MEMBER = closed(member_id=_TEXT, can_share=_BOOLEAN)
+_SHARED = closed(image_id=_TEXT, can_share=_BOOLEAN)
 _CAN_SHARE: Schema = {"type": "object", "properties": {"can_share": _BOOLEAN}}
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
@@ -120,16 +121,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     f"PUT {_MEMBERS}": Operation(
         "v1", "Share the image with these projects and no others", {204: None},
         body=json(
-            closed(
-                memberships={
-                    "type": "array",
-                    "items": {
-                        "type": "object",
-                        "properties": {"member_id": _TEXT, "can_share": _BOOLEAN},
-                        "required": ["member_id"],
-                    },
-                }
-            )
+            closed(memberships={"type": "array", "items": {**_MEMBER, "required": ["member_id"]}})
         ),
     ),
     f"PUT {_MEMBERS}/{{member_id}}": Operation(
@@ -141,14 +133,6 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     ),
     "GET /v1/shared-images/{member_id}": Operation(
         "v1", "List the images that are shared with a project",
-        {
-            200: json(
-                closed(
-                    shared_images={
-                        "type": "array", "items": closed(image_id=_TEXT, can_share=_BOOLEAN),
-                    }
-                )
-            )
-        },
+        {200: json(closed(shared_images={"type": "array", "items": _SHARED}))},
     ),
 }  # fmt: skip

@@ -23,7 +23,6 @@ from imagestore.model.changes import Change
 from imagestore.model.digest import CHECKSUM, Digest
 from imagestore.model.errors import Invalid, NotFound, Unsupported
 from imagestore.model.image import Image, ImageStatus
-from imagestore.observing import metrics
 
 
 async def index(request: web.Request) -> web.Response:
@@ -49,16 +48,14 @@ async def _page(request: web.Request) -> Iterable[Image]:
 
 async def meta(request: web.Request) -> web.Response:
     refuse_body(request)
-    image = await request.app[keys.catalog].images.show(
-        request[keys.caller], request.match_info["image_id"]
-    )
+    image = await request.app[keys.catalog].images.show(*keys.of_image(request))
     return web.Response(headers=_headers(image), content_type="text/html", charset="UTF-8")
 
 
 async def show(request: web.Request) -> web.StreamResponse:
     """The data, with the metadata in headers."""
     refuse_body(request)
-    caller, image_id = request[keys.caller], request.match_info["image_id"]
+    caller, image_id = keys.of_image(request)
     catalog = request.app[keys.catalog]
     image = await catalog.images.show(caller, image_id)
     found = await catalog.downloads.find(caller, image_id)
@@ -82,7 +79,7 @@ async def create(request: web.Request) -> web.Response:
     if delivery is None:
         image = await app[keys.catalog].images.create(caller, wanted)
     else:
-        async with _Receiving(body):
+        with counting.receiving(body):
             image = await app[keys.catalog].images_with_data.create(caller, wanted, delivery)
     location = f"{base_url(request)}/v1/images/{image.id}"
     return _reply(image, 201, {"Location": location})
@@ -93,7 +90,7 @@ async def update(request: web.Request) -> web.Response:
     catalog, image_id = app[keys.catalog], request.match_info["image_id"]
     given = metadata.parse(request.headers.items())
     delivery, body = _delivery(request, given)
-    async with _Receiving(body):
+    with counting.receiving(body):
         image = await catalog.images.show(caller, image_id)
         if delivery is not None:
             await catalog.images_with_data.require(caller, image_id, delivery)
@@ -111,9 +108,7 @@ async def update(request: web.Request) -> web.Response:
 
 async def delete(request: web.Request) -> web.Response:
     refuse_body(request)
-    await request.app[keys.catalog].deletions.delete(
-        request[keys.caller], request.match_info["image_id"]
-    )
+    await request.app[keys.catalog].deletions.delete(*keys.of_image(request))
     return web.Response(content_type="text/html", charset="UTF-8")
 
 
@@ -131,29 +126,12 @@ def _reply(image: Image, status: int = 200, more: dict[str, str] | None = None) 
     return json_reply({"image": views.show(image)}, status, headers)
 
 
-class _Receiving:
-    """The time in which the body of a request is read, if it has one."""
-
-    def __init__(self, body: Body | None) -> None:
-        self._body = body
-        self._counted = counting.transfer("upload")
-
-    async def __aenter__(self) -> None:
-        if self._body is not None:
-            self._counted.__enter__()
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._body is not None:
-            self._counted.__exit__(None, None, None)
-            metrics.BYTES_RECEIVED.inc(self._body.received)
-
-
 def _delivery(request: web.Request, given: Metadata) -> tuple[DataSource | None, Body | None]:
     """Where the data of the image comes from, if this request says so; and its body, if it has one.
 
     Raises :class:`Invalid` for two sources, or one that is none.
     """
-    app, fields = request.app, given.fields
+    fields = given.fields
     has_body = bool(request.content_length or request.headers.get("Transfer-Encoding"))
     sources = [has_body, given.copy_from is not None, "location" in fields]
     if sum(sources) > 1:
@@ -178,8 +156,7 @@ def _delivery(request: web.Request, given: Metadata) -> tuple[DataSource | None,
         require_octets(request)
     except Unsupported as error:
         raise Invalid(error.message) from None
-    patience = app[keys.settings].server.progress_timeout
-    body = read_blocks(request, app[keys.pool], patience=patience)
+    body = read_blocks(request)
     return replace(delivery, blocks=body), body
 
 

@@ -24,7 +24,7 @@ def _members(request: web.Request) -> Members:
 
 async def index(request: web.Request) -> web.Response:
     refuse_body(request)
-    caller, image_id = request[keys.caller], request.match_info["image_id"]
+    caller, image_id = keys.of_image(request)
     image = await request.app[keys.catalog].images.show(caller, image_id)
     found = []
     # v1 knows of no images that cannot be shared: those have no members.
@@ -56,9 +56,7 @@ async def replace(request: web.Request) -> web.Response:
         if not isinstance(member_id, str) or not member_id:
             raise Invalid("Each membership needs a member_id, the id of a project.")
         wanted[PLAIN.storable(member_id, "The id of a member")] = _can_share(entry)
-    await _members(request).replace_all(
-        request[keys.caller], request.match_info["image_id"], wanted
-    )
+    await _members(request).replace_all(*keys.of_image(request), wanted)
     return no_content()
 
 
@@ -71,8 +69,7 @@ async def add(request: web.Request) -> web.Response:
             raise Invalid('The body must be a JSON object with an object "member".')
         can_share = _can_share(entry)
     await _members(request).share(
-        request[keys.caller],
-        request.match_info["image_id"],
+        *keys.of_image(request),
         PLAIN.storable(request.match_info["member_id"], "The id of a member"),
         can_share=can_share,
     )
@@ -81,9 +78,7 @@ async def add(request: web.Request) -> web.Response:
 
 async def remove(request: web.Request) -> web.Response:
     refuse_body(request)
-    await _members(request).remove(
-        request[keys.caller], request.match_info["image_id"], request.match_info["member_id"]
-    )
+    await _members(request).remove(*keys.of_image(request), request.match_info["member_id"])
     return no_content()
 
 

@@ -80,25 +80,19 @@ async def prune(request: web.Request) -> web.Response:
 
 async def nodes(request: web.Request) -> web.Response:
     refuse_body(request)
-    found = await request.app[keys.catalog].cache.nodes(
-        request[keys.caller], request.match_info["image_id"]
-    )
+    found = await request.app[keys.catalog].cache.nodes(*keys.of_image(request))
     return json_reply(found)
 
 
 async def queue(request: web.Request) -> web.Response:
     refuse_body(request)
-    await request.app[keys.catalog].cache.queue_checked(
-        request[keys.caller], request.match_info["image_id"]
-    )
+    await request.app[keys.catalog].cache.queue_checked(*keys.of_image(request))
     return web.Response(status=202)
 
 
 async def delete(request: web.Request) -> web.Response:
     refuse_body(request)
-    await request.app[keys.catalog].cache.delete_checked(
-        request[keys.caller], request.match_info["image_id"]
-    )
+    await request.app[keys.catalog].cache.delete_checked(*keys.of_image(request))
     return no_content()
 
 

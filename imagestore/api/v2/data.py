@@ -40,21 +40,15 @@ def require_octets(request: web.Request) -> None:
 
 async def upload(request: web.Request) -> web.Response:
     require_octets(request)
-    app = request.app
-    patience = app[keys.settings].server.progress_timeout
-    body = read_blocks(request, app[keys.pool], patience=patience)
-    try:
-        with counting.transfer("upload"):
-            await app[keys.catalog].uploads.upload(
-                request[keys.caller],
-                request.match_info["image_id"],
-                body,
-                size=announced_size(request),
-                store=request.headers.get("X-Image-Meta-Store"),
-                token=request.headers.get("X-Auth-Token"),
-            )
-    finally:
-        metrics.BYTES_RECEIVED.inc(body.received)
+    body = read_blocks(request)
+    with counting.receiving(body):
+        await request.app[keys.catalog].uploads.upload(
+            *keys.of_image(request),
+            body,
+            size=announced_size(request),
+            store=request.headers.get("X-Image-Meta-Store"),
+            token=request.headers.get("X-Auth-Token"),
+        )
     return no_content()
 
 
@@ -71,9 +65,7 @@ def announced_size(request: web.Request) -> int | None:
 async def download(request: web.Request) -> web.StreamResponse:
     refuse_body(request)
     prefer = tuple(name for name in request.query.get("prefer", "").split(",") if name)
-    found = await request.app[keys.catalog].downloads.find(
-        request[keys.caller], request.match_info["image_id"], prefer
-    )
+    found = await request.app[keys.catalog].downloads.find(*keys.of_image(request), prefer)
     if found is None:
         return no_content()
     image = found.image

@@ -9,12 +9,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from imagestore.api.v2.metadef_documents import metadef_documents
+from imagestore.api.v2.metadef_documents import Document, collection, metadef_documents
 from imagestore.config.settings import Images
 from imagestore.model.errors import ConfigurationError
 from imagestore.model.image import ImageStatus, MemberStatus
-
-Document = dict[str, Any]
 
 UUID_PATTERN = (
     "^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$"
@@ -33,9 +31,9 @@ def documents(settings: Images) -> dict[str, Document]:
         "image": image,
         "images": collection("images", image),
         "member": _MEMBER,
-        "members": _plain_collection("members", _MEMBER),
+        "members": collection("members", _MEMBER, paged=False),
         "task": _task(detailed=True),
-        "tasks": _plain_collection("tasks", _task(detailed=False)),
+        "tasks": collection("tasks", _task(detailed=False), paged=False),
         **metadef_documents(),
     }
 
@@ -89,35 +87,6 @@ def declared_properties(settings: Images) -> tuple[dict[str, Document], list[str
     if not isinstance(required, list) or not all(isinstance(name, str) for name in required):
         raise ConfigurationError(f'"required" in the schema file {path} is not a list of names.')
     return content, required
-
-
-def collection(name: str, item: Document) -> Document:
-    """The schema of a list that comes in pages."""
-    return {
-        "name": name,
-        "properties": {
-            name: {"type": "array", "items": item},
-            "first": {"type": "string"},
-            "next": {"type": "string"},
-            "schema": {"type": "string"},
-        },
-        "links": [
-            {"rel": "first", "href": "{first}"},
-            {"rel": "next", "href": "{next}"},
-            {"rel": "describedby", "href": "{schema}"},
-        ],
-    }
-
-
-def _plain_collection(name: str, item: Document) -> Document:
-    return {
-        "name": name,
-        "properties": {
-            name: {"type": "array", "items": item},
-            "schema": {"type": "string"},
-        },
-        "links": [{"rel": "describedby", "href": "{schema}"}],
-    }
 
 
 def _text(description: str, **rules: Any) -> Document:

@@ -51,59 +51,52 @@ async def index(request: web.Request) -> web.Response:
 
 async def show(request: web.Request) -> web.Response:
     refuse_body(request)
-    caller = request[keys.caller]
-    image = await request.app[keys.catalog].images.show(caller, request.match_info["image_id"])
+    caller, image_id = keys.of_image(request)
+    image = await request.app[keys.catalog].images.show(caller, image_id)
     return json_reply(request.app[view_key].show(image, caller))
 
 
 async def change(request: web.Request) -> web.Response:
-    caller = request[keys.caller]
+    caller, image_id = keys.of_image(request)
     content_type = request.headers.get("Content-Type", "")
     changes = patch.parse(content_type, await read_bytes(request))
     changes = request.app[schema_key].validate_changes(changes)
     image = await request.app[keys.catalog].images.change(
-        caller, request.match_info["image_id"], changes, gone=partial(is_gone, request)
+        caller, image_id, changes, gone=partial(is_gone, request)
     )
     return json_reply(request.app[view_key].show(image, caller))
 
 
 async def delete(request: web.Request) -> web.Response:
     refuse_body(request)
-    await request.app[keys.catalog].deletions.delete(
-        request[keys.caller], request.match_info["image_id"]
-    )
+    await request.app[keys.catalog].deletions.delete(*keys.of_image(request))
     return no_content()
 
 
 async def delete_from_store(request: web.Request) -> web.Response:
     refuse_body(request)
-    await request.app[keys.catalog].deletions.delete_from_store(
-        request[keys.caller], request.match_info["store_id"], request.match_info["image_id"]
-    )
+    caller, image_id = keys.of_image(request)
+    store_id = request.match_info["store_id"]
+    await request.app[keys.catalog].deletions.delete_from_store(caller, store_id, image_id)
     return no_content()
 
 
 async def deactivate(request: web.Request) -> web.Response:
     refuse_body(request)
-    await request.app[keys.catalog].images.deactivate(
-        request[keys.caller], request.match_info["image_id"]
-    )
+    await request.app[keys.catalog].images.deactivate(*keys.of_image(request))
     return no_content()
 
 
 async def reactivate(request: web.Request) -> web.Response:
     refuse_body(request)
-    await request.app[keys.catalog].images.reactivate(
-        request[keys.caller], request.match_info["image_id"]
-    )
+    await request.app[keys.catalog].images.reactivate(*keys.of_image(request))
     return no_content()
 
 
 async def add_tag(request: web.Request) -> web.Response:
     refuse_body(request)
     await request.app[keys.catalog].tags.add(
-        request[keys.caller],
-        request.match_info["image_id"],
+        *keys.of_image(request),
         request.app[texts.key].storable(request.match_info["tag"], "A tag"),
     )
     return no_content()
@@ -113,7 +106,5 @@ async def remove_tag(request: web.Request) -> web.Response:
     refuse_body(request)
     if not request.app[texts.key].is_possible(request.match_info["tag"]):
         raise NotFound("The image has no such tag.")
-    await request.app[keys.catalog].tags.remove(
-        request[keys.caller], request.match_info["image_id"], request.match_info["tag"]
-    )
+    await request.app[keys.catalog].tags.remove(*keys.of_image(request), request.match_info["tag"])
     return no_content()

@@ -15,7 +15,6 @@ from imagestore.api.v2.data import announced_size, require_octets
 from imagestore.api.v2.info import available_import_methods
 from imagestore.model.errors import Invalid, NotFound
 from imagestore.model.import_request import ImportRequest, Method
-from imagestore.observing import metrics
 
 _STORE = "X-Image-Meta-Store"
 
@@ -25,17 +24,11 @@ async def stage(request: web.Request) -> web.Response:
     if Method.GLANCE_DIRECT not in available_import_methods(app[keys.settings].images):
         raise NotFound("'glance-direct' method is not available at this site.")
     require_octets(request)
-    body = read_blocks(request, app[keys.pool], patience=app[keys.settings].server.progress_timeout)
-    try:
-        with counting.transfer("upload"):
-            await app[keys.catalog].imports.stage(
-                request[keys.caller],
-                request.match_info["image_id"],
-                body,
-                size=announced_size(request),
-            )
-    finally:
-        metrics.BYTES_RECEIVED.inc(body.received)
+    body = read_blocks(request)
+    with counting.receiving(body):
+        await app[keys.catalog].imports.stage(
+            *keys.of_image(request), body, size=announced_size(request)
+        )
     return no_content()
 
 
@@ -44,8 +37,7 @@ async def start(request: web.Request) -> web.Response:
     enabled = available_import_methods(app[keys.settings].images)
     asked = parse(await read_json(request), enabled)
     await app[keys.catalog].imports.start(
-        request[keys.caller],
-        request.match_info["image_id"],
+        *keys.of_image(request),
         asked,
         header_store=request.headers.get(_STORE),
         request_id=request[request_id],

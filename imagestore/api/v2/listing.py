@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Literal
 from urllib.parse import urlencode
@@ -85,7 +86,7 @@ def parse(query: MultiMapping[str], limits: Limits, texts: Texts = PLAIN) -> Ima
     )
 
 
-def links(path: str, query: MultiMapping[str], marker: str | None) -> dict[str, str]:
+def links(path: str, query: Mapping[str, str], marker: str | None) -> dict[str, str]:
     """The members ``first`` and, if there is a ``marker`` for it, ``next`` of a response.
 
     All parameters are kept, repeated ones too.

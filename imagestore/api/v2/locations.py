@@ -20,8 +20,7 @@ _ALGORITHMS = ("sha1", "sha256", "sha512", "md5")
 async def add(request: web.Request) -> web.Response:
     url, validation = _parse(await read_json(request))
     await request.app[keys.catalog].location_imports.add(
-        request[keys.caller],
-        request.match_info["image_id"],
+        *keys.of_image(request),
         url,
         validation,
         request_id=request[request_id],
@@ -31,9 +30,7 @@ async def add(request: web.Request) -> web.Response:
 
 async def index(request: web.Request) -> web.Response:
     refuse_body(request)
-    found = await request.app[keys.catalog].location_imports.all(
-        request[keys.caller], request.match_info["image_id"]
-    )
+    found = await request.app[keys.catalog].location_imports.all(*keys.of_image(request))
     return json_reply([{"url": each.url, "metadata": dict(each.metadata)} for each in found])
 
 

@@ -22,7 +22,7 @@ def _members(request: web.Request) -> Members:
 
 async def index(request: web.Request) -> web.Response:
     refuse_body(request)
-    found = await _members(request).all(request[keys.caller], request.match_info["image_id"])
+    found = await _members(request).all(*keys.of_image(request))
     body = {
         "members": [show_member(member) for member in found],
         "schema": "/v2/schemas/members",
@@ -36,8 +36,7 @@ async def add(request: web.Request) -> web.Response:
     if not given or isinstance(given, bool) or not isinstance(given, str | int):
         raise Invalid("member is the id of a project, a string that is not empty.")
     member = await _members(request).add(
-        request[keys.caller],
-        request.match_info["image_id"],
+        *keys.of_image(request),
         PLAIN.storable(str(given), "The id of a member"),
     )
     return json_reply(show_member(member))
@@ -45,9 +44,7 @@ async def add(request: web.Request) -> web.Response:
 
 async def show(request: web.Request) -> web.Response:
     refuse_body(request)
-    member = await _members(request).show(
-        request[keys.caller], request.match_info["image_id"], request.match_info["member_id"]
-    )
+    member = await _members(request).show(*keys.of_image(request), request.match_info["member_id"])
     return json_reply(show_member(member))
 
 
@@ -58,8 +55,7 @@ async def set_status(request: web.Request) -> web.Response:
     except ValueError:
         raise Invalid("status is one of: " + ", ".join(MemberStatus)) from None
     member = await _members(request).set_status(
-        request[keys.caller],
-        request.match_info["image_id"],
+        *keys.of_image(request),
         request.match_info["member_id"],
         wanted,
     )
@@ -68,9 +64,7 @@ async def set_status(request: web.Request) -> web.Response:
 
 async def remove(request: web.Request) -> web.Response:
     refuse_body(request)
-    await _members(request).remove(
-        request[keys.caller], request.match_info["image_id"], request.match_info["member_id"]
-    )
+    await _members(request).remove(*keys.of_image(request), request.match_info["member_id"])
     return no_content()
 
 

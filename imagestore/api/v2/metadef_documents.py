@@ -26,23 +26,21 @@ def metadef_documents() -> dict[str, Document]:
     tag = _closed("tag", _TAG, ["name"])
     named = {"name": _NAME, **_PROPERTY}
     listed = _closed("property", named, ["type", "title"])
+    single = _closed("property", named, ["type", "title", "name"])
     return {
         "metadefs/namespace": {**namespace, "definitions": whole},
-        "metadefs/namespaces": {**_page("namespaces", namespace), "definitions": whole},
+        "metadefs/namespaces": {**collection("namespaces", namespace), "definitions": whole},
         "metadefs/resource_type": association,
-        "metadefs/resource_types": _page("resource_type_associations", association),
-        "metadefs/property": {
-            **_closed("property", named, ["type", "title", "name"]),
-            "definitions": alone,
-        },
+        "metadefs/resource_types": collection("resource_type_associations", association),
+        "metadefs/property": {**single, "definitions": alone},
         "metadefs/properties": {
-            **_page("properties", listed, by_name=True),
+            **collection("properties", listed, by_name=True),
             "definitions": alone,
         },
         "metadefs/object": {**item, "definitions": whole},
-        "metadefs/objects": {**_page("objects", item), "definitions": whole},
+        "metadefs/objects": {**collection("objects", item), "definitions": whole},
         "metadefs/tag": tag,
-        "metadefs/tags": _page("tags", tag),
+        "metadefs/tags": collection("tags", tag),
     }
 
 
@@ -56,19 +54,17 @@ def _closed(name: str, properties: Document, required: list[str]) -> Document:
     }
 
 
-def _page(name: str, item: Document, *, by_name: bool = False) -> Document:
-    """A list that comes in pages; or, ``by_name``, an object with an item for each name."""
-    items = (
-        {"type": "object", "additionalProperties": item}
-        if by_name
-        else {"type": "array", "items": item}
-    )
+def collection(name: str, item: Document, *, paged: bool = True, by_name: bool = False) -> Document:
+    """A list, in pages or not; or, ``by_name``, an object with an item for each name."""
+    items = {"type": "array", "items": item}
+    if by_name:
+        items = {"type": "object", "additionalProperties": item}
+    pages = {"first": _STRING, "next": _STRING} if paged else {}
     return {
         "name": name,
-        "properties": {name: items, "first": _STRING, "next": _STRING, "schema": _STRING},
+        "properties": {name: items, **pages, "schema": _STRING},
         "links": [
-            {"rel": "first", "href": "{first}"},
-            {"rel": "next", "href": "{next}"},
+            *({"rel": page, "href": f"{{{page}}}"} for page in pages),
             {"rel": "describedby", "href": "{schema}"},
         ],
     }

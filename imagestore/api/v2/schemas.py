@@ -16,12 +16,8 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError, best_match
 
 from imagestore.api.texts import PLAIN, Texts
-from imagestore.api.v2.documents import (
-    UUID_PATTERN,
-    Document,
-    declared_properties,
-    image_document,
-)
+from imagestore.api.v2.documents import UUID_PATTERN, declared_properties, image_document
+from imagestore.api.v2.metadef_documents import Document
 from imagestore.config.settings import Images
 from imagestore.model.changes import Change, ImageDraft
 from imagestore.model.errors import ConfigurationError, Forbidden, Invalid, OverLimit

@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Never
-from urllib.parse import urlencode
 
 from aiohttp import web
 
@@ -18,6 +17,7 @@ from imagestore.api.v2 import imports
 from imagestore.api.v2.documents import UUID_PATTERN
 from imagestore.api.v2.images import schema_key
 from imagestore.api.v2.info import available_import_methods
+from imagestore.api.v2.listing import links
 from imagestore.api.v2.views import timestamp
 from imagestore.api.versions import base_url
 from imagestore.config.settings import Limits
@@ -30,9 +30,7 @@ _UUID = re.compile(UUID_PATTERN)
 
 async def of_image(request: web.Request) -> web.Response:
     refuse_body(request)
-    found = await request.app[keys.catalog].tasks.of_image(
-        request[keys.caller], request.match_info["image_id"]
-    )
+    found = await request.app[keys.catalog].tasks.of_image(*keys.of_image(request))
     return json_reply({"tasks": [_of_image(task) for task in found]})
 
 
@@ -41,14 +39,12 @@ async def index(request: web.Request) -> web.Response:
     app[keys.catalog].tasks.authorize(request[keys.caller])
     query = _query(request.query, app[keys.settings].limits)
     found = await app[keys.catalog].tasks.page(request[keys.caller], query)
-    asked = {name: value for name, value in request.query.items() if name != "marker"}
-    body: dict[str, Any] = {
+    marker = found[-1].id if found and len(found) == query.limit else None
+    body = {
         "tasks": [_stub(task) for task in found],
-        "first": _link(asked),
+        **links("/v2/tasks", dict(request.query.items()), marker),
         "schema": "/v2/schemas/tasks",
     }
-    if found and len(found) == query.limit:
-        body["next"] = _link(asked | {"marker": found[-1].id})
     return json_reply(body)
 
 
@@ -136,10 +132,6 @@ def _query(given: Mapping[str, str], limits: Limits) -> TaskQuery:
         descending=sort_dir == "desc",
         filters=filters,
     )
-
-
-def _link(parameters: Mapping[str, str]) -> str:
-    return "/v2/tasks" + (f"?{urlencode(parameters)}" if parameters else "")
 
 
 def _stub(task: Task) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import timedelta
 
 from sqlalchemy import Connection
 
@@ -13,6 +12,7 @@ from imagestore.catalog.copies.maker import CopyMaker, InTheWay
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.imports import progress
 from imagestore.catalog.integrity.recovery import Recovery
+from imagestore.catalog.job_tasks import JobTasks
 from imagestore.catalog.jobs import GiveUp, Work
 from imagestore.catalog.store_failures import as_upload_failure
 from imagestore.database import images, locations, tasks
@@ -20,6 +20,7 @@ from imagestore.model.clock import now
 from imagestore.model.errors import Conflict, Gone, ImagestoreError, NotFound
 from imagestore.model.image import Image
 from imagestore.model.import_request import Order
+from imagestore.model.job import Job
 from imagestore.model.task import TaskStatus
 
 log = logging.getLogger(__name__)
@@ -29,12 +30,12 @@ class Copying:
     """The part of import jobs that copies."""
 
     def __init__(
-        self, deps: Dependencies, copies: CopyMaker, recovery: Recovery, kept: timedelta
+        self, deps: Dependencies, copies: CopyMaker, recovery: Recovery, tasks_: JobTasks
     ) -> None:
         self._deps = deps
         self._copies = copies
         self._recovery = recovery
-        self._kept = kept
+        self._tasks = tasks_
 
     async def _copy(self, image_id: str, store: str, work: Work) -> None:
         try:
@@ -69,14 +70,16 @@ class Copying:
             await work.write(_advance, image_id, order.stores[position + 1 :], sorted(failed))
         if len(failed) == len(order.stores):
             raise GiveUp(next(iter(failed.values())).message)
-        await work.write(self._end, image_id, order, sorted(failed))
+        await work.write(self._end, work.job, image_id, order, sorted(failed))
 
-    def _end(self, conn: Connection, image_id: str, order: Order, failed: Sequence[str]) -> None:
+    def _end(
+        self, conn: Connection, job: Job, image_id: str, order: Order, failed: Sequence[str]
+    ) -> None:
         row = images.get(conn, image_id)
         if row is not None:
             progress.end(conn, row.image, failed, staged=False)
         done = progress.listed(set(order.stores) - set(failed))
-        succeed(conn, image_id, order, f"The image was copied to {done}.", self._kept)
+        self._tasks.succeed(conn, job, f"The image was copied to {done}.")
 
     def abandon(self, conn: Connection, image: Image, order: Order) -> None:
         """Take back the copies that were made, unless they are all that is left of the image.
@@ -117,12 +120,3 @@ def begin(conn: Connection, image_id: str, order: Order) -> Image | None:
         raise GiveUp("The image is not there any more.")
     tasks.set_status(conn, order.task, TaskStatus.PROCESSING, now())
     return row.image
-
-
-def succeed(conn: Connection, image_id: str, order: Order, message: str, kept: timedelta) -> None:
-    """The task has done what it was for; it is ``kept`` for so long."""
-    moment = now()
-    tasks.set_status(
-        conn, order.task, TaskStatus.SUCCESS, moment,
-        message=message, result={"image_id": image_id}, expires_at=moment + kept,
-    )  # fmt: skip

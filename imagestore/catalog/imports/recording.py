@@ -6,8 +6,7 @@ Each of these functions is the body of one transaction.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
@@ -15,90 +14,86 @@ from imagestore.catalog.activation import Activation, put_back
 from imagestore.catalog.copies.placements import Placements
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.imports import progress
-from imagestore.catalog.imports.copying import Copying, succeed
+from imagestore.catalog.imports.copying import Copying
 from imagestore.catalog.imports.plugins import Plugins
 from imagestore.catalog.imports.unstaging import unstage
-from imagestore.database import images, jobs, properties, tasks
+from imagestore.catalog.job_tasks import JobTasks
+from imagestore.catalog.quotas import ProjectLimits
+from imagestore.database import images, jobs, properties
 from imagestore.model.clock import now
 from imagestore.model.image import Image, ImageStatus
 from imagestore.model.import_request import Method, Order
 from imagestore.model.job import Job
-from imagestore.model.task import TaskStatus
 from imagestore.transfer.fan_out import FannedOut
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt to import into an image, from when the journal says where bytes are going.
+
+    ``image``: as it was read then. ``cap``: the most bytes that it may have. ``entries``: the
+    rows of the journal, by store.
+    """
+
+    job: Job
+    order: Order
+    image: Image
+    limits: ProjectLimits | None
+    cap: int
+    entries: Mapping[str, str]
+
+
 class Recording:
-    """The ends, good and bad, of import jobs; ``kept``: for how long their tasks are shown."""
+    """The ends, good and bad, of import jobs."""
 
     def __init__(
-        self, deps: Dependencies, plugins: Plugins, copying: Copying, kept: timedelta
+        self, deps: Dependencies, plugins: Plugins, copying: Copying, tasks: JobTasks
     ) -> None:
         self._deps = deps
         self._plugins = plugins
         self._copying = copying
-        self._kept = kept
+        self._tasks = tasks
         self._placements = Placements(deps)
 
     def _activate(
-        self,
-        activation: Activation,
-        job: Job,
-        before: Image,
-        image: Image,
-        order: Order,
-        fanned: FannedOut,
-        entries: Mapping[str, str],
+        self, activation: Activation, attempt: Attempt, image: Image, fanned: FannedOut
     ) -> None:
-        """The image is active with what is stored by now: ``before`` as it was read, ``image``
-        as source and plug-ins have made it."""
-        conn = activation.conn
-        properties.replace(conn, image.id, before.properties, image.properties)
+        """The image is active with what is stored by now, as source and plug-ins have made it."""
+        conn, order = activation.conn, attempt.order
+        properties.replace(conn, image.id, attempt.image.properties, image.properties)
         self._plugins.amend(conn, image, order)
         left = set(order.stores) - {*fanned.stored, *fanned.failed}
         progress.advance(conn, image, left, fanned.failed, staged=True)
-        self.release(conn, job, order)
+        self.release(conn, attempt.job, order)
         formats = {"disk_format": image.disk_format, "container_format": image.container_format}
         values = fanned.content.attributes() | formats
-        activation.activate(before, values, fanned.stored, entries, pending=left)
+        activation.activate(attempt.image, values, fanned.stored, attempt.entries, pending=left)
 
     def first(
-        self,
-        activation: Activation,
-        job: Job,
-        before: Image,
-        image: Image,
-        order: Order,
-        fanned: FannedOut,
-        entries: Mapping[str, str],
+        self, activation: Activation, attempt: Attempt, image: Image, fanned: FannedOut
     ) -> None:
         """The first store has it: the image is active, whatever comes of the others."""
         images.lock(activation.conn, image.id)
-        self._activate(activation, job, before, image, order, fanned, entries)
+        self._activate(activation, attempt, image, fanned)
 
     def finish(
-        self,
-        activation: Activation,
-        job: Job,
-        before: Image,
-        image: Image,
-        order: Order,
-        fanned: FannedOut,
-        entries: Mapping[str, str],
+        self, activation: Activation, attempt: Attempt, image: Image, fanned: FannedOut
     ) -> None:
         """All stores have ended. The image is active, or becomes it now."""
         conn = activation.conn
         images.lock(conn, image.id)
         row = images.get(conn, image.id)
         if row is None or row.image.status is ImageStatus.IMPORTING:
-            self._activate(activation, job, before, image, order, fanned, entries)
+            self._activate(activation, attempt, image, fanned)
         else:
-            missing = self.missing(row.image, order)
+            missing = self.missing(row.image, attempt.order)
             for name, each in fanned.stored.items():
                 if name in missing:
-                    activation.copied(image.id, name, each, entries[name])
+                    activation.copied(image.id, name, each, attempt.entries[name])
             self._placements.follow(conn, image.id)
         # Where a store has failed and could not be cleaned, recovery has still to do it.
-        self.end(conn, image, order, summary(fanned.content.size, fanned.stored, fanned.failed))
+        done = summary(fanned.content.size, fanned.stored, fanned.failed)
+        self._tasks.succeed(conn, attempt.job, done)
         progress.end(conn, image, fanned.failed, staged=True)
 
     def release(self, conn: Connection, job: Job, order: Order) -> None:
@@ -109,13 +104,10 @@ class Recording:
         if order.method is Method.GLANCE_DIRECT and job.image_id is not None:
             jobs.enqueue(conn, unstage(order.host, job.image_id), now())
 
-    def complete(self, conn: Connection, image: Image, order: Order) -> None:
+    def complete(self, conn: Connection, job: Job, image: Image, order: Order) -> None:
         """All stores of the order have it, as it turns out."""
         progress.end(conn, image, (), staged=True)
-        self.end(conn, image, order, summary(image.size or 0, order.stores, ()))
-
-    def end(self, conn: Connection, image: Image, order: Order, message: str) -> None:
-        succeed(conn, image.id, order, message, self._kept)
+        self._tasks.succeed(conn, job, summary(image.size or 0, order.stores, ()))
 
     def missing(self, image: Image, order: Order) -> tuple[str, ...]:
         """The stores of the order that have not got the image."""
@@ -127,8 +119,6 @@ class Recording:
         """It is given up: the image is what it was before, and the task says why."""
         order = Order.of(job.payload)
         assert job.image_id is not None
-        ended = jobs.get(conn, job.id)
-        reason = (ended.message if ended else None) or "The import was given up."
         row = images.get(conn, job.image_id)
         self.release(conn, job, order)
         if row is not None and row.image.properties.get(progress.TASK) == order.task:
@@ -141,17 +131,9 @@ class Recording:
                 left = self.missing(row.image, order)
                 progress.end(conn, row.image, left, staged=True)
                 done = set(order.stores) - set(left)
-                self.end(conn, row.image, order, summary(row.image.size or 0, done, left))
+                self._tasks.succeed(conn, job, summary(row.image.size or 0, done, left))
                 return
-        moment = now()
-        tasks.set_status(
-            conn,
-            order.task,
-            TaskStatus.FAILURE,
-            moment,
-            message=reason,
-            expires_at=moment + self._kept,
-        )
+        self._tasks.fail(conn, job)
 
     def _put_back(self, conn: Connection, image: Image, order: Order) -> None:
         if order.made_image:

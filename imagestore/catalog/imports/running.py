@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
 from functools import partial
 
 from sqlalchemy import Connection
@@ -25,12 +24,13 @@ from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.imports import progress, recording
 from imagestore.catalog.imports.copying import Copying, begin
 from imagestore.catalog.imports.plugins import Plugins
-from imagestore.catalog.imports.recording import Recording
+from imagestore.catalog.imports.recording import Attempt, Recording
 from imagestore.catalog.imports.sources import ImportSource, Sources
 from imagestore.catalog.imports.staging import Staging
 from imagestore.catalog.imports.unstaging import IMPORT
 from imagestore.catalog.integrity.recovery import Recovery
 from imagestore.catalog.intent import Intent
+from imagestore.catalog.job_tasks import JobTasks
 from imagestore.catalog.jobs import GiveUp, JobKind, Jobs, Work
 from imagestore.catalog.notifications import Notifications
 from imagestore.catalog.quotas import ProjectLimits
@@ -38,6 +38,7 @@ from imagestore.catalog.signatures import Signatures, signed
 from imagestore.catalog.store_failures import as_upload_failure
 from imagestore.model.image import Image, ImageStatus
 from imagestore.model.import_request import Method, Order
+from imagestore.model.job import Job
 from imagestore.transfer.fan_out import FannedOut, fan_out
 from imagestore.transfer.receive import Flow
 
@@ -71,9 +72,9 @@ class Running:
         self._activations = Activations(deps)
         self._notify = Notifications(deps.notifier)
         self._plugins = Plugins(deps.settings)
-        kept = timedelta(hours=deps.settings.jobs.time_to_live)
-        self._copying = Copying(deps, copies, recovery, kept)
-        self._recording = Recording(deps, self._plugins, self._copying, kept)
+        tasks = JobTasks(deps)
+        self._copying = Copying(deps, copies, recovery, tasks)
+        self._recording = Recording(deps, self._plugins, self._copying, tasks)
         for name in {IMPORT, IMPORT + staging.host}:
             jobs_.register(
                 JobKind(
@@ -98,11 +99,11 @@ class Running:
             return
         limits = await self._quotas.limits(image.owner)
         async with self._deps.intents.intend() as intent:
-            cap, entries = await work.write(self._open, intent, image, limits, order)
-            for name, entry in entries.items():
+            attempt = await work.write(self._open, intent, work.job, image, limits, order)
+            for name, entry in attempt.entries.items():
                 self._notify.preparing(image, name)
                 intent.if_failed(partial(self._undo, image.id, name, entry))
-            await self._transfer(work, intent, image, order, entries, cap, limits)
+            await self._transfer(work, intent, attempt)
         self._jobs.wake()
 
     def _begin(self, conn: Connection, image_id: str, order: Order) -> Image | None:
@@ -125,60 +126,50 @@ class Running:
         if left:
             await self._copying.run(work, image.id, replace(order, stores=left))
         else:
-            await work.write(self._recording.complete, image, order)
+            await work.write(self._recording.complete, work.job, image, order)
 
     def _open(
         self,
         conn: Connection,
         intent: Intent,
+        job: Job,
         image: Image,
         limits: ProjectLimits | None,
         order: Order,
-    ) -> tuple[int, dict[str, str]]:
-        """Say in the journal where bytes are about to go; how many those may be, and the rows by
-        store."""
+    ) -> Attempt:
+        """Say in the journal where bytes are about to go."""
         cap = self._quotas.size_cap(conn, limits)
         entries = {name: intent.upload(conn, image.id, name) for name in order.stores}
         for entry in entries.values():
             self._quotas.reserve(conn, limits, entry, image.size)
-        return cap, entries
+        return Attempt(job, order, image, limits, cap, entries)
 
-    async def _transfer(
-        self,
-        work: Work,
-        intent: Intent,
-        image: Image,
-        order: Order,
-        entries: Mapping[str, str],
-        cap: int,
-        limits: ProjectLimits | None,
-    ) -> None:
+    async def _transfer(self, work: Work, intent: Intent, attempt: Attempt) -> None:
+        image, order, entries = attempt.image, attempt.order, attempt.entries
         stores = [self._store(name) for name in order.stores]
         async with (
-            self._sources.open(image, order, cap) as source,
-            self._applied(work, _sized(source, order), cap) as stored,
+            self._sources.open(image, order, attempt.cap) as source,
+            self._applied(work, _sized(source, order), attempt.cap) as stored,
         ):
             if image.size is None and stored.size is not None:
-                await self._quotas.fix(limits, entries.values(), stored.size)
+                await self._quotas.fix(attempt.limits, entries.values(), stored.size)
             for entry in entries.values():  # each copy counts
-                metered = self._quotas.metered(limits, entry, stored.blocks, stored.size)
+                metered = self._quotas.metered(attempt.limits, entry, stored.blocks, stored.size)
                 stored = replace(stored, blocks=metered)
 
             async def first(fanned: FannedOut) -> None:
                 await self._activations.within(
-                    work.write, self._recording.first,
-                    work.job, image, stored.image, order, fanned, entries,
-                )  # fmt: skip
+                    work.write, self._recording.first, attempt, stored.image, fanned
+                )
 
             fanned = await self._fan_out(
-                work, order, stores, stored, cap, None if order.all_must_succeed else first
+                work, attempt, stores, stored, None if order.all_must_succeed else first
             )
         for name, error in fanned.failed.items():
             await intent.attempt(self._undo(image.id, name, entries[name], error))
         await self._activations.within(
-            work.write, self._recording.finish,
-            work.job, image, stored.image, order, fanned, entries,
-        )  # fmt: skip
+            work.write, self._recording.finish, attempt, stored.image, fanned
+        )
 
     def _applied(
         self, work: Work, source: ImportSource, cap: int
@@ -189,26 +180,22 @@ class Running:
     async def _fan_out(
         self,
         work: Work,
-        order: Order,
+        attempt: Attempt,
         stores: list[Store],
         source: ImportSource,
-        cap: int,
         on_first: Callable[[FannedOut], Awaitable[object]] | None,
     ) -> FannedOut:
-        image = source.image
-        described = signed(image.properties)
-        verification = None
-        if described is not None:
-            # Without the caller's token: the key manager has to be asked with the service's own.
-            verification = await self._signatures.verification(
-                described, token=None, project=image.owner
-            )
+        image, order = source.image, attempt.order
+        # Without the caller's token: the key manager has to be asked with the service's own.
+        verification = await self._signatures.verification(
+            signed(image.properties), token=None, project=image.owner
+        )
         try:
             flow = Flow(
                 image,
                 source.blocks,
                 self._deps.settings.images,
-                size_cap=cap,
+                size_cap=attempt.cap,
                 on_progress=work.progress,
                 verification=verification,
                 checksum=order.checksum,

@@ -111,9 +111,7 @@ class Staging:
 
     def _find(self, conn: Connection, caller: Caller, image_id: str) -> Image:
         """The image, if the caller may give it data."""
-        row = self._access.find(conn, caller, image_id)
-        self._access.require("modify_image", caller, row)
-        return row.image
+        return self._access.find(conn, caller, image_id, "modify_image").image
 
     def _claim(
         self,

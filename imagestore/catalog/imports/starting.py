@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from imagestore.catalog import job_tasks
 from imagestore.catalog.access import Access, require_writer
 from imagestore.catalog.activation import Activation, Activations
 from imagestore.catalog.dependencies import Dependencies
@@ -18,14 +19,14 @@ from imagestore.catalog.imports.unstaging import IMPORT, host_of, imports_of
 from imagestore.catalog.jobs import Jobs
 from imagestore.catalog.locations import refused_locations
 from imagestore.catalog.quotas import ProjectLimits
-from imagestore.database import images, jobs, tasks
+from imagestore.database import images, jobs
 from imagestore.identity.caller import Caller
 from imagestore.model.clock import now
 from imagestore.model.errors import Conflict, Invalid
 from imagestore.model.image import Image, ImageStatus
 from imagestore.model.import_request import ImportRequest, Method, Order
 from imagestore.model.job import JobDraft
-from imagestore.model.task import Task, TaskStatus, TaskType
+from imagestore.model.task import Task, TaskType
 
 _STATUS = {
     Method.GLANCE_DIRECT: ImageStatus.UPLOADING,
@@ -203,20 +204,7 @@ def queue(
     request_id: str | None,
 ) -> Task:
     """A task, and the job that does it; they hold the image from now on."""
-    moment = now()
-    task = Task(
-        id=order.task,
-        type=type_.value,
-        status=TaskStatus.PENDING,
-        owner=caller.project_id or "",
-        created_at=moment,
-        updated_at=moment,
-        image_id=image.id,
-        request_id=request_id and request_id[:64],
-        user_id=caller.user_id and caller.user_id[:64],
-        input=input_,
-    )
-    tasks.add(conn, task)
+    task = job_tasks.begin(conn, caller, type_, image.id, input_, request_id, order.task)
     progress.begin(conn, image, order.task, order.stores)
     draft = JobDraft(
         IMPORT + order.host,
@@ -224,5 +212,5 @@ def queue(
         image_id=image.id,
         project=caller.project_id,
     )
-    jobs.enqueue(conn, draft, moment)
+    jobs.enqueue(conn, draft, task.created_at)
     return task

@@ -21,10 +21,10 @@ from imagestore.backends.base import Capability
 from imagestore.backends.errors import InvalidLocation, NotFound, StoreError, WrongSize
 from imagestore.catalog.activation import put_back
 from imagestore.catalog.dependencies import Dependencies
+from imagestore.catalog.job_tasks import JobTasks, reason
 from imagestore.catalog.jobs import GiveUp, JobKind, Work
 from imagestore.catalog.locations import refused_locations, validation_data
 from imagestore.catalog.locations.rules import LocationRules, fetched
-from imagestore.catalog.locations.tasks import LocationTasks, reason
 from imagestore.database import images, jobs, locations, properties
 from imagestore.model.clock import now
 from imagestore.model.digest import CHECKSUM, Digest, Expected, recorded
@@ -68,7 +68,7 @@ class LocationHashes:
     def __init__(self, deps: Dependencies) -> None:
         self._deps = deps
         self._rules = LocationRules(deps)
-        self._tasks = LocationTasks(deps)
+        self._tasks = JobTasks(deps)
 
     @property
     def kind(self) -> JobKind:
@@ -92,8 +92,10 @@ class LocationHashes:
         images.lock(conn, job.image_id)
         row = images.get(conn, job.image_id)
         image = row.image if row else None
-        location = _unverified(image, job.payload["location"])
+        location = _location(image, job.payload["location"])
         if image is None or location is None or not image.claimed_hashes:
+            return False
+        if location.status != locations.UNVERIFIED:
             return False
         if len(image.locations) > 1:
             locations.remove(conn, job.payload["location"])
@@ -112,9 +114,7 @@ class LocationHashes:
         assert image_id is not None
         row = await self._deps.database.read(images.get, image_id)
         image = row.image if row else None
-        location = (
-            next((each for each in image.locations if each.id == number), None) if image else None
-        )
+        location = _location(image, number)
         if image is None or location is None or image.status not in _HASHED:
             return
         if location.status == "active":
@@ -208,9 +208,6 @@ def _forget_claims(conn: Connection, image: Image) -> None:
         properties.replace(conn, image.id, {CLAIMED_HASHES: known}, {})
 
 
-def _unverified(image: Image | None, number: int) -> Location | None:
-    """The location of that row, if its bytes are still to be compared."""
-    for each in image.locations if image else ():
-        if each.id == number and each.status == locations.UNVERIFIED:
-            return each
-    return None
+def _location(image: Image | None, number: int) -> Location | None:
+    """The location of that row."""
+    return next((each for each in image.locations if each.id == number), None) if image else None

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from imagestore.backends.base import Capability, Store, Stored
 from imagestore.backends.errors import StoreError, Unavailable, WrongSize
+from imagestore.catalog import job_tasks
 from imagestore.catalog.access import Access, require_writer
 from imagestore.catalog.activation import Activation, Activations, put_back
 from imagestore.catalog.dependencies import Dependencies
@@ -27,7 +28,6 @@ from imagestore.catalog.locations.rules import (
     fetched,
     has_service_role,
 )
-from imagestore.catalog.locations.tasks import LocationTasks
 from imagestore.catalog.quotas import ProjectLimits
 from imagestore.catalog.signatures import Signatures, signed
 from imagestore.database import images, jobs, properties
@@ -38,6 +38,7 @@ from imagestore.model.errors import Conflict, Corrupt, Forbidden, Invalid
 from imagestore.model.errors import Unavailable as TryAgain
 from imagestore.model.image import Image, ImageStatus, Location
 from imagestore.model.job import Job, JobDraft
+from imagestore.model.task import TaskType
 from imagestore.transfer.judgement import Judgement, digest
 
 KIND = "location_import"
@@ -50,7 +51,7 @@ class LocationImports:
         self._deps = deps
         self._access = Access(deps.policy)
         self._rules = LocationRules(deps)
-        self._tasks = LocationTasks(deps)
+        self._tasks = job_tasks.JobTasks(deps)
         self._signatures = Signatures(deps.settings.signatures)
         self._jobs = jobs_
         self._activations = Activations(deps)
@@ -88,8 +89,7 @@ class LocationImports:
         """The locations of the image, for services: of the copies that may be read."""
 
         def find(conn: Connection) -> tuple[Location, ...]:
-            row = self._access.find(conn, caller, image_id)
-            self._access.require("fetch_image_location", caller, row)
+            row = self._access.find(conn, caller, image_id, "fetch_image_location")
             return tuple(each for each in row.image.locations if each.status == "active")
 
         return await self._deps.database.read(find)
@@ -113,8 +113,7 @@ class LocationImports:
     ) -> None:
         conn = activation.conn
         activation.updated(image_id)
-        row = self._access.find(conn, caller, image_id)
-        self._access.require("add_image_location", caller, row)
+        row = self._access.find(conn, caller, image_id, "add_image_location")
         image, moment = row.image, now()
         if image.status is not ImageStatus.QUEUED:
             raise Conflict(f"A location cannot be added while the image is {image.status}.")
@@ -129,13 +128,14 @@ class LocationImports:
         ):
             raise Conflict(f"Something else is under way with image {image_id}.")
         refused_locations.forget(conn, image)
-        task = self._tasks.begin(conn, caller, image_id, validation, request_id)
+        told = {"image_id": image_id, "validation_data": dict(validation)}
+        task = job_tasks.begin(conn, caller, TaskType.LOCATION_IMPORT, image_id, told, request_id)
         draft = JobDraft(
             KIND,
             {
                 "url": url,
                 "validation": dict(validation),
-                "task": task,
+                "task": task.id,
                 "size": size,
                 "kills": kills,
             },
@@ -177,12 +177,10 @@ class LocationImports:
         settings = self._deps.settings.images
         algorithm = validation.get("os_hash_algo", settings.hashing_algorithm)
         wanted = validation_data.digests(validation, algorithm)
-        described, verification = signed(image.properties), None
-        if described is not None:
-            # As for imports, without the caller's token: with the service's own account.
-            verification = await self._signatures.verification(
-                described, token=None, project=image.owner
-            )
+        # As for imports, without the caller's token: with the service's own account.
+        verification = await self._signatures.verification(
+            signed(image.properties), token=None, project=image.owner
+        )
         inspection = self._rules.inspection(image, store)
         judgement = Judgement(inspection, verification=verification)
         try:

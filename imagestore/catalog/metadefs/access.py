@@ -23,11 +23,18 @@ class NamespaceAccess:
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
 
-    def find(self, conn: Connection, caller: Caller, name: str, *, lock: bool = False) -> Namespace:
-        """The namespace; ``lock`` as in :func:`imagestore.database.metadefs.namespaces.get`."""
+    def find(
+        self, conn: Connection, caller: Caller, name: str, *rules: str, lock: bool = False
+    ) -> Namespace:
+        """The namespace, if the policy allows all of ``rules`` on it.
+
+        ``lock`` as in :func:`imagestore.database.metadefs.namespaces.get`.
+        """
         found = namespaces.get(conn, name, lock=lock)
         if found is None or not found.is_visible_to(caller.project_id, is_admin=caller.is_admin):
             raise _not_found(name)
+        for rule in rules:
+            self.require(rule, caller, found)
         return found
 
     def require(self, rule: str, caller: Caller, namespace: Namespace | None = None) -> None:

@@ -70,43 +70,36 @@ class Items(Generic[T]):
         await self._database.write(self._clear, caller, namespace)
 
     def _all(self, conn: Connection, caller: Caller, namespace: str) -> tuple[T, ...]:
-        found = self._access.find(conn, caller, namespace)
-        self._access.require(self._rules.list, caller, found)
+        found = self._access.find(conn, caller, namespace, self._rules.list)
         if self._rules.listed and not self._access.allows(self._rules.listed, caller, found):
             return ()
         return self._kind.list(conn, found.id)
 
     def _show(self, conn: Connection, caller: Caller, namespace: str, name: str) -> T:
-        found = self._access.find(conn, caller, namespace)
-        self._access.require(self._rules.show, caller, found)
+        found = self._access.find(conn, caller, namespace, self._rules.show)
         return self._find(conn, found, name)
 
     def _add(self, conn: Connection, caller: Caller, namespace: str, item: T) -> T:
-        found = self._access.find(conn, caller, namespace, lock=True)
-        self._access.require(self._rules.add, caller, found)
+        found = self._access.find(conn, caller, namespace, self._rules.add, lock=True)
         moment = now()
         self._kind.add(conn, found.id, [item], moment)
         return replace(item, created_at=moment, updated_at=moment)
 
     def _replace(self, conn: Connection, caller: Caller, namespace: str, name: str, item: T) -> T:
-        found = self._access.find(conn, caller, namespace, lock=True)
-        self._access.require(self._rules.change, caller, found)
+        found = self._access.find(conn, caller, namespace, self._rules.change, lock=True)
         before = self._find(conn, found, name)
         moment = now()
         self._kind.change(conn, found.id, before.name, item, moment)
         return replace(item, created_at=before.created_at, updated_at=moment)
 
     def _remove(self, conn: Connection, caller: Caller, namespace: str, name: str) -> None:
-        found = self._access.find(conn, caller, namespace, lock=True)
-        self._access.require(self._rules.remove, caller, found)
+        found = self._access.find(conn, caller, namespace, self._rules.remove, lock=True)
         self._find(conn, found, name)
         require_unprotected(found, f"the {self._kind.word} {name}")
         self._kind.remove(conn, found.id, name)
 
     def _clear(self, conn: Connection, caller: Caller, namespace: str) -> None:
-        found = self._access.find(conn, caller, namespace, lock=True)
-        for rule in self._rules.clear:
-            self._access.require(rule, caller, found)
+        found = self._access.find(conn, caller, namespace, *self._rules.clear, lock=True)
         require_unprotected(found, "what is in it")
         self._kind.clear(conn, found.id)
 

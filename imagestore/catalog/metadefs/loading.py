@@ -47,16 +47,7 @@ def load(
     conn: Connection, draft: NamespaceDraft, inside: Contents, mode: Mode, moment: datetime
 ) -> LoadResult:
     """Write one namespace; one without an owner belongs to :data:`OWNER_OF_NOBODY`."""
-    wanted = Namespace(
-        namespace=draft.namespace,
-        owner=draft.owner or OWNER_OF_NOBODY,
-        created_at=moment,
-        updated_at=moment,
-        display_name=draft.display_name,
-        description=draft.description,
-        visibility=draft.visibility,
-        protected=draft.protected,
-    )
+    wanted = draft.made(draft.owner or OWNER_OF_NOBODY, moment)
     before = namespaces.get(conn, draft.namespace, lock=True)
     if before is None:
         _add(conn, wanted, inside)

@@ -68,17 +68,7 @@ class Namespaces:
         ):
             if given:
                 require(rule, caller)
-        moment = now()
-        namespace = Namespace(
-            namespace=draft.namespace,
-            owner=_owner(draft.owner, caller),
-            created_at=moment,
-            updated_at=moment,
-            display_name=draft.display_name,
-            description=draft.description,
-            visibility=draft.visibility,
-            protected=draft.protected,
-        )
+        namespace = draft.made(_owner(draft.owner, caller), now())
         await self._database.write(_create, namespace, inside)
         self._notify.namespace("create", namespace)
         return namespace
@@ -106,9 +96,7 @@ class Namespaces:
         self._notify.namespace("delete", namespace)
 
     def _show(self, conn: Connection, caller: Caller, name: str) -> tuple[Namespace, Contents]:
-        found = self._access.find(conn, caller, name)
-        for rule in _SEES_ALL:
-            self._access.require(rule, caller, found)
+        found = self._access.find(conn, caller, name, *_SEES_ALL)
         return found, contents.load(conn, found.id)
 
     def _page(
@@ -128,24 +116,14 @@ class Namespaces:
     def _replace(
         self, conn: Connection, caller: Caller, name: str, draft: NamespaceDraft
     ) -> Namespace:
-        before = self._access.find(conn, caller, name, lock=True)
-        self._access.require("modify_metadef_namespace", caller, before)
-        after = replace(
-            before,
-            namespace=draft.namespace,
-            owner=_owner(draft.owner, caller),
-            display_name=draft.display_name,
-            description=draft.description,
-            visibility=draft.visibility,
-            protected=draft.protected,
-            updated_at=now(),
-        )
+        before = self._access.find(conn, caller, name, "modify_metadef_namespace", lock=True)
+        made = draft.made(_owner(draft.owner, caller), now())
+        after = replace(made, id=before.id, created_at=before.created_at)
         namespaces.change(conn, after)
         return after
 
     def _delete(self, conn: Connection, caller: Caller, name: str) -> Namespace:
-        found = self._access.find(conn, caller, name, lock=True)
-        self._access.require("delete_metadef_namespace", caller, found)
+        found = self._access.find(conn, caller, name, "delete_metadef_namespace", lock=True)
         require_unprotected(found, "it")
         namespaces.remove(conn, found.id)
         return found

@@ -45,8 +45,7 @@ class ResourceTypes:
     def _of_namespace(
         self, conn: Connection, caller: Caller, namespace: str
     ) -> tuple[Association, ...]:
-        found = self._access.find(conn, caller, namespace)
-        self._access.require("list_metadef_resource_types", caller, found)
+        found = self._access.find(conn, caller, namespace, "list_metadef_resource_types")
         if not self._access.allows("get_metadef_resource_type", caller, found):
             return ()
         return resource_types.associations(conn, [found.id]).get(found.id, ())
@@ -54,15 +53,17 @@ class ResourceTypes:
     def _associate(
         self, conn: Connection, caller: Caller, namespace: str, association: Association
     ) -> Association:
-        found = self._access.find(conn, caller, namespace, lock=True)
-        self._access.require("add_metadef_resource_type_association", caller, found)
+        found = self._access.find(
+            conn, caller, namespace, "add_metadef_resource_type_association", lock=True
+        )
         moment = now()
         resource_types.associate(conn, found.id, [association], moment)
         return replace(association, created_at=moment, updated_at=moment)
 
     def _dissociate(self, conn: Connection, caller: Caller, namespace: str, name: str) -> None:
-        found = self._access.find(conn, caller, namespace, lock=True)
-        self._access.require("remove_metadef_resource_type_association", caller, found)
+        found = self._access.find(
+            conn, caller, namespace, "remove_metadef_resource_type_association", lock=True
+        )
         if resource_types.association(conn, found.id, name) is None:
             raise NotFound(f"The namespace {namespace} is not tied to the resource type {name}.")
         require_unprotected(found, "its associations")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from imagestore.database.metadefs import pages
@@ -19,21 +19,18 @@ from imagestore.database.schema import (
 )
 from imagestore.database.sizes import fitting
 from imagestore.model.errors import Conflict
-from imagestore.model.metadef import PRIVATE, PUBLIC, Namespace, NamespaceFilter, Page
+from imagestore.model.metadef import (
+    PRIVATE,
+    PUBLIC,
+    Namespace,
+    NamespaceDraft,
+    NamespaceFilter,
+    Page,
+)
 from imagestore.model.query import Scope
 
 _c = metadef_namespaces.c
-_SELECT = select(
-    _c.id,
-    _c.namespace,
-    _c.owner,
-    _c.created_at,
-    _c.updated_at,
-    _c.display_name,
-    _c.description,
-    _c.visibility,
-    _c.protected,
-)
+_SELECT = select(metadef_namespaces)
 _CONTENTS = (
     metadef_tags,
     metadef_objects,
@@ -93,10 +90,7 @@ def _tied_to(resource_types: Sequence[str]) -> Any:
 
 def add(conn: Connection, namespace: Namespace) -> int:
     """Write a new namespace; its id. :class:`Conflict` if the name is taken."""
-    row = {
-        "created_at": namespace.created_at,
-        **fitting(metadef_namespaces, _to_row(namespace), "An attribute of the namespace"),
-    }
+    row = {**_to_row(namespace), "created_at": namespace.created_at}
     try:
         key = conn.execute(insert(metadef_namespaces), row).inserted_primary_key
     except IntegrityError as error:
@@ -109,8 +103,7 @@ def change(conn: Connection, namespace: Namespace) -> None:
     """Write all attributes of the one with this id. :class:`Conflict` if the name is taken."""
     statement = update(metadef_namespaces).where(_c.id == namespace.id)
     try:
-        row = fitting(metadef_namespaces, _to_row(namespace), "An attribute of the namespace")
-        conn.execute(statement, row)
+        conn.execute(statement, _to_row(namespace))
     except IntegrityError as error:
         raise _taken(namespace.namespace) from error
 
@@ -131,30 +124,19 @@ def remove_all(conn: Connection) -> int:
     return gone
 
 
-def _to_row(namespace: Namespace) -> dict[str, Any]:
-    return {
-        "namespace": namespace.namespace,
-        "display_name": namespace.display_name,
-        "description": namespace.description,
-        "visibility": namespace.visibility,
-        "protected": namespace.protected,
-        "owner": namespace.owner,
-        "updated_at": namespace.updated_at,
+def _to_row(namespace: Namespace) -> Mapping[str, Any]:
+    names = (*NamespaceDraft.__slots__, "updated_at")
+    row = {name: getattr(namespace, name) for name in names}
+    return fitting(metadef_namespaces, row, "An attribute of the namespace")
+
+
+def _to_namespace(row: Row[Any]) -> Namespace:
+    filled = {
+        "updated_at": row.updated_at or row.created_at,
+        "visibility": row.visibility or PRIVATE,
+        "protected": bool(row.protected),
     }
-
-
-def _to_namespace(row: Any) -> Namespace:
-    return Namespace(
-        id=row.id,
-        namespace=row.namespace,
-        owner=row.owner,
-        created_at=row.created_at,
-        updated_at=row.updated_at or row.created_at,
-        display_name=row.display_name,
-        description=row.description,
-        visibility=row.visibility or PRIVATE,
-        protected=bool(row.protected),
-    )
+    return Namespace(**{**row._mapping, **filled})
 
 
 def _taken(name: str) -> Conflict:

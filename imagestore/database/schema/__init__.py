@@ -7,6 +7,13 @@ own are called ``imagestore_…``; Glance knows nothing of them and leaves them 
 from __future__ import annotations
 
 from imagestore.database.schema.cache import cached_images, node_reference
+from imagestore.database.schema.copies import (
+    orphan_searches,
+    orphans,
+    replicas,
+    site_images,
+    sites,
+)
 from imagestore.database.schema.events import damages, events, patrol
 from imagestore.database.schema.images import (
     image_locations,
@@ -30,7 +37,6 @@ from imagestore.database.schema.metadefs import (
     metadef_resource_types,
     metadef_tags,
 )
-from imagestore.database.schema.orphans import orphan_searches, orphans
 from imagestore.database.schema.own import (
     VERSION_TABLE,
     indexes_for,
@@ -38,8 +44,6 @@ from imagestore.database.schema.own import (
     quota_gates,
     reservations,
 )
-from imagestore.database.schema.replicas import replicas
-from imagestore.database.schema.sites import site_images, sites
 from imagestore.database.schema.tasks import task_info, tasks
 
 __all__ = [

@@ -15,6 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
 )
+from sqlalchemy.schema import SchemaItem
 
 from imagestore.database.schema.metadata import (
     TABLE_OPTIONS,
@@ -62,68 +63,57 @@ images = Table(
 )
 
 
-def _image_id() -> Column[str]:
-    return Column("image_id", String(36), ForeignKey("images.id"), nullable=False)
+def _child(name: str, *parts: SchemaItem) -> Table:
+    """What belongs to an image."""
+    return Table(
+        name,
+        metadata,
+        Column("id", Integer, primary_key=True),
+        Column("image_id", String(36), ForeignKey("images.id"), nullable=False),
+        *parts,
+        Index(f"ix_{name}_image_id", "image_id"),
+        **TABLE_OPTIONS,
+    )
 
 
-image_properties = Table(
+image_properties = _child(
     "image_properties",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    _image_id(),
     Column("name", String(255), nullable=False),
     Column("value", Text),
     *timestamps(),
     *soft_deletion(),
-    Index("ix_image_properties_image_id", "image_id"),
     Index("ix_image_properties_deleted", "deleted"),
     UniqueConstraint("image_id", "name", name="ix_image_properties_image_id_name"),
-    **TABLE_OPTIONS,
 )
 
-image_tags = Table(
+image_tags = _child(
     "image_tags",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    _image_id(),
     Column("value", String(255), nullable=False),
     *timestamps(),
     *soft_deletion(),
-    Index("ix_image_tags_image_id", "image_id"),
     Index("ix_image_tags_image_id_tag_value", "image_id", "value"),
-    **TABLE_OPTIONS,
 )
 
-image_locations = Table(
+image_locations = _child(
     "image_locations",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    _image_id(),
     Column("value", Text, nullable=False),
     *timestamps(),
     *soft_deletion(),
     Column("meta_data", Text),
     Column("status", String(30), nullable=False, server_default="active"),
-    Index("ix_image_locations_image_id", "image_id"),
     Index("ix_image_locations_deleted", "deleted"),
-    **TABLE_OPTIONS,
 )
 
-image_members = Table(
+image_members = _child(
     "image_members",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    _image_id(),
     Column("member", String(255), nullable=False),
     Column("can_share", Boolean(create_constraint=True), nullable=False),
     *timestamps(),
     *soft_deletion(),
     Column("status", String(20), nullable=False, server_default="pending"),
     Index("ix_image_members_deleted", "deleted"),
-    Index("ix_image_members_image_id", "image_id"),
     Index("ix_image_members_image_id_member", "image_id", "member"),
     UniqueConstraint(
         "image_id", "member", "deleted_at", name="image_members_image_id_member_deleted_at_key"
     ),
-    **TABLE_OPTIONS,
 )

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import Boolean, Column, DateTime, Index, Integer, String, Table, Text
 from sqlalchemy.dialects import mysql
 
-from imagestore.database.schema.metadata import TABLE_OPTIONS, big_integer, metadata
-
-OPTIONS: dict[str, Any] = {
-    "mysql_engine": "InnoDB",
-    "mysql_charset": "utf8mb4",
-    "mysql_collate": "utf8mb4_bin",
-}
-
-
-def moment() -> DateTime:
-    """To the microsecond everywhere; MySQL's keeps whole seconds unless told."""
-    return DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+from imagestore.database.schema.metadata import (
+    OWN_OPTIONS,
+    TABLE_OPTIONS,
+    big_integer,
+    metadata,
+    moment,
+)
 
 
 def _long_text() -> Text:
@@ -57,14 +50,14 @@ jobs = Table(
     Index("imagestore_jobs_project", "project", "state", "turn"),
     Index("imagestore_jobs_image", "image_id", "created_at"),
     Index("imagestore_jobs_ended", "state", "updated_at"),
-    **OPTIONS,
+    **OWN_OPTIONS,
 )
 
 job_gates = Table(
     "imagestore_job_gates",
     metadata,
     Column("kind", String(40), primary_key=True),
-    **OPTIONS,
+    **OWN_OPTIONS,
 )
 """A row for each kind that has a limit: locked while its running jobs are counted."""
 

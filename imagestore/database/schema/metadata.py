@@ -15,6 +15,7 @@ from sqlalchemy import (
     String,
     Table,
 )
+from sqlalchemy.dialects import mysql
 
 metadata = MetaData()
 
@@ -25,6 +26,13 @@ TABLE_OPTIONS: dict[str, Any] = {
 }
 """As the peer's tables, but for the collation: two properties may differ in case alone, as in
 every other database. All have the same, because a foreign key needs that on both sides."""
+
+OWN_OPTIONS: dict[str, Any] = {
+    "mysql_engine": "InnoDB",
+    "mysql_charset": "utf8mb4",
+    "mysql_collate": "utf8mb4_bin",
+}
+"""Of tables that only we read."""
 
 PEER_REVISION = "2024_1_contract01"
 """The migration that Glance 33 stands at; its ``db sync`` has nothing to do beyond."""
@@ -59,3 +67,8 @@ def soft_deletion(*, checked: bool = True) -> list[Column[Any]]:
 def big_integer() -> BigInteger:
     """64 bits everywhere; SQLite's INTEGER is that already."""
     return BigInteger().with_variant(Integer, "sqlite")
+
+
+def moment() -> DateTime:
+    """To the microsecond everywhere; MySQL's keeps whole seconds unless told."""
+    return DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     Boolean,
     Column,
@@ -43,23 +45,16 @@ metadef_resource_types = Table(
     **TABLE_OPTIONS,
 )
 
+
+def _key_of(table: str, name: str) -> Column[int]:
+    return Column(name, Integer, ForeignKey(f"{table}.id"), primary_key=True, autoincrement=False)
+
+
 metadef_namespace_resource_types = Table(
     "metadef_namespace_resource_types",
     metadata,
-    Column(
-        "resource_type_id",
-        Integer,
-        ForeignKey("metadef_resource_types.id"),
-        primary_key=True,
-        autoincrement=False,
-    ),
-    Column(
-        "namespace_id",
-        Integer,
-        ForeignKey("metadef_namespaces.id"),
-        primary_key=True,
-        autoincrement=False,
-    ),
+    _key_of("metadef_resource_types", "resource_type_id"),
+    _key_of("metadef_namespaces", "namespace_id"),
     Column("properties_target", String(80)),
     Column("prefix", String(80)),
     *timestamps(),
@@ -68,46 +63,27 @@ metadef_namespace_resource_types = Table(
 )
 
 
-def _namespace_id() -> Column[int]:
-    return Column("namespace_id", Integer, ForeignKey("metadef_namespaces.id"), nullable=False)
+def _items(kind: str, *columns: Column[Any]) -> Table:
+    """What has a name of its own within a namespace."""
+    return Table(
+        f"metadef_{kind}",
+        metadata,
+        Column("id", Integer, primary_key=True),
+        Column("namespace_id", Integer, ForeignKey("metadef_namespaces.id"), nullable=False),
+        Column("name", String(80), nullable=False),
+        *columns,
+        *timestamps(),
+        UniqueConstraint("namespace_id", "name", name=f"uq_metadef_{kind}_namespace_id_name"),
+        Index(f"ix_metadef_{kind}_name", "name"),
+        **TABLE_OPTIONS,
+    )
 
 
-metadef_objects = Table(
-    "metadef_objects",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    _namespace_id(),
-    Column("name", String(80), nullable=False),
+metadef_objects = _items(
+    "objects",
     Column("description", Text),
     Column("required", Text),
     Column("json_schema", Text, nullable=False),
-    *timestamps(),
-    UniqueConstraint("namespace_id", "name", name="uq_metadef_objects_namespace_id_name"),
-    Index("ix_metadef_objects_name", "name"),
-    **TABLE_OPTIONS,
 )
-
-metadef_properties = Table(
-    "metadef_properties",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    _namespace_id(),
-    Column("name", String(80), nullable=False),
-    Column("json_schema", Text, nullable=False),
-    *timestamps(),
-    UniqueConstraint("namespace_id", "name", name="uq_metadef_properties_namespace_id_name"),
-    Index("ix_metadef_properties_name", "name"),
-    **TABLE_OPTIONS,
-)
-
-metadef_tags = Table(
-    "metadef_tags",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    _namespace_id(),
-    Column("name", String(80), nullable=False),
-    *timestamps(),
-    UniqueConstraint("namespace_id", "name", name="uq_metadef_tags_namespace_id_name"),
-    Index("ix_metadef_tags_name", "name"),
-    **TABLE_OPTIONS,
-)
+metadef_properties = _items("properties", Column("json_schema", Text, nullable=False))
+metadef_tags = _items("tags")

@@ -54,12 +54,7 @@ class Credentials:
         self._settings = settings
         self._section = section
         self._plugin = _plugin(settings, section)
-        self._session = Session(
-            verify=not settings.insecure and (str(settings.cafile) if settings.cafile else True),
-            cert=certificate(settings),
-            timeout=settings.http_connect_timeout,
-            user_agent="imagestore",
-        )
+        self._session = session(settings)
         self._thread = ThreadPoolExecutor(1, "keystone")
         self._flight = SingleFlight[None, Grant]()
         self._grant: Grant | None = None
@@ -162,11 +157,17 @@ def _missing(auth_type: str, auth: Mapping[str, Any]) -> list[str]:
 _DEFAULT_DOMAINS = ("default_domain_name", "default_domain_id")
 
 
-def certificate(settings: Keystone) -> str | tuple[str, str] | None:
-    """What the service shows to Keystone, as requests has it."""
+def session(settings: Keystone) -> Session:
+    """How Keystone is asked through keystoneauth: its certificate checked, ours shown."""
+    cert: str | tuple[str, str] | None = str(settings.certfile) if settings.certfile else None
     if settings.certfile and settings.keyfile:
-        return str(settings.certfile), str(settings.keyfile)
-    return str(settings.certfile) if settings.certfile else None
+        cert = str(settings.certfile), str(settings.keyfile)
+    return Session(
+        verify=not settings.insecure and (str(settings.cafile) if settings.cafile else True),
+        cert=cert,
+        timeout=settings.http_connect_timeout,
+        user_agent="imagestore",
+    )
 
 
 def _renew_at(plugin: BaseAuthPlugin) -> float:

@@ -19,7 +19,7 @@ from cachetools import TTLCache
 from imagestore.config.settings import KeystoneLimits as Settings
 from imagestore.identity.keystone.credentials import Credentials
 from imagestore.identity.keystone.single_flight import SingleFlight
-from imagestore.identity.keystone.validation import tls
+from imagestore.identity.keystone.validation import client, tls
 from imagestore.model.errors import ConfigurationError, Unavailable
 
 log = logging.getLogger(__name__)
@@ -117,12 +117,7 @@ class KeystoneLimits:
     async def _ask(self, path: str, **query: str) -> Any:
         grant = await self._credentials.get()
         if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=self._tls),
-                headers={"Accept": "application/json", "User-Agent": "imagestore"},
-                cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=True,
-            )
+            self._session = client(self._tls)
         url = f"{grant.endpoint}{path}?{urlencode(query)}" if query else grant.endpoint + path
         async with self._session.get(
             url, headers=dict(grant.headers), allow_redirects=False

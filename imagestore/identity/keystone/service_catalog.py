@@ -8,10 +8,9 @@ import logging
 from keystoneauth1 import exceptions
 from keystoneauth1.access.service_catalog import ServiceCatalogV3
 from keystoneauth1.discover import Discover
-from keystoneauth1.session import Session
 
 from imagestore.config.settings import Keystone
-from imagestore.identity.keystone.credentials import certificate
+from imagestore.identity.keystone.credentials import session
 from imagestore.model.errors import NotFound, Unauthenticated, Unavailable
 
 log = logging.getLogger(__name__)
@@ -24,12 +23,7 @@ class ServiceCatalogs:
 
     def __init__(self, settings: Keystone) -> None:
         self._url = str(settings.auth.get("auth_url") or "")
-        self._session = Session(
-            verify=not settings.insecure and (str(settings.cafile) if settings.cafile else True),
-            cert=certificate(settings),
-            timeout=settings.http_connect_timeout,
-            user_agent="imagestore",
-        )
+        self._session = session(settings)
 
     async def image_endpoint(self, token: str, region: str, interface: str) -> str:
         """The URL of the Images API of a region, whose name is compared in any case.

@@ -99,14 +99,7 @@ class Validation:
 
     async def _ask_once(self, grant: Grant, token: str, allow_expired: bool) -> tuple[int, bytes]:
         if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=CONNECTIONS, ssl=self._tls),
-                timeout=aiohttp.ClientTimeout(total=None),  # what bounds it is in validate()
-                headers={"Accept": "application/json", "User-Agent": "imagestore"},
-                # A token is in a header: no cookie of one caller may meet another's.
-                cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=True,
-            )
+            self._session = client(self._tls)
         # The catalog is nine tenths of the answer. With the last header Keystone hands out
         # tokens of restricted application credentials too, and relies on us to enforce that.
         query = "?nocatalog&allow_expired=1" if allow_expired else "?nocatalog"
@@ -127,6 +120,18 @@ def _parsed(body: bytes) -> Token:
     except ValueError as error:
         log.error("Keystone describes a token in a way that is not understood: %s", error)
         raise Unavailable("The identity service is not understood.") from error
+
+
+def client(context: ssl.SSLContext) -> aiohttp.ClientSession:
+    """Asks Keystone. Whoever uses it sees to it that it does not take for ever."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=CONNECTIONS, ssl=context),
+        timeout=aiohttp.ClientTimeout(total=None),
+        headers={"Accept": "application/json", "User-Agent": "imagestore"},
+        # A token is in a header: no cookie of one caller may meet another's.
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=True,
+    )
 
 
 def tls(settings: Keystone) -> ssl.SSLContext:

@@ -1,12 +1,14 @@
-"""The query strings of lists of metadata definitions."""
+"""What paths and query strings ask for of metadata definitions."""
 
 from __future__ import annotations
 
 from collections.abc import Set
 
+from aiohttp import web
 from multidict import MultiMapping
 
 from imagestore.api.texts import Texts
+from imagestore.api.texts import key as possible_texts
 from imagestore.api.v2.listing import page_limit
 from imagestore.config.settings import Limits
 from imagestore.model.errors import Invalid, NotFound
@@ -19,6 +21,14 @@ from imagestore.model.metadef import (
 )
 
 _UNLIMITED = Limits(limit_param_default=2**31 - 1, api_limit_max=2**31 - 1)
+
+
+def named(request: web.Request, part: str) -> str:
+    """The name that this part of the path gives. NotFound if nothing can have it."""
+    name = request.match_info[part]
+    if not request.app[possible_texts].is_possible(name):
+        raise NotFound("Nothing has such a name.")
+    return name
 
 
 def parse_namespaces(

@@ -12,8 +12,7 @@ from imagestore.api.body import read_json, refuse_body
 from imagestore.api.reply import json_reply, no_content
 from imagestore.api.v2.listing import links
 from imagestore.api.v2.metadefs.bodies import read_namespace
-from imagestore.api.v2.metadefs.listing import parse_namespaces
-from imagestore.api.v2.metadefs.names import named
+from imagestore.api.v2.metadefs.listing import named, parse_namespaces
 from imagestore.api.v2.metadefs.views import (
     NAMESPACES,
     SCHEMAS,

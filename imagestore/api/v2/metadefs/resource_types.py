@@ -8,7 +8,7 @@ from imagestore.api import keys, texts
 from imagestore.api.body import read_json, refuse_body
 from imagestore.api.reply import json_reply, no_content
 from imagestore.api.v2.metadefs.bodies import read_association
-from imagestore.api.v2.metadefs.names import named
+from imagestore.api.v2.metadefs.listing import named
 from imagestore.api.v2.metadefs.views import show_association, show_resource_type
 from imagestore.catalog.metadefs.resource_types import ResourceTypes
 

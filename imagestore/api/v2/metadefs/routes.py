@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from imagestore.api.v2.metadefs import namespaces, objects, properties, resource_types, tags
+from imagestore.api.v2.metadefs import items, namespaces, resource_types
 from imagestore.api.v2.metadefs.views import NAMESPACES
 
 _NAMESPACE = NAMESPACES + "/{namespace}"
@@ -27,23 +27,17 @@ def routes() -> Sequence[web.RouteDef]:
         web.get(_RESOURCE_TYPES, resource_types.of_namespace, allow_head=False),
         web.post(_RESOURCE_TYPES, resource_types.associate),
         web.delete(_RESOURCE_TYPES + "/{name}", resource_types.dissociate),
-        web.get(_OBJECTS, objects.index, allow_head=False),
-        web.post(_OBJECTS, objects.create),
-        web.delete(_OBJECTS, objects.clear),
-        web.get(_OBJECTS + "/{name}", objects.show, allow_head=False),
-        web.put(_OBJECTS + "/{name}", objects.replace),
-        web.delete(_OBJECTS + "/{name}", objects.remove),
-        web.get(_PROPERTIES, properties.index, allow_head=False),
-        web.post(_PROPERTIES, properties.create),
-        web.delete(_PROPERTIES, properties.clear),
-        web.get(_PROPERTIES + "/{name}", properties.show, allow_head=False),
-        web.put(_PROPERTIES + "/{name}", properties.replace),
-        web.delete(_PROPERTIES + "/{name}", properties.remove),
-        web.get(_TAGS, tags.index, allow_head=False),
-        web.post(_TAGS, tags.create_all),
-        web.delete(_TAGS, tags.clear),
-        web.get(_TAGS + "/{name}", tags.show, allow_head=False),
-        web.post(_TAGS + "/{name}", tags.create),
-        web.put(_TAGS + "/{name}", tags.replace),
-        web.delete(_TAGS + "/{name}", tags.remove),
+        web.get(_OBJECTS, items.list_objects, allow_head=False),
+        web.post(_OBJECTS, items.OBJECTS.create),
+        web.get(_OBJECTS + "/{name}", items.OBJECTS.show, allow_head=False),
+        *items.OBJECTS.routes(_OBJECTS),
+        web.get(_PROPERTIES, items.list_properties, allow_head=False),
+        web.post(_PROPERTIES, items.PROPERTIES.create),
+        web.get(_PROPERTIES + "/{name}", items.show_one_property, allow_head=False),
+        *items.PROPERTIES.routes(_PROPERTIES),
+        web.get(_TAGS, items.list_tags, allow_head=False),
+        web.post(_TAGS, items.create_tags),
+        web.get(_TAGS + "/{name}", items.TAGS.show, allow_head=False),
+        web.post(_TAGS + "/{name}", items.create_tag),
+        *items.TAGS.routes(_TAGS),
     ]

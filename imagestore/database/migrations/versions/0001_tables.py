@@ -17,8 +17,8 @@ down_revision = None
 
 
 def upgrade() -> None:
+    create_tables()
+    create_indexes()
     conn = op.get_bind()
-    create_tables(conn)
-    create_indexes(conn)
     if conn.execute(select(peer_version.c.version_num)).first() is None:
         conn.execute(peer_version.insert().values(version_num=PEER_REVISION))

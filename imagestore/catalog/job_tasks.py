@@ -1,7 +1,7 @@
-"""The tasks that tell clients how far the import of a location is.
+"""The tasks that tell clients how far a job is.
 
 Whoever sees an image sees its tasks, and where its data lies is not for all of them: so the
-input does not have the URL.
+input of the import of a location does not have the URL.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -20,36 +21,38 @@ from imagestore.model.job import Job
 from imagestore.model.task import Task, TaskStatus, TaskType
 
 
-class LocationTasks:
+def begin(
+    conn: Connection,
+    caller: Caller,
+    type_: TaskType,
+    image_id: str,
+    input_: Mapping[str, Any],
+    request_id: str | None,
+    task_id: str | None = None,
+) -> Task:
+    """Write a new task."""
+    moment = now()
+    task = Task(
+        id=task_id or str(uuid.uuid4()),
+        type=type_.value,
+        status=TaskStatus.PENDING,
+        owner=caller.project_id or "",
+        created_at=moment,
+        updated_at=moment,
+        image_id=image_id,
+        request_id=request_id and request_id[:64],
+        user_id=caller.user_id and caller.user_id[:64],
+        input=input_,
+    )
+    tasks.add(conn, task)
+    return task
+
+
+class JobTasks:
     """The payload of a job has the id of its task, or none if it is of an older version."""
 
     def __init__(self, deps: Dependencies) -> None:
         self._kept = timedelta(hours=deps.settings.jobs.time_to_live)
-
-    def begin(
-        self,
-        conn: Connection,
-        caller: Caller,
-        image_id: str,
-        validation: Mapping[str, str],
-        request_id: str | None,
-    ) -> str:
-        """Write a new task; its id."""
-        moment = now()
-        task = Task(
-            id=str(uuid.uuid4()),
-            type=TaskType.LOCATION_IMPORT.value,
-            status=TaskStatus.PENDING,
-            owner=caller.project_id or "",
-            created_at=moment,
-            updated_at=moment,
-            image_id=image_id,
-            request_id=request_id and request_id[:64],
-            user_id=caller.user_id and caller.user_id[:64],
-            input={"image_id": image_id, "validation_data": dict(validation)},
-        )
-        tasks.add(conn, task)
-        return task.id
 
     def proceed(self, conn: Connection, job: Job) -> None:
         if task := job.payload.get("task"):

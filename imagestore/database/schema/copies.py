@@ -1,11 +1,22 @@
-"""What lies in stores and belongs to no image: tables of our own."""
+"""Copies made for rules, what belongs to no image, other sites: tables of our own."""
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, String, Table
+from sqlalchemy import Boolean, Column, DateTime, Index, String, Table
 
-from imagestore.database.schema.jobs import OPTIONS, moment
-from imagestore.database.schema.metadata import big_integer, metadata
+from imagestore.database.schema.metadata import OWN_OPTIONS, big_integer, metadata, moment
+
+replicas = Table(
+    "imagestore_replicas",
+    metadata,
+    # Not a foreign key: the peer removes rows of its tables and knows nothing of ours.
+    Column("location_id", big_integer(), primary_key=True, autoincrement=False),
+    Column("image_id", String(36), nullable=False),
+    Column("unwanted_since", moment()),
+    Index("imagestore_replicas_image", "image_id"),
+    **OWN_OPTIONS,
+)
+"""A row for each location that was made for a rule; every other one is what a user asked for."""
 
 orphans = Table(
     "imagestore_orphans",
@@ -21,7 +32,7 @@ orphans = Table(
     Column("bytes", big_integer(), nullable=False),
     Column("first_seen", moment(), nullable=False),
     Column("last_seen", moment(), nullable=False),
-    **OPTIONS,
+    **OWN_OPTIONS,
 )
 """A row for everything of one image in one store, by when the searches that saw it began."""
 
@@ -33,6 +44,23 @@ orphan_searches = Table(
     Column("finished_at", moment(), nullable=False),
     Column("objects", big_integer(), nullable=False),
     Column("unknown", big_integer(), nullable=False),
-    **OPTIONS,
+    **OWN_OPTIONS,
 )
 """The last search of each store that came to its end."""
+
+sites = Table(
+    "imagestore_sites",
+    metadata,
+    Column("name", String(255), primary_key=True),
+    Column("position", DateTime),
+    Column("whole_at", DateTime),
+    **OWN_OPTIONS,
+)
+
+site_images = Table(
+    "imagestore_site_images",
+    metadata,
+    Column("site", String(255), primary_key=True),
+    Column("image_id", String(36), primary_key=True),
+    **OWN_OPTIONS,
+)

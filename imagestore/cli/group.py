@@ -1,0 +1,61 @@
+"""Groups of commands, whose options may be the fields of dataclasses."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
+from typing import Any, TypeVar, get_type_hints
+
+import typer
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Group(typer.Typer):
+    """Commands under one name; it alone shows its help.
+
+    Where a command takes a dataclass, each of its fields is an option of the command.
+    """
+
+    def __init__(self, *, help: str, **settings: Any) -> None:
+        super().__init__(help=help, no_args_is_help=True, **settings)
+
+    def command(self, name: str | None = None, **settings: Any) -> Callable[[F], F]:
+        def add(function: F) -> F:
+            super(Group, self).command(name, **settings)(_expanded(function))
+            return function
+
+        return add
+
+
+def _expanded(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function``, called with the fields of the dataclasses that it takes."""
+    hints = get_type_hints(function, include_extras=True)
+    records: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
+
+    def run(**given: object) -> None:
+        made = {
+            name: record(**{field.name: given.pop(field.name) for field in fields(record)})
+            for name, record in records.items()
+        }
+        function(**made, **given)
+
+    def parameters() -> Iterator[inspect.Parameter]:
+        for parameter in inspect.signature(function).parameters.values():
+            record = records.get(parameter.name)
+            if record is None:
+                options = [(parameter.name, parameter.default, hints[parameter.name])]
+            else:
+                of = get_type_hints(record, include_extras=True)
+                options = [(each.name, each.default, of[each.name]) for each in fields(record)]
+            for name, default, hint in options:
+                yield inspect.Parameter(
+                    name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint
+                )
+
+    run.__name__, run.__doc__ = function.__name__, function.__doc__
+    signature = inspect.Signature(list(parameters()))
+    run.__signature__ = signature  # type: ignore[attr-defined]
+    run.__annotations__ = {each.name: each.annotation for each in signature.parameters.values()}
+    return run
