@@ -89,6 +89,7 @@ async def chained(first: list[T], rest: AsyncIterator[T]) -> AsyncGenerator[T, N
         yield first.pop(0)
     async for each in rest:
         yield each
+        del each  # it may be used again from now on
 
 
 async def send_parts(

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from itertools import count
 from typing import TypeVar
 
 from imagestore.backends.base import Blocks, Buffer, Held, Pages, Store, Stored
 from imagestore.backends.errors import NotFound, Refused, Unavailable
-from imagestore.backends.parts import Passing
+from imagestore.backends.parts import Passing, chained
 from imagestore.backends.wrappers.forwarding import Add, Ask, ForwardingStore
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,8 @@ class RetryingStore(ForwardingStore):
     @asynccontextmanager
     async def _open(self, url: str, offset: int, length: int | None) -> AsyncIterator[Blocks]:
         first, blocks, stack = await self._persist("open", lambda: self._begin(url, offset, length))
-        async with stack, aclosing(_joined(first, blocks)) as joined:
+        begun = [] if first is None else [first]
+        async with stack, aclosing(chained(begun, blocks)) as joined:
             yield joined
 
     async def _begin(
@@ -116,15 +117,6 @@ class RetryingStore(ForwardingStore):
             log.info("%s will be tried again: %s", operation, failure)
             await asyncio.sleep(pause)
         raise AssertionError
-
-
-async def _joined(first: Buffer | None, rest: Blocks) -> AsyncGenerator[Buffer, None]:
-    if first is not None:
-        yield first
-        del first
-        async for block in rest:
-            yield block
-            del block  # it may be used again from now on
 
 
 class _Source(Passing):
