@@ -171,14 +171,13 @@ class FileStore(Store):
         try:
             end = reader.size if length is None else min(reader.size, offset + length)
             window = Window(self._pool.block_size, BLOCKS)
-            read = window.read(partial(self._read, reader), offset, end)
+            read = window.read(
+                lambda start, count: self._calls.call(reader.read, start, count), offset, end
+            )
             async with contextlib.aclosing(read) as blocks:
                 yield blocks
         finally:
             reader.close()
-
-    async def _read(self, reader: Reader, offset: int, length: int) -> memoryview:
-        return await self._calls.call(reader.read, offset, length)
 
     async def size(self, url: str) -> int:
         return await self._calls.call(self._size, self._dirs.locate(url), url)

@@ -43,10 +43,8 @@ class SentPart:
 
     def listed(self) -> dict[str, Any]:
         """As it stands in the list that completes the upload."""
-        listed = {"PartNumber": self.number, "ETag": self.etag}
-        if self.digest is not None and self.digest.checksum_crc32 is not None:
-            listed["ChecksumCRC32"] = self.digest.checksum_crc32
-        return listed
+        checksum = {} if self.digest is None else self.digest.checksum_crc32
+        return {"PartNumber": self.number, "ETag": self.etag, **checksum}
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,9 +273,7 @@ class Bucket:
 
 def _sent(body: Body, check: Digest) -> dict[str, Any]:
     sent = {"Body": body, "ContentLength": len(body), "ContentMD5": check.content_md5}
-    if check.checksum_crc32 is not None:
-        sent["ChecksumCRC32"] = check.checksum_crc32
-    return sent
+    return sent | check.checksum_crc32
 
 
 def _is_encrypted(answer: dict[str, Any]) -> bool:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Sequence
 from urllib.parse import quote
 
-from imagestore.backends.errors import CannotCopy, Full
+from imagestore.backends.errors import CannotCopy
 from imagestore.backends.parts import send_parts, settled
 from imagestore.backends.swift.container import Entry
-from imagestore.backends.swift.names import MAX_SEGMENTS
 from imagestore.backends.swift.stored import StoredObject
 from imagestore.backends.swift.upload import PARALLEL, Upload
 
@@ -39,10 +38,7 @@ class Duplicate(Upload):
 
         async def copy(number: int, piece: Entry) -> Entry:
             nonlocal done
-            if number > MAX_SEGMENTS:
-                raise self._failure(Full, f"more than {MAX_SEGMENTS} segments")
-            name = self._names.segment(number)
-            self._begun.append(name)
+            name = self._begin_segment(number)
             etag = await self._copy_piece(name, source, piece, account)
             done += piece.size
             on_progress(done)

@@ -155,11 +155,15 @@ class Upload:
         return size
 
     async def _send_segment(self, number: int, stream: Stream) -> Entry:
+        return await self._send(self._begin_segment(number), stream, {})
+
+    def _begin_segment(self, number: int) -> str:
+        """Its name, which is taken back if the upload fails."""
         if number > MAX_SEGMENTS:
             raise self._failure(Full, f"more than {MAX_SEGMENTS} segments")
         name = self._names.segment(number)
         self._begun.append(name)
-        return await self._send(name, stream, {})
+        return name
 
     async def _until_listed(self, segments: list[Entry]) -> None:
         """Return when the container lists all segments: Swift reads a large object by listing.
