@@ -19,21 +19,31 @@ _SETTLING = 10.0
 """Seconds that a request which the server may be acting upon has to end when it is cancelled."""
 
 
-class Counted:
+class Passing:
+    """Blocks on their way, for a subclass to look at. Nobody can close their source by it."""
+
+    def __init__(self, blocks: Blocks) -> None:
+        self._blocks = blocks
+
+    def __aiter__(self) -> Blocks:
+        return self
+
+    async def __anext__(self) -> Buffer:
+        return await anext(self._blocks)
+
+
+class Counted(Passing):
     """``blocks`` as they come, held against the ``size`` that was announced, if one was.
 
     ``WrongSize`` as soon as they are too many, or in the place of their end if they are too few.
     """
 
     def __init__(self, blocks: Blocks, size: int | None, *, store: str, url: str = "") -> None:
-        self._blocks = blocks
+        super().__init__(blocks)
         self._size = size
         self._store, self._url = store, url
         self.bytes = 0
         """So many have come."""
-
-    def __aiter__(self) -> Blocks:
-        return self
 
     async def __anext__(self) -> Buffer:
         block = await anext(self._blocks, None)
@@ -79,6 +89,7 @@ async def chained(first: list[T], rest: AsyncIterator[T]) -> AsyncGenerator[T, N
         yield first.pop(0)
     async for each in rest:
         yield each
+        del each  # it may be used again from now on
 
 
 async def send_parts(

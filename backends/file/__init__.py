@@ -12,10 +12,4 @@ from imagestore.backends.file.store import FileStore
 
 __all__ = ["FileSettings", "FileStore", "driver"]
 
-driver = Driver(
-    name="file",
-    schemes=("file", "filesystem"),
-    settings=FileSettings,
-    create=FileStore,
-    interface=1,
-)
+driver = Driver("file", ("file", "filesystem"), FileSettings, FileStore, interface=1)

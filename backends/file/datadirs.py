@@ -64,8 +64,7 @@ class DataDirs:
                 datadir = DataDir(_absolute(path.strip()), int(priority or 0))
             except ValueError:
                 raise Misconfigured(
-                    f"{_SEVERAL}: '{text}' is not 'directory:priority'",
-                    store=store,
+                    f"{_SEVERAL}: '{text}' is not 'directory:priority'", store=store
                 ) from None
             if dirs.setdefault(datadir.path, datadir) != datadir:
                 raise Misconfigured(f"{_SEVERAL}: {datadir.path} has two priorities", store=store)

@@ -23,10 +23,9 @@ from imagestore.backends.file.mountpoints import Mountpoints
 from imagestore.backends.file.reader import Reader
 from imagestore.backends.file.settings import FileSettings
 from imagestore.backends.file.writer import Writer
-from imagestore.backends.in_flight import BLOCKS
+from imagestore.backends.in_flight import BLOCKS, Window
 from imagestore.backends.lane import Lane
 from imagestore.backends.parts import Counted
-from imagestore.backends.read_ahead import read_ahead
 
 T = TypeVar("T")
 
@@ -171,16 +170,14 @@ class FileStore(Store):
         reader = await self._calls.call(Reader, self.name, url, path, self._pool, undo=Reader.close)
         try:
             end = reader.size if length is None else min(reader.size, offset + length)
-            read = partial(self._read, reader)
-            async with contextlib.aclosing(
-                read_ahead(read, offset, end, step=self._pool.block_size, depth=BLOCKS)
-            ) as blocks:
+            window = Window(self._pool.block_size, BLOCKS)
+            read = window.read(
+                lambda start, count: self._calls.call(reader.read, start, count), offset, end
+            )
+            async with contextlib.aclosing(read) as blocks:
                 yield blocks
         finally:
             reader.close()
-
-    async def _read(self, reader: Reader, offset: int, length: int) -> memoryview:
-        return await self._calls.call(reader.read, offset, length)
 
     async def size(self, url: str) -> int:
         return await self._calls.call(self._size, self._dirs.locate(url), url)

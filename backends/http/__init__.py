@@ -31,10 +31,4 @@ __all__ = [
     "driver",
 ]
 
-driver = Driver(
-    name="http",
-    schemes=("http", "https"),
-    settings=HttpSettings,
-    create=HttpStore,
-    interface=1,
-)
+driver = Driver("http", ("http", "https"), HttpSettings, HttpStore, interface=1)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
-from imagestore.backends.base import Blocks, Capability, Capacity, Store, Stored
+from imagestore.backends.base import Blocks, Capability, Capacity, Store
 from imagestore.backends.errors import InvalidLocation, NotFound, ReadOnly, Unusable
 from imagestore.backends.http.connections import Connections
 from imagestore.backends.http.fetch import Fetcher
@@ -47,15 +48,10 @@ class HttpStore(Store):
     async def stop(self) -> None:
         await self._connections.stop()
 
-    async def add(
-        self,
-        image_id: str,
-        blocks: Blocks,
-        size: int | None = None,
-        *,
-        owner: str | None = None,
-    ) -> Stored:
-        raise self._refusal()
+    async def _refuse(self, *_: Any, **__: Any) -> Any:
+        raise ReadOnly("stores of type http cannot be written to", store=self.name)
+
+    add = delete = discard = _refuse
 
     @contextlib.asynccontextmanager
     async def open(
@@ -77,12 +73,6 @@ class HttpStore(Store):
             return False
         return True
 
-    async def delete(self, url: str) -> None:
-        raise self._refusal()
-
-    async def discard(self, image_id: str, *, owner: str | None = None) -> None:
-        raise self._refusal()
-
     async def capacity(self) -> Capacity:
         return Capacity(total=None, free=None)
 
@@ -95,6 +85,3 @@ class HttpStore(Store):
         except InvalidLocation:
             return False
         return True
-
-    def _refusal(self) -> ReadOnly:
-        return ReadOnly("stores of type http cannot be written to", store=self.name)

@@ -7,7 +7,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from imagestore.backends.base import Blocks, Capability, Capacity, Held, Pages, Store, Stored
 from imagestore.backends.daemon_threads import DaemonThreads
@@ -29,8 +29,6 @@ from imagestore.backends.rbd.reader import Reader
 from imagestore.backends.rbd.removal import Removal
 from imagestore.backends.rbd.settings import RBDSettings
 from imagestore.backends.rbd.writer import UNIT, Writer
-
-T = TypeVar("T")
 
 _THREADS = 16
 """Calls that may block at a time; reads and writes of data do not."""

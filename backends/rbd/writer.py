@@ -119,12 +119,11 @@ class Writer:
             if self._image is not None:
                 await self.calls.ended(self._image.close())
             if self._identity is not None:
-                await self.calls.ended(self.calls.threads.submit(self._remove))
+                removal = Removal(self.connection, self.location)
+                removed = self.calls.threads.submit(removal.remove, only=self._identity)
+                await self.calls.ended(removed)
         finally:
             self.connection.release()
-
-    def _remove(self) -> None:
-        Removal(self.connection, self.location).remove(only=self._identity)
 
     async def _call(self, function: Callable[..., T], *args: Any) -> T:
         """One blocking call; there is only one at a time."""

@@ -13,10 +13,4 @@ from imagestore.backends.s3.store import S3Store
 
 __all__ = ["S3Settings", "S3Store", "driver"]
 
-driver = Driver(
-    name="s3",
-    schemes=("s3", "s3+http", "s3+https"),
-    settings=S3Settings,
-    create=S3Store,
-    interface=1,
-)
+driver = Driver("s3", ("s3", "s3+http", "s3+https"), S3Settings, S3Store, interface=1)

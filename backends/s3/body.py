@@ -67,11 +67,11 @@ class Digest:
         return base64.b64encode(self.md5).decode()
 
     @property
-    def checksum_crc32(self) -> str | None:
-        """As S3 writes a CRC32."""
+    def checksum_crc32(self) -> dict[str, str]:
+        """The parameter of requests that tells a CRC32, if there is one."""
         if self.crc32 is None:
-            return None
-        return base64.b64encode(self.crc32.to_bytes(4, "big")).decode()
+            return {}
+        return {"ChecksumCRC32": base64.b64encode(self.crc32.to_bytes(4, "big")).decode()}
 
 
 async def digest(buffers: Sequence[Buffer], *, crc32: bool) -> Digest:

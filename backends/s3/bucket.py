@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -43,21 +43,21 @@ class SentPart:
 
     def listed(self) -> dict[str, Any]:
         """As it stands in the list that completes the upload."""
-        listed = {"PartNumber": self.number, "ETag": self.etag}
-        if self.digest is not None and self.digest.checksum_crc32 is not None:
-            listed["ChecksumCRC32"] = self.digest.checksum_crc32
-        return listed
+        checksum = {} if self.digest is None else self.digest.checksum_crc32
+        return {"PartNumber": self.number, "ETag": self.etag, **checksum}
 
 
+@dataclass(frozen=True, slots=True)
 class Bucket:
     """One bucket behind a client of the SDK. Every method is one request, unless it says more."""
 
-    def __init__(self, client: Any, place: S3Location, *, timeout: float, crc32: bool) -> None:
-        self._client = client
-        self.place = place
-        self.timeout = timeout
-        """Seconds without an answer or any progress before a request is ``Unavailable``."""
-        self._crc32 = crc32
+    client: Any
+    place: S3Location
+    _: KW_ONLY
+    timeout: float
+    """Seconds without an answer or any progress before a request is ``Unavailable``."""
+    crc32: bool
+    """Whether the server is sent one with each body."""
 
     async def check(self) -> None:
         """Whether it is there and may be listed; ``Misconfigured`` names the wrong option.
@@ -66,7 +66,7 @@ class Bucket:
         right to list, S3 denies the knowledge that an object is missing.
         """
         with while_starting(self.place.store):
-            await self._client.list_objects_v2(Bucket=self.place.bucket, MaxKeys=1)
+            await self.client.list_objects_v2(Bucket=self.place.bucket, MaxKeys=1)
 
     async def ask(self) -> None:
         """Whether the server answers for it: ``Unavailable`` if not."""
@@ -76,7 +76,7 @@ class Bucket:
         """Whether the server knows no bucket of that name."""
         with while_starting(self.place.store):
             try:
-                await self._client.list_objects_v2(Bucket=self.place.bucket, MaxKeys=1)
+                await self.client.list_objects_v2(Bucket=self.place.bucket, MaxKeys=1)
             except ClientError as error:
                 if code_of(error) == "NoSuchBucket":
                     return True
@@ -88,7 +88,7 @@ class Bucket:
         where = {"LocationConstraint": region} if region not in ("", "us-east-1") else None
         with while_starting(self.place.store):
             try:
-                await self._client.create_bucket(
+                await self.client.create_bucket(
                     Bucket=self.place.bucket,
                     **({"CreateBucketConfiguration": where} if where else {}),
                 )
@@ -140,7 +140,7 @@ class Bucket:
 
     async def digest(self, buffers: Sequence[Buffer]) -> Digest:
         """What the server is to check those buffers against."""
-        return await digest(buffers, crc32=self._crc32)
+        return await digest(buffers, crc32=self.crc32)
 
     def body(self, buffers: Sequence[Buffer]) -> Body:
         """Those buffers as the body of a request."""
@@ -176,7 +176,7 @@ class Bucket:
 
     async def begin(self, key: str, writer: str) -> str:
         """Begin an upload in parts; its id."""
-        extra: dict[str, Any] = {"ChecksumAlgorithm": "CRC32"} if self._crc32 else {}
+        extra: dict[str, Any] = {"ChecksumAlgorithm": "CRC32"} if self.crc32 else {}
         answer = await self._ask(
             "create_multipart_upload", key, writing=True, Metadata={_WRITER: writer}, **extra
         )
@@ -260,7 +260,7 @@ class Bucket:
         if key is not None:
             parameters["Key"] = key
         with while_asking(self.place.store, url, writing=writing):
-            return await getattr(self._client, operation)(Bucket=self.place.bucket, **parameters)
+            return await getattr(self.client, operation)(Bucket=self.place.bucket, **parameters)
 
     def _compare(self, answer: dict[str, Any], etag: str, key: str) -> None:
         if not _is_encrypted(answer) and answer["ETag"].strip('"') != etag:
@@ -273,9 +273,7 @@ class Bucket:
 
 def _sent(body: Body, check: Digest) -> dict[str, Any]:
     sent = {"Body": body, "ContentLength": len(body), "ContentMD5": check.content_md5}
-    if check.checksum_crc32 is not None:
-        sent["ChecksumCRC32"] = check.checksum_crc32
-    return sent
+    return sent | check.checksum_crc32
 
 
 def _is_encrypted(answer: dict[str, Any]) -> bool:

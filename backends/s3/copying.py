@@ -45,7 +45,7 @@ class Duplicate(Upload):
                     await self._copy_parts(upload, source, key, size, on_progress)
                 await self._check_copied(size)
             except StoreError as error:
-                if _is_refused(error):
+                if error.__cause__ is not None and code_of(error.__cause__) in _REFUSED:
                     raise CannotCopy("the server refuses that", store=self._store) from error
                 raise
         on_progress(size)
@@ -95,7 +95,3 @@ async def _ranges(size: int, step: int) -> AsyncGenerator[tuple[int, int], None]
     """Offset and length of each part."""
     for start in range(0, size, step):
         yield start, min(step, size - start)
-
-
-def _is_refused(error: StoreError) -> bool:
-    return error.__cause__ is not None and code_of(error.__cause__) in _REFUSED

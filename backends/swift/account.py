@@ -8,7 +8,7 @@ import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
@@ -42,22 +42,18 @@ class ContainerEntry:
     bytes: int
 
 
+@dataclass(eq=False)
 class Account:
     """Who we are to Swift. The account's own URL is known after the first request."""
 
-    def __init__(
-        self,
-        store: str,
-        credentials: Credentials,
-        settings: SwiftSettings,
-        session: aiohttp.ClientSession,
-        threads: ThreadPoolExecutor,
-    ) -> None:
-        self.store = store
-        self._authentication = Authentication(store, credentials, settings)
-        self._settings = settings
-        self._session = session
-        self._threads = threads
+    store: str
+    credentials: InitVar[Credentials]
+    settings: SwiftSettings
+    session: aiohttp.ClientSession
+    threads: ThreadPoolExecutor
+
+    def __post_init__(self, credentials: Credentials) -> None:
+        self._authentication = Authentication(self.store, credentials, self.settings)
         self._access: Access | None = None
         self._renewal = asyncio.Lock()
 
@@ -69,9 +65,7 @@ class Account:
         async with self._renewal:  # many requests meet one 401, and one of them asks for a token
             if not self._is_good(refused):
                 loop = asyncio.get_running_loop()
-                self._access = await loop.run_in_executor(
-                    self._threads, self._authentication.access
-                )
+                self._access = await loop.run_in_executor(self.threads, self._authentication.access)
             assert self._access is not None
             return self._access
 
@@ -79,7 +73,7 @@ class Account:
         access = self._access
         if access is None or access.token == refused:
             return False
-        margin = self._settings.swift_store_expire_soon_interval
+        margin = self.settings.swift_store_expire_soon_interval
         return access.expires is None or time.monotonic() < access.expires - margin
 
     @contextlib.asynccontextmanager
@@ -103,13 +97,13 @@ class Account:
         it must be over in ``swift_store_timeout`` seconds, each block of ``body`` counting anew;
         else it is :class:`Unavailable`.
         """
-        seconds = self._settings.swift_store_timeout
+        seconds = self.settings.swift_store_timeout
         refused: str | None = None
         try:
             async with asyncio.timeout(seconds) as deadline:
                 while True:
                     access = await self._granted(refused)
-                    async with self._session.request(
+                    async with self.session.request(
                         method,
                         URL((base or access.account_url) + path, encoded=True),
                         headers={"X-Auth-Token": access.token, **(headers or {})},

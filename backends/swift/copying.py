@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Sequence
 from urllib.parse import quote
 
-from imagestore.backends.errors import CannotCopy, Full
+from imagestore.backends.errors import CannotCopy
 from imagestore.backends.parts import send_parts, settled
 from imagestore.backends.swift.container import Entry
-from imagestore.backends.swift.names import MAX_SEGMENTS
 from imagestore.backends.swift.stored import StoredObject
 from imagestore.backends.swift.upload import PARALLEL, Upload
 
@@ -29,7 +28,8 @@ class Duplicate(Upload):
         """Make the object, and return how many bytes it has. On an error call ``undo``."""
         pieces = source.pieces
         if not source.size or max(piece.size for piece in pieces) > _LARGEST:
-            raise CannotCopy("has no bytes, or too large a segment", store=self._store)
+            message = "has no bytes, or too large a segment"
+            raise CannotCopy(message, store=self._container.store)
         where = await source.container.account_url()
         elsewhere = where != await self._container.account_url()
         account = where.rpartition("/")[2] if elsewhere else ""
@@ -38,10 +38,7 @@ class Duplicate(Upload):
 
         async def copy(number: int, piece: Entry) -> Entry:
             nonlocal done
-            if number > MAX_SEGMENTS:
-                raise Full(f"more than {MAX_SEGMENTS} segments", store=self._store, url=self._url)
-            name = self._names.segment(number)
-            self._begun.append(name)
+            name = self._begin_segment(number)
             etag = await self._copy_piece(name, source, piece, account)
             done += piece.size
             on_progress(done)
@@ -61,10 +58,8 @@ class Duplicate(Upload):
             right = int(made.get("Content-Length", 0)) == piece.size
         if not right:
             # Where Swift is set up without the middleware that copies, it has no bytes.
-            raise CannotCopy(
-                f"{name} arrived as other bytes than those of its source",
-                store=self._store,
-                url=self._url,
+            raise self._failure(
+                CannotCopy, f"{name} arrived as other bytes than those of its source"
             )
         return etag
 

@@ -25,15 +25,11 @@ class SwiftLocation:
     base: str | None = None
     """The URL of the account, which the default credentials may use."""
 
-
-def written(reference: str, container: str, name: str) -> str:
-    """The location of an object in the account of a reference. It holds no credentials."""
-    return f"swift+config://{reference}/{quote(container)}/{quote(name)}"
-
-
-def written_of_account(base: str, container: str, name: str) -> str:
-    """The location of an object in an account that is known by its URL."""
-    return f"swift+{base}/{quote(container)}/{quote(name)}"
+    @property
+    def url(self) -> str:
+        """As Glance writes it, where no credentials tell the account: none are shown."""
+        account = f"config://{self.reference}" if self.base is None else self.base
+        return f"swift+{account}/{quote(self.container)}/{quote(self.name)}"
 
 
 def parse(url: str, references: Mapping[str, Credentials], *, store: str) -> SwiftLocation:

@@ -114,8 +114,7 @@ class SwiftStore(Store):
         owner: str | None = None,
     ) -> Stored:
         place = self._placement.of(image_id, owner)
-        url = self._url(place)
-        container = self._container(place)
+        url, container = place.url, self._container(place)
         rules = self._rules()
         if size is not None and size >= rules.large:
             free = (await container.capacity()).free
@@ -158,7 +157,7 @@ class SwiftStore(Store):
         if not isinstance(source, SwiftStore):
             raise CannotCopy("copies what is in its Swift", store=self.name)
         place = self._placement.of(image_id, owner)
-        container, made = self._container(place), self._url(place)
+        container, made = self._container(place), place.url
         origin = source._locate(url)
         original = source._container(origin)
         if not await container.is_near(original):
@@ -206,7 +205,7 @@ class SwiftStore(Store):
         place = self._placement.of(image_id, owner)
         container = self._container(place)
         with contextlib.suppress(NotFound):
-            await stored.remove(container, image_id, self._url(place))
+            await stored.remove(container, image_id, place.url)
         await container.discard(image_id)  # what a request that is still at work may store
         await self._remove_container(container)
 
@@ -290,13 +289,6 @@ class SwiftStore(Store):
         if place.base is not None and not self._placement.is_near(place.base):
             raise InvalidLocation("is in another Swift", store=self.name)
         return place
-
-    def _url(self, place: SwiftLocation) -> str:
-        if place.base is not None:
-            return locations.written_of_account(place.base, place.container, place.name)
-        return locations.written(
-            self._settings.default_swift_reference, place.container, place.name
-        )
 
     def _executor(self) -> ThreadPoolExecutor:
         if self._threads is None:

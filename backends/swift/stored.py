@@ -55,7 +55,8 @@ async def find(container: Container, name: str, location: str) -> StoredObject:
     headers = await container.find(name, location)
     manifest = _manifest(headers)
     if manifest is None:
-        return StoredObject(container, (Entry(name, _length(headers), ""),), location)
+        size = int(headers.get("Content-Length", 0))
+        return StoredObject(container, (Entry(name, size, ""),), location)
     home, prefix = container.beside(manifest[0]), manifest[1]
     pieces = tuple([entry async for entry in home.entries(prefix)])
     stored = StoredObject(home, pieces, location)
@@ -108,10 +109,6 @@ def _manifest(headers: Mapping[str, str]) -> tuple[str, str] | None:
         return None
     container, _, prefix = value.partition("/")
     return unquote(container), unquote(prefix)
-
-
-def _length(headers: Mapping[str, str]) -> int:
-    return int(headers.get("Content-Length", 0))
 
 
 def _is_gapless(prefix: str, pieces: tuple[Entry, ...]) -> bool:

@@ -26,6 +26,7 @@ from imagestore.backends.swift.names import MAX_SEGMENTS, Names, upload_of
 from imagestore.backends.swift.streams import PAUSE, Budget, Stream, exactly, in_streams
 
 T = TypeVar("T")
+E = TypeVar("E", bound=StoreError)
 
 SIZE_HEADER = "X-Object-Meta-Image-Size"
 """On a manifest: bytes of all segments. Swift itself does not notice when one is missing."""
@@ -101,7 +102,7 @@ class Upload:
         except NotFound:
             ours = False
         if not ours:
-            raise Exists("was stored by another upload", store=self._store, url=self._url)
+            raise self._failure(Exists, "was stored by another upload")
 
     @property
     def _manifest(self) -> str:
@@ -154,11 +155,15 @@ class Upload:
         return size
 
     async def _send_segment(self, number: int, stream: Stream) -> Entry:
+        return await self._send(self._begin_segment(number), stream, {})
+
+    def _begin_segment(self, number: int) -> str:
+        """Its name, which is taken back if the upload fails."""
         if number > MAX_SEGMENTS:
-            raise Full(f"more than {MAX_SEGMENTS} segments", store=self._store, url=self._url)
+            raise self._failure(Full, f"more than {MAX_SEGMENTS} segments")
         name = self._names.segment(number)
         self._begun.append(name)
-        return await self._send(name, stream, {})
+        return name
 
     async def _until_listed(self, segments: list[Entry]) -> None:
         """Return when the container lists all segments: Swift reads a large object by listing.
@@ -169,9 +174,7 @@ class Upload:
         delay, left = 0.05, self._rules.settle
         while not expected <= await self._look(may_exist=False):
             if left <= 0:
-                raise Unavailable(
-                    "the container does not list all segments", store=self._store, url=self._url
-                )
+                raise self._failure(Unavailable, "the container does not list all segments")
             await asyncio.sleep(delay)
             left -= delay
             delay *= 2
@@ -198,9 +201,7 @@ class Upload:
         etag = await self._put(name, headers=headers, body=stream)
         digest = await stream.md5()
         if etag != digest:
-            raise Unavailable(
-                f"{name} arrived as other bytes than were sent", store=self._store, url=self._url
-            )
+            raise self._failure(Unavailable, f"{name} arrived as other bytes than were sent")
         return Entry(name, stream.size, digest)
 
     async def _put(
@@ -224,10 +225,10 @@ class Upload:
         async for entry in self._container.entries(self._names.image_id):
             found.add(entry)
             if entry.name == self._names.image_id and not may_exist:
-                raise Exists("is there already", store=self._store, url=self._url)
+                raise self._failure(Exists, "is there already")
             other = upload_of(self._names.image_id, entry.name)
             if other is not None and other > self._names.upload and not may_be_late:
-                raise Exists("a later upload is under way", store=self._store, url=self._url)
+                raise self._failure(Exists, "a later upload is under way")
         return found
 
     async def _in_container(self, call: Callable[[], Awaitable[T]]) -> T:
@@ -240,16 +241,14 @@ class Upload:
         return await call()
 
     def _no_container(self) -> StoreError:
-        return Unavailable(
+        return self._failure(
+            Unavailable,
             f"there is no container {self._container.name!r}, and swift_store_container and "
             "swift_store_create_container_on_put do not tell to make one",
-            store=self._store,
-            url=self._url,
         )
 
-    @property
-    def _store(self) -> str:
-        return self._container.store
+    def _failure(self, kind: type[E], message: str) -> E:
+        return kind(message, store=self._container.store, url=self._url)
 
 
 async def _gather(source: AsyncIterator[memoryview]) -> tuple[list[memoryview], bool]:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from imagestore.backends.base import Blocks, Buffer, Store, Stored
 from imagestore.backends.errors import Refused, StoreError, Unavailable
+from imagestore.backends.parts import Passing
 from imagestore.backends.wrappers.forwarding import Add, Ask, Copy, ForwardingStore, Progress
 
 log = logging.getLogger(__name__)
@@ -177,11 +178,11 @@ class DeadlineStore(ForwardingStore):
         return None if math.isinf(seconds) else seconds
 
 
-class _Source:
+class _Source(Passing):
     """The blocks for an ``add``, and since when the store has been busy with them."""
 
     def __init__(self, blocks: Blocks) -> None:
-        self._blocks = blocks
+        super().__init__(blocks)
         self._loop = asyncio.get_running_loop()
         self._given_up = False
         self.busy_since = self._loop.time()
@@ -191,15 +192,12 @@ class _Source:
         """The source must not end for a store that goes on: it would take that for the whole."""
         self._given_up = True
 
-    def __aiter__(self) -> Blocks:
-        return self
-
     async def __anext__(self) -> Buffer:
         if self._given_up:
             raise Unavailable("given up")
         self.busy_since = math.inf
         try:
-            return await anext(self._blocks)
+            return await super().__anext__()
         finally:
             self.busy_since = self._loop.time()
 

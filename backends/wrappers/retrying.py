@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from itertools import count
 from typing import TypeVar
 
 from imagestore.backends.base import Blocks, Buffer, Held, Pages, Store, Stored
 from imagestore.backends.errors import NotFound, Refused, Unavailable
+from imagestore.backends.parts import Passing, chained
 from imagestore.backends.wrappers.forwarding import Add, Ask, ForwardingStore
 
 log = logging.getLogger(__name__)
@@ -48,7 +49,8 @@ class RetryingStore(ForwardingStore):
     @asynccontextmanager
     async def _open(self, url: str, offset: int, length: int | None) -> AsyncIterator[Blocks]:
         first, blocks, stack = await self._persist("open", lambda: self._begin(url, offset, length))
-        async with stack, aclosing(_joined(first, blocks)) as joined:
+        begun = [] if first is None else [first]
+        async with stack, aclosing(chained(begun, blocks)) as joined:
             yield joined
 
     async def _begin(
@@ -117,28 +119,14 @@ class RetryingStore(ForwardingStore):
         raise AssertionError
 
 
-async def _joined(first: Buffer | None, rest: Blocks) -> AsyncGenerator[Buffer, None]:
-    if first is not None:
-        yield first
-        del first
-        async for block in rest:
-            yield block
-            del block  # it may be used again from now on
-
-
-class _Source:
+class _Source(Passing):
     """The blocks for an attempt to ``add``; knows whether any has been asked for.
 
-    It cannot be closed by the driver, whose next attempt would find nothing.
+    A driver that closed them would leave nothing for the next attempt.
     """
 
-    def __init__(self, blocks: Blocks) -> None:
-        self._blocks = blocks
-        self.asked = False
-
-    def __aiter__(self) -> Blocks:
-        return self
+    asked = False
 
     async def __anext__(self) -> Buffer:
         self.asked = True
-        return await anext(self._blocks)
+        return await super().__anext__()

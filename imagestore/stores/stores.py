@@ -10,7 +10,6 @@ from imagestore.backends import errors
 from imagestore.backends.base import Capability, Selective, Store
 from imagestore.backends.wrappers.guarded import Health
 from imagestore.config import settings
-from imagestore.config.settings import StoreSection
 from imagestore.model.errors import ConfigurationError, Unavailable
 from imagestore.model.image import Location
 from imagestore.stores.stack import build
@@ -26,7 +25,8 @@ class Stores:
 
     def __init__(self, configured: settings.Stores) -> None:
         """Build every store, which does no I/O. Raises :class:`ConfigurationError`."""
-        self._stacks = {section.name: build(section) for section in _by_weight(configured)}
+        by_weight = sorted(configured.sections, key=lambda section: -section.weight)
+        self._stacks = {section.name: build(section) for section in by_weight}
         self._stores = {name: stack.store for name, stack in self._stacks.items()}
         self._reserved = {section.name: build(section).store for section in configured.reserved}
         _refuse_shared_places([*self._stores.values(), *self._reserved.values()])
@@ -166,10 +166,6 @@ async def _start_later(store: Store) -> None:
         else:
             log.info("store %s is there", store.name)
             return
-
-
-def _by_weight(configured: settings.Stores) -> list[StoreSection]:
-    return sorted(configured.sections, key=lambda section: -section.weight)
 
 
 def _refuse_shared_places(stores: Iterable[Store]) -> None:

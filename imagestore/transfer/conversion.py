@@ -12,6 +12,7 @@ import contextlib
 import logging
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from dataclasses import dataclass
 from typing import IO
 
 from imagestore.backends.base import BLOCK_SIZE, Blocks, Buffer
@@ -28,16 +29,14 @@ _OVERHEAD = 64 << 20
 """Bytes that a file may be longer than its image may be: the stores are told the limit."""
 
 
+@dataclass(frozen=True, slots=True)
 class Conversion:
     """Into ``target``, a disk format."""
 
-    def __init__(
-        self, target: str, qemu_img: QemuImg, workspace: Workspace, settings: Images
-    ) -> None:
-        self.target = target
-        self._qemu_img = qemu_img
-        self._workspace = workspace
-        self._settings = settings
+    target: str
+    qemu_img: QemuImg
+    workspace: Workspace
+    settings: Images
 
     def is_needed(self, disk_format: str) -> bool:
         """Whether images of that format are converted. CDs stay what they are."""
@@ -45,7 +44,7 @@ class Conversion:
 
     def inspected(self, source: Blocks, disk_format: str) -> AsyncGenerator[Buffer, None]:
         """The blocks, which end only if they are of exactly that format, and safe."""
-        inspection = Inspection(disk_format, "bare", self._settings, exact=True)
+        inspection = Inspection(disk_format, "bare", self.settings, exact=True)
         return judged(source, Judgement(inspection))
 
     @contextlib.asynccontextmanager
@@ -64,14 +63,14 @@ class Conversion:
         """
         if disk_format not in FORMATS:
             raise Unsupported(f"Images of disk format {disk_format} cannot be converted.")
-        async with self._workspace.file() as came, self._workspace.file() as made:
+        async with self.workspace.file() as came, self.workspace.file() as made:
             await _keep(self.inspected(source, disk_format), came, most, on_progress)
-            size = await self._qemu_img.virtual_size(came.fileno(), disk_format)
+            size = await self.qemu_img.virtual_size(came.fileno(), disk_format)
             if self.target == "raw" and size > most:
                 raise OverLimit(f"The image may have {most} bytes at most; its disk has {size}.")
-            async with self._workspace.turn():
-                await self._qemu_img.require_whole(came.fileno(), disk_format)
-                await self._qemu_img.convert(
+            async with self.workspace.turn():
+                await self.qemu_img.require_whole(came.fileno(), disk_format)
+                await self.qemu_img.convert(
                     *(came.fileno(), disk_format, made.fileno(), self.target), most=most + _OVERHEAD
                 )
             await asyncio.to_thread(os.ftruncate, came.fileno(), 0)

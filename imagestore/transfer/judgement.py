@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from dataclasses import KW_ONLY, dataclass, field
 from functools import partial
 from typing import Protocol
 
@@ -43,6 +44,7 @@ def require_size(size: int, cap: int | None) -> None:
         raise OverLimit(f"The image may have {cap} bytes at most.")
 
 
+@dataclass(eq=False)
 class Judgement:
     """Of one stream: show it every block in order, then end it.
 
@@ -50,37 +52,34 @@ class Judgement:
     than ``size_cap`` bytes, ``Unsupported`` for its format, and what the ``verification`` raises.
     """
 
-    def __init__(
-        self,
-        inspection: Inspection,
-        *,
-        size_cap: int | None = None,
-        verification: Verification | None = None,
-    ) -> None:
-        self.size = 0
-        """Bytes so far."""
-        self.virtual_size: int | None = None
-        """Bytes of the disk inside, once the stream has ended; None where that is not known."""
-        self._inspection = inspection
-        self._size_cap = size_cap
-        self._verification = verification
-        self._inspecting = Lane(computing_threads(), inspection.feed)
+    inspection: Inspection
+    _: KW_ONLY
+    size_cap: int | None = None
+    verification: Verification | None = None
+    size: int = field(default=0, init=False)
+    """Bytes so far."""
+    virtual_size: int | None = field(default=None, init=False)
+    """Bytes of the disk inside, once the stream has ended; None where that is not known."""
+
+    def __post_init__(self) -> None:
+        verification = self.verification
+        self._inspecting = Lane(computing_threads(), self.inspection.feed)
         self._verifying = Lane(computing_threads(), verification.feed) if verification else None
 
     async def show(self, block: Buffer) -> None:
         """The next block of the stream."""
         self.size += len(block)
-        require_size(self.size, self._size_cap)
+        require_size(self.size, self.size_cap)
         if self._verifying is not None and not self._verifying.offer(block):
             await self._verifying.put(block)
-        if self._inspection.hungry and not self._inspecting.offer(block):
+        if self.inspection.hungry and not self._inspecting.offer(block):
             await self._inspecting.put(block)
 
     async def end(self) -> None:
         """All was shown."""
-        if self._verification is not None and self._verifying is not None:
-            await self._verifying.finish(self._verification.finish)
-        finish = partial(self._inspection.finish, self.size)
+        if self.verification is not None and self._verifying is not None:
+            await self._verifying.finish(self.verification.finish)
+        finish = partial(self.inspection.finish, self.size)
         self.virtual_size = await self._inspecting.finish(finish)
 
 

@@ -18,6 +18,7 @@ import re
 import signal
 from asyncio import StreamReader
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from imagestore.model.errors import OverLimit, Unavailable, Unsupported
@@ -47,12 +48,12 @@ _EXTENT = re.compile(rb'"length": (?P<length>\d+),.*"data": true,.*"offset": (?P
 _NOT_HERE = "Images cannot be converted here: qemu-img is missing."
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QemuImg:
     """``timeout``: seconds that a conversion may take; ``memory``: bytes of address space."""
 
-    def __init__(self, *, timeout: float, memory: int) -> None:
-        self._timeout = timeout
-        self._memory = memory
+    timeout: float
+    memory: int
 
     async def virtual_size(self, file: int, disk_format: str) -> int:
         """Bytes of the disk inside of an open file of that format.
@@ -124,11 +125,11 @@ class QemuImg:
 
         ``complaint``: what is said of any other of which no more is known.
         """
-        seconds = _LOOK_SECONDS if looks else self._timeout
-        processor = _LOOK_PROCESSOR if looks else int(self._timeout) + 1
+        seconds = _LOOK_SECONDS if looks else self.timeout
+        processor = _LOOK_PROCESSOR if looks else int(self.timeout) + 1
         command = (
             *("setpriv", "--pdeathsig", "KILL", "nice", "-n", "10"),
-            *("prlimit", f"--as={self._memory}", f"--cpu={processor}", f"--fsize={largest}"),
+            *("prlimit", f"--as={self.memory}", f"--cpu={processor}", f"--fsize={largest}"),
             *(f"--stack={_STACK}", "--core=0", "--", "qemu-img", *arguments),
         )
         try:

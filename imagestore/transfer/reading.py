@@ -8,7 +8,7 @@ import logging
 import os
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, InitVar, dataclass
 from typing import Self
 
 from imagestore.backends.base import BLOCK_SIZE, Blocks, Buffer, Capability, Store
@@ -70,8 +70,9 @@ class LocalCopy:
         self.close()
 
 
+@dataclass(eq=False)
 class Reading:
-    """One pass over ``length`` bytes from ``position`` of the object of ``size`` bytes.
+    """One pass over the ``left`` bytes from ``position`` of the object of ``size`` bytes.
 
     What the node's cache has comes from there. Else, and from where that fails, the best copy
     that is left is used until it fails: an error, another size than the
@@ -79,25 +80,18 @@ class Reading:
     it is its turn again. When no copy is left, :class:`imagestore.model.errors.Unavailable`.
     """
 
-    def __init__(
-        self,
-        copies: Iterable[Copy],
-        size: int,
-        position: int,
-        length: int,
-        *,
-        files: LocalFiles,
-        judge: Judge,
-        cached: OpenCached | None = None,
-    ) -> None:
+    copies: InitVar[Iterable[Copy]]
+    size: int
+    position: int
+    """Up to here the bytes are handed out."""
+    left: int
+    _: KW_ONLY
+    files: LocalFiles
+    judge: Judge
+    cached: OpenCached | None = None
+
+    def __post_init__(self, copies: Iterable[Copy]) -> None:
         self._copies = deque(copies)
-        self._size = size
-        self._files = files
-        self._judge = judge
-        self._cached = cached
-        self.position = position
-        """Up to here the bytes are handed out."""
-        self.left = length
 
     async def file(self) -> LocalCopy | None:
         """The best copy, if it is a whole local file, so that the kernel may send it.
@@ -114,7 +108,7 @@ class Reading:
                 path = copy.store.local_path(copy.url) if is_local else None
                 if path is None:
                     return None
-                file, size = await self._files.open(copy.store.name, path)
+                file, size = await self.files.open(copy.store.name, path)
             except StoreError as error:
                 self._give_up(copy, error)
             except FileNotFoundError:
@@ -122,8 +116,8 @@ class Reading:
             except OSError as error:
                 self._hangs(copy, str(error) or "the file system does not answer")
             else:
-                if size == self._size:
-                    self._judge(copy.store.name, None)
+                if size == self.size:
+                    self.judge(copy.store.name, None)
                     return LocalCopy(file.fileno(), copy.store.name, file.close, copy=copy)
                 file.close()
                 self._give_up(copy, self._other_size(copy, size))
@@ -139,13 +133,13 @@ class Reading:
         copy = local.copy
         if copy is None:
             log.warning("a download goes on without the cache: %s", reason)
-            self._cached = None
+            self.cached = None
             return
         self._hangs(copy, reason)
 
     def _hangs(self, copy: Copy, reason: str) -> None:
         error = StoreUnavailable(reason, store=copy.store.name, url=copy.url)
-        self._judge(copy.store.name, error)
+        self.judge(copy.store.name, error)
         self._give_up(copy, error)
 
     async def blocks(self) -> AsyncGenerator[Buffer, None]:
@@ -170,17 +164,17 @@ class Reading:
                 self._give_up(copy, error, once_more=self.position > begin)
 
     async def _from_cache(self) -> LocalCopy | None:
-        if self._cached is None:
+        if self.cached is None:
             return None
-        file = await self._cached()
+        file = await self.cached()
         if file is None:
-            self._cached = None
+            self.cached = None
             return None
         return LocalCopy(file.fd, CACHE, file.close, cached=file)
 
     async def _read(self, local: LocalCopy) -> AsyncGenerator[Buffer, None]:
         """What is left from a file that grows, until it fails."""
-        executor, loop = self._files.executor(local.threads), asyncio.get_running_loop()
+        executor, loop = self.files.executor(local.threads), asyncio.get_running_loop()
         while self.left:
             count = min(BLOCK_SIZE, await local.ready(self.position, self.left))
             try:
@@ -198,7 +192,7 @@ class Reading:
 
     async def _from(self, copy: Copy) -> AsyncGenerator[Buffer, None]:
         size = await copy.store.size(copy.url)
-        if size != self._size:
+        if size != self.size:
             raise self._other_size(copy, size)
         async with opened(copy.store, copy.url, self.position, self.left) as blocks:
             async for block in blocks:
@@ -219,7 +213,7 @@ class Reading:
 
     def _other_size(self, copy: Copy, size: int) -> WrongSize:
         return WrongSize(
-            f"{size} bytes, not the {self._size} of the image", store=copy.store.name, url=copy.url
+            f"{size} bytes, not the {self.size} of the image", store=copy.store.name, url=copy.url
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from dataclasses import KW_ONLY, dataclass, field
 
 from imagestore.backends.base import Blocks, Buffer, Store
 from imagestore.backends.errors import NotFound
@@ -38,6 +39,7 @@ class Pace:
             await asyncio.sleep(begin - now)
 
 
+@dataclass(eq=False)
 class Verified:
     """The blocks of ``source``, which end only if they are the ``expected`` ones.
 
@@ -48,55 +50,47 @@ class Verified:
     of bytes so far after each block. In any case the source is closed in the end.
     """
 
-    def __init__(
-        self,
-        source: Blocks,
-        expected: Expected,
-        *,
-        algorithms: Iterable[str] = (),
-        pace: Pace | None = None,
-        on_progress: Callable[[int], object] = lambda count: None,
-        of: str = "The data",
-    ) -> None:
-        self._source = source
-        self._expected = expected
-        self._algorithms = {*algorithms, *(each.algorithm for each in expected.digests)}
-        self._pace = pace or Pace()
-        self._on_progress = on_progress
-        self._of = of
-        self.digests: Mapping[str, Digest] = {}
-        """By algorithm, as computed, once all blocks have come."""
+    source: Blocks
+    expected: Expected
+    _: KW_ONLY
+    algorithms: Iterable[str] = ()
+    pace: Pace = field(default_factory=Pace)
+    on_progress: Callable[[int], object] = lambda count: None
+    of: str = "The data"
+    digests: Mapping[str, Digest] = field(default_factory=dict, init=False)
+    """By algorithm, as computed, once all blocks have come."""
 
     async def blocks(self) -> AsyncGenerator[Buffer, None]:
-        size, wanted = self._expected.size, self._expected.digests
-        hashers = {name: Hasher(name) for name in self._algorithms}
+        size, wanted = self.expected.size, self.expected.digests
+        algorithms = {*self.algorithms, *(each.algorithm for each in wanted)}
+        hashers = {name: Hasher(name) for name in algorithms}
         count, kept = 0, None
         try:
-            async for block in self._source:
+            async for block in self.source:
                 count += len(block)
                 if size is not None and count > size:
-                    raise Corrupt(f"more than {size} bytes", self._of)
-                await self._pace.take(len(block))
+                    raise Corrupt(f"more than {size} bytes", self.of)
+                await self.pace.take(len(block))
                 for hasher in hashers.values():
                     if not hasher.lane.offer(block):
                         await hasher.lane.put(block)
-                self._on_progress(count)
+                self.on_progress(count)
                 ready, kept = (kept, block) if wanted else (block, None)
                 del block  # it may be used again once nobody refers to it
                 if ready is not None:
                     yield ready
                 del ready
             if size is not None and count != size:
-                raise Corrupt(f"{count} bytes, not {size}", self._of)
+                raise Corrupt(f"{count} bytes, not {size}", self.of)
             self.digests = {name: await hasher.digest() for name, hasher in hashers.items()}
             for digest in wanted:
                 if digest != self.digests[digest.algorithm]:
                     found = self.digests[digest.algorithm].value
-                    raise Corrupt(f"its {digest.algorithm} is {found}", self._of)
+                    raise Corrupt(f"its {digest.algorithm} is {found}", self.of)
             if kept is not None:
                 yield kept
         finally:
-            await close(self._source)
+            await close(self.source)
 
     async def drain(self) -> None:
         """Read to the end, to know whether they are the right ones."""

@@ -14,6 +14,7 @@ import fcntl
 import os
 import tempfile
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -24,12 +25,12 @@ _LOOK = 0.25
 """Seconds between two looks for a free turn."""
 
 
+@dataclass(frozen=True, slots=True)
 class Workspace:
     """``turns``: how many may have one at a time."""
 
-    def __init__(self, directory: Path, turns: int) -> None:
-        self._directory = directory
-        self._turns = turns
+    directory: Path
+    turns: int
 
     @contextlib.asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
@@ -57,15 +58,15 @@ class Workspace:
             await asyncio.shield(asyncio.to_thread(file.close))
 
     def _open(self) -> IO[bytes]:
-        private.make_directory(self._directory)
-        return tempfile.TemporaryFile(dir=self._directory, buffering=0)
+        private.make_directory(self.directory)
+        return tempfile.TemporaryFile(dir=self.directory, buffering=0)
 
     def _take(self) -> int | None:
         try:
-            private.make_directory(self._directory)
-            for number in range(self._turns):
+            private.make_directory(self.directory)
+            for number in range(self.turns):
                 lock = os.open(
-                    self._directory / f".turn{number}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+                    self.directory / f".turn{number}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
                 )
                 try:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
