@@ -17,7 +17,9 @@ from imagestore.sites.rules import Conflict, SiteRules, parse_match
 ID = "11111111-2222-3333-4444-555555555555"
 MOMENT = datetime(2026, 1, 1)
 FIELDS = {"name": "a", "disk_format": "raw", "tags": ("x",), "prop": "1"}
-ONE = Record(ID, "active", 3, "c0", "sha512", "d0", MOMENT, FIELDS)
+MD5, OTHER_MD5 = "c0" * 16, "c1" * 16
+SHA512, OTHER_SHA512 = "d0" * 64, "d1" * 64
+ONE = Record(ID, "active", 3, MD5, "sha512", SHA512, MOMENT, FIELDS)
 
 
 def changed(**fields: Any) -> Record:
@@ -38,7 +40,7 @@ def changed(**fields: Any) -> Record:
         (replace(ONE, status="importing"), Action.WAIT),
         (replace(ONE, status="killed"), Action.CONFLICT),
         (replace(ONE, size=4), Action.CONFLICT),
-        (replace(ONE, os_hash_value="d1"), Action.CONFLICT),
+        (replace(ONE, os_hash_value=OTHER_SHA512), Action.CONFLICT),
         (changed(disk_format="qcow2"), Action.CONFLICT),
     ],
 )
@@ -60,10 +62,10 @@ def test_whose_metadata_count() -> None:
 
 
 def test_digests_that_both_know() -> None:
-    other = replace(ONE, os_hash_algo="sha256", os_hash_value="d9")
+    other = replace(ONE, os_hash_algo="sha256", os_hash_value="d9" * 32)
     assert has_same_bytes(ONE, other)
-    assert not has_same_bytes(ONE, replace(other, checksum="c1"))
-    assert not has_same_bytes(replace(ONE, checksum=None), replace(ONE, os_hash_value="no"))
+    assert not has_same_bytes(ONE, replace(other, checksum=OTHER_MD5))
+    assert not has_same_bytes(replace(ONE, checksum=None), replace(ONE, os_hash_value=OTHER_SHA512))
     assert has_same_bytes(replace(ONE, checksum=None, os_hash_value=None), ONE)
 
 
