@@ -16,7 +16,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection
 
 from imagestore.backends.base import Stored
-from imagestore.catalog.copies.placements import Placements
+from imagestore.catalog.copies.placement import Placements
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.intent import close
 from imagestore.catalog.notifications import Notifications

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from imagestore.catalog.access import Access, not_found, require_writer
 from imagestore.catalog.activation import Activation, Activations
 from imagestore.catalog.amend import amend, changed_columns
-from imagestore.catalog.copies.placements import Placements
+from imagestore.catalog.copies.placement import Placements
 from imagestore.catalog.deletions import Deletions
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.intent import Intent

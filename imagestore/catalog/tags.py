@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from imagestore.catalog.access import Access, require_writer
-from imagestore.catalog.copies.placements import Placements
+from imagestore.catalog.copies.placement import Placements
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.limits import require_within
 from imagestore.catalog.notifications import Notifications

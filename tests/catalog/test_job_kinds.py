@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from imagestore.catalog.catalog import Catalog
-from imagestore.catalog.copies.placements import COPY, RULE
+from imagestore.catalog.copies.placement import COPY, RULE
 from imagestore.catalog.dependencies import assemble
 from imagestore.catalog.imports.unstaging import IMPORT
 from imagestore.catalog.jobs import ATTEMPTS, LONGEST_PAUSE, PATIENT, GiveUp, JobKind, Work

@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from imagestore.catalog.access import not_found
 from imagestore.catalog.copies.maker import CopyMaker, InTheWay
-from imagestore.catalog.copies.placements import COPY, RULE, Placements, draft_of
+from imagestore.catalog.copies.placement import COPY, RULE, Placements, draft_of
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.integrity.recovery import Recovery
 from imagestore.catalog.jobs import ATTEMPTS, PATIENT, Completion, JobKind, Jobs, Work

@@ -14,7 +14,7 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from imagestore.catalog.copies.maker import CopyMaker, lacks_digests
-from imagestore.catalog.copies.placements import COPY, Placements, Standing
+from imagestore.catalog.copies.placement import COPY, Placements, Standing
 from imagestore.catalog.deletions import Deletions
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.jobs import PATIENT, JobKind, Jobs, Work

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from imagestore.catalog.activation import Activation, put_back
-from imagestore.catalog.copies.placements import Placements
+from imagestore.catalog.copies.placement import Placements
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.imports import progress
 from imagestore.catalog.imports.copying import Copying
