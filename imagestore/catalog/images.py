@@ -261,7 +261,7 @@ class Images:
     def _authorise_property(self, caller: Caller, change: Change, names: set[str]) -> None:
         name, present = change.name, change.name in names
         if not present and change.op != "add":
-            raise Conflict(f"Property {name} does not exist.")
+            return  # it is refused in its turn, after what is wrong with the changes before it
         if change.op == "remove":
             self._require_property("delete", name, caller)
             names.remove(name)

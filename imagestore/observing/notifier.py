@@ -6,6 +6,7 @@ up no request. What does not fit in the queue is dropped, counted and logged.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
@@ -49,6 +50,8 @@ class Notifier:
         self._settings = settings or Notifications()
         self._queue: queue.Queue[Message | None] = queue.Queue(_MOST_WAITING)
         self._thread: threading.Thread | None = None
+        self._given_up = threading.Event()
+        """Set when what is still queued is for nobody any more."""
         self._complained = 0.0
         self._connect: Callable[[], Bus] | None = None
         if set(self._settings.driver) - {"noop"}:
@@ -64,12 +67,12 @@ class Notifier:
         """Send what is queued if that goes quickly. Blocks for some seconds at the most."""
         if self._thread is None:
             return
-        try:
+        with contextlib.suppress(queue.Full):
             self._queue.put(None, timeout=_LAST_ONES)
-        except queue.Full:
+            self._thread.join(_LAST_ONES)
+        if self._thread.is_alive():
             log.error("%d notifications are not sent: their bus is away", self._queue.qsize())
-            return
-        self._thread.join(_LAST_ONES)
+            self._given_up.set()
         self._thread = None
 
     def wants(self, event_type: str) -> bool:
@@ -93,7 +96,7 @@ class Notifier:
     def _send(self) -> None:
         assert self._connect is not None
         bus: Bus | None = None
-        while (message := self._queue.get()) is not None:
+        while (message := self._queue.get()) is not None and not self._given_up.is_set():
             priority, event_type, payload = message
             try:
                 bus = bus or self._connect()
