@@ -16,7 +16,7 @@ test: .venv/test.stamp lint packages
 	$(BIN)/pytest -n $(TESTERS) --dist worksteal --durations=15 \
 		--cov --cov-report=term --cov-fail-under=90 $(PYTEST)
 
-# All that needs no real service of others and starts nothing slow, in less than a minute.
+# All that needs no real service of others and starts nothing slow.
 quick: .venv/test.stamp
 	$(BIN)/pytest -q -n 2 --dist worksteal -m "not service and not slow" $(PYTEST)
 
