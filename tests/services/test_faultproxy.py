@@ -35,9 +35,10 @@ async def proxy() -> AsyncIterator[FaultProxy]:
 
 async def ask(proxy: FaultProxy, sent: bytes = b"x") -> bytes:
     """Everything that comes back; what came before a reset is in its arguments."""
-    reader, writer = await asyncio.open_connection(HOST, proxy.port)
-    got = b""
+    got, writer = b"", None
     try:
+        # It may be reset before it is known to be there.
+        reader, writer = await asyncio.open_connection(HOST, proxy.port)
         writer.write(sent)
         writer.write_eof()
         while piece := await reader.read(1 << 16):
@@ -45,7 +46,8 @@ async def ask(proxy: FaultProxy, sent: bytes = b"x") -> bytes:
     except OSError as error:
         raise ConnectionResetError(got) from error
     finally:
-        writer.transport.abort()
+        if writer is not None:
+            writer.transport.abort()
     return got
 
 
