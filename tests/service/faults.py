@@ -17,7 +17,10 @@ from imagestore.database.engine import Database
 from imagestore.model.image import Location
 from tests.service.conftest import Service, settings_in
 
-PATIENCE = StoreAccess(call_timeout=1.0, progress_timeout=1.0, retries=0, probe_interval=0.1)
+PATIENT = StoreAccess(call_timeout=10.0, progress_timeout=60.0, retries=0, probe_interval=0.1)
+"""A store that is slow since the machine has much to do is not one that hangs."""
+IMPATIENT = replace(PATIENT, call_timeout=2.0, progress_timeout=2.0)
+"""For tests that wait until a store that hangs is given up."""
 
 
 class StreamedStore(FaultyStore):
@@ -33,7 +36,7 @@ def faulty_driver(name: str) -> Any:
     return replace(driver, name=name, create=StreamedStore)
 
 
-def stores_in(directory: Path, access: StoreAccess = PATIENCE, **places: Path) -> Stores:
+def stores_in(directory: Path, access: StoreAccess = PATIENT, **places: Path) -> Stores:
     """The two stores of the service, used as ``access`` says, in these places if given."""
     stores: Stores = settings_in(directory).stores
     sections = tuple(

@@ -18,12 +18,11 @@ from imagestore.api import keys
 from imagestore.backends.testing.faulty import FaultyStore
 from imagestore.cache import growing, locks
 from imagestore.config import drivers
-from imagestore.config.settings import Cache, StoreAccess
+from imagestore.config.settings import Cache
 from tests.service.conftest import Person, Service, Start
 from tests.service.faults import faulty_driver, inner, stores_in
 
 SIZE = 3 << 20
-PATIENT = StoreAccess(retries=0, probe_interval=0.1)
 
 
 @pytest.fixture
@@ -108,9 +107,7 @@ class Cached:
 @pytest.fixture
 def begin(start: Start, tmp_path: Path) -> Callable[..., Awaitable[Cached]]:
     async def begun(**options: Any) -> Cached:
-        service = await start(
-            stores=stores_in(tmp_path, PATIENT), cache=cache_in(tmp_path, **options)
-        )
+        service = await start(stores=stores_in(tmp_path), cache=cache_in(tmp_path, **options))
         return Cached(service)
 
     return begun

@@ -17,7 +17,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from imagestore import app
 from imagestore.config import drivers
-from imagestore.config.settings import Database, Identity, StoreAccess
+from imagestore.config.settings import Database, Identity
 from tests.service.conftest import Person, Service, Start
 from tests.service.faults import faulty_driver, stores_in
 from tests.service.test_cache import SIZE, cache_in, until
@@ -29,7 +29,7 @@ ABSENT = "11111111-2222-4333-8444-555555555555"
 async def cached(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Service:
     monkeypatch.setattr(drivers, "get", faulty_driver)
     return await start(
-        stores=stores_in(tmp_path, StoreAccess(retries=0)),
+        stores=stores_in(tmp_path),
         cache=cache_in(tmp_path, sync_interval=0.1),
     )
 

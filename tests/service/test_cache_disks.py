@@ -15,7 +15,7 @@ import pytest
 from imagestore.config import drivers
 from tests.service.conftest import Start
 from tests.service.faults import faulty_driver, stores_in
-from tests.service.test_cache import PATIENT, SIZE, Cached, cache_in, until
+from tests.service.test_cache import SIZE, Cached, cache_in, until
 
 ROOM = SIZE + SIZE // 2
 
@@ -44,9 +44,7 @@ async def cached(
     start: Start, disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Cached:
     monkeypatch.setattr(drivers, "get", faulty_driver)
-    service = await start(
-        stores=stores_in(tmp_path, PATIENT), cache=cache_in(disk, sync_interval=0.2)
-    )
+    service = await start(stores=stores_in(tmp_path), cache=cache_in(disk, sync_interval=0.2))
     return Cached(service)
 
 

@@ -17,7 +17,7 @@ from imagestore.config.settings import Server
 from imagestore.database import locations
 from tests.database.samples import copies_of
 from tests.service.conftest import Person, Service, Start
-from tests.service.faults import copy_to, database, faulty_driver, inner, stores_in
+from tests.service.faults import IMPATIENT, copy_to, database, faulty_driver, inner, stores_in
 from tests.service.test_metrics import value
 
 DATA = os.urandom(5_000_001)
@@ -29,7 +29,7 @@ async def streamed(
 ) -> tuple[Service, str]:
     """A service whose stores are read through the process, and an image in both of them."""
     monkeypatch.setattr(drivers, "get", faulty_driver)
-    service = await start(stores=stores_in(tmp_path))
+    service = await start(stores=stores_in(tmp_path, IMPATIENT))
     return service, await image_in_both(service)
 
 

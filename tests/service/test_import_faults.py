@@ -18,11 +18,10 @@ from imagestore.backends.testing.faulty import Fault, hang, raising
 from imagestore.catalog import jobs as kinds
 from imagestore.catalog.imports.running import ATTEMPTS
 from imagestore.config import drivers
-from imagestore.config.settings import StoreAccess
 from imagestore.database import journal
 from tests.backends.file.conftest import small_disk
 from tests.service.conftest import Person, Service, Start
-from tests.service.faults import StreamedStore, database, faulty_driver, inner, stores_in
+from tests.service.faults import PATIENT, StreamedStore, database, faulty_driver, inner, stores_in
 from tests.service.test_imports import (
     assert_active,
     ended,
@@ -38,7 +37,6 @@ from tests.service.web import Web, served_files
 __all__ = ["small_disk"]
 
 DATA = os.urandom((5 << 20) + 17)
-PATIENT = StoreAccess(call_timeout=10.0, progress_timeout=60.0, retries=0, probe_interval=0.1)
 embedded = pytest.mark.parametrize("url", ["embedded"], indirect=True)
 
 
@@ -60,7 +58,7 @@ async def service(
     start: Start, site: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Service:
     monkeypatch.setattr(drivers, "get", faulty_driver)
-    return await start(**fetching(site), stores=stores_in(tmp_path, PATIENT))
+    return await start(**fetching(site), stores=stores_in(tmp_path))
 
 
 def files(service: Service, store: str) -> set[str]:
@@ -220,7 +218,7 @@ async def test_a_full_disk(
     start: Start, site: Web, tmp_path: Path, small_disk: Path, *, all_must_succeed: bool
 ) -> None:
     place = small_disk / "file2"
-    service = await start(**fetching(site), stores=stores_in(tmp_path, PATIENT, file2=place))
+    service = await start(**fetching(site), stores=stores_in(tmp_path, file2=place))
     alice = service.person("red")
     image = await image_and_import(alice, site, all_must_succeed=all_must_succeed)
     shown = await ended(alice, image)
@@ -246,7 +244,7 @@ async def slow(
 ) -> tuple[Service, asyncio.Event]:
     """A service whose second store has an object only when the event is set."""
     monkeypatch.setattr(drivers, "get", faulty_driver)
-    service = await start(**fetching(site), stores=stores_in(directory, PATIENT))
+    service = await start(**fetching(site), stores=stores_in(directory))
     gate = asyncio.Event()
     inner(service, "file2").fail({"stored": [gate.wait]})
     return service, gate
@@ -327,7 +325,7 @@ async def test_the_process_ends_while_others_are_written(
     image = await image_and_import(alice, site, all_must_succeed=False)
     await until(service, lambda: _is(alice, image, "status", "active"))
     await service.client.close()
-    again = await start(**fetching(site), stores=stores_in(tmp_path, PATIENT))
+    again = await start(**fetching(site), stores=stores_in(tmp_path))
     await assert_active(again.person("red"), image, DATA, "file1,file2")
     assert site.asked == ["/image"]
     assert files(again, "file1") == files(again, "file2") == {image}
@@ -344,7 +342,7 @@ async def test_the_last_store_never_comes_back(
     await until(service, lambda: _is(alice, image, "status", "active"))
     await service.client.close()
     monkeypatch.setattr(drivers, "get", dead_driver)
-    again = await start(**fetching(site), stores=stores_in(tmp_path, PATIENT))
+    again = await start(**fetching(site), stores=stores_in(tmp_path))
     alice = again.person("red")
     shown = await ended(alice, image)
     (task,) = await tasks_of(alice, image)
@@ -395,7 +393,7 @@ async def test_a_copy_that_fails_blames_the_store_that_failed(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, all_must_succeed: bool
 ) -> None:
     monkeypatch.setattr(drivers, "get", faulty_driver)
-    two = stores_in(tmp_path, PATIENT)
+    two = stores_in(tmp_path)
     third = replace(
         two.sections[0], name="file3", options={"filesystem_store_datadir": str(tmp_path / "file3")}
     )

@@ -18,7 +18,7 @@ from imagestore.backends.errors import Unavailable
 from imagestore.catalog.catalog import Catalog
 from imagestore.catalog.integrity.orphans import SearchResult
 from imagestore.config import drivers
-from imagestore.config.settings import Images, Scrubber, StoreAccess
+from imagestore.config.settings import Images, Scrubber
 from imagestore.database import images, journal, locations, properties
 from imagestore.database.orphans import Orphan
 from imagestore.database.schema import orphans as table
@@ -301,17 +301,13 @@ async def test_two_nodes_remove_at_once(start: Start) -> None:
     assert await database(one).read(journal.entries) == []
 
 
-PATIENT = StoreAccess(retries=0, probe_interval=0.1)
-"""An upload waits there until recovery has been at work, however long that takes."""
-
-
 async def test_a_removal_keeps_writers_out_and_is_carried_to_its_end(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(drivers, "get", faulty_driver)
     service = await start(
         scrubber=AT_ONCE,
-        stores=stores_in(tmp_path, PATIENT),
+        stores=stores_in(tmp_path),
         images=Images(show_multiple_locations=True),
     )
     name = place(service, "file1", str(uuid.uuid4()))

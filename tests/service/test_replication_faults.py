@@ -24,7 +24,7 @@ from imagestore.model.image import Location
 from imagestore.model.job import JobState
 from tests.database.samples import copies_of
 from tests.service.conftest import Person, Service, Start
-from tests.service.faults import PATIENCE, copy_to, database, faulty_driver, inner
+from tests.service.faults import PATIENT, copy_to, database, faulty_driver, inner
 from tests.service.test_replication import (
     DATA,
     by,
@@ -58,7 +58,7 @@ def three(directory: Path, **changes: Any) -> Stores:
             "file",
             {"filesystem_store_datadir": str(directory / name)},
             weight=10 - number,
-            access=PATIENCE,
+            access=PATIENT,
         )
         for number, name in enumerate(NAMES)
     )
