@@ -12,7 +12,9 @@ from types import ModuleType
 import pytest
 
 SERVICES = "tests.services."
-NOT_REAL = frozenset({"process", "databases", "shared", "faultproxy", "watcher", "certificate"})
+NOT_REAL = frozenset(
+    {"certificate", "databases", "faultproxy", "process", "programs", "shared", "watcher"}
+)
 """Modules below ``tests.services`` that start no program of others: by them nothing is marked."""
 PROCESSES = frozenset({"tests.served"})
 """Modules that start the service in processes of its own, which takes seconds."""
