@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from imagestore.identity.caller import Caller
 from imagestore.model.image import Image
 from tests.database.samples import image
 from tests.service.conftest import settings_in
+from tests.services.databases import tables_in_a_file
 
 ALICE = Caller(user_id="alice", project_id="one", roles=frozenset({"member", "reader"}))
 DATA = b"data of an image"
@@ -64,6 +66,7 @@ class House:
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
     settings = settings_in(tmp_path)
+    (tmp_path / "db.sqlite").write_bytes(await asyncio.to_thread(tables_in_a_file))
     deps = assemble(settings, Database(settings.database))
     catalog = Catalog(deps)
     await deps.database.open()

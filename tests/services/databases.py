@@ -125,13 +125,16 @@ def url_of(request: pytest.FixtureRequest, kind: str, directory: Path) -> str:
         server: Server = request.getfixturevalue(kind)
         return server.emptied()
     url = in_file(kind, directory)
-    (directory / FILE).write_bytes(_tables_in_a_file())
+    (directory / FILE).write_bytes(tables_in_a_file())
     return url
 
 
 @functools.cache
-def _tables_in_a_file() -> bytes:
-    """A file of SQLite with all tables: to copy it takes a tenth of making them."""
+def tables_in_a_file() -> bytes:
+    """A file of SQLite with all tables: to copy it takes a tenth of making them.
+
+    Where a loop runs, it is called on a thread.
+    """
     with tempfile.TemporaryDirectory() as name:
         asyncio.run(_upgrade(in_file("embedded", Path(name))))
         return (Path(name) / FILE).read_bytes()
