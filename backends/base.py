@@ -280,6 +280,10 @@ class Driver:
     store of that id and does no I/O.
     ``schemes`` are the URL schemes of its locations. ``interface`` is the
     :data:`INTERFACE_VERSION` that it was written for, as a number: another one is not loaded.
+
+    ``preload()``, where there is one, imports what its stores need when they are made and started.
+    It is called where such stores are configured, in a process that forks others afterwards, which
+    share what is loaded. It reads files of the program, and starts no thread.
     """
 
     name: str
@@ -287,3 +291,4 @@ class Driver:
     settings: type[Any]
     create: Callable[[str, Any], Store]
     interface: int = field(kw_only=True)
+    preload: Callable[[], None] | None = field(default=None, kw_only=True)

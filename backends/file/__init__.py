@@ -6,10 +6,25 @@ is ``<data directory>/<image id>``, its location ``file://<data directory>/<imag
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from imagestore.backends import deferred
 from imagestore.backends.base import Driver
 from imagestore.backends.file.settings import FileSettings
-from imagestore.backends.file.store import FileStore
+
+if TYPE_CHECKING:
+    from imagestore.backends.file.store import FileStore
 
 __all__ = ["FileSettings", "FileStore", "driver"]
 
-driver = Driver("file", ("file", "filesystem"), FileSettings, FileStore, interface=1)
+_STORE = "imagestore.backends.file.store"
+__getattr__ = deferred.names(__name__, {"FileStore": "store"})
+
+driver = Driver(
+    name="file",
+    schemes=("file", "filesystem"),
+    settings=FileSettings,
+    create=deferred.call(_STORE, "FileStore"),
+    preload=deferred.load(_STORE),
+    interface=1,
+)

@@ -7,10 +7,25 @@ Cinder clone it: the RBD image is named as the image's id, and a protected snaps
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from imagestore.backends import deferred
 from imagestore.backends.base import Driver
 from imagestore.backends.rbd.settings import RBDSettings
-from imagestore.backends.rbd.store import RBDStore
+
+if TYPE_CHECKING:
+    from imagestore.backends.rbd.store import RBDStore
 
 __all__ = ["RBDSettings", "RBDStore", "driver"]
 
-driver = Driver(name="rbd", schemes=("rbd",), settings=RBDSettings, create=RBDStore, interface=1)
+_STORE = "imagestore.backends.rbd.store"
+__getattr__ = deferred.names(__name__, {"RBDStore": "store"})
+
+driver = Driver(
+    name="rbd",
+    schemes=("rbd",),
+    settings=RBDSettings,
+    create=deferred.call(_STORE, "RBDStore"),
+    preload=deferred.load(_STORE),
+    interface=1,
+)

@@ -10,16 +10,25 @@ Needs the extra ``imagestore[swift]``.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from imagestore.backends import deferred
 from imagestore.backends.base import Driver
 from imagestore.backends.swift.settings import SwiftSettings
-from imagestore.backends.swift.store import SwiftStore
+
+if TYPE_CHECKING:
+    from imagestore.backends.swift.store import SwiftStore
 
 __all__ = ["SwiftSettings", "SwiftStore", "driver"]
+
+_STORE = "imagestore.backends.swift.store"
+__getattr__ = deferred.names(__name__, {"SwiftStore": "store"})
 
 driver = Driver(
     name="swift",
     schemes=("swift", "swift+http", "swift+https", "swift+config"),
     settings=SwiftSettings,
-    create=SwiftStore,
+    create=deferred.call(_STORE, "SwiftStore"),
+    preload=deferred.load(_STORE, "keystoneauth1.session", "swiftclient.client"),
     interface=1,
 )

@@ -70,7 +70,7 @@ class Child:
 
     def take(self, codes: Mapping[int, int]) -> None:
         """Find out whether it has ended: exit codes of all that have, by process id."""
-        if self.pid in codes:
+        if self.pid is not None and self.pid in codes:
             self._code = codes[self.pid]
 
     def exit_code(self) -> int | None:

@@ -86,7 +86,7 @@ class Loader:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a worker is born with: the descriptors of its sockets, and of the pipe of its reports."""
+    """What a worker is born with: descriptors of its sockets, and of the pipe for its reports."""
 
     listeners: Sequence[int]
     report: int

@@ -1,4 +1,4 @@
-"""What a worker process tells its parent through a pipe: who it is; that it is ready, or why not."""
+"""What a worker tells its parent through a pipe: who it is; that it is ready, or why not."""
 
 from __future__ import annotations
 

@@ -20,8 +20,8 @@ def supervise(read: Callable[[], Settings], command: Sequence[str]) -> None:
     """Serve until told to end.
 
     ``read`` gives the settings, now and at every reload. ``command`` starts a
-    process of which workers are forked; which sockets there are is appended. Raises :class:`ConfigurationError`,
-    and :class:`imagestore.supervisor.supervisor.StartError`.
+    process of which workers are forked; which sockets there are is appended. Raises
+    :class:`ConfigurationError`, and :class:`imagestore.supervisor.supervisor.StartError`.
     """
     settings = read()
     server = settings.server
