@@ -26,6 +26,6 @@ driver = Driver(
     schemes=("s3", "s3+http", "s3+https"),
     settings=S3Settings,
     create=deferred.call(_STORE, "S3Store"),
-    preload=deferred.call(_STORE, "preload"),
+    preload=deferred.call("imagestore.backends.s3.client", "preload"),
     interface=1,
 )

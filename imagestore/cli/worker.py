@@ -42,7 +42,7 @@ def worker(
     try:
         settings = given.load()
         logs.setup(settings.logging)
-        create = server.factory(app)
+        create = server.factory(app, settings)
     except Exception as error:
         loader.refuse_workers(control_fd, failure(error))
 

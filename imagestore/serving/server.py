@@ -64,10 +64,16 @@ def inherit(place: Place, metrics_fd: int | None) -> Inherited:
     )
 
 
-def factory(path: str) -> Factory:
-    """The function that ``module:name`` means."""
-    module, _, name = path.partition(":")
-    found: Factory = getattr(importlib.import_module(module), name)
+def factory(path: str, settings: Settings) -> Factory:
+    """The function that ``module:name`` means, and all that it needs as it is configured.
+
+    What that is, is known to a function ``preload`` of the module, if it has one.
+    """
+    place, _, name = path.partition(":")
+    module = importlib.import_module(place)
+    if (preload := getattr(module, "preload", None)) is not None:
+        preload(settings)
+    found: Factory = getattr(module, name)
     return found
 
 
