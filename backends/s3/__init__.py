@@ -26,6 +26,6 @@ driver = Driver(
     schemes=("s3", "s3+http", "s3+https"),
     settings=S3Settings,
     create=deferred.call(_STORE, "S3Store"),
-    preload=deferred.call("imagestore.backends.s3.client", "preload"),
+    preload=deferred.call(_STORE, "preload"),
     interface=1,
 )
