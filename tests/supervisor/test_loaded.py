@@ -39,7 +39,8 @@ _TELL = "print(json.dumps(found))"
 OF_NO_USE = {
     "aiobotocore", "aiomysql", "aiosqlite", "asyncpg", "botocore", "castellan", "keystoneauth1",
     "openstack", "oslo_messaging", "pygments", "requests", "rich", "swiftclient", "typer",
-    "urllib3", "sqlalchemy.ext.asyncio", "imagestore.backends.s3.store", "imagestore.backends.swift.store",
+    "urllib3", "sqlalchemy.ext.asyncio", "imagestore.backends.s3.store",
+    "imagestore.backends.swift.store",
 }  # fmt: skip
 """To a service with its own database and files, whose caller is whoever comes."""
 
