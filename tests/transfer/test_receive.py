@@ -234,6 +234,22 @@ async def test_a_checksum_that_was_said(tmp_path: Path, store: FileStore, capita
     assert left(tmp_path) == []
 
 
+async def test_without_md5_only_one_that_was_said_is_computed(store: FileStore) -> None:
+    data = content(BLOCK_SIZE)
+    settings = Images(md5_checksum=False)
+    received, stored = await receive(store, image(), cut(data), settings=settings)
+    assert received.attributes()["checksum"] is None
+    assert received.os_hash == Digest("sha512", hashlib.sha512(data).hexdigest())
+    await store.delete(stored.url)
+    said = Digest("md5", hashlib.md5(data).hexdigest())
+    received, stored = await receive(store, image(), cut(data), settings=settings, checksum=said)
+    assert received.checksum == said
+    await store.delete(stored.url)
+    wrong = Digest("md5", "0" * 32)
+    with pytest.raises(Corrupt, match=said.value):
+        await receive(store, image(), cut(data), settings=settings, checksum=wrong)
+
+
 class SlowStore(FileStore):
     """Takes a block now and then, and counts what is given to it."""
 
