@@ -15,6 +15,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, M
 from contextlib import AbstractAsyncContextManager
 from dataclasses import MISSING, dataclass, field
 from enum import Flag, auto
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -272,6 +273,20 @@ def option(
 
 
 @dataclass(frozen=True, slots=True)
+class Later:
+    """What ``module:name`` means, imported when it is first called, and known before."""
+
+    place: str
+
+    def load(self) -> Any:
+        module, _, name = self.place.partition(":")
+        return getattr(import_module(module), name)
+
+    def __call__(self, *args: Any) -> Any:
+        return self.load()(*args)
+
+
+@dataclass(frozen=True, slots=True)
 class Driver:
     """What a driver package offers through the entry-point group ``imagestore.drivers``.
 
@@ -281,8 +296,8 @@ class Driver:
     ``schemes`` are the URL schemes of its locations. ``interface`` is the
     :data:`INTERFACE_VERSION` that it was written for, as a number: another one is not loaded.
 
-    ``preload()``, where there is one, imports what its stores need when they are made and started.
-    It is called where such stores are configured, in a process that forks others afterwards, which
+    ``create`` may be :class:`Later`. ``preload()``, where there is one, imports what its stores
+    need when they start: where such stores are configured, and before processes are forked, which
     share what is loaded. It reads files of the program, and starts no thread.
     """
 

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from imagestore.api import application
 from imagestore.api.v2.schemas import ImageSchema
+from imagestore.backends.base import Later
 from imagestore.cache.cache import Cache
 from imagestore.catalog.catalog import Catalog
 from imagestore.catalog.dependencies import Dependencies, assemble
@@ -65,9 +66,12 @@ def preload(settings: Settings) -> None:
     Raises :class:`imagestore.model.errors.ConfigurationError` for what is not installed.
     """
     for section in (*settings.stores.sections, *settings.stores.reserved):
-        if (load := drivers.get(section.type).preload) is not None:
-            with contextlib.suppress(ImportError):  # what is missing is told when the store starts
-                load()
+        driver = drivers.get(section.type)
+        with contextlib.suppress(ImportError):  # what is missing is told when the store starts
+            if isinstance(driver.create, Later):
+                driver.create.load()
+            if driver.preload is not None:
+                driver.preload()
     Database(settings.database)  # imports the driver of the database
     if settings.identity.flavor == "keystone":
         sources.keystone()

@@ -6,25 +6,15 @@ is ``<data directory>/<image id>``, its location ``file://<data directory>/<imag
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from imagestore.backends import deferred
-from imagestore.backends.base import Driver
+from imagestore.backends.base import Driver, Later
 from imagestore.backends.file.settings import FileSettings
 
-if TYPE_CHECKING:
-    from imagestore.backends.file.store import FileStore
-
-__all__ = ["FileSettings", "FileStore", "driver"]
-
-_STORE = "imagestore.backends.file.store"
-__getattr__ = deferred.names(__name__, {"FileStore": "store"})
+__all__ = ["FileSettings", "driver"]
 
 driver = Driver(
-    name="file",
-    schemes=("file", "filesystem"),
-    settings=FileSettings,
-    create=deferred.call(_STORE, "FileStore"),
-    preload=deferred.load(_STORE),
+    "file",
+    ("file", "filesystem"),
+    FileSettings,
+    Later("imagestore.backends.file.store:FileStore"),
     interface=1,
 )

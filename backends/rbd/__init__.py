@@ -7,25 +7,15 @@ Cinder clone it: the RBD image is named as the image's id, and a protected snaps
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from imagestore.backends import deferred
-from imagestore.backends.base import Driver
+from imagestore.backends.base import Driver, Later
 from imagestore.backends.rbd.settings import RBDSettings
 
-if TYPE_CHECKING:
-    from imagestore.backends.rbd.store import RBDStore
-
-__all__ = ["RBDSettings", "RBDStore", "driver"]
-
-_STORE = "imagestore.backends.rbd.store"
-__getattr__ = deferred.names(__name__, {"RBDStore": "store"})
+__all__ = ["RBDSettings", "driver"]
 
 driver = Driver(
     name="rbd",
     schemes=("rbd",),
     settings=RBDSettings,
-    create=deferred.call(_STORE, "RBDStore"),
-    preload=deferred.load(_STORE),
+    create=Later("imagestore.backends.rbd.store:RBDStore"),
     interface=1,
 )

@@ -10,25 +10,16 @@ Needs the extra ``imagestore[swift]``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from imagestore.backends import deferred
-from imagestore.backends.base import Driver
+from imagestore.backends.base import Driver, Later
 from imagestore.backends.swift.settings import SwiftSettings
 
-if TYPE_CHECKING:
-    from imagestore.backends.swift.store import SwiftStore
-
-__all__ = ["SwiftSettings", "SwiftStore", "driver"]
-
-_STORE = "imagestore.backends.swift.store"
-__getattr__ = deferred.names(__name__, {"SwiftStore": "store"})
+__all__ = ["SwiftSettings", "driver"]
 
 driver = Driver(
     name="swift",
     schemes=("swift", "swift+http", "swift+https", "swift+config"),
     settings=SwiftSettings,
-    create=deferred.call(_STORE, "SwiftStore"),
-    preload=deferred.load(_STORE, "keystoneauth1.session", "swiftclient.client"),
+    create=Later("imagestore.backends.swift.store:SwiftStore"),
     interface=1,
+    preload=Later("imagestore.backends.swift.authentication:preload"),
 )

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator, Mapping
-from importlib.metadata import EntryPoint, entry_points
+from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
 from typing import Any
 
 from oslo_config import cfg
@@ -25,32 +25,19 @@ _ONE_KEY = re.compile(r"%\(([^()]+)\)s")
 _ABSENT = object()
 
 
-class _Extensions(Mapping[str, Any]):
+class _Extensions(dict[str, Any]):
     """The kinds of checks that packages bring, each imported when a rule is of that kind.
 
     oslo.policy imports all of them at the first rule, and with ``http:`` the library requests.
     """
 
-    def __init__(self) -> None:
-        self._found: dict[str, EntryPoint] = {
-            each.name: each for each in entry_points(group="oslo.policy.rule_checks")
-        }
-
     def __getitem__(self, kind: str) -> Any:
-        return self._found[kind].load()
-
-    def __contains__(self, kind: object) -> bool:
-        return kind in self._found
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._found)
-
-    def __len__(self) -> int:
-        return len(self._found)
+        return super().__getitem__(kind).load()
 
 
 if kinds.extension_checks is None:
-    kinds.extension_checks = _Extensions()  # type: ignore[assignment]
+    brought = entry_points(group="oslo.policy.rule_checks")
+    kinds.extension_checks = _Extensions({each.name: each for each in brought})
 
 
 def _type_of(text: str) -> type:

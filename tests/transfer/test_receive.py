@@ -15,7 +15,8 @@ import pytest
 from imagestore.backends import errors as store_errors
 from imagestore.backends.base import BLOCK_SIZE, Blocks, Buffer, Stored
 from imagestore.backends.blocks import BlockPool
-from imagestore.backends.file import FileSettings, FileStore
+from imagestore.backends.file import FileSettings
+from imagestore.backends.file.store import FileStore
 from imagestore.backends.testing.contract import SourceError, content, cut, read
 from imagestore.config.settings import Images
 from imagestore.model.digest import Digest

@@ -16,7 +16,12 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from imagestore.backends.base import Blocks
-from imagestore.backends.http import AddressRules, Connections, Fetcher, Guard, Target, Transport
+from imagestore.backends.http import AddressRules
+from imagestore.backends.http.connections import Connections
+from imagestore.backends.http.fetch import Fetcher
+from imagestore.backends.http.guard import Guard
+from imagestore.backends.http.target import Target
+from imagestore.backends.http.transport import Transport
 from imagestore.catalog.jobs import GiveUp
 from imagestore.config.settings import Settings
 from imagestore.database.sizes import TEXT

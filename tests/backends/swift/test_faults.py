@@ -173,7 +173,7 @@ async def test_disk_full(tmp_path: Path) -> None:
 
 WRITE = """
 import asyncio, sys
-from imagestore.backends.swift import SwiftStore
+from imagestore.backends.swift.store import SwiftStore
 from tests.backends.swift.conftest import settings
 
 async def source():
