@@ -11,10 +11,5 @@ from imagestore.backends.file.settings import FileSettings
 
 __all__ = ["FileSettings", "driver"]
 
-driver = Driver(
-    "file",
-    ("file", "filesystem"),
-    FileSettings,
-    Later("imagestore.backends.file.store:FileStore"),
-    interface=1,
-)
+_STORE = Later("imagestore.backends.file.store:FileStore")
+driver = Driver("file", ("file", "filesystem"), FileSettings, _STORE, interface=1)

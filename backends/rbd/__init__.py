@@ -12,10 +12,5 @@ from imagestore.backends.rbd.settings import RBDSettings
 
 __all__ = ["RBDSettings", "driver"]
 
-driver = Driver(
-    name="rbd",
-    schemes=("rbd",),
-    settings=RBDSettings,
-    create=Later("imagestore.backends.rbd.store:RBDStore"),
-    interface=1,
-)
+_STORE = Later("imagestore.backends.rbd.store:RBDStore")
+driver = Driver("rbd", ("rbd",), RBDSettings, _STORE, interface=1)

@@ -37,8 +37,7 @@ _GROUPS = {
     "clouds.yaml.",
 }
 """What each is for. Its commands are in the module of the same name."""
-_FORMERLY = {"replicate": "site"}
-"""Names in earlier versions."""
+_FORMERLY = {"site": "replicate"}
 _COMPLETION = "_IMAGESTORE_COMPLETE"
 """Set by the shell that wants to know what could follow."""
 
@@ -72,12 +71,12 @@ def commands(words: Sequence[str]) -> Group:
         app.command(name="serve")(serve)
     app.command()(version)
     for name, purpose in _GROUPS.items():
-        wanted = name == _FORMERLY.get(asked or "", asked) or _COMPLETION in os.environ
+        former = _FORMERLY.get(name, name)
+        wanted = asked in (name, former) or _COMPLETION in os.environ
         group = import_module(f"imagestore.cli.{name}").app if wanted else Group()
         app.add_typer(group, name=name, help=purpose)
-        if wanted and name in _FORMERLY.values():
-            for former in (old for old, new in _FORMERLY.items() if new == name):
-                app.add_typer(group, name=former, help=purpose, hidden=True)
+        if wanted and former != name:
+            app.add_typer(group, name=former, help=purpose, hidden=True)
     return app
 
 

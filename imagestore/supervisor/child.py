@@ -5,24 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping
 
 from imagestore.supervisor import reports
 from imagestore.supervisor.reports import Failure
 
 
-class Origin(Protocol):
-    """The process that a worker is forked of."""
-
-    def kill(self) -> None: ...
-
-
 class Child:
     """A process that was asked for, and reports through a pipe: its id, then how it starts."""
 
-    def __init__(self, pipe: int, origin: Origin) -> None:
-        """``pipe``: the descriptor of its end for reading."""
+    def __init__(self, pipe: int, prevent: Callable[[], None]) -> None:
+        """``pipe``: the descriptor of its end for reading. ``prevent``: ends who is to fork it."""
         self.started = time.monotonic()
         self.pid: int | None = None
         """None until it has told."""
@@ -30,7 +23,7 @@ class Child:
         self.failure: Failure | None = None
         self.pipe = pipe
         os.set_blocking(pipe, False)
-        self._origin = origin
+        self._prevent = prevent
         self._buffer = b""
         self._code: int | None = None
         self._wanted: signal.Signals | None = None
@@ -94,6 +87,6 @@ class Child:
             return
         if self.pid is None:
             # Not born yet, and not to be; if it is just being born, it gets it then.
-            self._origin.kill()
+            self._prevent()
         else:
             os.kill(self.pid, number)

@@ -73,7 +73,7 @@ class Loader:
             raise
         finally:
             os.close(theirs)
-        return Child(pipe, self)
+        return Child(pipe, self.kill)
 
     def close(self) -> None:
         """Ask no more of it: it ends when it has done what it was asked."""

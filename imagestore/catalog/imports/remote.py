@@ -11,6 +11,7 @@ import contextlib
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -75,9 +76,8 @@ class Remotes:
         keystone = settings.identity.keystone
         self.seal = Seal(keystone)
         self._keystone = keystone
-        self._known: ServiceCatalogs | None = None
         if Method.GLANCE_DOWNLOAD.value in settings.images.enabled_import_methods:
-            self._catalogs()  # now, and not in the middle of other people's requests
+            _ = self._catalogs  # now, and not in the middle of other people's requests
         self._patience = settings.server.progress_timeout
         self._least = settings.server.least_rate
         self._images = settings.images
@@ -117,17 +117,16 @@ class Remotes:
         if interface not in _INTERFACES:
             raise GiveUp(f"An endpoint's interface is one of: {', '.join(_INTERFACES)}.")
         try:
-            return await self._catalogs().image_endpoint(token, source[REGION], interface)
+            return await self._catalogs.image_endpoint(token, source[REGION], interface)
         except (NotFound, Unauthenticated) as error:
             raise GiveUp(error.message) from error
 
+    @cached_property
     def _catalogs(self) -> ServiceCatalogs:
-        if self._known is None:
-            # Only here: a service that asks no other region does without keystoneauth.
-            from imagestore.identity.keystone.service_catalog import ServiceCatalogs
+        # Only here: a service that asks no other region does without keystoneauth.
+        from imagestore.identity.keystone.service_catalog import ServiceCatalogs
 
-            self._known = ServiceCatalogs(self._keystone)
-        return self._known
+        return ServiceCatalogs(self._keystone)
 
     @contextlib.asynccontextmanager
     async def _fetcher(self, endpoint: str, token: str) -> AsyncIterator[Fetcher]:
