@@ -9,8 +9,11 @@ from typing import Any
 
 from imagestore.backends import errors as store_errors
 from imagestore.backends.base import Blocks
-from imagestore.backends.http import Connections, Fetcher, Guard, Transport
+from imagestore.backends.http.connections import Connections
 from imagestore.backends.http.faults import Broken
+from imagestore.backends.http.fetch import Fetcher
+from imagestore.backends.http.guard import Guard
+from imagestore.backends.http.transport import Transport
 from imagestore.catalog.imports.remote import Remotes, checked
 from imagestore.catalog.imports.staging import Staging
 from imagestore.catalog.jobs import GiveUp
