@@ -11,16 +11,18 @@ from aiohttp import web
 
 from imagestore.api import application
 from imagestore.api.v2.schemas import ImageSchema
+from imagestore.backends.base import Later
 from imagestore.cache.cache import Cache
 from imagestore.catalog.catalog import Catalog
 from imagestore.catalog.dependencies import Dependencies, assemble
 from imagestore.catalog.quotas import LimitSource
+from imagestore.config import drivers
 from imagestore.config.settings import Settings
 from imagestore.database.characters import require_four_bytes
 from imagestore.database.engine import Database
+from imagestore.identity import sources
 from imagestore.identity.policy import Policy
-from imagestore.identity.sources import IdentitySource, source
-from imagestore.observing.notifier import Notifier
+from imagestore.observing import notifier
 from imagestore.stores.stores import Stores
 from imagestore.transfer.verification import verify
 from imagestore.workers import cache as cache_worker
@@ -47,14 +49,34 @@ def create(settings: Settings) -> web.Application:
         stores=stores,
         cache=cache,
         limits=limits,
-        notifier=Notifier(settings.notifications),
+        notifier=notifier.Notifier(settings.notifications),
     )
     catalog = Catalog(deps)
     sites = Sites(catalog, settings, ImageSchema(settings.images))
-    identity = source(settings.identity, policy)
+    identity = sources.source(settings.identity, policy)
     app = application.build(settings, catalog, stores, identity)
     app.cleanup_ctx.append(lambda _: _running(deps, catalog, identity, sites, limits))
     return app
+
+
+def preload(settings: Settings) -> None:
+    """Import what the application needs beyond this module, where it is configured.
+
+    Processes that are forked afterwards share it. No thread is started, nobody connected to.
+    Raises :class:`imagestore.model.errors.ConfigurationError` for what is not installed.
+    """
+    for section in (*settings.stores.sections, *settings.stores.reserved):
+        driver = drivers.get(section.type)
+        with contextlib.suppress(ImportError):  # what is missing is told when the store starts
+            if isinstance(driver.create, Later):
+                driver.create.load()
+            if driver.preload is not None:
+                driver.preload()
+    Database(settings.database)  # imports the driver of the database
+    if settings.identity.flavor == "keystone":
+        sources.keystone()
+    if notifier.sends(settings.notifications):
+        notifier.library()
 
 
 def _limits(settings: Settings) -> LimitSource | None:
@@ -69,7 +91,7 @@ def _limits(settings: Settings) -> LimitSource | None:
 async def _running(
     deps: Dependencies,
     catalog: Catalog,
-    identity: IdentitySource,
+    identity: sources.IdentitySource,
     sites: Sites,
     limits: LimitSource | None,
 ) -> AsyncIterator[None]:

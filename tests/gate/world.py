@@ -16,7 +16,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from imagestore import app
 from imagestore.api import keys
 from imagestore.backends.base import Stored
-from imagestore.backends.file import FileStore
+from imagestore.backends.file.store import FileStore
 from imagestore.backends.http import AddressRules
 from imagestore.catalog.catalog import Catalog
 from imagestore.config.replication import Rule, parse

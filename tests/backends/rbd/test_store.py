@@ -12,7 +12,8 @@ import pytest
 
 from imagestore.backends import errors
 from imagestore.backends.base import Capacity
-from imagestore.backends.rbd import RBDSettings, RBDStore
+from imagestore.backends.rbd import RBDSettings
+from imagestore.backends.rbd.store import RBDStore
 from imagestore.backends.testing.contract import MIB, StoreContract, content, cut, new_id, read
 
 from ..excerpt import excerpt

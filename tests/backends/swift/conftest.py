@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from imagestore.backends.swift import SwiftSettings, SwiftStore
+from imagestore.backends.swift import SwiftSettings
+from imagestore.backends.swift.store import SwiftStore
 from tests.services import swift
 from tests.services.shared import shared
 

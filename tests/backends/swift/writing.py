@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from multiprocessing.connection import Connection
 
-from imagestore.backends.swift import SwiftStore
+from imagestore.backends.swift.store import SwiftStore
 
 from .conftest import settings
 
