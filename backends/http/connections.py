@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import socket
 import ssl
 from collections.abc import Mapping
@@ -118,8 +119,16 @@ class _Resolver(AbstractResolver):
 
 
 def _context(transport: Transport) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=transport.ca_file)
-    if transport.insecure and transport.ca_file is None:
+    if transport.ca_file is not None:
+        return ssl.create_default_context(cafile=transport.ca_file)
+    return _of_the_system(transport.insecure)
+
+
+@functools.cache
+def _of_the_system(insecure: bool) -> ssl.SSLContext:
+    """One for all: to read the system's authorities takes longer than all else at a start."""
+    context = ssl.create_default_context()
+    if insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -100,5 +101,7 @@ def _config() -> Config:
     return config
 
 
+@cache
 def _scripts() -> ScriptDirectory:
+    """Read once: each of them is a file, and they do not change while a process runs."""
     return ScriptDirectory.from_config(_config())
