@@ -244,11 +244,12 @@ def venv() -> Path:
 @pytest.fixture
 def peer(venv: Path, tmp_path: Path) -> Peer:
     """Glance on an empty database of its own."""
+    from tests.services import glance
+
     place = tmp_path / "peer"
     place.mkdir()
-    found = Peer.on(venv, place, samples.url(place))
-    found.sync()
-    return found
+    glance.copy_tables(place / "images.sqlite")
+    return Peer.on(venv, place, samples.url(place))
 
 
 async def shown(place: Path) -> dict[str, Any]:
