@@ -29,6 +29,12 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     selection.mark(item)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if workers := getattr(config, "workerinput", {}).get("workercount"):
+        items[:] = selection.ordered(items, workers, lambda item: item.path)
+
+
 def pytest_runtest_teardown() -> None:
     # aiohttp keeps every application that ever answered: a service has one, a run has thousands.
     web_app._cached_build_middleware.cache_clear()

@@ -1,4 +1,4 @@
-"""What a test needs beyond this process, found in what its module and its fixtures use.
+"""What a test needs beyond this process, found in what its module and its fixtures use; its turn.
 
 Nobody has to remember the marks. ``make quick`` leaves out ``service``, ``slow`` and ``http``: it
 asks every room by itself, and the gate.
@@ -6,11 +6,16 @@ asks every room by itself, and the gate.
 
 from __future__ import annotations
 
+import itertools
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from types import ModuleType
+from typing import TypeVar
 
 import pytest
+
+T = TypeVar("T")
 
 SERVICES = "tests.services."
 NOT_REAL = frozenset(
@@ -32,6 +37,36 @@ MARKERS = (
     "http: asks a whole service by HTTP, which takes a tenth of a second; all of tests/service",
     "every_database: asked on SQLite, MariaDB and PostgreSQL, not on SQLite alone",
 )
+
+
+LONG = frozenset(
+    {"conformance", "crash", "e2e", "nodes", "packaging", "sites", "soak", "supervisor"}
+)
+"""Directories whose tests take long."""
+
+
+def ordered(items: Sequence[T], workers: int, file: Callable[[T], Path]) -> list[T]:
+    """Each worker begins with its share of the long ones, so that none is left alone at the end.
+
+    pytest-xdist deals an equal number of consecutive tests to each, and those that are done
+    take over what the others have last. The tests of a file stay together.
+    """
+    shares: list[list[T]] = [[] for _ in range(workers)]
+    rest: list[T] = []
+    files = 0
+    for path, tests in itertools.groupby(items, file):
+        if path.parent.name in LONG:
+            shares[files % workers] += tests
+            files += 1
+        else:
+            rest += tests
+    dealt: list[T] = []
+    for number, share in enumerate(shares):
+        size = (len(items) - len(dealt)) // (workers - number)
+        room = max(0, size - len(share))
+        dealt += share + rest[:room]
+        del rest[:room]
+    return dealt + rest
 
 
 def mark(item: pytest.Item) -> None:

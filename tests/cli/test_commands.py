@@ -9,7 +9,6 @@ import io
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,28 +26,19 @@ class Answer:
     stderr: str
 
 
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Answer]:
+def run(*args: str, **environ: str) -> Answer:
     """Run ``imagestore`` with arguments and variables of the environment."""
-    for name in os.environ:
-        if name.startswith("OS_"):
-            monkeypatch.delenv(name)
-
-    def run(*args: str, **environ: str) -> Answer:
-        out, err = io.StringIO(), io.StringIO()
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in (environ | {"COLUMNS": "120", "NO_COLOR": "1"}).items():
-                patch.setenv(name, value)
-            patch.setattr("sys.argv", ["imagestore", *args])
-            with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as end:
-                main()
-        assert end.value.code is None or isinstance(end.value.code, int)
-        return Answer(end.value.code or 0, out.getvalue(), err.getvalue())
-
-    return run
-
-
-Run = Callable[..., Answer]
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("OS_")]:
+            patch.delenv(name)
+        for name, value in (environ | {"COLUMNS": "120", "NO_COLOR": "1"}).items():
+            patch.setenv(name, value)
+        patch.setattr("sys.argv", ["imagestore", *args])
+        with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as end:
+            main()
+    assert end.value.code is None or isinstance(end.value.code, int)
+    return Answer(end.value.code or 0, out.getvalue(), err.getvalue())
 
 
 def in_a_process(*args: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -73,7 +63,7 @@ def in_a_process(*args: str, **environ: str) -> subprocess.CompletedProcess[str]
         (["store", "check", "--help"], ["NAME", "--config-file"]),
     ],
 )
-def test_help(run: Run, args: list[str], words: list[str]) -> None:
+def test_help(args: list[str], words: list[str]) -> None:
     answer = run(*args)
     for word in words:
         assert word in answer.stdout + answer.stderr
@@ -105,7 +95,7 @@ def test_a_shell_is_told_what_could_follow() -> None:
     assert answer.stdout.split() == ["version"]
 
 
-def test_the_database(run: Run, tmp_path: Path) -> None:
+def test_the_database(tmp_path: Path) -> None:
     data = ["--data-dir", str(tmp_path)]
     assert run("db", "version", *data).stdout == "none\n"
     answer = run("db", "check", *data)
@@ -119,7 +109,7 @@ def test_the_database(run: Run, tmp_path: Path) -> None:
     assert run("db", "check", *data).returncode == 0
 
 
-def test_a_database_that_is_away_is_one_line_and_a_code_of_its_own(run: Run) -> None:
+def test_a_database_that_is_away_is_one_line_and_a_code_of_its_own() -> None:
     answer = run(
         "db", "check",
         OS_DATABASE__CONNECTION="mysql://glance:hidden@127.0.0.1:1/glance",
@@ -131,7 +121,7 @@ def test_a_database_that_is_away_is_one_line_and_a_code_of_its_own(run: Run) -> 
     assert "hidden" not in answer.stderr
 
 
-def test_config_show_hides_secrets_and_says_where_from(run: Run, tmp_path: Path) -> None:
+def test_config_show_hides_secrets_and_says_where_from(tmp_path: Path) -> None:
     config = tmp_path / "my.conf"
     config.write_text("[database]\nconnection = mysql://glance:hidden@db/glance\n")
     answer = run(
@@ -149,7 +139,7 @@ def test_config_show_hides_secrets_and_says_where_from(run: Run, tmp_path: Path)
     assert "filesystem_store_thread_pool_size = 10" in every
 
 
-def test_config_check_tells_what_has_no_effect(run: Run, tmp_path: Path) -> None:
+def test_config_check_tells_what_has_no_effect(tmp_path: Path) -> None:
     config = tmp_path / "my.conf"
     config.write_text("[profiler]\nenabled = true\n")
     answer = run("config", "check", "--config-file", str(config), "--data-dir", str(tmp_path))
@@ -164,7 +154,7 @@ def test_config_check_tells_what_has_no_effect(run: Run, tmp_path: Path) -> None
     assert answer.stderr.startswith(f"imagestore: [DEFAULT] bind_port in {config}: ")
 
 
-def test_config_check_says_what_keystone_needs(run: Run, tmp_path: Path) -> None:
+def test_config_check_says_what_keystone_needs(tmp_path: Path) -> None:
     config = tmp_path / "my.conf"
     section = "[paste_deploy]\nflavor = keystone\n[keystone_authtoken]\n"
     for text, missing in (("", "auth_type"), ("auth_type = password\nusername = x", "auth_url")):
@@ -187,14 +177,14 @@ def test_config_check_says_what_keystone_needs(run: Run, tmp_path: Path) -> None
     assert "hidden" not in shown
 
 
-def test_config_sample_can_be_used(run: Run, tmp_path: Path) -> None:
+def test_config_sample_can_be_used(tmp_path: Path) -> None:
     sample = tmp_path / "sample.conf"
     sample.write_text(run("config", "sample").stdout)
     answer = run("config", "check", "--config-file", str(sample), "--data-dir", str(tmp_path))
     assert answer.stdout == "The configuration can be used.\n"
 
 
-def test_store_list(run: Run, tmp_path: Path) -> None:
+def test_store_list(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     config = tmp_path / "my.conf"
     config.write_text(
@@ -212,7 +202,7 @@ def test_store_list(run: Run, tmp_path: Path) -> None:
     assert "ready" not in bad
 
 
-def test_store_check(run: Run, tmp_path: Path) -> None:
+def test_store_check(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     config = tmp_path / "my.conf"
     config.write_text(

@@ -13,11 +13,11 @@ from imagestore.database import images, jobs
 from imagestore.database.schema import images as table
 from imagestore.model.image import ImageStatus
 from imagestore.model.job import JobDraft
-from tests.cli.test_commands import Run, run
+from tests.cli.test_commands import run
 from tests.database import samples
 from tests.services.databases import fresh_url_of, mariadb, postgresql
 
-__all__ = ["mariadb", "postgresql", "run"]
+__all__ = ["mariadb", "postgresql"]
 
 KINDS = ["embedded", "mariadb", "postgresql"]
 
@@ -27,7 +27,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return fresh_url_of(request, request.param, tmp_path)
 
 
-def test_tables_from_their_making_to_their_purge(run: Run, url: str, tmp_path: Path) -> None:
+def test_tables_from_their_making_to_their_purge(url: str, tmp_path: Path) -> None:
     def imagestore(*args: str) -> tuple[int, str]:
         answer = run(*args, "--data-dir", str(tmp_path), OS_DATABASE__CONNECTION=url)
         assert "Traceback" not in answer.stderr, answer.stderr
@@ -68,7 +68,7 @@ def test_tables_from_their_making_to_their_purge(run: Run, url: str, tmp_path: P
     assert imagestore("job", "show", "unknown") == (1, "imagestore: There is no job unknown.\n")
 
 
-def test_an_upgrade_of_the_peer_that_has_not_ended(run: Run, tmp_path: Path) -> None:
+def test_an_upgrade_of_the_peer_that_has_not_ended(tmp_path: Path) -> None:
     url = samples.url(tmp_path)
 
     def unfinished(conn: Connection) -> None:

@@ -165,5 +165,7 @@ def in_file(kind: str, directory: Path) -> str:
 
 
 FILE = "images.sqlite"
+DIALECTS = ("embedded", "mariadb", "postgresql")
+"""The kinds of databases: what is asked in SQL is asked of each."""
 KINDS = ("embedded", "pooled", "mariadb", "postgresql")
-"""The ways that rows are kept; the first two in a file of SQLite."""
+"""The ways that rows are kept, two of them in a file of SQLite: where it matters who runs what."""

@@ -207,8 +207,8 @@ def start(
         (etc / "policy.yaml").write_text("{}\n")
         shim = Path(__file__).parent / "glance_paste" / "tokens.py"
         shutil.copy(shim, etc)
-        if database == "sqlite":
-            _make_file(executables, directory, environment)
+        if database == "sqlite" and not (directory / SQLITE).exists():
+            copy_tables(directory / SQLITE)
         else:
             _sync_database(executables, directory, environment)
 
@@ -307,21 +307,31 @@ def _uwsgi(port: int, etc: Path, processes: int, threads: int) -> str:
     )
 
 
-def _make_file(executables: Path, directory: Path, environment: Mapping[str, str]) -> None:
-    """A database in a file, as ``db_sync`` has made it once for all runs of this release."""
-    file = directory / SQLITE
-    if file.exists():
-        _sync_database(executables, directory, environment)
-        return
-    release = next(executables.parent.glob("lib/*/site-packages/glance-*.dist-info")).stem
+def copy_tables(file: Path) -> None:
+    """Make ``file`` a database of SQLite as ``db_sync`` does, which was called once for all runs.
+
+    It has all tables of Glance, and no rows.
+    """
+    path = venv()
+    release = next(path.glob("lib/*/site-packages/glance-*.dist-info")).stem
     template = process.KEPT / f"{release}.sqlite"
     with process.locked(template.with_suffix(".lock")):
         if not template.exists():
-            _sync_database(executables, directory, environment)
-            new = template.with_suffix(".new")
-            shutil.copyfile(file, new)
-            new.rename(template)
+            _make_template(path / "bin", template)
     shutil.copyfile(template, file)
+
+
+def _make_template(executables: Path, template: Path) -> None:
+    new = template.with_suffix(".new")
+    with tempfile.TemporaryDirectory() as name:
+        made = Path(name) / SQLITE
+        for place in ("etc", "log"):
+            (Path(name) / place).mkdir()
+        config = _ini({"database": {"connection": f"sqlite:///{made}"}})
+        (Path(name) / "etc" / "glance-api.conf").write_text(config)
+        _sync_database(executables, Path(name), {})
+        shutil.copyfile(made, new)
+    new.rename(template)
 
 
 def _sync_database(executables: Path, directory: Path, environment: Mapping[str, str]) -> None:
