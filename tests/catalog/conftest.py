@@ -1,17 +1,23 @@
-"""The catalogue without HTTP: SQLite and two file stores in a temporary directory."""
+"""The catalogue without HTTP: SQLite, and stores of files or in memory, which fail on demand."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from imagestore.backends.base import Blocks
+from imagestore.backends.base import Blocks, Driver
+from imagestore.backends.testing import memory
+from imagestore.backends.testing.faulty import FaultyStore
+from imagestore.backends.testing.memory import MemoryStore
 from imagestore.catalog.catalog import Catalog
 from imagestore.catalog.dependencies import Dependencies, assemble
+from imagestore.config import drivers
+from imagestore.config.settings import Replication, Settings, Stores, StoreSection
 from imagestore.database import images, journal
 from imagestore.database.engine import Database
 from imagestore.database.journal import Entry
@@ -19,6 +25,7 @@ from imagestore.identity.caller import Caller
 from imagestore.model.image import Image
 from tests.database.samples import image
 from tests.service.conftest import settings_in
+from tests.service.faults import PATIENT
 
 ALICE = Caller(user_id="alice", project_id="one", roles=frozenset({"member", "reader"}))
 DATA = b"data of an image"
@@ -57,13 +64,28 @@ class House:
     async def journal(self) -> list[Entry]:
         return await self.database.read(journal.entries)
 
+    def store(self, name: str) -> FaultyStore:
+        """Of a house with stores in memory: the one of that name, without its wrappers."""
+        store = self.deps.stores.driver(name)
+        assert isinstance(store, FaultyStore)
+        return store
+
+    def objects(self, name: str) -> dict[str, bytes | bytearray]:
+        """What is in that store; a test may put things there, or damage them."""
+        memory = self.store(name).store
+        assert isinstance(memory, MemoryStore)
+        return memory.objects
+
+    async def stores_of(self, image_id: str) -> list[str | None]:
+        """Where the image has copies, as recorded, the oldest first."""
+        return [each.store for each in (await self.image(image_id)).locations]
+
     def file(self, store: str, image_id: str) -> Path:
         return self.deps.settings.data_dir / store / image_id
 
 
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    settings = settings_in(tmp_path)
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[House]:
     deps = assemble(settings, Database(settings.database))
     catalog = Catalog(deps)
     await deps.database.open()
@@ -73,3 +95,33 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     finally:
         await deps.stores.stop()
         await deps.database.close()
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with opened(settings_in(tmp_path)) as opened_house:
+        yield opened_house
+
+
+NAMES = ("first", "second", "third")
+
+
+def in_memory(name: str) -> Driver:
+    """What ``drivers.get`` gives: stores in memory, ready to fail."""
+    return replace(memory.driver, name=name, create=lambda *made: FaultyStore(MemoryStore(*made)))
+
+
+@pytest.fixture
+async def remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
+    """Three stores in memory; the first is the default and the best. No job is worked on."""
+    monkeypatch.setattr(drivers, "get", in_memory)
+    staging = settings_in(tmp_path).stores.reserved
+    sections = tuple(
+        StoreSection(name, "memory", {}, weight=10 - number, access=PATIENT)
+        for number, name in enumerate(NAMES)
+    )
+    reserved = tuple(replace(each, type="memory", options={}) for each in staging)
+    stores = Stores(sections, "first", multiple=True, reserved=reserved)
+    settings = settings_in(tmp_path, stores=stores, replication=Replication(server_side=False))
+    async with opened(settings) as opened_house:
+        yield opened_house
