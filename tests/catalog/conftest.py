@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from imagestore.backends import file
 from imagestore.backends.base import Blocks, Driver
 from imagestore.backends.testing import memory
 from imagestore.backends.testing.faulty import FaultyStore
@@ -23,6 +25,7 @@ from imagestore.database.engine import Database
 from imagestore.database.journal import Entry
 from imagestore.identity.caller import Caller
 from imagestore.model.image import Image
+from imagestore.workers.runner import JobRunner
 from tests.database.samples import image
 from tests.service.conftest import settings_in
 from tests.service.faults import PATIENT
@@ -106,22 +109,32 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 NAMES = ("first", "second", "third")
 
 
-def in_memory(name: str) -> Driver:
-    """What ``drivers.get`` gives: stores in memory, ready to fail."""
-    return replace(memory.driver, name=name, create=lambda *made: FaultyStore(MemoryStore(*made)))
+def driver_of(name: str) -> Driver:
+    """What ``drivers.get`` gives: stores in memory, ready to fail; files for what is staged."""
+    if name != "memory":
+        return file.driver
+    return replace(memory.driver, create=lambda *made: FaultyStore(MemoryStore(*made)))
 
 
 @pytest.fixture
 async def remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
     """Three stores in memory; the first is the default and the best. No job is worked on."""
-    monkeypatch.setattr(drivers, "get", in_memory)
-    staging = settings_in(tmp_path).stores.reserved
+    monkeypatch.setattr(drivers, "get", driver_of)
+    reserved = settings_in(tmp_path).stores.reserved
     sections = tuple(
         StoreSection(name, "memory", {}, weight=10 - number, access=PATIENT)
         for number, name in enumerate(NAMES)
     )
-    reserved = tuple(replace(each, type="memory", options={}) for each in staging)
     stores = Stores(sections, "first", multiple=True, reserved=reserved)
     settings = settings_in(tmp_path, stores=stores, replication=Replication(server_side=False))
     async with opened(settings) as opened_house:
         yield opened_house
+
+
+@pytest.fixture
+async def working(remote: House) -> AsyncIterator[House]:
+    """Whose jobs are worked on."""
+    runner = asyncio.create_task(JobRunner(remote.catalog.jobs, 2, look=0.05).run())
+    yield remote
+    runner.cancel()
+    await asyncio.gather(runner, return_exceptions=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import Connection
@@ -19,20 +18,10 @@ from imagestore.database.damages import DamageState, Progress
 from imagestore.model.errors import Forbidden
 from imagestore.model.image import Image
 from imagestore.model.job import ENDED, JobState
-from imagestore.workers.runner import JobRunner
 from tests.catalog.conftest import ALICE, DATA, House
 from tests.catalog.copies.test_maker import ADMIN, DEAD, copy_to
 
 FLIPPED = bytes([DATA[0] ^ 1]) + DATA[1:]
-
-
-@pytest.fixture
-async def working(remote: House) -> AsyncIterator[House]:
-    """Whose jobs are worked on."""
-    runner = asyncio.create_task(JobRunner(remote.catalog.jobs, 2).run())
-    yield remote
-    runner.cancel()
-    await asyncio.gather(runner, return_exceptions=True)
 
 
 async def stored(house: House, *, copies: int, bad: bytes | None = FLIPPED) -> Image:
