@@ -20,6 +20,7 @@ RULES = {
     "staged": "What is staged counts too.",
     "signature": "Signed images take the signed bytes alone.",
     "digest": "Bytes that are not what they have to be never count.",
+    "checksum": "Without md5_checksum no MD5 is recorded, and all else goes on without one.",
     "journal": "A journal row before the first byte.",
     "activation": "Nothing becomes active, and nothing is left, that was deleted meanwhile.",
     "telling": "Events and notifications, after the commit.",
@@ -71,6 +72,7 @@ REASONS: dict[tuple[str, str], str] = {
     },
     **{("fill of the cache", rule): _OF_CACHE for rule in ("journal", "activation", "failure")},
     ("fill of the cache", "telling"): "Nothing about the image changes.",
+    ("site, push", "checksum"): _OF_PEER,
 }  # fmt: skip
 
 

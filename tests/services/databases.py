@@ -18,8 +18,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
+import aiomysql
+import asyncpg
 import pytest
-from sqlalchemy import delete, make_url, text
+from pymysql.constants import CLIENT
+from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from imagestore.config import settings
@@ -78,14 +81,24 @@ async def _upgrade(url: str) -> None:
 
 
 async def _empty(url: str) -> None:
-    engine = create_async_engine(urls.parse(url))
-    try:
-        async with engine.begin() as conn:
-            for table in reversed(metadata.sorted_tables):
-                if table is not peer_version:
-                    await conn.execute(delete(table))
-    finally:
-        await engine.dispose()
+    """In one question: this is done before each of a thousand tests."""
+    at, tables = make_url(url), reversed(metadata.sorted_tables)
+    statements = "; ".join(f"DELETE FROM {table}" for table in tables if table is not peer_version)
+    if url.startswith("mysql"):
+        where = {"host": at.host, "port": at.port, "db": at.database}
+        who = {"user": at.username, "password": at.password}
+        how = {"client_flag": CLIENT.MULTI_STATEMENTS, "autocommit": True}
+        async with aiomysql.connect(**where, **who, **how) as conn, conn.cursor() as cursor:
+            await cursor.execute(statements)
+            while await cursor.nextset():
+                pass
+    else:
+        at = at.set(drivername="postgresql")
+        conn = await asyncpg.connect(at.render_as_string(hide_password=False))
+        try:
+            await conn.execute(statements)
+        finally:
+            await conn.close()
 
 
 def _start_mariadb(directory: Path) -> Service:

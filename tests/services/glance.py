@@ -60,6 +60,7 @@ DECLARED_PROPERTIES: dict[str, dict[str, object]] = {
 }
 """What the schema-image.json of a deployed Glance declares; the wheel does not bring the file."""
 STATE = process.KEPT / "glance" / "state.json"
+SQLITE = "glance.sqlite"
 
 PASTE = """\
 [composite:glance-api-tokens]
@@ -206,7 +207,10 @@ def start(
         (etc / "policy.yaml").write_text("{}\n")
         shim = Path(__file__).parent / "glance_paste" / "tokens.py"
         shutil.copy(shim, etc)
-        _sync_database(executables, etc, directory / "log" / "db_sync.log", environment)
+        if database == "sqlite":
+            _make_file(executables, directory, environment)
+        else:
+            _sync_database(executables, directory, environment)
 
         if server == "uwsgi":
             listener.close()
@@ -241,7 +245,7 @@ def declared_properties() -> str:
 def _options(
     directory: Path, url: str, database: str, threads: int, chunk_size: int
 ) -> dict[str, dict[str, str]]:
-    connection = f"sqlite:///{directory}/glance.sqlite" if database == "sqlite" else database
+    connection = f"sqlite:///{directory / SQLITE}" if database == "sqlite" else database
     sections = {
         "DEFAULT": {
             "log_file": f"{directory}/log/glance-api.log",
@@ -303,13 +307,26 @@ def _uwsgi(port: int, etc: Path, processes: int, threads: int) -> str:
     )
 
 
-def _sync_database(executables: Path, etc: Path, log: Path, environment: Mapping[str, str]) -> None:
-    command: list[str | Path] = [
-        executables / "glance-manage",
-        "--config-file",
-        etc / "glance-api.conf",
-        "db_sync",
-    ]
+def _make_file(executables: Path, directory: Path, environment: Mapping[str, str]) -> None:
+    """A database in a file, as ``db_sync`` has made it once for all runs of this release."""
+    file = directory / SQLITE
+    if file.exists():
+        _sync_database(executables, directory, environment)
+        return
+    release = next(executables.parent.glob("lib/*/site-packages/glance-*.dist-info")).stem
+    template = process.KEPT / f"{release}.sqlite"
+    with process.locked(template.with_suffix(".lock")):
+        if not template.exists():
+            _sync_database(executables, directory, environment)
+            new = template.with_suffix(".new")
+            shutil.copyfile(file, new)
+            new.rename(template)
+    shutil.copyfile(template, file)
+
+
+def _sync_database(executables: Path, directory: Path, environment: Mapping[str, str]) -> None:
+    config, log = directory / "etc" / "glance-api.conf", directory / "log" / "db_sync.log"
+    command = [executables / "glance-manage", "--config-file", config, "db_sync"]
     with log.open("ab") as output:
         done = subprocess.run(
             command, stdout=output, stderr=output, env={**os.environ, **environment}

@@ -7,7 +7,6 @@ is the same: the program's own ``main``, with arguments, environment and standar
 from __future__ import annotations
 
 import importlib
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from tests.measuring import unmeasured
+from tests.services import forks
 
 BIN = Path(sys.executable).parent
 MODULES = {"openstack": "openstackclient.shell", "glance": "glanceclient.shell"}
@@ -33,8 +33,7 @@ PRELOADED = [
     "openstackclient.image.v2.image",
     "openstackclient.image.v2.metadef_namespaces",
 ]
-_context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(PRELOADED)
+forks.preload(*PRELOADED)
 
 
 def run(
@@ -55,7 +54,7 @@ def run(
             source = _path(stdin if isinstance(stdin, int) else stdin.fileno())
         files = (source, _path(out.fileno()), _path(err.fileno()))
         environment = dict(env or unmeasured())
-        process = _context.Process(target=_become, args=(words, files, environment))
+        process = forks.context.Process(target=_become, args=(words, files, environment))
         process.start()
         process.join(timeout)
         if process.exitcode is None:

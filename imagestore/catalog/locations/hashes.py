@@ -31,6 +31,7 @@ from imagestore.model.digest import CHECKSUM, Digest, Expected, recorded
 from imagestore.model.errors import Corrupt, Unavailable, Unsupported
 from imagestore.model.image import CLAIMED_HASHES, Image, ImageStatus, Location
 from imagestore.model.job import Job, JobDraft
+from imagestore.transfer.digests import algorithms
 from imagestore.transfer.judgement import Judgement, digest
 
 log = logging.getLogger(__name__)
@@ -126,8 +127,11 @@ class LocationHashes:
     async def _fill_in(self, work: Work, image: Image, location: Location) -> None:
         settings, claimed = self._deps.settings.images, image.claimed_hashes
         algorithm = image.os_hash_algo or claimed.get("os_hash_algo") or settings.hashing_algorithm
+        computed = algorithms(settings, algorithm)
+        if "checksum" in claimed:
+            computed |= {CHECKSUM}
         try:
-            found = await self._digests(work, image, location, {CHECKSUM, algorithm}, judge=True)
+            found = await self._digests(work, image, location, computed, judge=True)
         except Unsupported:
             if location.status == "active" and location.id is not None:
                 await work.write(locations.set_status, location.id, locations.DAMAGED)
