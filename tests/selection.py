@@ -22,7 +22,7 @@ NOT_REAL = frozenset(
     {"certificate", "databases", "faultproxy", "process", "programs", "shared", "watcher"}
 )
 """Modules below ``tests.services`` that start no program of others: by them nothing is marked."""
-PROCESSES = frozenset({"tests.served"})
+PROCESSES = frozenset({"tests.openapi.fuzz", "tests.served", "tests.workers.nodes"})
 """Modules that start the service in processes of its own, which takes seconds."""
 SERVERS = frozenset({"mariadb", "postgresql"})
 """Fixtures, and parameters of tests, that mean a database on a server."""
