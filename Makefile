@@ -19,9 +19,9 @@ test: .venv/test.stamp lint packages
 coverage: .venv/test.stamp packages
 	$(BIN)/pytest -n $(TESTERS) --dist worksteal --cov --cov-report=term --cov-fail-under=90 $(PYTEST)
 
-# All that needs no real service of others and starts nothing slow.
+# Every room by itself, and the gate: what needs no program of others and no whole service.
 quick: .venv/test.stamp
-	$(BIN)/pytest -q -n 2 --dist worksteal -m "not service and not slow" $(PYTEST)
+	$(BIN)/pytest -q -n 2 --dist worksteal -m "not service and not slow and not http" $(PYTEST)
 
 # Nodes and stores that fail at random for some minutes: make soak MINUTES=5 DATABASE=mariadb
 soak: .venv/test.stamp packages

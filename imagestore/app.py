@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import logging
 from collections.abc import AsyncIterator
 
@@ -20,9 +21,9 @@ from imagestore.config import drivers
 from imagestore.config.settings import Settings
 from imagestore.database.characters import require_four_bytes
 from imagestore.database.engine import Database
-from imagestore.identity import sources
 from imagestore.identity.policy import Policy
-from imagestore.observing import notifier
+from imagestore.identity.sources import IdentitySource, source
+from imagestore.observing.notifier import Notifier
 from imagestore.stores.stores import Stores
 from imagestore.transfer.verification import verify
 from imagestore.workers import cache as cache_worker
@@ -49,11 +50,11 @@ def create(settings: Settings) -> web.Application:
         stores=stores,
         cache=cache,
         limits=limits,
-        notifier=notifier.Notifier(settings.notifications),
+        notifier=Notifier(settings.notifications),
     )
     catalog = Catalog(deps)
     sites = Sites(catalog, settings, ImageSchema(settings.images))
-    identity = sources.source(settings.identity, policy)
+    identity = source(settings.identity, policy)
     app = application.build(settings, catalog, stores, identity)
     app.cleanup_ctx.append(lambda _: _running(deps, catalog, identity, sites, limits))
     return app
@@ -72,11 +73,11 @@ def preload(settings: Settings) -> None:
                 driver.create.load()
             if driver.preload is not None:
                 driver.preload()
-    Database(settings.database)  # imports the driver of the database
+    # These import their libraries when they are made, and connect nobody.
+    Database(settings.database)
+    Notifier(settings.notifications)
     if settings.identity.flavor == "keystone":
-        sources.keystone()
-    if notifier.sends(settings.notifications):
-        notifier.library()
+        importlib.import_module("imagestore.identity.keystone.source")
 
 
 def _limits(settings: Settings) -> LimitSource | None:
@@ -91,7 +92,7 @@ def _limits(settings: Settings) -> LimitSource | None:
 async def _running(
     deps: Dependencies,
     catalog: Catalog,
-    identity: sources.IdentitySource,
+    identity: IdentitySource,
     sites: Sites,
     limits: LimitSource | None,
 ) -> AsyncIterator[None]:

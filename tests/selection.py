@@ -1,6 +1,7 @@
 """What a test needs beyond this process, found in what its module and its fixtures use; its turn.
 
-``make quick`` leaves out what is marked here, so nobody has to remember the marks.
+Nobody has to remember the marks. ``make quick`` leaves out ``service``, ``slow`` and ``http``: it
+asks every room by itself, and the gate.
 """
 
 from __future__ import annotations
@@ -25,12 +26,15 @@ PROCESSES = frozenset({"tests.served"})
 """Modules that start the service in processes of its own, which takes seconds."""
 SERVERS = frozenset({"mariadb", "postgresql"})
 """Fixtures, and parameters of tests, that mean a database on a server."""
+HTTP = "tests/service/"
+"""Where a test has a service of its own, and asks it as clients do."""
 SLOW = frozenset({"test_huge"})
 """Of the drivers' contract, which others run too: it need not know our marks."""
 
 MARKERS = (
     "service: needs a real program of others (Glance, Keystone, Ceph, MariaDB …); found by itself",
     "slow: takes more than a second though it needs none; by hand, or as it starts processes",
+    "http: asks a whole service by HTTP, which takes a tenth of a second; all of tests/service",
     "every_database: asked on SQLite, MariaDB and PostgreSQL, not on SQLite alone",
 )
 
@@ -72,6 +76,8 @@ def mark(item: pytest.Item) -> None:
         item.add_marker("service")
     elif used & PROCESSES or getattr(item, "originalname", None) in SLOW:
         item.add_marker("slow")
+    if item.nodeid.startswith(HTTP):
+        item.add_marker("http")
 
 
 def _is_service(name: str) -> bool:

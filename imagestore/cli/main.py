@@ -38,8 +38,6 @@ _GROUPS = {
 }
 """What each is for. Its commands are in the module of the same name."""
 _FORMERLY = {"site": "replicate"}
-_COMPLETION = "_IMAGESTORE_COMPLETE"
-"""Set by the shell that wants to know what could follow."""
 
 
 def version() -> None:
@@ -50,6 +48,7 @@ def version() -> None:
 def commands(words: Sequence[str]) -> Group:
     """All commands; whole are those that a command line of these words can mean."""
     asked = next((word for word in words if not word.startswith("-")), None)
+    completing = "_IMAGESTORE_COMPLETE" in os.environ  # set by a shell
     app = Group(
         name="imagestore",
         help="An image service that speaks the OpenStack Images API.\n\n"
@@ -72,7 +71,7 @@ def commands(words: Sequence[str]) -> Group:
     app.command()(version)
     for name, purpose in _GROUPS.items():
         former = _FORMERLY.get(name, name)
-        wanted = asked in (name, former) or _COMPLETION in os.environ
+        wanted = asked in (name, former) or completing
         group = import_module(f"imagestore.cli.{name}").app if wanted else Group()
         app.add_typer(group, name=name, help=purpose)
         if wanted and former != name:

@@ -21,6 +21,7 @@ def worker(
     """Load what workers need, and become as many of them as the parent process asks for."""
     import gc
     import logging
+    import os
 
     # What is imported stays. To look through it for garbage takes a fifth of the start.
     gc.disable()
@@ -38,7 +39,9 @@ def worker(
         return reports.Failure(sentence(error), exit_code(error))
 
     orphans.end_with_parent(parent)
-    server.keep_to_oneself([*fd, control_fd, *([] if metrics_fd is None else [metrics_fd])])
+    # No program that is started from here shall have these as well.
+    for each in (*fd, control_fd, *([] if metrics_fd is None else [metrics_fd])):
+        os.set_inheritable(each, False)
     try:
         settings = given.load()
         logs.setup(settings.logging)

@@ -5,15 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from imagestore.config.settings import Identity
 from imagestore.identity.caller import Caller
 from imagestore.identity.policy import Policy
 from imagestore.model.errors import ConfigurationError, Unauthenticated
-
-if TYPE_CHECKING:
-    from imagestore.identity.keystone.source import KeystoneTokens
 
 log = logging.getLogger(__name__)
 
@@ -46,18 +43,14 @@ def source(settings: Identity, policy: Policy) -> IdentitySource:
         )
         return TrustedHeaders(policy, allow_anonymous_access=settings.allow_anonymous_access)
     if settings.flavor == "keystone":
-        return keystone()(settings, policy)
+        # Only here: a service without Keystone does without the library.
+        from imagestore.identity.keystone.source import KeystoneTokens
+
+        return KeystoneTokens(settings, policy)
     raise ConfigurationError(
         f"[paste_deploy] flavor: {settings.flavor!r} is not known; "
         'use "keystone" or "trusted-headers", or leave it empty for one without authentication.'
     )
-
-
-def keystone() -> type[KeystoneTokens]:
-    """The source that asks Keystone; a service without it does without the library."""
-    from imagestore.identity.keystone.source import KeystoneTokens
-
-    return KeystoneTokens
 
 
 class Unauthenticating:

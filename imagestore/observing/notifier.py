@@ -54,7 +54,7 @@ class Notifier:
         """Set when what is still queued is for nobody any more."""
         self._complained = 0.0
         self._connect: Callable[[], Bus] | None = None
-        if sends(self._settings):
+        if set(self._settings.driver) - {"noop"}:
             self._connect = _bus(self._settings)
 
     def start(self) -> None:
@@ -109,13 +109,8 @@ class Notifier:
                 metrics.NOTIFICATIONS.labels("sent").inc()
 
 
-def sends(settings: Notifications) -> bool:
-    """Whether anybody is notified."""
-    return bool(set(settings.driver) - {"noop"})
-
-
-def library() -> Any:
-    """oslo.messaging. Raises :class:`ConfigurationError` where it is not installed."""
+def _bus(settings: Notifications) -> Callable[[], Bus]:
+    """What makes the bus, when called on the thread that is to use it."""
     with warnings.catch_warnings():
         # It loads a library that says of itself that it is deprecated, and does not use it.
         warnings.simplefilter("ignore")
@@ -126,12 +121,6 @@ def library() -> Any:
                 f"[{_SECTION}] driver: notifications need oslo.messaging: "
                 "pip install 'imagestore[notifications]'."
             ) from error
-    return oslo_messaging
-
-
-def _bus(settings: Notifications) -> Callable[[], Bus]:
-    """What makes the bus, when called on the thread that is to use it."""
-    oslo_messaging = library()
     conf = cfg.ConfigOpts()
     # The sections of the bus's own drivers are read by themselves.
     conf([], default_config_files=[str(file) for file in settings.files], default_config_dirs=[])

@@ -7,11 +7,10 @@ import contextlib
 import gc
 import importlib
 import logging
-import os
 import signal
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,12 +46,6 @@ class Inherited:
     listeners: Sequence[socket.socket]
     report: int
     metrics: socket.socket | None = None
-
-
-def keep_to_oneself(fds: Iterable[int]) -> None:
-    """No process that is started from here shall have these descriptors as well."""
-    for fd in fds:
-        os.set_inheritable(fd, False)
 
 
 def inherit(place: Place, metrics_fd: int | None) -> Inherited:

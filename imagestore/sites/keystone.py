@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from keystoneauth1 import exceptions, loading
+from keystoneauth1 import exceptions
 from keystoneauth1.session import Session
 
+from imagestore.identity.keystone.credentials import plugin
 from imagestore.identity.keystone.single_flight import SingleFlight
 from imagestore.model.errors import ConfigurationError, Unavailable
 from imagestore.sites.credentials import Entry, without_version
@@ -88,17 +89,8 @@ def by_plugin(
 
     Raises :class:`ConfigurationError`.
     """
-    try:
-        loader: Any = loading.get_plugin_loader(auth_type)
-        plugin = loader.load_from_options(**auth)
-    except exceptions.MissingRequiredOptions as error:
-        missing = ", ".join(option.dest for option in error.options)
-        raise ConfigurationError(
-            f"{name}: {missing}: needed by auth_type = {auth_type}."
-        ) from error
-    except (exceptions.ClientException, TypeError, ValueError) as error:
-        raise ConfigurationError(f"{name}: auth_type = {auth_type}: {error}") from error
-    session = Session(auth=plugin, verify=not insecure and (cafile or True), timeout=30)
+    made = plugin(auth_type, auth, name)
+    session = Session(auth=made, verify=not insecure and (cafile or True), timeout=30)
     return Keystone(session, url=url, interface=interface, region_name=region_name, name=name)
 
 

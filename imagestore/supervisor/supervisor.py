@@ -81,7 +81,7 @@ class Supervisor:
         """``load`` starts a process of which workers can be forked.
 
         ``reread`` gives the settings as they are now, at SIGHUP. ``ended`` is told
-        the process id of every worker that is no more.
+        the process id of every worker that is no more, and of who forked it.
         """
         self._settings = self._former = settings
         self._listeners = listeners
@@ -193,6 +193,8 @@ class Supervisor:
             if child.pid is None:
                 self._last_words(child)
             child.take(codes)
+        for pid in codes:
+            self._tell_ended(pid)
         for slot in self._slots[:]:
             if slot.successor is not None and slot.successor.exit_code() is not None:
                 self._last_words(slot.successor)
@@ -343,6 +345,7 @@ class Supervisor:
                 leaving.child.kill()
             return
         self._stopping = True
+        self._let_loader_go()  # it has the sockets too
         # Whoever connects from now on is refused, and does not wait for nobody.
         self._listeners.close()
         if self._once_ready:
@@ -370,8 +373,6 @@ class Supervisor:
         with contextlib.suppress(KeyError):
             self._selector.unregister(child.pipe)
         child.close()
-        if child.pid is not None:
-            self._tell_ended(child.pid)
 
     def _announce(self) -> None:
         if self._announced or not all(

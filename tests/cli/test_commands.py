@@ -70,22 +70,29 @@ def test_help(args: list[str], words: list[str]) -> None:
     assert "worker " not in answer.stdout.replace("worker processes", "")
 
 
-def test_help_is_quick() -> None:
-    """It waits for nothing that takes long to import."""
+@pytest.mark.parametrize("command", ["--help", "version"])
+def test_what_is_wanted_at_once_waits_for_no_import(command: str) -> None:
     told = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "imagestore", "--help"],
+        [sys.executable, "-X", "importtime", "-m", "imagestore", command],
         capture_output=True,
         text=True,
         timeout=process.PATIENCE,
     )
     imported = {line.rpartition("|")[2].strip() for line in told.stderr.splitlines()}
-    assert "imagestore.cli.serve" in imported
+    assert "imagestore.cli.main" in imported
     slow = {"aiohttp", "alembic", "asyncio", "jsonschema", "oslo_config", "oslo_policy"}
     assert imported & {*slow, "sqlalchemy", "imagestore.config.settings"} == set()
+    assert not {name for name in imported if name.startswith("imagestore.cli.site")}
+    if command == "version":
+        assert told.stdout == "0.1.0\n"
+        assert imported & {"rich", "imagestore.cli.serve"} == set()
 
 
-def test_version() -> None:
-    assert in_a_process("version").stdout == "0.1.0\n"
+def test_a_shell_is_told_what_could_follow() -> None:
+    answer = in_a_process(
+        _IMAGESTORE_COMPLETE="complete_bash", COMP_WORDS="imagestore db ver", COMP_CWORD="2"
+    )
+    assert answer.stdout.split() == ["version"]
 
 
 def test_the_database(tmp_path: Path) -> None:
@@ -188,7 +195,7 @@ def test_store_list(tmp_path: Path) -> None:
     )
     answer = run("store", "list", "--config-file", str(config), "--data-dir", str(tmp_path))
     assert answer.returncode == 0, answer.stderr
-    fast, bad = (line for line in answer.stdout.splitlines() if "│ file" in line)
+    fast, bad = (line for line in answer.stdout.splitlines() if " file " in line)
     assert "fast (default)" in fast
     assert "ready" in fast
     assert "flash" in fast

@@ -80,8 +80,14 @@ def doors(rule: str) -> Callable[[T], T]:
     """Marks a test of the rule, to be run at the doors at which it holds."""
     found = [door for door in ALL if (door.name, rule) not in REASONS]
 
+    each = [
+        pytest.param(
+            door, id=door.name, marks=pytest.mark.service if door.needs.get("keystone") else ()
+        )
+        for door in found
+    ]
+
     def mark(function: T) -> T:
-        names = [door.name for door in found]
-        return pytest.mark.rule(rule)(pytest.mark.parametrize("door", found, ids=names)(function))
+        return pytest.mark.rule(rule)(pytest.mark.parametrize("door", each)(function))
 
     return mark

@@ -13,6 +13,7 @@ import os
 import tempfile
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -144,12 +145,9 @@ def url_of(request: pytest.FixtureRequest, kind: str, directory: Path) -> str:
 
 @functools.cache
 def tables_in_a_file() -> bytes:
-    """A file of SQLite with all tables: to copy it takes a tenth of making them.
-
-    Where a loop runs, it is called on a thread.
-    """
-    with tempfile.TemporaryDirectory() as name:
-        asyncio.run(_upgrade(in_file("embedded", Path(name))))
+    """A file of SQLite with all tables: to copy it takes a tenth of making them."""
+    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(1) as beside_a_loop:
+        beside_a_loop.submit(asyncio.run, _upgrade(in_file("embedded", Path(name)))).result()
         return (Path(name) / FILE).read_bytes()
 
 
