@@ -103,7 +103,7 @@ class CopyJobs:
         return lambda conn: jobs.set_progress(conn, job.id, work.bytes_done, work.bytes_total)
 
     async def _is_active(self, image_id: str) -> bool:
-        row = await self._database.read(images.get, image_id)
+        row = await self._database.select(images.get, image_id)
         return row is not None and row.image.status == "active"
 
 
