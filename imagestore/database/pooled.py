@@ -153,7 +153,9 @@ class _Kept:
             self._free -= 1
             return True
         loop = asyncio.get_running_loop()
-        self._watch = self._watch or loop.call_later(PATIENCE, self._look)
+        if self._watch is None:
+            self._came_free = False
+            self._watch = loop.call_later(PATIENCE, self._look)
         mine: asyncio.Future[bool] = loop.create_future()
         self._waiting.append(mine)
         try:
