@@ -86,22 +86,24 @@ class PooledRunner:
             return operation(conn)
 
     def _read(self, engine: Engine, operation: Operation[T]) -> T:
-        with engine.connect() as conn:
-            try:
-                self._transactions.begin(conn, writing=False)
-                result = operation(conn)
-                self._transactions.commit(conn)
-            except BaseException:
-                self._transactions.undo(conn)
-                raise
-            return result
+        return self._transact(engine, operation, self._transactions.commit, writing=False)
 
     def _write(self, engine: Engine, operation: Operation[T]) -> T:
+        return self._transact(engine, operation, self._commit, writing=True)
+
+    def _transact(
+        self,
+        engine: Engine,
+        operation: Operation[T],
+        commit: Callable[[Connection], None],
+        *,
+        writing: bool,
+    ) -> T:
         with engine.connect() as conn:
             try:
-                self._transactions.begin(conn, writing=True)
+                self._transactions.begin(conn, writing=writing)
                 result = operation(conn)
-                self._commit(conn)
+                commit(conn)
             except BaseException:
                 self._transactions.undo(conn)
                 raise
