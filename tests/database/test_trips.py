@@ -52,8 +52,13 @@ class Wire:
                 answer.write(data)
             answer.close()
 
-        with contextlib.suppress(OSError):
-            await asyncio.gather(ask_all(), answer_all())
+        try:
+            with contextlib.suppress(OSError):
+                await asyncio.gather(ask_all(), answer_all())
+        finally:
+            # Also after a reset: the server has to hear of it, or it keeps locks.
+            ask.close()
+            answer.close()
 
 
 @pytest.fixture
