@@ -91,7 +91,7 @@ class Uploads:
         target = self._target(store)
         async with self._deps.intents.intend() as intent:
             limits = await self._quotas.limits_of_owner(image_id)
-            image = await self._database.read(self._authorised, caller, image_id)
+            image = await self._database.select(self._authorised, caller, image_id)
             described = signed(image.properties)
             verification = await self._signatures.verification(
                 described, token=token, project=caller.project_id

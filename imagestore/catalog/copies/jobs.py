@@ -106,7 +106,7 @@ class CopyJobs:
             self.enqueue(conn, image_id, ended.target)
 
     async def _is_active(self, image_id: str) -> bool:
-        row = await self._database.read(images.get, image_id)
+        row = await self._database.select(images.get, image_id)
         return row is not None and row.image.status == "active"
 
 

@@ -109,7 +109,7 @@ class CopyMaker:
         on_progress: Callable[[int, int], object] = lambda done, total: None,
     ) -> bool:
         """Read an image that has no digests, and record them; whether that was to be done."""
-        row = await self._database.read(images.get, image_id)
+        row = await self._database.select(images.get, image_id)
         if row is None or not self.lacks_digests(row.image):
             return False
         image = row.image

@@ -113,7 +113,7 @@ class LocationHashes:
     async def _hash(self, work: Work) -> None:
         image_id, number = work.job.image_id, work.job.payload["location"]
         assert image_id is not None
-        row = await self._deps.database.read(images.get, image_id)
+        row = await self._deps.database.select(images.get, image_id)
         image = row.image if row else None
         location = _location(image, number)
         if image is None or location is None or image.status not in _HASHED:

@@ -148,7 +148,7 @@ class LocationImports:
 
     async def _carry_out(self, work: Work) -> None:
         assert work.job.image_id is not None
-        row = await self._deps.database.read(images.get, work.job.image_id)
+        row = await self._deps.database.select(images.get, work.job.image_id)
         if row is None or row.image.status is not ImageStatus.IMPORTING:
             # Deleted meanwhile; or recorded by an attempt before this one, with its task.
             await work.write(self._tasks.fail, work.job)
