@@ -118,7 +118,7 @@ async def test_what_is_refused(start: Start, site: Web, tmp_path: Path) -> None:
     site.files["/bomb"] = image(tmp_path, "qcow2", data=bytes(5 << 20))
     whole = image(tmp_path, "qcow2")
     site.files["/cut"] = whole[: len(whole) // 2]
-    reasons = (("/backing", "not safe"), ("/bomb", "its disk has"), ("/cut", "its end is missing"))
+    reasons = (("/backing", "not safe"), ("/bomb", "As raw"), ("/cut", "its end is missing"))
     for path, reason in reasons:
         refused = (await alice.create(disk_format="qcow2"))["id"]
         body = web_download(site, path, all_stores=True)
