@@ -37,8 +37,10 @@ lint: .venv/test.stamp
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Tempest and its Glance plugin, in two configurations, against what the real Glance passes.
+# Each recorded answer, asked again of the real Glance; then Tempest and its Glance plugin, in two
+# configurations, against what the real Glance passes.
 conformance: .venv/test.stamp packages
+	IMAGESTORE_TEST_GLANCE=live $(BIN)/pytest -q -n 2 tests/conformance
 	$(BIN)/python -m tests.tempest $(TEMPEST)
 
 # Every command of openstack and glance, against the real Glance and imagestore.
