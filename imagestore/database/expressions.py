@@ -12,10 +12,12 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Integer,
+    Select,
     String,
     false,
     func,
     literal_column,
+    text,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -57,7 +59,18 @@ class exact(FunctionElement[Any]):  # noqa: N801 (named as SQL functions are)
 
 
 class binary(FunctionElement[str]):  # noqa: N801 (named as SQL functions are)
-    """The text as a sort key: in the order of its code points, in every database."""
+    """The text, compared by its code points in every database."""
+
+    type = String()
+    inherit_cache = True
+
+
+class collated(FunctionElement[str]):  # noqa: N801 (named as SQL functions are)
+    """The text as a sort key, which an index yields: in the order of its code points.
+
+    MySQL's in that of the collation of the column, where Glance made the tables without regard
+    to case: it has no other index, and Glance sorts so as well.
+    """
 
     type = String()
     inherit_cache = True
@@ -70,10 +83,14 @@ class exactly_one_of(FunctionElement[Any]):  # noqa: N801 (named as SQL function
     inherit_cache = True
 
 
+def least(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """What null is sorted as: smaller than every value, in every database."""
+    return literal_column("-1" if isinstance(column.type, Integer) else "''", column.type)
+
+
 def sortable(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    """The column as a sort key: null is smaller than every value, in every database."""
-    least = literal_column("-1" if isinstance(column.type, Integer) else "''", column.type)
-    return func.coalesce(column, least)
+    """The column as a sort key that is never null."""
+    return func.coalesce(column, least(column))
 
 
 # Not of the type Boolean: the library would write "= 1" behind, and no index be used.
@@ -82,12 +99,21 @@ def sortable(column: ColumnElement[Any]) -> ColumnElement[Any]:
 class residual(FunctionElement[Any]):  # noqa: N801 (named as SQL functions are)
     """A condition that rows are tested with but that no index is chosen for.
 
-    Without statistics SQLite takes every equality for a sharp one and leaves the
-    index that a statement was written for. Other databases keep statistics.
+    Without statistics every equality is taken for a sharp one, and with them two are taken
+    to have nothing to do with each other: the index that a statement was written for is left
+    for another. MariaDB is told the index by name.
     """
 
     type = NullType()
     inherit_cache = True
+
+
+def one_at_a_time(found: Select[Any]) -> Select[Any]:
+    """A correlated subquery that tests a row, and never becomes a join with all that it finds.
+
+    PostgreSQL would read all images that have a tag to test a few.
+    """
+    return found.suffix_with(text("OFFSET 0"), dialect="postgresql")
 
 
 def not_deleted(table: FromClause) -> ColumnElement[bool]:
@@ -103,6 +129,11 @@ def _plain(element: residual, compiler: SQLCompiler, **kw: Any) -> str:
 @compiles(residual, "sqlite")
 def _without_index(element: residual, compiler: SQLCompiler, **kw: Any) -> str:
     return f"+({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(residual, "postgresql")
+def _as_a_test(element: residual, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"({compiler.process(element.clauses, **kw)}) IS TRUE"
 
 
 @compiles(begins_alike)
@@ -147,8 +178,14 @@ def _as_it_is(element: binary, compiler: SQLCompiler, **kw: Any) -> str:
     return compiler.process(element.clauses, **kw)
 
 
+@compiles(collated)
+def _as_the_column(element: collated, compiler: SQLCompiler, **kw: Any) -> str:
+    return compiler.process(element.clauses, **kw)
+
+
 @compiles(binary, "postgresql")
-def _in_order_of_code_points(element: binary, compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(collated, "postgresql")
+def _in_order_of_code_points(element: binary | collated, compiler: SQLCompiler, **kw: Any) -> str:
     return f'({compiler.process(element.clauses, **kw)} COLLATE "C")'
 
 
