@@ -14,9 +14,11 @@ from sqlalchemy import (
     Integer,
     Select,
     String,
+    and_,
     false,
     func,
     literal_column,
+    not_,
     text,
 )
 from sqlalchemy.ext.compiler import compiles
@@ -35,11 +37,23 @@ def prefix(column: ColumnElement[Any]) -> ColumnElement[str]:
     )
 
 
-class begins_alike(FunctionElement[Any]):  # noqa: N801 (named as SQL functions are)
-    """``begins_alike(column, prefix, value)``: what the index on the beginning of a text finds.
+def is_long(column: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether an index has only the beginning of the text."""
+    return func.length(column) > literal_column(str(PREFIX_LENGTH), Integer)
 
-    At least all texts that are ``value``; ``prefix`` is its beginning. MySQL's index is on
-    the column, cut short by the server itself.
+
+class is_short_and(FunctionElement[Any]):  # noqa: N801 (named as SQL functions are)
+    """``is_short_and(column, value)``: the text is this one, which an index has whole."""
+
+    type = NullType()
+    inherit_cache = True
+
+
+class is_long_and_begins(FunctionElement[Any]):  # noqa: N801 (named as SQL functions are)
+    """``is_long_and_begins(column, prefix, value)``: what the index on beginnings finds.
+
+    At least all texts that are ``value``; ``prefix`` is its beginning. MySQL's index, of short
+    texts as well, is on the column, cut short by the server itself.
     """
 
     type = NullType()
@@ -136,15 +150,22 @@ def _as_a_test(element: residual, compiler: SQLCompiler, **kw: Any) -> str:
     return f"({compiler.process(element.clauses, **kw)}) IS TRUE"
 
 
-@compiles(begins_alike)
-def _by_beginning(element: begins_alike, compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(is_short_and)
+def _whole(element: is_short_and, compiler: SQLCompiler, **kw: Any) -> str:
+    column, value = element.clauses
+    return compiler.process(and_(column == value, not_(is_long(column))), **kw)
+
+
+@compiles(is_long_and_begins)
+def _by_beginning(element: is_long_and_begins, compiler: SQLCompiler, **kw: Any) -> str:
     column, beginning, _ = element.clauses
-    return compiler.process(prefix(column) == beginning, **kw)
+    return compiler.process(and_(prefix(column) == beginning, is_long(column)), **kw)
 
 
-@compiles(begins_alike, "mysql", "mariadb")
-def _by_column(element: begins_alike, compiler: SQLCompiler, **kw: Any) -> str:
-    column, _, value = element.clauses
+@compiles(is_short_and, "mysql", "mariadb")
+@compiles(is_long_and_begins, "mysql", "mariadb")
+def _by_column(element: is_short_and | is_long_and_begins, compiler: SQLCompiler, **kw: Any) -> str:
+    column, *_, value = element.clauses
     return compiler.process(column == value, **kw)
 
 

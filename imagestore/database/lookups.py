@@ -27,7 +27,12 @@ from sqlalchemy import (
     select,
 )
 
-from imagestore.database.expressions import PREFIX_LENGTH, begins_alike, residual
+from imagestore.database.expressions import (
+    PREFIX_LENGTH,
+    is_long_and_begins,
+    is_short_and,
+    residual,
+)
 from imagestore.database.filters import ConditionShape, compare
 from imagestore.database.schema import ORDERS, image_properties, image_tags, images
 from imagestore.database.walks import Shape
@@ -60,11 +65,13 @@ class LookupKind(Enum):
 class Lookup:
     """The filter to find images by: which of its kind, and for a column also what is compared.
 
-    ``conditions``: by number. ``others``: what has to be found as well.
+    ``is_long``: whether the value of a property is. ``conditions``: by number. ``others``: what
+    has to be found as well.
     """
 
     kind: LookupKind
     number: int = 0
+    is_long: bool = False
     conditions: tuple[tuple[int, ConditionShape], ...] = ()
     others: tuple[Lookup, ...] = ()
 
@@ -128,7 +135,10 @@ def _lookups(shape: Shape) -> list[Lookup]:
         asked = tuple(one for one in numbered if one[1][0] == column and one[1][1] is not Op.NEQ)
         if asked:
             found.append(Lookup(LookupKind.RANGE, conditions=asked))
-    found += (Lookup(LookupKind.PROPERTY, number) for number in range(shape.properties))
+    found += (
+        Lookup(LookupKind.PROPERTY, number, is_long)
+        for number, is_long in enumerate(shape.properties)
+    )
     found += (Lookup(LookupKind.TAG, number) for number in range(shape.tags))
     return found
 
@@ -155,15 +165,20 @@ def _found_by(
     number = lookup.number
     if lookup.kind is LookupKind.PROPERTY:
         table = image_properties.alias()
+        value: ColumnElement[str] = bindparam(f"p{number}_value")
+        beginning: ColumnElement[str] = bindparam(f"p{number}_prefix")
+        # Not the whole long value: SQLite would put it in here and lose the index.
+        found = (
+            is_long_and_begins(table.c.value, beginning, value)
+            if lookup.is_long
+            else is_short_and(table.c.value, value)
+        )
         return (
             table,
             table.c.image_id,
             [
                 table.c.name == bindparam(f"p{number}_name"),
-                # Not the whole value: SQLite would put it in here and lose the index.
-                begins_alike(
-                    table.c.value, bindparam(f"p{number}_prefix"), bindparam(f"p{number}_value")
-                ),
+                found,
                 table.c.deleted == false(),
             ],
         )

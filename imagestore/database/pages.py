@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from imagestore.database import filters, lookups, order, walks
 from imagestore.database.branches import branches_of, condition_of
-from imagestore.database.expressions import exact, residual
+from imagestore.database.expressions import PREFIX_LENGTH, exact, residual
 from imagestore.database.lookups import Lookup
 from imagestore.database.rows import COLUMNS, load_children, load_children_within, to_image
 from imagestore.database.schema import images
@@ -58,7 +58,7 @@ def select_page(
     shape = Shape(
         branches,
         tuple((condition.column, condition.op) for condition in conditions),
-        len(query.properties),
+        tuple(len(value) > PREFIX_LENGTH for _, value in query.properties),
         len(query.tags),
         sort,
         query.deleted,

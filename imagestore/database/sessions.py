@@ -78,6 +78,10 @@ def _settings(dialect: str, connection: Any, seconds: int | None) -> list[str]:
             # What SQLAlchemy does not set by itself begins with it.
             "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED",
             "SET timezone = 'UTC'",
+            # Each statement is written for an index. Where statistics are old, or are missing, or
+            # take two filters for independent, reading all would look cheaper; compiling takes
+            # longer than the longest of them.
+            *(f"SET {one} = off" for one in ("enable_seqscan", "enable_hashjoin", "jit")),
         ]
     limit, modes = _of_mysql(connection, seconds)
     return [

@@ -61,12 +61,13 @@ class Arm:
 class Shape:
     """All that the statements of a list depend on, apart from values.
 
+    ``properties``: for each whether its value is too long for an index.
     ``after``, ``until``: how many keys of the order bound a page.
     """
 
     branches: tuple[Branch, ...]
     conditions: tuple[ConditionShape, ...]
-    properties: int
+    properties: tuple[bool, ...]
     tags: int
     sort: tuple[Sort, ...]
     deleted: bool | None
@@ -167,7 +168,7 @@ def tests(shape: Shape) -> list[ColumnElement[bool]]:
     return [
         *((images.c.status.not_in(_NEVER_LISTED),) if shape.deleted is False else ()),
         *(filters.compare(condition, n) for n, condition in enumerate(shape.conditions)),
-        *(filters.has_property(number) for number in range(shape.properties)),
+        *(filters.has_property(number) for number in range(len(shape.properties))),
         *(filters.has_tag(number) for number in range(shape.tags)),
     ]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, DateTime, Dialect, Index, String, Table
+from sqlalchemy import Column, ColumnElement, DateTime, Dialect, Index, String, Table, not_
 
-from imagestore.database.expressions import collated, prefix
+from imagestore.database.expressions import collated, is_long, prefix
 from imagestore.database.schema.images import (
     image_members,
     image_properties,
@@ -116,22 +116,33 @@ _EVERYWHERE = (
 
 _BY_ORDER = tuple(_order(key) for key in ORDERS)
 
-_WITH_EXPRESSIONS = Index(
-    "imagestore_properties_value",
-    image_properties.c.name,
-    prefix(image_properties.c.value),
-    image_properties.c.deleted,
-    image_properties.c.image_id,
-).ddl_if(callable_=_has_expressions)
+_LONG = is_long(image_properties.c.value)
+
+
+def _by_value(name: str, value: ColumnElement[Any], where: ColumnElement[bool]) -> Index:
+    columns = image_properties.c
+    parts = (columns.name, value, columns.deleted, columns.image_id)
+    return Index(name, *parts, postgresql_where=where, sqlite_where=where).ddl_if(
+        callable_=_has_expressions
+    )
+
+
+# Of short values the index alone says which images have them.
+_WITH_EXPRESSIONS = (
+    _by_value("imagestore_properties_short", image_properties.c.value, not_(_LONG)),
+    _by_value("imagestore_properties_long", prefix(image_properties.c.value), _LONG),
+)
 
 # MariaDB has no indexes on expressions but indexes the beginning of a text by itself.
-_WITH_PREFIXES = Index(
-    "imagestore_properties_value_prefix",
-    image_properties.c.name,
-    image_properties.c.value,
-    mysql_length={"value": 191},
-    mariadb_length={"value": 191},
-).ddl_if(callable_=_has_prefixes)
+_WITH_PREFIXES = (
+    Index(
+        "imagestore_properties_value_prefix",
+        image_properties.c.name,
+        image_properties.c.value,
+        mysql_length={"value": 191},
+        mariadb_length={"value": 191},
+    ).ddl_if(callable_=_has_prefixes),
+)
 
 
 def indexes_for(dialect: str) -> tuple[Index, ...]:
@@ -139,4 +150,4 @@ def indexes_for(dialect: str) -> tuple[Index, ...]:
     property, tag and membership."""
     orders = tuple(pair[dialect == "postgresql"] for pair in _BY_ORDER)
     has_prefixes = dialect in ("mysql", "mariadb")
-    return (*_EVERYWHERE, *orders, _WITH_PREFIXES if has_prefixes else _WITH_EXPRESSIONS)
+    return (*_EVERYWHERE, *orders, *(_WITH_PREFIXES if has_prefixes else _WITH_EXPRESSIONS))

@@ -1,4 +1,4 @@
-"""An index for each order of a list; those that they replace are gone.
+"""An index for each order of a list, and one that has properties whole; those replaced are gone.
 
 Lists by size had two indexes on an expression, which MariaDB has not, and lists by name none.
 """
@@ -20,18 +20,24 @@ _ORDERS = {
     "container_format": True,
 }
 """The keys; whether they are texts."""
-_REPLACED = ("created", "name", "size", "owner_size")
+_REPLACED = {
+    "imagestore_images_created": "images",
+    "imagestore_images_name": "images",
+    "imagestore_images_size": "images",
+    "imagestore_images_owner_size": "images",
+    "imagestore_properties_value": "image_properties",
+}
 
 
 def upgrade() -> None:
     conn = op.get_bind()
     known = _names(conn)
-    for name, columns in _indexes(conn.dialect.name).items():
+    for name, of in _indexes(conn.dialect.name).items():
         if name not in known:
-            op.execute(f"CREATE INDEX {name} ON images ({columns})")
-    for name in (f"imagestore_images_{one}" for one in _REPLACED):
+            op.execute(f"CREATE INDEX {name} ON {of}")
+    for name, table in _REPLACED.items():
         if name in known:
-            op.drop_index(name, "images")
+            op.drop_index(name, table)
 
 
 def _indexes(dialect: str) -> dict[str, str]:
@@ -39,28 +45,34 @@ def _indexes(dialect: str) -> dict[str, str]:
         "visibility, os_hidden, deleted, created_at, id, status,"
         " min_disk, min_ram, protected, virtual_size, os_hash_algo"
     )
-    found = {"imagestore_images_visible": visible}
+    found = {"imagestore_images_visible": f"images ({visible})"}
+    if dialect in ("sqlite", "postgresql"):
+        for name, value, which in (
+            ("short", "value", "<="),
+            ("long", "substr(value, 1, 255)", ">"),
+        ):
+            found[f"imagestore_properties_{name}"] = (
+                f"image_properties (name, {value}, deleted, image_id)"
+                f" WHERE length(value) {which} 255"
+            )
     for key, is_text in _ORDERS.items():
         ordered = f'{key} COLLATE "C"' if is_text and dialect == "postgresql" else key
         status = "" if key == "status" else ", status"
         found[f"imagestore_images_by_{key}"] = (
-            f"os_hidden, deleted, {ordered}, created_at, id, visibility, owner{status}"
+            f"images (os_hidden, deleted, {ordered}, created_at, id, visibility, owner{status})"
         )
     return found
 
 
 def _names(conn: sa.Connection) -> set[str]:
-    """Of the indexes of images; reflection leaves out those on expressions."""
+    """Of indexes; reflection leaves out those on expressions."""
     if conn.dialect.name == "sqlite":
-        asked = "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = 'images'"
+        asked = "SELECT name FROM sqlite_master WHERE type = 'index'"
     elif conn.dialect.name == "postgresql":
-        asked = (
-            "SELECT indexname FROM pg_indexes"
-            " WHERE schemaname = current_schema() AND tablename = 'images'"
-        )
+        asked = "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema()"
     else:
         asked = (
             "SELECT DISTINCT index_name FROM information_schema.statistics"
-            " WHERE table_schema = database() AND table_name = 'images'"
+            " WHERE table_schema = database()"
         )
     return set(conn.scalars(sa.text(asked)))
