@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, bindparam, not_, or_, select
 
-from imagestore.database.expressions import exact, not_deleted, one_at_a_time, residual
+from imagestore.database.expressions import exact, fenced, not_deleted, residual
 from imagestore.database.schema import image_members, images
 from imagestore.model.image import Visibility
 from imagestore.model.query import ImageQuery, Op, Scope
@@ -122,7 +122,7 @@ def _shared_with_project(
     if not probed:
         return and_(images.c.id.in_(memberships_of(branch)), residual(and_(*tests)))
     membership = memberships_of(branch).where(image_members.c.image_id == images.c.id)
-    return and_(*tests, one_at_a_time(membership).exists())
+    return and_(*tests, fenced(membership).exists())
 
 
 def _community_asked_for(query: ImageQuery) -> bool:

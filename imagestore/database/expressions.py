@@ -122,10 +122,11 @@ class residual(FunctionElement[Any]):  # noqa: N801 (named as SQL functions are)
     inherit_cache = True
 
 
-def one_at_a_time(found: Select[Any]) -> Select[Any]:
-    """A correlated subquery that tests a row, and never becomes a join with all that it finds.
+def fenced(found: Select[Any]) -> Select[Any]:
+    """A subquery that PostgreSQL does not mix with what is around it.
 
-    PostgreSQL would read all images that have a tag to test a few.
+    Else to test a few images it reads all that have the tag, or to have them sorted it walks
+    all images in that order.
     """
     return found.suffix_with(text("OFFSET 0"), dialect="postgresql")
 
@@ -166,7 +167,7 @@ def _by_beginning(element: is_long_and_begins, compiler: SQLCompiler, **kw: Any)
 @compiles(is_long_and_begins, "mysql", "mariadb")
 def _by_column(element: is_short_and | is_long_and_begins, compiler: SQLCompiler, **kw: Any) -> str:
     column, *_, value = element.clauses
-    return compiler.process(column == value, **kw)
+    return compiler.process(exact(column, value), **kw)
 
 
 @compiles(exact)

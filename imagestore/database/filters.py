@@ -26,8 +26,8 @@ from imagestore.database.expressions import (
     collated,
     exact,
     exactly_one_of,
+    fenced,
     not_deleted,
-    one_at_a_time,
 )
 from imagestore.database.schema import image_properties, image_tags, images
 from imagestore.model.errors import Invalid
@@ -142,7 +142,7 @@ def has_property(number: int) -> ColumnElement[bool]:
         exact(table.c.value, bindparam(f"p{number}_value")),
         not_deleted(table),
     )
-    return one_at_a_time(found).exists()
+    return fenced(found).exists()
 
 
 def has_tag(number: int) -> ColumnElement[bool]:
@@ -154,4 +154,4 @@ def has_tag(number: int) -> ColumnElement[bool]:
         # Part of the index that this is for, and of no better one.
         table.c.deleted == false(),
     )
-    return one_at_a_time(found).exists()
+    return fenced(found).exists()

@@ -29,6 +29,7 @@ from sqlalchemy import (
 
 from imagestore.database.expressions import (
     PREFIX_LENGTH,
+    exact,
     is_long_and_begins,
     is_short_and,
     residual,
@@ -61,6 +62,9 @@ class LookupKind(Enum):
     TAG = "tag"
 
 
+PROPERTY, TAG = LookupKind.PROPERTY, LookupKind.TAG
+
+
 @dataclass(frozen=True, slots=True)
 class Lookup:
     """The filter to find images by: which of its kind, and for a column also what is compared.
@@ -87,7 +91,7 @@ def least(conn: Connection, shape: Shape, values: Mapping[str, Any]) -> Lookup |
     have in common. None: there are none."""
     found = _lookups(shape) if shape.deleted is False else []
     best = _least(conn, found, values, MANY)
-    of_children = [one for one in found if one.kind in (LookupKind.PROPERTY, LookupKind.TAG)]
+    of_children = [one for one in found if one.kind in (PROPERTY, TAG)]
     if best is not None or not of_children:
         return best
     first, *others = reversed(of_children)
@@ -117,12 +121,17 @@ def values_of(query: ImageQuery) -> dict[str, Any]:
     }
 
 
-def is_among(lookup: Lookup) -> ColumnElement[bool]:
-    """A condition on images that is true for all that match; it may be for a few others."""
-    if lookup.kind is LookupKind.ID:
-        [(number, condition)] = lookup.conditions
-        return compare(condition, number)
-    return images.c.id.in_(_ids(lookup))
+def found_by(lookup: Lookup) -> FromClause:
+    """The ids of all images that match, each once; they may be those of a few others."""
+    return _ids(lookup).distinct().subquery()
+
+
+def decides(lookup: Lookup, kind: LookupKind, number: int) -> bool:
+    """Whether what is found has passed that filter by a property or tag."""
+    return any(
+        (one.kind, one.number) == (kind, number) and not one.is_long
+        for one in (lookup, *lookup.others)
+    )
 
 
 def _lookups(shape: Shape) -> list[Lookup]:
@@ -153,8 +162,10 @@ def _ids(lookup: Lookup) -> Select[Any]:
     """Ids of images, found and read in an index alone where it holds all that is asked."""
     table, column, conditions = _found_by(lookup)
     for other in lookup.others:
-        _, beside, more = _found_by(other)
-        conditions.append(select(beside).where(beside == column, *more).exists())
+        # A join, for the database to begin with the rarer one.
+        table_beside, beside, more = _found_by(other)
+        table = table.join(table_beside, beside == column)
+        conditions += more
     return select(column).select_from(table).where(*conditions)
 
 
@@ -177,14 +188,14 @@ def _found_by(
             table,
             table.c.image_id,
             [
-                table.c.name == bindparam(f"p{number}_name"),
+                exact(table.c.name, bindparam(f"p{number}_name")),
                 found,
                 table.c.deleted == false(),
             ],
         )
     if lookup.kind is LookupKind.TAG:
         table = image_tags.alias()
-        tag = table.c.value == bindparam(f"t{number}")
+        tag = exact(table.c.value, bindparam(f"t{number}"))
         return table, table.c.image_id, [tag, table.c.deleted == false()]
     table = images.alias()
     column = lookup.conditions[0][1][0]

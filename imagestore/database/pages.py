@@ -20,8 +20,8 @@ from sqlalchemy import (
 
 from imagestore.database import filters, lookups, order, walks
 from imagestore.database.branches import branches_of, condition_of
-from imagestore.database.expressions import PREFIX_LENGTH, exact, residual
-from imagestore.database.lookups import Lookup
+from imagestore.database.expressions import PREFIX_LENGTH, exact, fenced, residual
+from imagestore.database.lookups import PROPERTY, TAG, Lookup
 from imagestore.database.rows import COLUMNS, load_children, load_children_within, to_image
 from imagestore.database.schema import images
 from imagestore.database.walks import Shape
@@ -131,16 +131,26 @@ def _walked(shape: Shape) -> Select[Any]:
 def _looked_up(shape: Shape, lookup: Lookup) -> Select[Any]:
     seen = or_(*(condition_of(branch, probed=True) for branch in shape.branches))
     hidden = images.c.os_hidden == bindparam("os_hidden")
-    tests = and_(seen, hidden, *walks.bounds(shape), *walks.tests(shape))
-    keys = [order.expression(sort.key).label(sort.key) for sort in shape.sort]
-    by = [order.directed(sort, order.expression(sort.key)) for sort in shape.sort]
-    return _whole(
-        shape,
-        select(*keys)
-        .where(lookups.is_among(lookup), residual(and_(images.c.deleted == false(), tests)))
-        .order_by(*by)
-        .limit(bindparam("limit")),
+    properties, tags = (
+        [n for n in range(number) if not lookups.decides(lookup, kind, n)]
+        for kind, number in ((PROPERTY, len(shape.properties)), (TAG, shape.tags))
     )
+    tests = (
+        *(images.c.deleted == false(), hidden, seen),
+        *(*walks.bounds(shape), *walks.tests(shape, properties, tags)),
+    )
+    keys = [order.expression(sort.key).label(sort.key) for sort in shape.sort]
+    found = lookups.found_by(lookup)
+    passed = (
+        select(*keys)
+        .join_from(found, images, images.c.id == found.c[0])
+        .where(residual(and_(*tests)))
+    )
+    for dialect in ("mysql", "mariadb"):
+        passed = passed.prefix_with("STRAIGHT_JOIN", dialect=dialect)
+    rows = fenced(passed).subquery()
+    page = select(rows).order_by(*walks.directions(shape.sort, rows.c)).limit(bindparam("limit"))
+    return _whole(shape, page)
 
 
 def _whole(shape: Shape, page: Select[Any]) -> Select[Any]:

@@ -7,7 +7,7 @@ cut into slices: how far they reach is found in the indexes alone, before any ro
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
@@ -163,13 +163,18 @@ def _end(shape: Shape) -> Select[Any]:
     return _together(shape, ends).limit(1) if len(ends) > 1 else ends[0]
 
 
-def tests(shape: Shape) -> list[ColumnElement[bool]]:
-    """What every image of the list has to pass, wherever it was found."""
+def tests(
+    shape: Shape, properties: Iterable[int] | None = None, tags: Iterable[int] | None = None
+) -> list[ColumnElement[bool]]:
+    """What every image of the list has to pass, wherever it was found; of properties and tags
+    those of these numbers, or all."""
+    properties = range(len(shape.properties)) if properties is None else properties
+    tags = range(shape.tags) if tags is None else tags
     return [
         *((images.c.status.not_in(_NEVER_LISTED),) if shape.deleted is False else ()),
         *(filters.compare(condition, n) for n, condition in enumerate(shape.conditions)),
-        *(filters.has_property(number) for number in range(len(shape.properties))),
-        *(filters.has_tag(number) for number in range(shape.tags)),
+        *map(filters.has_property, properties),
+        *map(filters.has_tag, tags),
     ]
 
 
