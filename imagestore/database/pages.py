@@ -11,7 +11,6 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
-    and_,
     bindparam,
     false,
     or_,
@@ -20,7 +19,7 @@ from sqlalchemy import (
 
 from imagestore.database import filters, lookups, order, walks
 from imagestore.database.branches import branches_of, condition_of
-from imagestore.database.expressions import PREFIX_LENGTH, exact, fenced, residual
+from imagestore.database.expressions import PREFIX_LENGTH, exact
 from imagestore.database.lookups import PROPERTY, TAG, Lookup
 from imagestore.database.rows import COLUMNS, load_children, load_children_within, to_image
 from imagestore.database.schema import images
@@ -33,6 +32,8 @@ CHARACTERS = 8 << 20
 """Of properties and locations of the images of one page."""
 DEPTHS = (1_000, 10_000)
 """How many images each arm of a list is walked past and tested before something else is tried."""
+PAGES = 2
+"""How many pages it is at least."""
 
 _ANY_MARKER = select(*COLUMNS).where(exact(images.c.id, bindparam("id")))
 _MARKER = _ANY_MARKER.where(images.c.deleted == false())
@@ -62,6 +63,7 @@ def select_page(
         len(query.tags),
         sort,
         query.deleted,
+        conn.dialect.name == "postgresql",
         len(sort) if query.marker is not None else 0,
     )
     found = [to_image(row) for row in _rows(conn, shape, values)]
@@ -105,7 +107,7 @@ def _sliced(conn: Connection, shape: Shape, values: dict[str, Any]) -> Sequence[
     keys = len(shape.sort) if order.is_of_index(shape.sort) else 1
     limit = values["limit"]
     for depth in DEPTHS:
-        end = walks.end(conn, shape, {**values, "depth": max(depth, 2 * limit)})
+        end = walks.end(conn, shape, {**values, "depth": max(depth, PAGES * limit)})
         if end is None:
             break
         part = replace(shape, until=keys)
@@ -119,6 +121,7 @@ def _sliced(conn: Connection, shape: Shape, values: dict[str, Any]) -> Sequence[
     else:
         if (lookup := lookups.least(conn, shape, values)) is not None:
             return [*found, *conn.execute(_looked_up(shape, lookup), values)]
+        shape = walks.all_sorted(shape)
     return [*found, *conn.execute(_walked(shape), values)]
 
 
@@ -139,18 +142,7 @@ def _looked_up(shape: Shape, lookup: Lookup) -> Select[Any]:
         *(images.c.deleted == false(), hidden, seen),
         *(*walks.bounds(shape), *walks.tests(shape, properties, tags)),
     )
-    keys = [order.expression(sort.key).label(sort.key) for sort in shape.sort]
-    found = lookups.found_by(lookup)
-    passed = (
-        select(*keys)
-        .join_from(found, images, images.c.id == found.c[0])
-        .where(residual(and_(*tests)))
-    )
-    for dialect in ("mysql", "mariadb"):
-        passed = passed.prefix_with("STRAIGHT_JOIN", dialect=dialect)
-    rows = fenced(passed).subquery()
-    page = select(rows).order_by(*walks.directions(shape.sort, rows.c)).limit(bindparam("limit"))
-    return _whole(shape, page)
+    return _whole(shape, walks.sorted_page(shape, lookups.found_by(lookup), tests))
 
 
 def _whole(shape: Shape, page: Select[Any]) -> Select[Any]:

@@ -18,6 +18,7 @@ CONNECT_SECONDS = 10
 LOCK_SECONDS = 10
 """How long a statement waits for a row that another transaction holds."""
 
+_GUESSED = ("enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "jit")
 _SNAPSHOT = {"isolation_level": "REPEATABLE READ"}
 
 
@@ -81,7 +82,7 @@ def _settings(dialect: str, connection: Any, seconds: int | None) -> list[str]:
             # Each statement is written for an index. Where statistics are old, or are missing, or
             # take two filters for independent, reading all would look cheaper; compiling takes
             # longer than the longest of them.
-            *(f"SET {one} = off" for one in ("enable_seqscan", "enable_hashjoin", "jit")),
+            *(f"SET {one} = off" for one in _GUESSED),
         ]
     limit, modes = _of_mysql(connection, seconds)
     return [

@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    FromClause,
     Row,
     Select,
     and_,
@@ -30,7 +31,7 @@ from sqlalchemy import (
 
 from imagestore.database import filters, order
 from imagestore.database.branches import PRIVATE, Branch, By, condition_of, memberships_of
-from imagestore.database.expressions import residual
+from imagestore.database.expressions import fenced, residual
 from imagestore.database.filters import ConditionShape
 from imagestore.database.schema import OF_OWNER, OF_VISIBILITY, ORDERS, images
 from imagestore.model.image import DELETED_STATUSES, ImageStatus
@@ -40,6 +41,7 @@ SMALL = 3000
 """The most images of a branch, or memberships, that are sorted and not looked for in the order
 of all."""
 _NEVER_LISTED = sorted({status.value for status in (*DELETED_STATUSES, ImageStatus.KILLED)})
+_MYSQL = ("mysql", "mariadb")
 _IN_EVERY_INDEX = frozenset({"visibility", "owner", "status", "id", "created_at"})
 
 
@@ -62,6 +64,7 @@ class Shape:
     """All that the statements of a list depend on, apart from values.
 
     ``properties``: for each whether its value is too long for an index.
+    ``lateral``: whether the database knows LATERAL, and is to look up what was found one by one.
     ``after``, ``until``: how many keys of the order bound a page.
     """
 
@@ -71,6 +74,7 @@ class Shape:
     tags: int
     sort: tuple[Sort, ...]
     deleted: bool | None
+    lateral: bool
     after: int = 0
     until: int = 0
     arms: tuple[Arm, ...] = ()
@@ -105,6 +109,15 @@ def with_arms(conn: Connection, shape: Shape, values: Mapping[str, Any]) -> Shap
             if branches:
                 arms += (Arm(branches, deleted, ORDERS.get(key, key), null) for null in nulls)
     return replace(shape, arms=tuple(arms))
+
+
+def all_sorted(shape: Shape) -> Shape:
+    """The same list with all rows tested and those left sorted, unless an index has both the
+    order and most of what is tested."""
+    if shape.sort[0].key == "created_at":
+        return shape
+    parts = ((branch, arm.deleted) for arm in shape.arms for branch in arm.branches)
+    return replace(shape, arms=tuple(Arm((branch,), flag) for branch, flag in dict.fromkeys(parts)))
 
 
 def _small(
@@ -190,23 +203,39 @@ def directions(sort: Sequence[Sort], columns: Any) -> list[ColumnElement[Any]]:
     return [order.directed(key, columns[key.key]) for key in sort]
 
 
-def _page_of(shape: Shape, arm: Arm) -> Select[Any]:
-    tested = tests(shape)
-    if arm.index is None:
-        [branch] = arm.branches
-        conditions = [
-            condition_of(branch) if branch.by is By.MEMBER else _found_first(branch, arm.deleted),
-            residual(and_(_listed(arm.deleted), *bounds(shape), *tested)),
-        ]
+def sorted_page(
+    shape: Shape, found: FromClause, tests: Sequence[ColumnElement[bool]]
+) -> Select[Any]:
+    """A page of the images whose ids are ``found``, all of them read and sorted."""
+    keys = [order.expression(one.key).label(one.key) for one in shape.sort]
+    is_found, passes = images.c.id == found.c[0], residual(and_(true(), *tests))
+    if shape.lateral:
+        one = fenced(select(*keys).where(is_found, passes)).lateral()
+        rows = select(one).select_from(found.join(one, true())).subquery()
     else:
-        conditions = [*_walked(shape, arm), residual(and_(true(), *_seen(arm), *tested))]
-    return _ordered(shape, arm, conditions).limit(bindparam("limit"))
+        rows = select(*keys).join_from(found, images, is_found).where(passes).subquery()
+    page = select(rows).order_by(*directions(shape.sort, rows.c)).limit(bindparam("limit"))
+    for dialect in _MYSQL:
+        # It makes one of both queries, which begins with what was found.
+        page = page.prefix_with("STRAIGHT_JOIN", dialect=dialect)
+    return page
 
 
-def _found_first(branch: Branch, deleted: bool) -> ColumnElement[bool]:
-    """The images of a branch, whatever other indexes have all columns of the list."""
-    found = select(images.c.id).where(condition_of(branch), _listed(deleted)).subquery()
-    return images.c.id.in_(select(found.c.id))
+def _page_of(shape: Shape, arm: Arm) -> Select[Any]:
+    if arm.index is not None:
+        tested = residual(and_(true(), *_seen(arm), *tests(shape)))
+        return _ordered(shape, arm, [*_walked(shape, arm), tested]).limit(bindparam("limit"))
+    [branch] = arm.branches
+    seen: tuple[ColumnElement[bool], ...] = ()
+    if branch.by is By.MEMBER:
+        seen = (_listed(arm.deleted), condition_of(branch, probed=True))
+        found = memberships_of(branch).distinct()
+    else:
+        # As much as an index has of the rows.
+        passes = residual(and_(true(), *tests(shape, (), ())))
+        found = select(images.c.id).where(condition_of(branch), _listed(arm.deleted), passes)
+        found = _walked_in(found, OF_OWNER if branch.by is By.OWNER else OF_VISIBILITY)
+    return sorted_page(shape, found.subquery(), (*seen, *bounds(shape), *tests(shape)))
 
 
 def _end_of(shape: Shape, arm: Arm) -> Select[Any]:
@@ -217,16 +246,18 @@ def _ordered(shape: Shape, arm: Arm, conditions: Sequence[ColumnElement[bool]]) 
     first = shape.sort[0]
     keys = [order.expression(one.key, _null(arm, one, first)) for one in shape.sort]
     sorted_by = [
-        order.column(one.key) if one is first and arm.index is not None else key
+        order.column(one.key) if one is first else key
         for one, key in zip(shape.sort, keys, strict=True)
     ]
     by = [order.directed(one, key) for one, key in zip(shape.sort, sorted_by, strict=True)]
     labels = [key.label(one.key) for one, key in zip(shape.sort, keys, strict=True)]
     found = select(*labels).select_from(images).where(*conditions).order_by(*by)
-    if arm.index is None:
-        return found
-    hint = f"FORCE INDEX ({'PRIMARY' if arm.index == 'id' else arm.index})"
-    for dialect in ("mysql", "mariadb"):
+    return _walked_in(found, arm.index or "")
+
+
+def _walked_in(found: Select[Any], index: str) -> Select[Any]:
+    hint = f"FORCE INDEX ({'PRIMARY' if index == 'id' else index})"
+    for dialect in _MYSQL:
         found = found.with_hint(images, hint, dialect)
     return found
 
