@@ -223,7 +223,7 @@ def sorted_page(
 
 def _page_of(shape: Shape, arm: Arm) -> Select[Any]:
     if arm.index is not None:
-        tested = residual(and_(true(), *_seen(arm), *tests(shape)))
+        tested = residual(and_(*_seen(arm), *tests(shape), true()))
         return _ordered(shape, arm, [*_walked(shape, arm), tested]).limit(bindparam("limit"))
     [branch] = arm.branches
     seen: tuple[ColumnElement[bool], ...] = ()
@@ -278,14 +278,18 @@ def _walked(shape: Shape, arm: Arm) -> list[ColumnElement[bool]]:
             conditions.append(images.c.visibility == branch.visibility.value)
         else:
             conditions.append(condition_of(branch))
-    if arm.null is not None:
-        conditions.append(column.is_(None) if arm.null else column.is_not(None))
     # The walk begins and ends where the list does.
-    conditions += (
+    compared = [
         filters.compare(condition, number)
         for number, condition in enumerate(shape.conditions)
         if condition[0] == key
-    )
+    ]
+    if arm.null:
+        conditions.append(column.is_(None))
+    elif arm.null is False and not (compared or shape.after or shape.until):
+        # Said only where nothing else says it: SQLite would begin with the first not null.
+        conditions.append(column.is_not(None))
+    conditions += compared
     return conditions
 
 
