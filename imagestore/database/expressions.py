@@ -90,6 +90,27 @@ class collated(FunctionElement[str]):  # noqa: N801 (named as SQL functions are)
     inherit_cache = True
 
 
+class null_key(FunctionElement[Any]):  # noqa: N801 (named as SQL functions are)
+    """A column that is null in all rows, as the first key of an order that an index has.
+
+    MySQL would sort them.
+    """
+
+    type = NullType()
+    inherit_cache = True
+
+
+class row_bound(FunctionElement[Any]):  # noqa: N801 (named as SQL functions are)
+    """``row_bound(nested, rows)``: a comparison of rows, said in two ways.
+
+    With all values of the row an index finds where to begin; MySQL does so only where it is
+    said column by column.
+    """
+
+    type = NullType()
+    inherit_cache = True
+
+
 class exactly_one_of(FunctionElement[Any]):  # noqa: N801 (named as SQL functions are)
     """``exactly_one_of(column.in_(values), column)``: the same for several texts."""
 
@@ -200,8 +221,9 @@ def _as_it_is(element: binary, compiler: SQLCompiler, **kw: Any) -> str:
     return compiler.process(element.clauses, **kw)
 
 
+@compiles(null_key)
 @compiles(collated)
-def _as_the_column(element: collated, compiler: SQLCompiler, **kw: Any) -> str:
+def _as_the_column(element: collated | null_key, compiler: SQLCompiler, **kw: Any) -> str:
     return compiler.process(element.clauses, **kw)
 
 
@@ -209,6 +231,23 @@ def _as_the_column(element: collated, compiler: SQLCompiler, **kw: Any) -> str:
 @compiles(collated, "postgresql")
 def _in_order_of_code_points(element: binary | collated, compiler: SQLCompiler, **kw: Any) -> str:
     return f'({compiler.process(element.clauses, **kw)} COLLATE "C")'
+
+
+@compiles(null_key, "mysql", "mariadb")
+def _as_nothing(element: null_key, compiler: SQLCompiler, **kw: Any) -> str:
+    return "NULL"
+
+
+@compiles(row_bound)
+def _by_rows(element: row_bound, compiler: SQLCompiler, **kw: Any) -> str:
+    _, rows = element.clauses
+    return f"({compiler.process(rows, **kw)})"
+
+
+@compiles(row_bound, "mysql", "mariadb")
+def _by_columns(element: row_bound, compiler: SQLCompiler, **kw: Any) -> str:
+    nested, _ = element.clauses
+    return f"({compiler.process(nested, **kw)})"
 
 
 @compiles(binary, "mysql", "mariadb")

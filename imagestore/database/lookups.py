@@ -30,6 +30,7 @@ from sqlalchemy import (
 from imagestore.database.expressions import (
     PREFIX_LENGTH,
     exact,
+    fenced,
     is_long_and_begins,
     is_short_and,
     residual,
@@ -121,9 +122,29 @@ def values_of(query: ImageQuery) -> dict[str, Any]:
     }
 
 
-def found_by(lookup: Lookup) -> FromClause:
-    """The ids of all images that match, each once; they may be those of a few others."""
-    return _ids(lookup).distinct().subquery()
+def found_by(lookup: Lookup, *, merged: bool) -> FromClause:
+    """The ids of all images that match, each once; they may be those of a few others.
+
+    ``merged``: what lookups have in common is had by reading both in the order of ids, in
+    PostgreSQL, which may take one for empty and then compare each of it with all of another.
+    """
+    if not merged or not lookup.others:
+        return _ids(lookup).distinct().subquery()
+    found = _in_order(replace(lookup, others=()))
+    for other in lookup.others:
+        beside = _in_order(other)
+        # Which it can only do so.
+        both = found.join(beside, found.c[0] == beside.c[0], full=True)
+        pairs = fenced(select(found.c[0].label("a"), beside.c[0].label("b")).select_from(both))
+        joined = pairs.subquery()
+        in_both = joined.c.a.is_not(None), joined.c.b.is_not(None)
+        found = select(joined.c.a).where(*in_both).subquery()
+    return select(found.c[0]).distinct().subquery()
+
+
+def _in_order(lookup: Lookup) -> FromClause:
+    found = _ids(lookup)
+    return fenced(found.order_by(*found.selected_columns)).subquery()
 
 
 def decides(lookup: Lookup, kind: LookupKind, number: int) -> bool:

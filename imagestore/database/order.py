@@ -12,9 +12,10 @@ from sqlalchemy import (
     bindparam,
     func,
     or_,
+    tuple_,
 )
 
-from imagestore.database.expressions import collated, least
+from imagestore.database.expressions import collated, least, row_bound
 from imagestore.database.schema import images
 from imagestore.model.image import Image
 from imagestore.model.query import Direction, Sort
@@ -103,7 +104,16 @@ def _bounded(
         return or_(compare(number, strictly=True), and_(equal, nested(number + 1)))
 
     # The first term follows from the second; it is what an index can start from.
-    return and_(compare(0, strictly=False), nested(0))
+    by_columns = and_(compare(0, strictly=False), nested(0))
+    ascending = {one.direction is Direction.ASC for one in sort}
+    if len(ascending) > 1 or len(sort) == 1 or null:
+        return by_columns
+    rows, bound = tuple_(*keys), tuple_(*values)
+    if ascending == {beyond}:
+        by_rows = rows.__gt__(bound) if beyond else rows.__ge__(bound)
+    else:
+        by_rows = rows.__lt__(bound) if beyond else rows.__le__(bound)
+    return row_bound(by_columns, by_rows)
 
 
 def _value(image: Image, key: str) -> Any:

@@ -142,7 +142,8 @@ def _looked_up(shape: Shape, lookup: Lookup) -> Select[Any]:
         *(images.c.deleted == false(), hidden, seen),
         *(*walks.bounds(shape), *walks.tests(shape, properties, tags)),
     )
-    return _whole(shape, walks.sorted_page(shape, lookups.found_by(lookup), tests))
+    found = lookups.found_by(lookup, merged=shape.lateral)
+    return _whole(shape, walks.sorted_page(shape, found, tests))
 
 
 def _whole(shape: Shape, page: Select[Any]) -> Select[Any]:

@@ -18,7 +18,10 @@ CONNECT_SECONDS = 10
 LOCK_SECONDS = 10
 """How long a statement waits for a row that another transaction holds."""
 
-_GUESSED = ("enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "jit")
+_GUESSED = (
+    *("enable_seqscan", "enable_bitmapscan", "enable_hashjoin"),
+    *("enable_sort", "enable_incremental_sort", "jit"),
+)
 _SNAPSHOT = {"isolation_level": "REPEATABLE READ"}
 
 

@@ -31,9 +31,9 @@ from sqlalchemy import (
 
 from imagestore.database import filters, order
 from imagestore.database.branches import PRIVATE, Branch, By, condition_of, memberships_of
-from imagestore.database.expressions import fenced, residual
+from imagestore.database.expressions import fenced, null_key, residual
 from imagestore.database.filters import ConditionShape
-from imagestore.database.schema import OF_OWNER, OF_VISIBILITY, ORDERS, images
+from imagestore.database.schema import BESIDE_VISIBILITY, OF_OWNER, OF_VISIBILITY, ORDERS, images
 from imagestore.model.image import DELETED_STATUSES, ImageStatus
 from imagestore.model.query import Sort
 
@@ -172,6 +172,9 @@ def end(conn: Connection, shape: Shape, values: Mapping[str, Any]) -> Row[Any] |
 
 @lru_cache(maxsize=500)
 def _end(shape: Shape) -> Select[Any]:
+    if not order.is_of_index(shape.sort):
+        # The first key is what there is an index for.
+        shape = replace(shape, sort=shape.sort[:1], after=min(shape.after, 1))
     ends = [_end_of(shape, arm) for arm in shape.arms if arm.index is not None]
     return _together(shape, ends).limit(1) if len(ends) > 1 else ends[0]
 
@@ -231,10 +234,16 @@ def _page_of(shape: Shape, arm: Arm) -> Select[Any]:
         seen = (_listed(arm.deleted), condition_of(branch, probed=True))
         found = memberships_of(branch).distinct()
     else:
-        # As much as an index has of the rows.
-        passes = residual(and_(true(), *tests(shape, (), ())))
-        found = select(images.c.id).where(condition_of(branch), _listed(arm.deleted), passes)
-        found = _walked_in(found, OF_OWNER if branch.by is By.OWNER else OF_VISIBILITY)
+        index = OF_OWNER if branch.by is By.OWNER else OF_VISIBILITY
+        # As much as the index has of the rows.
+        has = {"status", *(BESIDE_VISIBILITY if index is OF_VISIBILITY else ())}
+        passes = [
+            filters.compare(condition, number)
+            for number, condition in enumerate(shape.conditions)
+            if condition[0] in has
+        ]
+        found = select(images.c.id).where(condition_of(branch), _listed(arm.deleted))
+        found = _walked_in(found.where(residual(and_(true(), *passes))), index)
     return sorted_page(shape, found.subquery(), (*seen, *bounds(shape), *tests(shape)))
 
 
@@ -245,10 +254,8 @@ def _end_of(shape: Shape, arm: Arm) -> Select[Any]:
 def _ordered(shape: Shape, arm: Arm, conditions: Sequence[ColumnElement[bool]]) -> Select[Any]:
     first = shape.sort[0]
     keys = [order.expression(one.key, _null(arm, one, first)) for one in shape.sort]
-    sorted_by = [
-        order.column(one.key) if one is first else key
-        for one, key in zip(shape.sort, keys, strict=True)
-    ]
+    column = order.column(first.key)
+    sorted_by = [null_key(column) if arm.null else column, *keys[1:]]
     by = [order.directed(one, key) for one, key in zip(shape.sort, sorted_by, strict=True)]
     labels = [key.label(one.key) for one, key in zip(shape.sort, keys, strict=True)]
     found = select(*labels).select_from(images).where(*conditions).order_by(*by)

@@ -37,6 +37,7 @@ from imagestore.database.schema.metadefs import (
     metadef_tags,
 )
 from imagestore.database.schema.own import (
+    BESIDE_VISIBILITY,
     OF_OWNER,
     OF_VISIBILITY,
     ORDERS,
@@ -49,6 +50,7 @@ from imagestore.database.schema.own import (
 from imagestore.database.schema.peer import cached_images, node_reference, task_info, tasks
 
 __all__ = [
+    "BESIDE_VISIBILITY",
     "OF_OWNER",
     "OF_VISIBILITY",
     "ORDERS",
