@@ -27,7 +27,7 @@ from imagestore.database.expressions import (
     exact,
     exactly_one_of,
     fenced,
-    not_deleted,
+    is_short_and,
 )
 from imagestore.database.schema import image_properties, image_tags, images
 from imagestore.model.errors import Invalid
@@ -133,14 +133,18 @@ def values_of(query: ImageQuery, conditions: Sequence[Condition]) -> dict[str, A
     return values | {f"t{number}": tag for number, tag in enumerate(query.tags)}
 
 
-def has_property(number: int) -> ColumnElement[bool]:
-    """The image has the property ``p{number}_name`` with the value ``p{number}_value``."""
+def has_property(number: int, *, is_long: bool) -> ColumnElement[bool]:
+    """The image has the property ``p{number}_name`` with the value ``p{number}_value``.
+
+    ``is_long``: whether the value is, see :func:`imagestore.database.expressions.is_long`.
+    """
     table = image_properties.alias()
+    compare = exact if is_long else is_short_and
     found = select(table.c.id).where(
         table.c.image_id == images.c.id,
         exact(table.c.name, bindparam(f"p{number}_name")),
-        exact(table.c.value, bindparam(f"p{number}_value")),
-        not_deleted(table),
+        compare(table.c.value, bindparam(f"p{number}_value")),
+        table.c.deleted == false(),
     )
     return fenced(found).exists()
 

@@ -189,7 +189,7 @@ def tests(
     return [
         *((images.c.status.not_in(_NEVER_LISTED),) if shape.deleted is False else ()),
         *(filters.compare(condition, n) for n, condition in enumerate(shape.conditions)),
-        *map(filters.has_property, properties),
+        *(filters.has_property(n, is_long=shape.properties[n]) for n in properties),
         *map(filters.has_tag, tags),
     ]
 

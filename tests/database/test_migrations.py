@@ -44,9 +44,9 @@ async def test_an_empty_database(fresh_url: str) -> None:
         assert await database.version() is None
         await database.upgrade()
         assert await database.check() is State.OK
-        assert await database.version() == "0007"
+        assert await database.version() == "0008"
         await database.upgrade()
-        assert await database.version() == "0007"
+        assert await database.version() == "0008"
     finally:
         await database.close()
 
@@ -164,7 +164,7 @@ async def test_processes_that_start_together(fresh_url: str) -> None:
     for process, (_, errors) in zip(processes, outputs, strict=True):
         assert process.returncode == 0, errors.decode()
     async with samples.opened(connection, upgrade=False) as database:
-        assert await database.version() == "0007"
+        assert await database.version() == "0008"
         await database.write(images.insert, samples.image())
 
 
