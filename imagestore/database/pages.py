@@ -30,7 +30,7 @@ from imagestore.model.query import ImageQuery, Op, Scope
 
 CHARACTERS = 8 << 20
 """Of properties and locations of the images of one page."""
-DEPTHS = (1_000, 5_000)
+DEPTHS = (1_000, 10_000)
 """How many images each arm of a list is walked past and tested before something else is tried."""
 PAGES = 2
 """How many pages it is at least."""

@@ -105,7 +105,10 @@ def with_arms(conn: Connection, shape: Shape, values: Mapping[str, Any]) -> Shap
     else:
         for deleted in flags:
             branches = tuple(branch for branch, flag in large if flag is deleted)
-            nulls = (False, True) if key in order.NULLABLE else (None,)
+            nulls: tuple[bool | None, ...] = (False, True) if key in order.NULLABLE else (None,)
+            if any(column == key for column, _ in shape.conditions):
+                # Null passes no comparison.
+                nulls = nulls[:1]
             if branches:
                 arms += (Arm(branches, deleted, ORDERS.get(key, key), null) for null in nulls)
     return replace(shape, arms=tuple(arms))
