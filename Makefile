@@ -6,19 +6,22 @@ TESTERS ?= 4
 # Images of containers set it. Each of the thousands of processes would compile all its modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test quick lint conformance clients schemathesis soak kills packages services services-stop
+.PHONY: run test coverage quick lint conformance clients schemathesis soak kills packages services services-stop
 .PHONY: bench bench-stores bench-cache soak-nodes
 
 run: .venv/run.stamp
 	$(BIN)/imagestore serve
 
 test: .venv/test.stamp lint packages
-	$(BIN)/pytest -n $(TESTERS) --dist worksteal --durations=15 \
-		--cov --cov-report=term --cov-fail-under=90 $(PYTEST)
+	$(BIN)/pytest -n $(TESTERS) --dist worksteal --durations=15 $(PYTEST)
 
-# All that needs no real service of others and starts nothing slow.
+# The same tests, and which lines they reach. To measure takes as much again as to run.
+coverage: .venv/test.stamp packages
+	$(BIN)/pytest -n $(TESTERS) --dist worksteal --cov --cov-report=term --cov-fail-under=90 $(PYTEST)
+
+# Every room by itself, and the gate: what needs no program of others and no whole service.
 quick: .venv/test.stamp
-	$(BIN)/pytest -q -n 2 --dist worksteal -m "not service and not slow" $(PYTEST)
+	$(BIN)/pytest -q -n 2 --dist worksteal -m "not service and not slow and not http" $(PYTEST)
 
 # Nodes and stores that fail at random for some minutes: make soak MINUTES=5 DATABASE=mariadb
 soak: .venv/test.stamp packages

@@ -15,6 +15,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, M
 from contextlib import AbstractAsyncContextManager
 from dataclasses import MISSING, dataclass, field
 from enum import Flag, auto
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -272,6 +273,20 @@ def option(
 
 
 @dataclass(frozen=True, slots=True)
+class Later:
+    """What ``module:name`` means, imported when it is first called, and known before."""
+
+    place: str
+
+    def load(self) -> Any:
+        module, _, name = self.place.partition(":")
+        return getattr(import_module(module), name)
+
+    def __call__(self, *args: Any) -> Any:
+        return self.load()(*args)
+
+
+@dataclass(frozen=True, slots=True)
 class Driver:
     """What a driver package offers through the entry-point group ``imagestore.drivers``.
 
@@ -280,6 +295,10 @@ class Driver:
     store of that id and does no I/O.
     ``schemes`` are the URL schemes of its locations. ``interface`` is the
     :data:`INTERFACE_VERSION` that it was written for, as a number: another one is not loaded.
+
+    ``create`` may be :class:`Later`. ``preload()``, where there is one, imports what its stores
+    need when they start: where such stores are configured, and before processes are forked, which
+    share what is loaded. It reads files of the program, and starts no thread.
     """
 
     name: str
@@ -287,3 +306,4 @@ class Driver:
     settings: type[Any]
     create: Callable[[str, Any], Store]
     interface: int = field(kw_only=True)
+    preload: Callable[[], None] | None = field(default=None, kw_only=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -34,6 +33,9 @@ async def in_time(
 ) -> AsyncGenerator[Buffer, None]:
     """``blocks``, or ``Unavailable`` once they have taken too long. What the reader takes in
     between counts for nothing: a slow store is not the source's fault."""
+    # Only here: options are read where no event loop runs.
+    import asyncio
+
     clock = asyncio.get_running_loop().time
     came, waited = 0, 0.0
     async with contextlib.aclosing(blocks):

@@ -24,7 +24,8 @@ from datetime import datetime
 
 from imagestore.backends.base import Blocks, Stored
 from imagestore.backends.blocks import BlockPool
-from imagestore.backends.file import FileSettings, FileStore
+from imagestore.backends.file import FileSettings
+from imagestore.backends.file.store import FileStore
 from imagestore.config.settings import Images
 from imagestore.model.image import Image
 from imagestore.transfer.digests import Hasher

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import logging
 from collections.abc import AsyncIterator
 
@@ -11,10 +12,12 @@ from aiohttp import web
 
 from imagestore.api import application
 from imagestore.api.v2.schemas import ImageSchema
+from imagestore.backends.base import Later
 from imagestore.cache.cache import Cache
 from imagestore.catalog.catalog import Catalog
 from imagestore.catalog.dependencies import Dependencies, assemble
 from imagestore.catalog.quotas import LimitSource
+from imagestore.config import drivers
 from imagestore.config.settings import Settings
 from imagestore.database.characters import require_four_bytes
 from imagestore.database.engine import Database
@@ -55,6 +58,26 @@ def create(settings: Settings) -> web.Application:
     app = application.build(settings, catalog, stores, identity)
     app.cleanup_ctx.append(lambda _: _running(deps, catalog, identity, sites, limits))
     return app
+
+
+def preload(settings: Settings) -> None:
+    """Import what the application needs beyond this module, where it is configured.
+
+    Processes that are forked afterwards share it. No thread is started, nobody connected to.
+    Raises :class:`imagestore.model.errors.ConfigurationError` for what is not installed.
+    """
+    for section in (*settings.stores.sections, *settings.stores.reserved):
+        driver = drivers.get(section.type)
+        with contextlib.suppress(ImportError):  # what is missing is told when the store starts
+            if isinstance(driver.create, Later):
+                driver.create.load()
+            if driver.preload is not None:
+                driver.preload()
+    # These import their libraries when they are made, and connect nobody.
+    Database(settings.database)
+    Notifier(settings.notifications)
+    if settings.identity.flavor == "keystone":
+        importlib.import_module("imagestore.identity.keystone.source")
 
 
 def _limits(settings: Settings) -> LimitSource | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web_app
 
-from tests import selection
+from tests import selection, statements
 from tests.backends.table import pytest_terminal_summary
 from tests.measuring import pytest_runtest_protocol
 from tests.services import keystone as keystone_service
@@ -19,6 +19,7 @@ __all__ = ["keystone", "own_keystone", "pytest_runtest_protocol", "pytest_termin
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    statements.keep()
     process.watched()  # nothing that a test starts outlives the run, however that ends
     for line in selection.MARKERS:
         config.addinivalue_line("markers", line)
@@ -26,6 +27,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     selection.mark(item)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if workers := getattr(config, "workerinput", {}).get("workercount"):
+        items[:] = selection.ordered(items, workers, lambda item: item.path)
 
 
 def pytest_runtest_teardown() -> None:

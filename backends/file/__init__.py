@@ -6,10 +6,10 @@ is ``<data directory>/<image id>``, its location ``file://<data directory>/<imag
 
 from __future__ import annotations
 
-from imagestore.backends.base import Driver
+from imagestore.backends.base import Driver, Later
 from imagestore.backends.file.settings import FileSettings
-from imagestore.backends.file.store import FileStore
 
-__all__ = ["FileSettings", "FileStore", "driver"]
+__all__ = ["FileSettings", "driver"]
 
-driver = Driver("file", ("file", "filesystem"), FileSettings, FileStore, interface=1)
+_STORE = Later("imagestore.backends.file.store:FileStore")
+driver = Driver("file", ("file", "filesystem"), FileSettings, _STORE, interface=1)

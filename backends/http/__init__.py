@@ -1,34 +1,17 @@
 """The HTTP driver, read-only, and the guarded fetcher that it stands on.
 
-A location is a URL of somebody's server, as with Glance. Whatever else reads a URL that a
-user gave has to use :class:`Fetcher`, so that nobody can make the service fetch for them what
-only the service can reach.
+A location is a URL of somebody's server, as with Glance. Whatever else reads a URL that a user
+gave has to use :class:`imagestore.backends.http.fetch.Fetcher`, so that nobody can make the
+service fetch for them what only the service can reach.
 """
 
 from __future__ import annotations
 
-from imagestore.backends.base import Driver
-from imagestore.backends.http.connections import Connections, Transport
-from imagestore.backends.http.fetch import Fetched, Fetcher
-from imagestore.backends.http.guard import Guard
-from imagestore.backends.http.head import Head
+from imagestore.backends.base import Driver, Later
 from imagestore.backends.http.rules import AddressRules
 from imagestore.backends.http.settings import HttpSettings
-from imagestore.backends.http.store import HttpStore
-from imagestore.backends.http.target import Target
 
-__all__ = [
-    "AddressRules",
-    "Connections",
-    "Fetched",
-    "Fetcher",
-    "Guard",
-    "Head",
-    "HttpSettings",
-    "HttpStore",
-    "Target",
-    "Transport",
-    "driver",
-]
+__all__ = ["AddressRules", "HttpSettings", "driver"]
 
-driver = Driver("http", ("http", "https"), HttpSettings, HttpStore, interface=1)
+_STORE = Later("imagestore.backends.http.store:HttpStore")
+driver = Driver("http", ("http", "https"), HttpSettings, _STORE, interface=1)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import socket
 import ssl
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
 from ipaddress import IPv6Address
-from pathlib import Path
 
 from aiohttp import ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -18,21 +17,7 @@ from imagestore.backends.base import BLOCK_SIZE
 from imagestore.backends.errors import Misconfigured, Unavailable
 from imagestore.backends.http.guard import Guard
 from imagestore.backends.http.target import Target
-
-
-@dataclass(frozen=True, slots=True)
-class Transport:
-    """How servers are reached."""
-
-    ca_file: Path | None = None
-    """Authorities (PEM) that certificates must come from, instead of the system's."""
-    insecure: bool = False
-    """Believe any certificate. Has no effect with a ``ca_file``."""
-    proxies: Mapping[str, str] = field(default_factory=dict)
-    """HTTP proxies as URLs, by the scheme of what is fetched. Those of the environment are
-    not used. With a proxy, host names are resolved there, and checked by name only."""
-    connect_timeout: float = 30.0
-    """Seconds to reach one address."""
+from imagestore.backends.http.transport import Transport
 
 
 class Connections:
@@ -118,8 +103,16 @@ class _Resolver(AbstractResolver):
 
 
 def _context(transport: Transport) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=transport.ca_file)
-    if transport.insecure and transport.ca_file is None:
+    if transport.ca_file is not None:
+        return ssl.create_default_context(cafile=transport.ca_file)
+    return _of_the_system(transport.insecure)
+
+
+@functools.cache
+def _of_the_system(insecure: bool) -> ssl.SSLContext:
+    """One for all fetchers of a process: reading the authorities takes a third of a start."""
+    context = ssl.create_default_context()
+    if insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context

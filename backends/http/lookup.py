@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +22,9 @@ _THREADS = ThreadPoolExecutor(8, "lookup")
 
 async def system_addresses(host: str) -> list[Address]:
     """All addresses that the system finds for a name; OSError if there are none in time."""
+    # Only here: configuration is checked with these rules where no event loop runs.
+    import asyncio
+
     look_up = partial(socket.getaddrinfo, host, None, type=socket.SOCK_STREAM)
     async with asyncio.timeout(LOOKUP_TIMEOUT):
         found = await asyncio.get_running_loop().run_in_executor(_THREADS, look_up)

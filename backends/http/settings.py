@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagestore.backends.base import option
-from imagestore.backends.http.connections import Transport
 from imagestore.backends.http.guard import Guard
 from imagestore.backends.http.rules import AddressRules
+from imagestore.backends.http.transport import Transport
 from imagestore.backends.least_rate import GRACE, MIN_RATE
 
 _FILTER = "import_filtering_opts"

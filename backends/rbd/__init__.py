@@ -7,10 +7,10 @@ Cinder clone it: the RBD image is named as the image's id, and a protected snaps
 
 from __future__ import annotations
 
-from imagestore.backends.base import Driver
+from imagestore.backends.base import Driver, Later
 from imagestore.backends.rbd.settings import RBDSettings
-from imagestore.backends.rbd.store import RBDStore
 
-__all__ = ["RBDSettings", "RBDStore", "driver"]
+__all__ = ["RBDSettings", "driver"]
 
-driver = Driver(name="rbd", schemes=("rbd",), settings=RBDSettings, create=RBDStore, interface=1)
+_STORE = Later("imagestore.backends.rbd.store:RBDStore")
+driver = Driver("rbd", ("rbd",), RBDSettings, _STORE, interface=1)

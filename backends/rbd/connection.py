@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import Executor
 from typing import Any
 
+from imagestore.backends.daemon_threads import DaemonThreads
 from imagestore.backends.errors import Misconfigured, Unavailable
 from imagestore.backends.rbd import faults
 from imagestore.backends.rbd.settings import RBDSettings
@@ -31,6 +32,8 @@ class Connection:
     def __init__(self, store: str, settings: RBDSettings, threads: Executor) -> None:
         self.store = store
         self._threads = threads
+        self.closers = DaemonThreads(1, f"{store}-close")
+        """Of images that stay open for a while: what was opened first is closed first."""
         self._settings = settings
         self._pools: dict[str, Any] = {}
         self._removable: set[str] = set()
@@ -139,6 +142,7 @@ class Connection:
             pool.close()
         self._pools.clear()
         self._cluster.shutdown()
+        self.closers.shutdown()
 
     # What it is used for.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
@@ -15,12 +16,18 @@ from imagestore.backends.rbd.connection import Connection
 
 _ZEROS = bytes(64 << 10)
 
+_LINGER = 1.0
+"""Seconds that an image stays open at least. librbd says that it is open before it is done with
+opening: a thread of its own takes a lock of the image once more. If the image is closed and freed
+by then, the process aborts, or that thread hangs and all calls with it. Nothing tells when it is
+safe. Seen within minutes, under load, where images were opened only to be closed.
+"""
+
 
 class OpenImage:
     """An image that is open until ``close``, and until what is under way on it has ended.
 
-    Making one opens it, which blocks: by ``name``, or by the ``identity`` that RBD gave it
-    and that no other image ever has. Without ``snapshot`` it can be written to.
+    Making one opens it, which blocks. Without ``snapshot`` it can be written to.
     """
 
     def __init__(
@@ -30,8 +37,7 @@ class OpenImage:
         pool: str,
         url: str,
         *,
-        name: str | None = None,
-        identity: str | None = None,
+        name: str,
         snapshot: str | None = None,
     ) -> None:
         self._connection = connection
@@ -40,6 +46,9 @@ class OpenImage:
         self._lock = threading.Lock()
         self._under_way = 0
         self._closing = False
+        # An image that can be written to cannot be removed while it is open, so that is not kept
+        # open for longer than needed; between its opening and its closing there is always work.
+        self._lingers = snapshot is not None
         self.closed: Future[None] = Future()
         """Done when it is closed; with the error, if closing failed."""
         connection.hold()
@@ -52,11 +61,11 @@ class OpenImage:
                     # Of a snapshot there is nothing to be told. Otherwise this registers us
                     # with the image, and RBD does not remove what someone has open.
                     read_only=snapshot is not None,
-                    image_id=identity,
                 )
         except BaseException:
             connection.release()
             raise
+        self._opened = time.monotonic()
 
     async def read(self, offset: int, length: int) -> bytes:
         """The bytes from ``offset``; fewer than ``length`` only at the end of the image."""
@@ -111,7 +120,7 @@ class OpenImage:
             last = self._closing and not self._under_way
         if last:
             # Not here: this is librbd's own thread, and closing waits for it.
-            self._calls.threads.submit(self._close)
+            self._submit_close()
 
     def close(self) -> Future[None]:
         """Close it when nothing is under way any more. Does not block; may be called again."""
@@ -119,10 +128,16 @@ class OpenImage:
             first, self._closing = not self._closing, True
             unused = not self._under_way
         if first and unused:
-            self._calls.threads.submit(self._close)
+            self._submit_close()
         return self.closed
 
+    def _submit_close(self) -> None:
+        threads = self._connection.closers if self._lingers else self._calls.threads
+        threads.submit(self._close)
+
     def _close(self) -> None:
+        if self._lingers:
+            time.sleep(max(0.0, self._opened + _LINGER - time.monotonic()))
         try:
             self.image.close()
         except BaseException as error:

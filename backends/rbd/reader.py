@@ -27,6 +27,7 @@ class Reader:
         self._connection = connection
         self._calls = calls
         self._url = location.url
+        self._pool = location.pool
         self._opened = partial(OpenImage, connection, calls, location.pool, location.url)
         self._snapshot = location.snapshot or SNAPSHOT
         self._open = self._find(location)
@@ -111,7 +112,13 @@ class Reader:
         await self._calls.call(self._see)
 
     def _see(self) -> None:
-        self._opened(identity=self._identity, snapshot=self._snapshot).close()
+        """Ask RADOS, which is one round trip; to open and close an image takes a dozen."""
+        rados, header = self._connection.rados, f"rbd_header.{self._identity}"
+        with self._connection.held(), self._connection.errors(self._url), rados.ReadOpCtx() as ask:
+            pool = self._connection.pool(self._pool)
+            found, _ = pool.get_omap_vals(ask, "", "snapshot_", 1)
+            pool.operate_read_op(ask, header)
+            self._require(any(True for _ in found))
 
     def close(self) -> None:
         """Close it after the reads that are under way."""

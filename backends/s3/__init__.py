@@ -7,10 +7,17 @@ the server is reached by TLS. It has no credentials in it.
 
 from __future__ import annotations
 
-from imagestore.backends.base import Driver
+from imagestore.backends.base import Driver, Later
 from imagestore.backends.s3.settings import S3Settings
-from imagestore.backends.s3.store import S3Store
 
-__all__ = ["S3Settings", "S3Store", "driver"]
+__all__ = ["S3Settings", "driver"]
 
-driver = Driver("s3", ("s3", "s3+http", "s3+https"), S3Settings, S3Store, interface=1)
+_STORE = "imagestore.backends.s3.store"
+driver = Driver(
+    name="s3",
+    schemes=("s3", "s3+http", "s3+https"),
+    settings=S3Settings,
+    create=Later(f"{_STORE}:S3Store"),
+    interface=1,
+    preload=Later(f"{_STORE}:preload"),
+)

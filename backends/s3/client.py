@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
+from botocore.exceptions import DataNotFoundError
 
 from imagestore.backends.errors import Misconfigured
 from imagestore.backends.s3.faults import while_starting
@@ -57,6 +59,15 @@ async def connect(stack: AsyncExitStack, place: S3Location, settings: S3Settings
 def _descriptions() -> Any:
     """What the SDK reads of S3, a few megabytes of JSON: once for all stores of a process."""
     return get_session().get_component("data_loader")
+
+
+def preload() -> None:
+    """Read what :func:`connect` will ask for, for the processes that are forked to share."""
+    with contextlib.suppress(DataNotFoundError):
+        for name in ("endpoints", "partitions", "sdk-default-configuration", "_retry"):
+            _descriptions().load_data(name)
+        for name in ("service-2", "endpoint-rule-set-1"):
+            _descriptions().load_service_model("s3", name)
 
 
 def _config(settings: S3Settings) -> AioConfig:

@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from imagestore.backends.s3.bucket import Bucket
 
 
+def preload() -> None:
+    """Import what stores need when they start, and what the SDK knows of S3."""
+    from imagestore.backends.s3 import bucket, client, copying, download, upload  # noqa: F401
+
+    client.preload()
+
+
 class S3Store(Store):
     """A :class:`~imagestore.backends.base.Store` in a bucket."""
 

@@ -10,16 +10,16 @@ Needs the extra ``imagestore[swift]``.
 
 from __future__ import annotations
 
-from imagestore.backends.base import Driver
+from imagestore.backends.base import Driver, Later
 from imagestore.backends.swift.settings import SwiftSettings
-from imagestore.backends.swift.store import SwiftStore
 
-__all__ = ["SwiftSettings", "SwiftStore", "driver"]
+__all__ = ["SwiftSettings", "driver"]
 
 driver = Driver(
     name="swift",
     schemes=("swift", "swift+http", "swift+https", "swift+config"),
     settings=SwiftSettings,
-    create=SwiftStore,
+    create=Later("imagestore.backends.swift.store:SwiftStore"),
     interface=1,
+    preload=Later("imagestore.backends.swift.authentication:preload"),
 )

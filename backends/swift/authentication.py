@@ -161,6 +161,11 @@ def _versioned(address: str) -> str:
     return f"{base if last == 'v2.0' else address.rstrip('/')}/v3"
 
 
+def preload() -> None:
+    """Import what stores need when they start."""
+    _libraries("")
+
+
 def _libraries(store: str) -> tuple[ModuleType, Any, Any]:
     try:
         import swiftclient.client

@@ -15,8 +15,9 @@ from benchmarks.results import Results
 
 LIMITS = (
     ("md5 alone, on one core", "md5", "machine"),
+    ("sha256 alone, on one core", "sha256", "machine"),
     ("sha512 alone, on one core", "sha512", "machine"),
-    ("both at once, on two cores", "md5+sha512", "machine"),
+    ("md5 and sha512 at once, on two cores", "md5+sha512", "machine"),
     ("nginx PUT, 1 stream, no digest", "upload-1", "nginx"),
     ("nginx PUT, 4 streams, no digest", "upload-4", "nginx"),
     ("write and fsync to this disk", "disk", "machine"),

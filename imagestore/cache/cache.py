@@ -15,6 +15,7 @@ from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 from imagestore.backends.base import Buffer
 from imagestore.cache import growing as growth
@@ -85,7 +86,8 @@ class Cache:
         self._disk = ThreadPoolExecutor(_THREADS, "cache")
         self._verify = verify
         self._fills: dict[str, _Fill] = {}
-        self._beginning: dict[str, asyncio.Lock] = {}
+        self._beginning = WeakValueDictionary[str, asyncio.Lock]()
+        """Each lives as long as somebody has it or waits for it."""
         self._rest_until = 0.0
         self._failed = False
 
@@ -217,15 +219,10 @@ class Cache:
 
     async def _join(self, wanted: Wanted, source: Source | None, keep: bool | None) -> _Fill | None:
         """The fill of the image, begun here if it must be; of many who ask, one begins it."""
-        lock = self._beginning.setdefault(wanted.image_id, asyncio.Lock())
-        try:
-            async with lock:
-                if (fill := self._fills.get(wanted.image_id)) is not None:
-                    return fill
-                return await self._begin(wanted, source, keep)
-        finally:
-            if not lock.locked():
-                self._beginning.pop(wanted.image_id, None)
+        async with self._beginning.setdefault(wanted.image_id, asyncio.Lock()):
+            if (fill := self._fills.get(wanted.image_id)) is not None:
+                return fill
+            return await self._begin(wanted, source, keep)
 
     async def _begin(
         self, wanted: Wanted, source: Source | None, keep: bool | None
@@ -249,7 +246,9 @@ class Cache:
         filling = Filling(
             *(self.directory, wanted, growing, lock, source or _nothing), self._disk, self._verify
         )
-        task = asyncio.create_task(self._run(wanted, filling, growing))
+        task = asyncio.create_task(self._run(filling))
+        # A task that is cancelled before its first step runs nothing of its own.
+        task.add_done_callback(lambda _: self._end(wanted, filling, growing))
         fill = _Fill(growing, task, self.config.keep_filling if keep is None else keep)
         self._fills[wanted.image_id] = fill
         return fill
@@ -280,14 +279,16 @@ class Cache:
             return None
         return fd, lock
 
-    async def _run(self, wanted: Wanted, filling: Filling, growing: Growing) -> None:
+    async def _run(self, filling: Filling) -> None:
         try:
             await filling.run()
         except OSError as error:
             self._fault(error)
-        finally:
-            del self._fills[wanted.image_id]
-            growing.leave()
+
+    def _end(self, wanted: Wanted, filling: Filling, growing: Growing) -> None:
+        del self._fills[wanted.image_id]
+        filling.end()
+        growing.leave()
 
     async def _attempt(
         self,

@@ -40,7 +40,10 @@ _ASK = 10
 
 
 class Filling:
-    """One entry on its way into the cache; ``run`` returns when it is there or will not be."""
+    """One entry on its way into the cache; ``run`` returns when it is there or will not be.
+
+    ``end`` has to be called then, also if ``run`` was cancelled before its first step.
+    """
 
     def __init__(
         self,
@@ -78,11 +81,13 @@ class Filling:
             with contextlib.suppress(OSError):
                 await self._on_disk(self._directory.drop_partial, self._wanted)
             raise
-        finally:
-            if self._growing.have < self._growing.size:
-                self._growing.fail()
-            if self._lock is not None:
-                self._lock.release()
+
+    def end(self) -> None:
+        """Tell those who follow, and let others fill."""
+        if self._growing.have < self._growing.size:
+            self._growing.fail()
+        if self._lock is not None:
+            self._lock.release()
 
     async def _watch(self) -> locks.Held | None:
         """Follow another process; its lock, if it has ended before the file was whole."""

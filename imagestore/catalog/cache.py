@@ -108,7 +108,7 @@ class CacheEntries:
 
     async def queue_checked(self, caller: Caller, image_id: str) -> None:
         """Have this node fetch an image that there is and that the caller may see."""
-        row = await self._database.read(self._access.find, caller, image_id)
+        row = await self._database.select(self._access.find, caller, image_id)
         self._require("cache_image", caller, row)
         if row.image.status is not ImageStatus.ACTIVE:
             raise Invalid("Only images with status active can be queued for the cache.")
@@ -124,7 +124,7 @@ class CacheEntries:
     async def delete_checked(self, caller: Caller, image_id: str) -> None:
         """Remove the image from the caches of all nodes, and from the queue of this one."""
         try:
-            row = await self._database.read(self._access.find, caller, image_id)
+            row = await self._database.select(self._access.find, caller, image_id)
         except NotFound:
             there = {entry.image_id for entry in await self._of_node().entries() or []}
             if image_id not in there and image_id not in await self.queued():
@@ -180,7 +180,7 @@ class CacheEntries:
         self.authorize(caller, "list_cached_nodes")
         if self._config.driver != CENTRALIZED:
             raise Conflict("Centralized caching is not enabled.")
-        await self._database.read(self._access.find, caller, image_id)
+        await self._database.select(self._access.find, caller, image_id)
         found = set(await self._database.read(rows.nodes, image_id))
         entries = await self._of_node().entries()
         if entries is not None:
@@ -264,7 +264,7 @@ class CacheEntries:
     async def _prefetch(self, work: Work) -> None:
         """The handler of the jobs of this node."""
         cache, image_id = self._of_node(), work.job.image_id or ""
-        row = await self._database.read(images.get, image_id)
+        row = await self._database.select(images.get, image_id)
         if row is None or row.image.status is not ImageStatus.ACTIVE:
             raise GiveUp("There is no active image of that id.")
         data = wanted(row.image)

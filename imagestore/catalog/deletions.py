@@ -185,7 +185,7 @@ class Deletions:
     async def finish_deletion(self, entry: Entry) -> None:
         """Go on with the deletion of an image whose process has ended or met a dead store."""
         image_id = entry.image_id
-        row = await self._database.read(images.get, image_id, include_pending_delete=True)
+        row = await self._database.select(images.get, image_id, include_pending_delete=True)
         if row is not None and row.image.status is ImageStatus.PENDING_DELETE:
             try:
                 await self._remove_data(row.image)

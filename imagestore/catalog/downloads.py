@@ -87,7 +87,7 @@ class Downloads:
         ``prefer``: ids of stores to read from first.
         """
         self._check_preference(prefer)
-        row = await self._database.read(self._access.find, caller, image_id)
+        row = await self._database.select(self._access.find, caller, image_id)
         image = row.image
         if image.status is ImageStatus.DEACTIVATED and not caller.is_admin:
             raise Forbidden("The requested image has been deactivated. Access is denied.")

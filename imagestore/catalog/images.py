@@ -100,7 +100,7 @@ class Images:
         return image
 
     async def show(self, caller: Caller, image_id: str) -> Image:
-        row = await self._database.read(self._access.find, caller, image_id)
+        row = await self._database.select(self._access.find, caller, image_id)
         self._access.require("get_image", caller, row)
         return self._shown_to(caller, row.image)
 

@@ -100,7 +100,7 @@ class ImagesWithData:
     async def require(self, caller: Caller, image_id: str, delivery: DataSource) -> Image:
         """Raise unless the caller may give the image its data in the state that it is in."""
         rules = self._rules_of(delivery)
-        image = (await self._database.read(self._access.find, caller, image_id, *rules)).image
+        image = (await self._database.select(self._access.find, caller, image_id, *rules)).image
         if image.status is not ImageStatus.QUEUED:
             message = f"Image {image_id} is {image.status}; only queued images take data."
             raise (Invalid if delivery.location else Conflict)(message)
@@ -182,7 +182,7 @@ class ImagesWithData:
         loop = asyncio.get_running_loop()
         end = loop.time() + _SETTLING
         while loop.time() < end:
-            row = await self._database.read(images.get, image_id)
+            row = await self._database.select(images.get, image_id)
             if row is None or row.image.status is not ImageStatus.IMPORTING:
                 break
             await asyncio.sleep(_LOOK)

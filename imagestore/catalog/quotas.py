@@ -101,7 +101,7 @@ class Quotas:
         """The limits of whoever has the image; None also if there is no such image."""
         if self._source is None and self._storage <= 0:
             return None
-        row = await self._database.read(images.get, image_id)
+        row = await self._database.select(images.get, image_id)
         return await self.limits(row.image.owner) if row else None
 
     async def usage(self, project: str | None) -> dict[str, dict[str, int]]:

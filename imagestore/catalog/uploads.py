@@ -36,10 +36,9 @@ from imagestore.model.errors import (
     Conflict,
     Gone,
     Invalid,
-    OverLimit,
 )
 from imagestore.model.image import Image, ImageStatus
-from imagestore.transfer.judgement import Verification
+from imagestore.transfer.judgement import Verification, require_size
 from imagestore.transfer.receive import Content, receive
 
 log = logging.getLogger(__name__)
@@ -92,7 +91,7 @@ class Uploads:
         target = self._target(store)
         async with self._deps.intents.intend() as intent:
             limits = await self._quotas.limits_of_owner(image_id)
-            image = await self._database.read(self._authorised, caller, image_id)
+            image = await self._database.select(self._authorised, caller, image_id)
             described = signed(image.properties)
             verification = await self._signatures.verification(
                 described, token=token, project=caller.project_id
@@ -153,8 +152,7 @@ class Uploads:
         if journal.is_busy(conn, image_id, store):
             raise Conflict(f"What an earlier upload left in store '{store}' is not removed yet.")
         cap = self._deps.settings.limits.image_size_cap
-        if size is not None and size > cap:
-            raise OverLimit(f"The image may have {cap} bytes at most, {size} were announced.")
+        require_size(size or 0, cap)
         self._quotas.require_uploading(conn, limits)
         entry = intent.upload(conn, image_id, store)
         self._quotas.reserve(conn, limits, entry, size)

@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-app = Group(
-    help="Look at the cache of this node, fill and empty it. The service may run or not.",
-)
+app = Group()
 
 Images = Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Ids of images.")]
 

@@ -9,9 +9,7 @@ import typer
 from imagestore.cli.configured import Configuration
 from imagestore.cli.group import Group
 
-app = Group(
-    help="Look at the configuration: what is in force, what could be, what is wrong.",
-)
+app = Group()
 
 
 @app.command()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from imagestore.cli import metadefs
 from imagestore.cli.configured import Configuration
 from imagestore.cli.group import Group
 
@@ -42,10 +43,7 @@ MaxRows = Annotated[
 ]
 _AT_ONCE = 1000
 
-app = Group(
-    help="Create, upgrade, check and purge the tables "
-    "(SQLite is upgraded at the start of the service).",
-)
+app = Group()
 
 
 @app.command()
@@ -150,3 +148,6 @@ def _batches(rows: int) -> Iterator[int]:
         yield number
         if rows > 0:
             rows -= number
+
+
+metadefs.register(app)

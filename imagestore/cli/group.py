@@ -18,8 +18,8 @@ class Group(typer.Typer):
     Where a command takes a dataclass, each of its fields is an option of the command.
     """
 
-    def __init__(self, *, help: str, **settings: Any) -> None:
-        super().__init__(help=help, no_args_is_help=True, **settings)
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(no_args_is_help=True, **settings)
 
     def command(self, name: str | None = None, **settings: Any) -> Callable[[F], F]:
         def add(function: F) -> F:

@@ -9,7 +9,7 @@ import typer
 from imagestore.cli.configured import Configuration
 from imagestore.cli.group import Group
 
-app = Group(help="Bring back what was deleted.")
+app = Group()
 
 
 @app.callback()

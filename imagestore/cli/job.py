@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-app = Group(
-    help="Look at background work: what waits, runs, has failed; cancel it, try it again.",
-)
+app = Group()
 
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="The id of the job.")]
 

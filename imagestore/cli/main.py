@@ -1,78 +1,89 @@
 """The command ``imagestore``.
 
-Commands import what they need when they run, so that help is there at once and
-the parent of the workers stays small.
+Of the groups of commands only the one that is asked for is imported, and commands import what
+they need when they run: so that help is there at once, and processes stay small.
 """
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 
 import typer
 
 from imagestore import __version__
 from imagestore.backends import private
-from imagestore.cli import (
-    cache,
-    config,
-    db,
-    image,
-    job,
-    metadefs,
-    orphans,
-    patrol,
-    policy,
-    replication,
-    scrub,
-    serve,
-    site,
-    store,
-    worker,
-)
 from imagestore.cli.exits import exit_code
 from imagestore.cli.group import Group
 from imagestore.model.errors import ImagestoreError
 
-app = Group(
-    name="imagestore",
-    help="An image service that speaks the OpenStack Images API.\n\n"
-    "[bold]imagestore serve[/bold] is all it takes to start: without any configuration it "
-    "serves on http://127.0.0.1:9292, with a SQLite database and a directory for the images.",
-    epilog="Configuration files are those of Glance: "
-    "[bold]imagestore serve --config-file /etc/glance/glance-api.conf[/bold]",
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command(name="serve")(serve.serve)
-app.command(name="worker", hidden=True)(worker.worker)
-metadefs.register(db.app)
-app.add_typer(db.app, name="db")
-app.add_typer(config.app, name="config")
-app.add_typer(store.app, name="store")
-app.add_typer(policy.app, name="policy")
-app.add_typer(job.app, name="job")
-app.add_typer(replication.app, name="replication")
-app.add_typer(cache.app, name="cache")
-app.add_typer(image.app, name="image")
-app.add_typer(scrub.app, name="scrub")
-app.add_typer(patrol.app, name="patrol")
-app.add_typer(orphans.app, name="orphans")
-app.add_typer(site.app, name="site")
-app.add_typer(site.app, name="replicate", hidden=True)  # its name in earlier versions
+_GROUPS = {
+    "db": "Create, upgrade, check and purge the tables "
+    "(SQLite is upgraded at the start of the service).",
+    "config": "Look at the configuration: what is in force, what could be, what is wrong.",
+    "store": "Look at the stores in which the images lie.",
+    "policy": "Look at the policy: the rules in force, and whom they let do what.",
+    "job": "Look at background work: what waits, runs, has failed; cancel it, try it again.",
+    "replication": "Look at the rules by which images are copied between stores.",
+    "cache": "Look at the cache of this node, fill and empty it. The service may run or not.",
+    "image": "Bring back what was deleted.",
+    "scrub": "Look at deleted images whose data is still there, and remove it.",
+    "patrol": "See whether what is stored is what was uploaded, and what is damaged.",
+    "orphans": "Find what lies in stores, or is staged, and belongs to no image.",
+    "site": "Carry images between sites: other Images APIs, imagestore or Glance, and "
+    "directories.\n\nA site is a URL, [bold]host:port[/bold], or the name of a cloud in "
+    "clouds.yaml.",
+}
+"""What each is for. Its commands are in the module of the same name."""
+_FORMERLY = {"site": "replicate"}
 
 
-@app.command()
 def version() -> None:
     """Print the version of imagestore."""
     typer.echo(__version__)
+
+
+def commands(words: Sequence[str]) -> Group:
+    """All commands; whole are those that a command line of these words can mean."""
+    asked = next((word for word in words if not word.startswith("-")), None)
+    completing = "_IMAGESTORE_COMPLETE" in os.environ  # set by a shell
+    app = Group(
+        name="imagestore",
+        help="An image service that speaks the OpenStack Images API.\n\n"
+        "[bold]imagestore serve[/bold] is all it takes to start: without any configuration it "
+        "serves on http://127.0.0.1:9292, with a SQLite database and a directory for the images.",
+        epilog="Configuration files are those of Glance: "
+        "[bold]imagestore serve --config-file /etc/glance/glance-api.conf[/bold]",
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    if asked == "worker":
+        from imagestore.cli.worker import worker
+
+        app.command(name="worker", hidden=True)(worker)
+    elif asked != "version":
+        from imagestore.cli.serve import serve
+
+        app.command(name="serve")(serve)
+    app.command()(version)
+    for name, purpose in _GROUPS.items():
+        former = _FORMERLY.get(name, name)
+        wanted = asked in (name, former) or completing
+        group = import_module(f"imagestore.cli.{name}").app if wanted else Group()
+        app.add_typer(group, name=name, help=purpose)
+        if wanted and former != name:
+            app.add_typer(group, name=former, help=purpose, hidden=True)
+    return app
 
 
 def main() -> None:
     """Run the command line. What went wrong is told in one line."""
     private.restrict_process()
     try:
-        app(prog_name="imagestore")
+        commands(sys.argv[1:])(prog_name="imagestore")
     except ImagestoreError as error:
         typer.echo(f"imagestore: {error.message}", err=True)
         sys.exit(exit_code(error))

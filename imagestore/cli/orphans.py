@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from imagestore.catalog.catalog import Catalog
     from imagestore.database.orphans import Orphan
 
-app = Group(help="Find what lies in stores, or is staged, and belongs to no image.")
+app = Group()
 
 OfStore = Annotated[str | None, typer.Option("--store", help="Of this store alone.")]
 

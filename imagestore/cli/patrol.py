@@ -10,7 +10,7 @@ from imagestore.cli.configured import Configuration
 from imagestore.cli.group import Group
 from imagestore.cli.output import AsJson, document, print_fields, print_json, print_table
 
-app = Group(help="See whether what is stored is what was uploaded, and what is damaged.")
+app = Group()
 
 
 @app.command()

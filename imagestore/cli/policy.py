@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from imagestore.identity.caller import Caller
     from imagestore.identity.policy import Policy
 
-app = Group(help="Look at the policy: the rules in force, and whom they let do what.")
+app = Group()
 
 _REFUSED = 3
 """Exit code of a check whose answer is no."""

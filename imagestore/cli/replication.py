@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from imagestore.catalog.copies.replication import Findings
     from imagestore.model.job import JobState
 
-app = Group(help="Look at the rules by which images are copied between stores.")
+app = Group()
 
 
 @app.command()

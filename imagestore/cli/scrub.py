@@ -13,7 +13,7 @@ from imagestore.cli.output import AsJson, print_json, print_table
 if TYPE_CHECKING:
     from imagestore.catalog.catalog import Catalog
 
-app = Group(help="Look at deleted images whose data is still there, and remove it.")
+app = Group()
 
 
 @app.command("list")

@@ -23,10 +23,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-app = Group(
-    help="Carry images between sites: other Images APIs, imagestore or Glance, and directories.\n\n"
-    "A site is a URL, [bold]host:port[/bold], or the name of a cloud in clouds.yaml.",
-)
+app = Group()
 
 DIFFERENT = 3
 """Exit code of ``compare`` when there is something to do."""

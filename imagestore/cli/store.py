@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from imagestore.stores.probe import Result
     from imagestore.stores.stores import Stores
 
-app = Group(help="Look at the stores in which the images lie.")
+app = Group()
 
 _GIB = 1 << 30
 

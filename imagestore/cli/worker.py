@@ -14,13 +14,14 @@ def worker(
     given: Serving,
     parent: Annotated[int, typer.Option()],
     fd: Annotated[list[int], typer.Option()],
-    report_fd: Annotated[int, typer.Option()],
+    control_fd: Annotated[int, typer.Option()],
     app: Annotated[str, typer.Option()],
     metrics_fd: Annotated[int | None, typer.Option()] = None,
 ) -> None:
-    """Serve on sockets that the parent process has opened."""
+    """Load what workers need, and become as many of them as the parent process asks for."""
     import gc
     import logging
+    import os
 
     # What is imported stays. To look through it for garbage takes a fifth of the start.
     gc.disable()
@@ -29,21 +30,34 @@ def worker(
     from imagestore.model.errors import ImagestoreError
     from imagestore.observing import logs
     from imagestore.serving import server
-    from imagestore.supervisor import reports
+    from imagestore.supervisor import loader, orphans, reports
     from imagestore.supervisor.listeners import check_exposure
 
-    server.end_with_parent(parent)
-    inherited = server.inherit(parent, fd, report_fd, metrics_fd)
+    def failure(error: Exception) -> reports.Failure:
+        if not isinstance(error, ImagestoreError):
+            logging.getLogger(__name__).exception("a worker process failed")
+        return reports.Failure(sentence(error), exit_code(error))
+
+    orphans.end_with_parent(parent)
+    # No program that is started from here shall have these as well.
+    for each in (*fd, control_fd, *([] if metrics_fd is None else [metrics_fd])):
+        os.set_inheritable(each, False)
     try:
         settings = given.load()
         logs.setup(settings.logging)
+        create = server.factory(app, settings)
+    except Exception as error:
+        loader.refuse_workers(control_fd, failure(error))
+
+    place = loader.fork_workers(control_fd, fd)
+    try:
+        orphans.end_with_parent(parent)
+        inherited = server.inherit(place, metrics_fd)
         # Once more, as a reload may have brought another flavor.
         check_exposure(settings.identity, inherited.listeners)
-        create = server.factory(app)
         gc.enable()
         server.run(settings, create, inherited)
     except Exception as error:
-        if not isinstance(error, ImagestoreError):
-            logging.getLogger(__name__).exception("a worker process failed")
-        reports.send_failure(report_fd, reports.Failure(sentence(error), exit_code(error)))
-        sys.exit(exit_code(error))
+        told = failure(error)
+        reports.send_failure(place.report, told)
+        sys.exit(told.code)

@@ -77,7 +77,7 @@ def _sites() -> str:
 def _stores() -> Iterator[str]:
     for name in drivers.names():
         driver = drivers.get(name)
-        if driver.create.__module__.startswith(_OWN):
+        if driver.settings.__module__.startswith(_OWN):
             yield _comment(_STORES.format(name))
             yield from (_entry(option.opt) for option in store_options.of(driver))
     yield _ANY_STORE.rstrip("\n") + "\n"

@@ -78,6 +78,8 @@ class EmbeddedRunner:
             raise Unavailable("The database is closed.")
         return await self._reads.submit(operation)
 
+    select = read  # one thread, no round trips: nothing is saved
+
     async def write(self, operation: Operation[T]) -> T:
         if self._writes is None:
             raise Unavailable("The database is closed.")

@@ -20,7 +20,7 @@ from sqlalchemy.exc import IntegrityError
 from imagestore.database import events, locations, properties, tags
 from imagestore.database.expressions import exact, not_deleted
 from imagestore.database.pages import select_page as select_page
-from imagestore.database.rows import COLUMNS, load_children, to_image
+from imagestore.database.rows import COLUMNS, load_children, load_whole, to_image
 from imagestore.database.schema import (
     image_locations,
     image_members,
@@ -46,8 +46,6 @@ class ImageRow:
 
 
 _INSERT = sql_insert(images)
-
-_GET = select(*COLUMNS).where(exact(images.c.id, bindparam("id")), images.c.deleted == false())
 
 _GET_SEVERAL = select(*COLUMNS).where(
     images.c.id.in_(bindparam("ids", expanding=True, type_=String)), images.c.deleted == false()
@@ -111,20 +109,17 @@ def get(
     project_id: str | None = None,
     include_pending_delete: bool = False,
 ) -> ImageRow | None:
-    """The image, whoever may see it; None if there is none or it is deleted.
+    """The image, whoever may see it; None if there is none or it is deleted. One statement.
 
     ``include_pending_delete``: also one whose data is being removed.
     """
-    row = conn.execute(_GET, {"id": image_id}).one_or_none()
-    if row is None:
-        return None
-    image = to_image(row)
-    if image.status in DELETED_STATUSES and not (
-        include_pending_delete and image.status is ImageStatus.PENDING_DELETE
+    image, membership = load_whole(conn, image_id, member=project_id)
+    if image is None or (
+        image.status in DELETED_STATUSES
+        and not (include_pending_delete and image.status is ImageStatus.PENDING_DELETE)
     ):
         return None
-    memberships = load_children(conn, (image,), member=project_id)
-    return ImageRow(image, memberships.get(image_id))
+    return ImageRow(image, membership)
 
 
 def get_several(

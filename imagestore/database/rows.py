@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -51,7 +51,10 @@ LOCATION = image_locations.c["id", "value", "meta_data", "status"]
 _STATUSES = {status.value: status for status in ImageStatus}
 _VISIBILITIES = {visibility.value: visibility for visibility in Visibility}
 
-_PROPERTY, _TAG, _LOCATION, _MEMBERSHIP = range(4)
+_PROPERTY, _TAG, _LOCATION, _MEMBERSHIP, _IMAGE = range(5)
+
+_CHILD = 6
+"""The number of columns of a child."""
 
 _SHORT = 1024
 """Length of a property's value that is read before it is known whether its image is shown."""
@@ -95,6 +98,25 @@ def load_children(
     memberships, long = _load(conn, by_id, member)
     _load_long(conn, by_id, long)
     return memberships
+
+
+def load_whole(
+    conn: Connection, image_id: str, *, member: str | None = None
+) -> tuple[Image | None, MemberStatus | None]:
+    """The image, if it is not marked as deleted, with its children, by one statement; and the
+    status of the membership of ``member``, a project id."""
+    parameters = {"id": image_id} if member is None else {"id": image_id, "member": member}
+    image = None
+    children = []
+    for row in conn.execute(_whole(member is not None), parameters):
+        if row[0] == _IMAGE:
+            image = to_image(row[_CHILD:])
+        else:
+            children.append(row[:_CHILD])
+    if image is None:
+        return None, None
+    memberships, _ = _fill({image.id: image}, children)
+    return image, memberships.get(image.id)
 
 
 def load_after(
@@ -142,16 +164,21 @@ def _load(
 ) -> tuple[Mapping[str, MemberStatus], Mapping[str, int]]:
     """Fill in the children, but of long values only their names; memberships as above, and how
     many characters of long values there are, by image id."""
-    memberships: dict[str, MemberStatus] = {}
-    long: dict[str, int] = {}
     if not by_id:
-        return memberships, long
+        return {}, {}
     parameters: dict[str, Any] = {"ids": list(by_id)}
     if member is not None:
         parameters["member"] = member
+    return _fill(by_id, conn.execute(_children(member is not None), parameters).all())
+
+
+def _fill(
+    by_id: Mapping[str, Image], rows: Iterable[Sequence[Any]]
+) -> tuple[Mapping[str, MemberStatus], Mapping[str, int]]:
+    memberships: dict[str, MemberStatus] = {}
+    long: dict[str, int] = {}
     tags: dict[str, list[tuple[int, str]]] = {}
     locations: dict[str, list[Location]] = {}
-    rows = conn.execute(_children(member is not None), parameters).all()
     for kind, image_id, number, first, second, third in rows:
         if kind == _PROPERTY:
             by_id[image_id].properties[first] = second
@@ -187,18 +214,43 @@ def _location_id(location: Location) -> int:
 
 @lru_cache(maxsize=2)
 def _children(with_membership: bool) -> CompoundSelect[Any]:
-    """kind, image_id, id (of a property: its length), and three texts that depend on the kind."""
+    """Of several images; of long values of properties only how long they are."""
     ids = bindparam("ids", expanding=True, type_=String)
+    short = case((_LENGTH <= _SHORT, image_properties.c.value))
+    return union_all(*_branches(with_membership, lambda column: column.in_(ids), _LENGTH, short))
+
+
+@lru_cache(maxsize=2)
+def _whole(with_membership: bool) -> CompoundSelect[Any]:
+    """Of one image: the columns of its children, then its own; nulls where a row is of the other
+    sort. The image comes first, or PostgreSQL would not know of which type its columns are."""
+    text = type_coerce(null(), Text)
+    no_child = (text, type_coerce(null(), Integer), text, text, text)
+    image = select(literal_column(str(_IMAGE), Integer), *no_child, *COLUMNS).where(
+        exact(images.c.id, bindparam("id")), images.c.deleted == false()
+    )
+    children = _branches(
+        with_membership,
+        lambda column: column == bindparam("id"),
+        literal_column("0", Integer),
+        image_properties.c.value,
+    )
+    return union_all(image, *(child.add_columns(*[null()] * len(COLUMNS)) for child in children))
+
+
+def _branches(
+    with_membership: bool, of: Callable[[Any], Any], length: Any, value: Any
+) -> list[Select[Any]]:
+    """kind, image_id, id (of a property: its length), and three texts that depend on the kind."""
     nothing = type_coerce(null(), Text)
 
     def branch(kind: int, table: Any, number: Any, *texts: Any) -> Select[Any]:
         return select(literal_column(str(kind), Integer), table.c.image_id, number, *texts).where(
-            table.c.image_id.in_(ids), not_deleted(table)
+            of(table.c.image_id), not_deleted(table)
         )
 
-    short = case((_LENGTH <= _SHORT, image_properties.c.value))
     branches = [
-        branch(_PROPERTY, image_properties, _LENGTH, image_properties.c.name, short, nothing),
+        branch(_PROPERTY, image_properties, length, image_properties.c.name, value, nothing),
         branch(_TAG, image_tags, image_tags.c.id, image_tags.c.value, nothing, nothing),
         branch(_LOCATION, image_locations, image_locations.c.id, image_locations.c.value,
                image_locations.c.meta_data, image_locations.c.status),
@@ -209,4 +261,4 @@ def _children(with_membership: bool) -> CompoundSelect[Any]:
             image_members.c.status,
         )  # fmt: skip
         branches.append(memberships.where(exact(image_members.c.member, bindparam("member"))))
-    return union_all(*branches)
+    return branches

@@ -21,6 +21,9 @@ class TransactionRunner(Protocol):
     async def stop(self) -> None:
         """End what is under way and close every connection."""
 
+    async def select(self, operation: Operation[T]) -> T:
+        """Run it where it sends one statement at the most, which sees one moment by itself."""
+
     async def read(self, operation: Operation[T]) -> T:
         """Run it on one snapshot of the data."""
 

@@ -1,15 +1,17 @@
 """How every connection to a database server is set up, whatever the server's own defaults are.
 
 Limits of time, so that nothing waits for ever; isolation that suits compare-and-swap;
-and no value that is cut to fit without an error.
+and no value that is cut to fit without an error. Connections commit by themselves: a
+single statement is one round trip, and transactions are begun and ended here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import URL, Engine, ExceptionContext, event
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, event
 
 from imagestore.database import failures
 
@@ -22,16 +24,31 @@ _GUESSED = (
     *("enable_seqscan", "enable_bitmapscan", "enable_hashjoin"),
     *("enable_sort", "enable_incremental_sort", "jit"),
 )
-_SNAPSHOT = {"isolation_level": "REPEATABLE READ"}
+_STATEMENTS = 100
+"""How many statements a connection to MySQL keeps prepared; the driver of PostgreSQL as many."""
+_ALONE = "imagestore_alone"
 
 
-def connect_arguments(url: URL) -> dict[str, Any]:
-    """For the driver's ``connect``."""
+def engine_options(url: URL) -> dict[str, Any]:
+    """For ``create_async_engine``."""
+    return {
+        "connect_args": _connect_arguments(url),
+        "isolation_level": "AUTOCOMMIT",
+        # The library would send a ROLLBACK whenever a connection is given back.
+        "skip_autocommit_rollback": True,
+        "pool_reset_on_return": None,
+    }
+
+
+def _connect_arguments(url: URL) -> dict[str, Any]:
     if url.get_backend_name() == "postgresql":
         return {"timeout": CONNECT_SECONDS}
+    arguments: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS}
     # Else the driver takes the character set of the server, which may hold 3 bytes a character.
-    charset = {} if "charset" in url.query else {"charset": "utf8mb4"}
-    return {"connect_timeout": CONNECT_SECONDS, **charset}
+    defaults: dict[str, Any] = {"charset": "utf8mb4"}
+    if url.get_driver_name() == "asyncmy":
+        defaults["stmt_cache_size"] = _STATEMENTS
+    return arguments | {name: defaults[name] for name in defaults.keys() - url.query.keys()}
 
 
 def set_up(engine: Engine, seconds: int | None) -> None:
@@ -44,26 +61,58 @@ def set_up(engine: Engine, seconds: int | None) -> None:
                 cursor.execute(statement)
         finally:
             cursor.close()
-        # PostgreSQL takes a setting back when its transaction is rolled back.
-        connection.commit()
 
     event.listen(engine, "connect", configure)
+    event.listen(engine, "before_cursor_execute", _refuse_another)
     event.listen(engine, "handle_error", _give_up_connection)
 
 
-async def for_reading(conn: AsyncConnection) -> None:
-    """Have the next transaction see one moment: MariaDB does, as its connections are set up."""
-    if conn.dialect.name == "postgresql":
-        await conn.execution_options(**_SNAPSHOT, postgresql_readonly=True)
+def begin(conn: Connection, *, writing: bool) -> None:
+    """Begin a transaction. One that reads sees one moment, of MariaDB as connections are set up.
 
-
-async def for_writing(conn: AsyncConnection) -> None:
-    """Have this transaction, which has just begun, see what others commit meanwhile.
-
-    What was read before a lock was waited for would otherwise be believed after it.
+    One that writes sees what others commit meanwhile: what was read before a lock was
+    waited for would otherwise be believed after it.
     """
-    if conn.dialect.name != "postgresql":
-        await conn.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+    if conn.dialect.name == "postgresql":
+        mode = "" if writing else " ISOLATION LEVEL REPEATABLE READ READ ONLY"
+        conn.exec_driver_sql(f"BEGIN{mode}")
+    else:
+        if writing:
+            conn.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        conn.exec_driver_sql(f"START TRANSACTION{'' if writing else ' READ ONLY'}")
+
+
+def commit(conn: Connection) -> None:
+    conn.exec_driver_sql("COMMIT")
+
+
+def undo(conn: Connection) -> None:
+    """Undo the transaction, begun or not, so that nobody gets the connection with it."""
+    if conn.invalidated:
+        return
+    try:
+        conn.exec_driver_sql("ROLLBACK")
+    except BaseException:
+        conn.invalidate()
+        raise
+
+
+@contextmanager
+def one_statement(conn: Connection) -> Iterator[None]:
+    """Without a transaction, so that only one statement may be sent: it sees one moment."""
+    info = conn.info
+    info[_ALONE] = True
+    try:
+        yield
+    finally:
+        del info[_ALONE]
+
+
+def _refuse_another(conn: Connection, *_: object) -> None:
+    may = conn.info.get(_ALONE)
+    assert may is not False, "a second statement would see another moment: use Database.read"
+    if may:
+        conn.info[_ALONE] = False
 
 
 def _give_up_connection(context: ExceptionContext) -> None:

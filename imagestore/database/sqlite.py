@@ -34,6 +34,21 @@ def for_writing(conn: Connection) -> None:
     conn.execution_options(**{_WRITES: True})
 
 
+def begin(conn: Connection, *, writing: bool) -> None:
+    """Begin a transaction; a read sees one moment."""
+    if writing:
+        for_writing(conn)
+    conn.begin()
+
+
+def commit(conn: Connection) -> None:
+    conn.commit()
+
+
+def undo(conn: Connection) -> None:
+    conn.rollback()
+
+
 def _configure(connection: Any, record: object) -> None:
     # The driver must not begin or commit by itself: a read is one snapshot, and DDL can be undone.
     connection.isolation_level = None

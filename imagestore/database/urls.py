@@ -7,18 +7,17 @@ from sqlalchemy.exc import ArgumentError
 
 from imagestore.model.errors import ConfigurationError
 
-_DRIVERS = {
-    "mysql": "mysql+aiomysql",
-    "mariadb": "mariadb+aiomysql",
+DRIVERS = {
+    "mysql": "mysql+asyncmy",
+    "mariadb": "mariadb+asyncmy",
     "postgresql": "postgresql+asyncpg",
 }
-_ASYNC_DRIVERS = frozenset({"aiomysql", "asyncmy", "asyncpg"})
 _SQLITE_DRIVERS = frozenset({"", "pysqlite", "aiosqlite"})
 _RENAMED_PARAMETERS = {"postgresql+asyncpg": {"sslmode": "ssl"}}
 
 
 def parse(connection: str) -> URL:
-    """The URL to connect to; ``mysql+pymysql://`` and the like become an async driver.
+    """The URL to connect to; ``mysql+pymysql://`` and the like become the driver used here.
 
     ``sqlite://`` stays as it is and stands for the embedded database. Raises
     :class:`ConfigurationError` for one that cannot be used.
@@ -37,11 +36,11 @@ def parse(connection: str) -> URL:
         if url.database in (None, "", ":memory:"):
             raise _wrong("sqlite needs a file, sqlite:///FILE.")
         return url
-    if backend not in _DRIVERS:
+    if backend not in DRIVERS:
         raise _wrong(f"{backend} is not supported.")
-    if driver in _ASYNC_DRIVERS:
+    target = DRIVERS[backend]
+    if url.drivername == target:
         return url
-    target = _DRIVERS[backend]
     renamed = _RENAMED_PARAMETERS.get(target, {})
     query = {renamed.get(name, name): value for name, value in url.query.items()}
     return url.set(drivername=target, query=query)

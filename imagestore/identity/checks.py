@@ -10,9 +10,11 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
 from typing import Any
 
 from oslo_config import cfg
+from oslo_policy import _checks as kinds
 from oslo_policy import policy as oslo
 
 Values = Mapping[str, Any]
@@ -21,6 +23,21 @@ Predicate = Callable[[Values, Values], bool]
 
 _ONE_KEY = re.compile(r"%\(([^()]+)\)s")
 _ABSENT = object()
+
+
+class _Extensions(dict[str, Any]):
+    """The kinds of checks that packages bring, each imported when a rule is of that kind.
+
+    oslo.policy imports all of them at the first rule, and with ``http:`` the library requests.
+    """
+
+    def __getitem__(self, kind: str) -> Any:
+        return super().__getitem__(kind).load()
+
+
+if kinds.extension_checks is None:
+    brought = entry_points(group="oslo.policy.rule_checks")
+    kinds.extension_checks = _Extensions({each.name: each for each in brought})
 
 
 def _type_of(text: str) -> type:

@@ -10,13 +10,16 @@ This module must be imported after that variable is set.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Iterable, Mapping
 from functools import partial
+from pathlib import Path
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from imagestore.model.job import JobState
@@ -133,8 +136,26 @@ def render() -> bytes:
     if directory is None:
         return generate_latest(_own)
     registry = CollectorRegistry()
-    MultiProcessCollector(registry, path=directory)  # type: ignore[no-untyped-call]
+    registry.register(_OfAllWorkers(None, path=directory))  # type: ignore[no-untyped-call]
     return generate_latest(registry)
+
+
+def _size(file: Path) -> int:
+    with contextlib.suppress(FileNotFoundError):  # its worker has ended
+        return file.stat().st_size
+    return 0
+
+
+class _OfAllWorkers(MultiProcessCollector):
+    """Leaves out files without a byte: a worker is making one at this moment, or died over it.
+
+    The library fails with them, and so would ``GET /metrics`` whenever workers start.
+    """
+
+    def collect(self) -> Iterable[Metric]:
+        files = [str(file) for file in Path(self._path).glob("*.db") if _size(file)]
+        merged: Iterable[Metric] = self.merge(files)  # type: ignore[no-untyped-call]
+        return merged
 
 
 async def show(request: web.Request) -> web.Response:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import gc
 import importlib
 import logging
-import os
 import signal
 import socket
 import ssl
-import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +24,7 @@ from imagestore.serving import responses
 from imagestore.serving.connections import Runner
 from imagestore.serving.ending import ENDING
 from imagestore.supervisor import reports
+from imagestore.supervisor.loader import Place
 
 log = logging.getLogger(__name__)
 
@@ -39,44 +37,36 @@ A client that sends its next request in that time gets an answer, and with it
 the word that the connection ends.
 """
 _LOOK = 0.02
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Inherited:
-    """What the parent hands over: descriptors, and who it is."""
+    """What the parent hands over."""
 
-    parent: int
     listeners: Sequence[socket.socket]
     report: int
     metrics: socket.socket | None = None
 
 
-def inherit(parent: int, fds: Sequence[int], report_fd: int, metrics_fd: int | None) -> Inherited:
-    """Take over descriptors, which no process started from here shall have as well."""
-    for fd in (*fds, report_fd, *([] if metrics_fd is None else [metrics_fd])):
-        os.set_inheritable(fd, False)
+def inherit(place: Place, metrics_fd: int | None) -> Inherited:
+    """Take over the sockets that a worker was born with."""
     return Inherited(
-        parent,
-        [socket.socket(fileno=fd) for fd in fds],
-        report_fd,
+        [socket.socket(fileno=fd) for fd in place.listeners],
+        place.report,
         None if metrics_fd is None else socket.socket(fileno=metrics_fd),
     )
 
 
-def end_with_parent(parent: int) -> None:
-    """Have the kernel send SIGTERM to this process when its parent dies, however it does."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
-    if os.getppid() != parent:
-        sys.exit("The parent process is gone.")
+def factory(path: str, settings: Settings) -> Factory:
+    """The function that ``module:name`` means, and all that it needs as it is configured.
 
-
-def factory(path: str) -> Factory:
-    """The function that ``module:name`` means."""
-    module, _, name = path.partition(":")
-    found: Factory = getattr(importlib.import_module(module), name)
+    What that is, is known to a function ``preload`` of the module, if it has one.
+    """
+    place, _, name = path.partition(":")
+    module = importlib.import_module(place)
+    if (preload := getattr(module, "preload", None)) is not None:
+        preload(settings)
+    found: Factory = getattr(module, name)
     return found
 
 

@@ -7,7 +7,7 @@ import ssl
 from imagestore.config.settings import Site
 from imagestore.model.errors import ConfigurationError, ImagestoreError
 from imagestore.sites.client import Client
-from imagestore.sites.credentials import Credentials, Fixed, by_cloud, by_plugin
+from imagestore.sites.credentials import Credentials, Fixed
 from imagestore.sites.rules import Conflict, SiteRules, parse_match
 
 
@@ -50,20 +50,23 @@ def check(site: Site) -> None:
 
 
 def _credentials(site: Site) -> Credentials:
+    if not (site.cloud or site.auth_type):
+        return Fixed(site.url or "", site.token)
+    # Only here: sites with a token, and none, do without keystoneauth.
+    from imagestore.sites import keystone
+
     if site.cloud:
-        return by_cloud(site.cloud)
-    if site.auth_type:
-        return by_plugin(
-            site.auth_type,
-            site.auth,
-            name=f"[{site.section}]",
-            url=site.url,
-            interface=site.interface,
-            region_name=site.region_name,
-            cafile=_path(site),
-            insecure=site.insecure,
-        )
-    return Fixed(site.url or "", site.token)
+        return keystone.by_cloud(site.cloud)
+    return keystone.by_plugin(
+        site.auth_type or "",
+        site.auth,
+        name=f"[{site.section}]",
+        url=site.url,
+        interface=site.interface,
+        region_name=site.region_name,
+        cafile=_path(site),
+        insecure=site.insecure,
+    )
 
 
 def _path(site: Site) -> str | None:

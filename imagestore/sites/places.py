@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from imagestore.model.errors import ConfigurationError
 from imagestore.sites.client import Client
-from imagestore.sites.credentials import Fixed, by_cloud
+from imagestore.sites.credentials import Fixed
 
 _HOST_PORT = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}")
 
@@ -23,4 +23,7 @@ def client(place: str, token: str | None = None) -> Client:
         return Client(place, Fixed(f"http://{place}", token))
     if token:
         raise ConfigurationError(f"{place!r} is no URL, and a token is for one; name the URL.")
+    # Only here: to ask without a token, or with a given one, takes no keystoneauth.
+    from imagestore.sites.keystone import by_cloud
+
     return Client(place, by_cloud(place))

@@ -4,57 +4,33 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from imagestore.supervisor import reports
 from imagestore.supervisor.reports import Failure
 
 
 class Child:
-    """A process that was started on some listening sockets and reports through a pipe."""
+    """A process that was asked for, and reports through a pipe: its id, then how it starts."""
 
-    def __init__(
-        self,
-        command: Sequence[str],
-        listeners: Sequence[int],
-        environ: Mapping[str, str],
-        metrics: int | None = None,
-    ) -> None:
-        """``listeners`` and ``metrics`` are the descriptors of listening sockets."""
+    def __init__(self, pipe: int, prevent: Callable[[], None]) -> None:
+        """``pipe``: the descriptor of its end for reading. ``prevent``: ends who is to fork it."""
         self.started = time.monotonic()
+        self.pid: int | None = None
+        """None until it has told."""
         self.ready = False
         self.failure: Failure | None = None
+        self.pipe = pipe
+        os.set_blocking(pipe, False)
+        self._prevent = prevent
         self._buffer = b""
-        self.pipe, theirs = os.pipe()
-        os.set_blocking(self.pipe, False)
-        arguments = ["--parent", str(os.getpid()), "--report-fd", str(theirs)]
-        for fd in listeners:
-            arguments += ["--fd", str(fd)]
-        fds = [*listeners, theirs]
-        if metrics is not None:
-            fds.append(metrics)
-            arguments += ["--metrics-fd", str(metrics)]
-        try:
-            self._process = subprocess.Popen(  # noqa: S603
-                [*command, *arguments],
-                pass_fds=fds,
-                env=dict(environ),
-                stdin=subprocess.DEVNULL,
-                # Ctrl-C is for the parent, which knows how to stop without losing requests.
-                process_group=0,
-            )
-        finally:
-            os.close(theirs)
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
+        self._code: int | None = None
+        self._wanted: signal.Signals | None = None
 
     @property
     def age(self) -> float:
-        """Seconds since it was started."""
+        """Seconds since it was asked for."""
         return time.monotonic() - self.started
 
     def hear(self) -> bool:
@@ -66,17 +42,33 @@ class Child:
             try:
                 data = os.read(self.pipe, 4096)
             except BlockingIOError:
+                self._hear_id()
                 return False
             if not data:
                 break
             self._buffer += data
-        self.failure = reports.parse(self._buffer)
+        self.failure = reports.parse(self._hear_id())
         self.ready = self.failure is None
+        if self.failure is not None and self.pid is None:
+            self._code = self.failure.code
         return True
+
+    def _hear_id(self) -> bytes:
+        """Take in the process id; what follows it."""
+        known = self.pid
+        self.pid, rest = reports.born(self._buffer)
+        if known is None and self._wanted is not None:
+            self._send(self._wanted)
+        return rest
+
+    def take(self, codes: Mapping[int, int]) -> None:
+        """Find out whether it has ended: exit codes of all that have, by process id."""
+        if self.pid is not None and self.pid in codes:
+            self._code = codes[self.pid]
 
     def exit_code(self) -> int | None:
         """None while it runs; negative for a signal."""
-        return self._process.poll()
+        return self._code
 
     def terminate(self) -> None:
         """Ask it to stop accepting, finish what is under way, and end."""
@@ -90,5 +82,11 @@ class Child:
         os.close(self.pipe)
 
     def _send(self, number: signal.Signals) -> None:
-        if self._process.poll() is None:
-            self._process.send_signal(number)
+        self._wanted = number
+        if self._code is not None:
+            return
+        if self.pid is None:
+            # Not born yet, and not to be; if it is just being born, it gets it then.
+            self._prevent()
+        else:
+            os.kill(self.pid, number)

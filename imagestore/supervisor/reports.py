@@ -1,7 +1,8 @@
-"""What a worker process tells its parent through a pipe: that it is ready, or why it is not."""
+"""What a worker tells its parent through a pipe: who it is; that it is ready, or why not."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from dataclasses import dataclass
@@ -17,6 +18,12 @@ class Failure:
     code: int
 
 
+def send_born(pipe: int) -> None:
+    """Called by the worker before anything else: its process id."""
+    with contextlib.suppress(BrokenPipeError):
+        os.write(pipe, b"%d\n" % os.getpid())
+
+
 def send_ready(pipe: int) -> None:
     """Called by the worker once it accepts connections. Closes the pipe."""
     _send(pipe, READY)
@@ -25,6 +32,12 @@ def send_ready(pipe: int) -> None:
 def send_failure(pipe: int, failure: Failure) -> None:
     """Called by the worker that cannot start. Closes the pipe."""
     _send(pipe, json.dumps([failure.message, failure.code]).encode() + b"\n")
+
+
+def born(said: bytes) -> tuple[int | None, bytes]:
+    """The process id of who said this, if that came already, and what follows it."""
+    first, _, rest = said.partition(b"\n")
+    return (int(first), rest) if first.isdigit() else (None, said)
 
 
 def parse(line: bytes) -> Failure | None:

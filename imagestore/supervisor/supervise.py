@@ -7,9 +7,9 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 
 from imagestore.config.settings import Settings
-from imagestore.supervisor import metrics_directory
-from imagestore.supervisor.child import Child
+from imagestore.supervisor import metrics_directory, orphans
 from imagestore.supervisor.listeners import Listeners, bind_one, check_exposure
+from imagestore.supervisor.loader import Loader
 from imagestore.supervisor.supervisor import Supervisor
 
 _PRIVATE = {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "NOTIFY_SOCKET"}
@@ -20,8 +20,8 @@ def supervise(read: Callable[[], Settings], command: Sequence[str]) -> None:
     """Serve until told to end.
 
     ``read`` gives the settings, now and at every reload. ``command`` starts a
-    worker; which sockets it gets is appended. Raises :class:`ConfigurationError`,
-    and :class:`imagestore.supervisor.supervisor.StartError`.
+    process of which workers are forked; which sockets there are is appended. Raises
+    :class:`ConfigurationError`, and :class:`imagestore.supervisor.supervisor.StartError`.
     """
     settings = read()
     server = settings.server
@@ -37,10 +37,11 @@ def supervise(read: Callable[[], Settings], command: Sequence[str]) -> None:
             metrics_fd = stack.enter_context(bind_one(*server.metrics_bind)).fileno()
             ended = stack.enter_context(_metrics_files(settings, environ))
 
-        def start(fds: Sequence[int]) -> Child:
-            return Child(command, fds, environ, metrics_fd)
+        def load() -> Loader:
+            return Loader(command, [each.fileno() for each in listeners], environ, metrics_fd)
 
-        Supervisor(settings, listeners, start, read, ended).run()
+        orphans.adopt()
+        Supervisor(settings, listeners, load, read, ended).run()
 
 
 @contextlib.contextmanager

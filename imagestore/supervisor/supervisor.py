@@ -18,14 +18,15 @@ import os
 import selectors
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from imagestore.config.settings import Settings
 from imagestore.model.errors import ConfigurationError
-from imagestore.supervisor import signals, systemd
+from imagestore.supervisor import orphans, signals, systemd
 from imagestore.supervisor.child import Child
 from imagestore.supervisor.listeners import Listeners
+from imagestore.supervisor.loader import Loader
 from imagestore.supervisor.reports import Failure
 
 log = logging.getLogger(__name__)
@@ -73,18 +74,19 @@ class Supervisor:
         self,
         settings: Settings,
         listeners: Listeners,
-        start: Callable[[Sequence[int]], Child],
+        load: Callable[[], Loader],
         reread: Callable[[], Settings],
         ended: Callable[[int], None] = lambda pid: None,
     ) -> None:
-        """``start`` starts a worker on the listening sockets with these descriptors.
+        """``load`` starts a process of which workers can be forked.
 
         ``reread`` gives the settings as they are now, at SIGHUP. ``ended`` is told
-        the process id of every worker that is no more.
+        the process id of every worker that is no more, and of who forked it.
         """
         self._settings = self._former = settings
         self._listeners = listeners
-        self._start_child = start
+        self._load = load
+        self._loader: Loader | None = None
         self._reread = reread
         self._tell_ended = ended
         self._selector = selectors.DefaultSelector()
@@ -127,13 +129,15 @@ class Supervisor:
         now = time.monotonic()
         for leaving in self._leaving:
             if leaving.kill_at <= now:
-                log.warning("worker %d did not end in time and is killed", leaving.child.pid)
+                log.warning("worker %s did not end in time and is killed", leaving.child.pid)
                 leaving.child.kill()
                 leaving.kill_at = math.inf
         for slot in self._slots:
             if slot.restart_at <= now:
                 slot.restart_at = math.inf
                 self._start(slot)
+        if self._once_ready and not self._to_replace:
+            self._let_loader_go()
 
     def _until_next_deadline(self) -> float | None:
         nearest = min(
@@ -152,11 +156,14 @@ class Supervisor:
                 self._on_start(child)
             elif child is slot.successor:
                 self._on_succession(slot, child)
+        if child.exit_code() is not None:
+            # It was never born, and no signal tells of its end.
+            self._reap()
 
     def _on_start(self, child: Child) -> None:
         if child.failure is not None:
             if self._once_ready:
-                log.error("worker %d cannot start: %s", child.pid, child.failure.message)
+                log.error("a worker cannot start: %s", child.failure.message)
             return  # what follows from it, follows when it has ended
         log.info("worker %d is ready after %.2f s", child.pid, child.age)
         if not self._once_ready:
@@ -181,6 +188,13 @@ class Supervisor:
 
     def _reap(self) -> None:
         """See which workers have ended, and what follows from that."""
+        codes = orphans.reap()
+        for child in [*self._children()]:
+            if child.pid is None:
+                self._last_words(child)
+            child.take(codes)
+        for pid in codes:
+            self._tell_ended(pid)
         for slot in self._slots[:]:
             if slot.successor is not None and slot.successor.exit_code() is not None:
                 self._last_words(slot.successor)
@@ -201,11 +215,16 @@ class Supervisor:
             return
         delay = self._put_off(slot, child.age)
         log.error(
-            "worker %d has ended (%s); another starts in %.1f s",
-            child.pid,
+            "worker %s has ended (%s); another starts in %.1f s",
+            child.pid or "(not born)",
             _ending(child.exit_code()),
             delay,
         )
+
+    def _children(self) -> Iterator[Child]:
+        for slot in self._slots:
+            yield from (each for each in (slot.current, slot.successor) if each is not None)
+        yield from (leaving.child for leaving in self._leaving)
 
     # What is done.
 
@@ -221,9 +240,21 @@ class Supervisor:
         # A slot beyond the new number of workers is about to go, and keeps what it had.
         count = max(self._settings.server.workers, number + 1)
         sockets = self._listeners.of(number, count)
-        child = self._start_child([each.fileno() for each in sockets])
+        if self._loader is None:
+            self._loader = self._load()
+        try:
+            child = self._loader.fork([each.fileno() for each in sockets])
+        except OSError:
+            self._let_loader_go()
+            raise
         self._selector.register(child.pipe, selectors.EVENT_READ, child)
         return child
+
+    def _let_loader_go(self) -> None:
+        """Who is forked from now on, is with code and configuration as they are then."""
+        if self._loader is not None:
+            self._loader.close()
+            self._loader = None
 
     def _put_off(self, slot: _Slot, age: float = 0.0) -> float:
         """Have a worker started in this slot after a time that grows with every failure."""
@@ -262,6 +293,7 @@ class Supervisor:
         wanted = self._settings.server.workers
         self._slots += [_Slot() for _ in range(wanted - len(self._slots))]
         self._to_replace = self._slots[:wanted]
+        self._let_loader_go()
         self._replace_next()
 
     def _replace_next(self) -> None:
@@ -313,6 +345,7 @@ class Supervisor:
                 leaving.child.kill()
             return
         self._stopping = True
+        self._let_loader_go()  # it has the sockets too
         # Whoever connects from now on is refused, and does not wait for nobody.
         self._listeners.close()
         if self._once_ready:
@@ -340,7 +373,6 @@ class Supervisor:
         with contextlib.suppress(KeyError):
             self._selector.unregister(child.pipe)
         child.close()
-        self._tell_ended(child.pid)
 
     def _announce(self) -> None:
         if self._announced or not all(

@@ -19,7 +19,7 @@ from imagestore.backends.base import BLOCK_SIZE, Blocks, Buffer
 from imagestore.config.settings import Images
 from imagestore.model.errors import OverLimit, Unsupported
 from imagestore.transfer.inspection import Inspection
-from imagestore.transfer.judgement import Judgement, judged
+from imagestore.transfer.judgement import Judgement, judged, require_size
 from imagestore.transfer.qemu_img import FORMATS, QemuImg
 from imagestore.transfer.workspace import Workspace, as_conversion_failure
 
@@ -67,7 +67,10 @@ class Conversion:
             await _keep(self.inspected(source, disk_format), came, most, on_progress)
             size = await self.qemu_img.virtual_size(came.fileno(), disk_format)
             if self.target == "raw" and size > most:
-                raise OverLimit(f"The image may have {most} bytes at most; its disk has {size}.")
+                raise OverLimit(
+                    f"As raw the image would have {size} bytes; it may have {most} at most "
+                    "(image_size_cap)."
+                )
             async with self.workspace.turn():
                 await self.qemu_img.require_whole(came.fileno(), disk_format)
                 await self.qemu_img.convert(
@@ -89,8 +92,7 @@ async def _keep(
     async with contextlib.aclosing(source) as blocks:
         async for block in blocks:
             size += len(block)
-            if size > most:
-                raise OverLimit(f"The image may have {most} bytes at most.")
+            require_size(size, most)
             try:
                 await asyncio.to_thread(_write, file, block)
             except OSError as error:

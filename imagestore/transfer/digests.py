@@ -11,7 +11,8 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 
 from imagestore.backends.base import Buffer
 from imagestore.backends.lane import Lane
-from imagestore.model.digest import Digest
+from imagestore.config.settings import Images
+from imagestore.model.digest import CHECKSUM, Digest
 
 _NICENESS = 10
 """Added to the niceness of threads that compute, so that small requests go first."""
@@ -32,6 +33,15 @@ def _step_back() -> None:
     with contextlib.suppress(OSError):
         nice = os.getpriority(os.PRIO_PROCESS, thread)
         os.setpriority(os.PRIO_PROCESS, thread, min(19, nice + _NICENESS))
+
+
+def algorithms(settings: Images, os_hash: str = "") -> frozenset[str]:
+    """Of the digests that are computed of data that comes in, whichever way it comes.
+
+    ``os_hash``: the one for ``os_hash_value``, if that is not the configuration's to choose.
+    """
+    found = frozenset({os_hash or settings.hashing_algorithm})
+    return found | {CHECKSUM} if settings.md5_checksum else found
 
 
 class Hasher:

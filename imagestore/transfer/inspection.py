@@ -43,11 +43,11 @@ class Inspection:
         settings: Images,
         *,
         exact: bool = False,
-        any_boot_sector: bool = False,
+        of_a_guest: bool = False,
     ) -> None:
         """``exact``: whatever the settings say, it has to be safe and of that format; what is
-        of another is not raw. ``any_boot_sector``: where raw is declared, the partition table
-        is the guest's own affair."""
+        of another is not raw. ``of_a_guest``: where raw is declared, what a disk begins with,
+        a boot sector or LUKS 2, is its guest's own affair."""
         self._disk_format = disk_format or "raw"
         self._bare = container_format == "bare"
         self._exact = exact
@@ -56,7 +56,8 @@ class Inspection:
             exact or settings.reject_unsafe_raw or (self._bare and self._disk_format != "raw")
         )
         self._gpt_tolerated = set(settings.gpt_safety_checks_nonfatal)
-        if self._disk_format in _KERNEL_FORMATS or (any_boot_sector and self._disk_format == "raw"):
+        self._of_a_guest = of_a_guest and self._disk_format == "raw"
+        if self._disk_format in _KERNEL_FORMATS or self._of_a_guest:
             self._gpt_tolerated.add("mbr")
         self._vmdk_types = {name.lower() for name in settings.vmdk_allowed_types}
         self._detector = Detector()
@@ -155,6 +156,8 @@ class Inspection:
             failures = {"damaged"}
         if name == "gpt":
             failures -= self._gpt_tolerated
+        elif name == "luks" and self._of_a_guest:
+            failures.discard("version")
         elif name == "vmdk" and getattr(inspector, "vmdktype", "") not in self._vmdk_types:
             failures.add("subformat")
         if failures:

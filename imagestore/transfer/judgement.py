@@ -41,7 +41,12 @@ class Verification(Protocol):
 def require_size(size: int, cap: int | None) -> None:
     """Raise :class:`OverLimit` if an image may not have so many bytes."""
     if cap is not None and size > cap:
-        raise OverLimit(f"The image may have {cap} bytes at most.")
+        raise too_large(cap)
+
+
+def too_large(cap: int) -> OverLimit:
+    """For an image that has more than so many bytes."""
+    return OverLimit(f"The image may have {cap} bytes at most (image_size_cap).")
 
 
 @dataclass(eq=False)

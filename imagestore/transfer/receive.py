@@ -11,6 +11,7 @@ from imagestore.backends.base import Blocks, Buffer, Store, Stored
 from imagestore.config.settings import Images
 from imagestore.model.digest import CHECKSUM, Digest, Expected
 from imagestore.model.image import Image
+from imagestore.transfer.digests import algorithms
 from imagestore.transfer.inspection import Inspection
 from imagestore.transfer.judgement import Judgement, Verification, judged
 from imagestore.transfer.verification import Verified, close
@@ -20,12 +21,12 @@ from imagestore.transfer.verification import Verified, close
 class Content:
     """What the data of an image was found to be. Sizes in bytes.
 
-    ``checksum`` is an MD5, ``os_hash`` by the algorithm of the configuration.
+    ``checksum`` is an MD5, if one was computed; ``os_hash`` by the algorithm of the configuration.
     """
 
     size: int
     virtual_size: int | None
-    checksum: Digest
+    checksum: Digest | None
     os_hash: Digest
 
     def attributes(self) -> dict[str, Any]:
@@ -33,7 +34,7 @@ class Content:
         return {
             "size": self.size,
             "virtual_size": self.virtual_size,
-            "checksum": self.checksum.value,
+            "checksum": None if self.checksum is None else self.checksum.value,
             "os_hash_algo": self.os_hash.algorithm,
             "os_hash_value": self.os_hash.value,
         }
@@ -102,7 +103,7 @@ class Flow:
         self._verified = Verified(
             self.source,
             Expected(None, () if self.checksum is None else (self.checksum,)),
-            algorithms={CHECKSUM, settings.hashing_algorithm},
+            algorithms=algorithms(settings),
             on_progress=self.on_progress or (lambda count: None),
         )
 
@@ -124,6 +125,6 @@ class Flow:
         return Content(
             self.size,
             self._judgement.virtual_size,
-            digests[CHECKSUM],
+            digests.get(CHECKSUM),
             digests[self.settings.hashing_algorithm],
         )

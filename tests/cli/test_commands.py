@@ -9,7 +9,6 @@ import io
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,28 +26,19 @@ class Answer:
     stderr: str
 
 
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Answer]:
+def run(*args: str, **environ: str) -> Answer:
     """Run ``imagestore`` with arguments and variables of the environment."""
-    for name in os.environ:
-        if name.startswith("OS_"):
-            monkeypatch.delenv(name)
-
-    def run(*args: str, **environ: str) -> Answer:
-        out, err = io.StringIO(), io.StringIO()
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in (environ | {"COLUMNS": "120", "NO_COLOR": "1"}).items():
-                patch.setenv(name, value)
-            patch.setattr("sys.argv", ["imagestore", *args])
-            with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as end:
-                main()
-        assert end.value.code is None or isinstance(end.value.code, int)
-        return Answer(end.value.code or 0, out.getvalue(), err.getvalue())
-
-    return run
-
-
-Run = Callable[..., Answer]
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("OS_")]:
+            patch.delenv(name)
+        for name, value in (environ | {"COLUMNS": "120", "NO_COLOR": "1"}).items():
+            patch.setenv(name, value)
+        patch.setattr("sys.argv", ["imagestore", *args])
+        with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as end:
+            main()
+    assert end.value.code is None or isinstance(end.value.code, int)
+    return Answer(end.value.code or 0, out.getvalue(), err.getvalue())
 
 
 def in_a_process(*args: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -73,32 +63,39 @@ def in_a_process(*args: str, **environ: str) -> subprocess.CompletedProcess[str]
         (["store", "check", "--help"], ["NAME", "--config-file"]),
     ],
 )
-def test_help(run: Run, args: list[str], words: list[str]) -> None:
+def test_help(args: list[str], words: list[str]) -> None:
     answer = run(*args)
     for word in words:
         assert word in answer.stdout + answer.stderr
     assert "worker " not in answer.stdout.replace("worker processes", "")
 
 
-def test_help_is_quick() -> None:
-    """It waits for nothing that takes long to import."""
+@pytest.mark.parametrize("command", ["--help", "version"])
+def test_what_is_wanted_at_once_waits_for_no_import(command: str) -> None:
     told = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "imagestore", "--help"],
+        [sys.executable, "-X", "importtime", "-m", "imagestore", command],
         capture_output=True,
         text=True,
         timeout=process.PATIENCE,
     )
     imported = {line.rpartition("|")[2].strip() for line in told.stderr.splitlines()}
-    assert "imagestore.cli.serve" in imported
+    assert "imagestore.cli.main" in imported
     slow = {"aiohttp", "alembic", "asyncio", "jsonschema", "oslo_config", "oslo_policy"}
     assert imported & {*slow, "sqlalchemy", "imagestore.config.settings"} == set()
+    assert not {name for name in imported if name.startswith("imagestore.cli.site")}
+    if command == "version":
+        assert told.stdout == "0.1.0\n"
+        assert imported & {"rich", "imagestore.cli.serve"} == set()
 
 
-def test_version() -> None:
-    assert in_a_process("version").stdout == "0.1.0\n"
+def test_a_shell_is_told_what_could_follow() -> None:
+    answer = in_a_process(
+        _IMAGESTORE_COMPLETE="complete_bash", COMP_WORDS="imagestore db ver", COMP_CWORD="2"
+    )
+    assert answer.stdout.split() == ["version"]
 
 
-def test_the_database(run: Run, tmp_path: Path) -> None:
+def test_the_database(tmp_path: Path) -> None:
     data = ["--data-dir", str(tmp_path)]
     assert run("db", "version", *data).stdout == "none\n"
     answer = run("db", "check", *data)
@@ -112,7 +109,7 @@ def test_the_database(run: Run, tmp_path: Path) -> None:
     assert run("db", "check", *data).returncode == 0
 
 
-def test_a_database_that_is_away_is_one_line_and_a_code_of_its_own(run: Run) -> None:
+def test_a_database_that_is_away_is_one_line_and_a_code_of_its_own() -> None:
     answer = run(
         "db", "check",
         OS_DATABASE__CONNECTION="mysql://glance:hidden@127.0.0.1:1/glance",
@@ -124,7 +121,7 @@ def test_a_database_that_is_away_is_one_line_and_a_code_of_its_own(run: Run) -> 
     assert "hidden" not in answer.stderr
 
 
-def test_config_show_hides_secrets_and_says_where_from(run: Run, tmp_path: Path) -> None:
+def test_config_show_hides_secrets_and_says_where_from(tmp_path: Path) -> None:
     config = tmp_path / "my.conf"
     config.write_text("[database]\nconnection = mysql://glance:hidden@db/glance\n")
     answer = run(
@@ -142,7 +139,7 @@ def test_config_show_hides_secrets_and_says_where_from(run: Run, tmp_path: Path)
     assert "filesystem_store_thread_pool_size = 10" in every
 
 
-def test_config_check_tells_what_has_no_effect(run: Run, tmp_path: Path) -> None:
+def test_config_check_tells_what_has_no_effect(tmp_path: Path) -> None:
     config = tmp_path / "my.conf"
     config.write_text("[profiler]\nenabled = true\n")
     answer = run("config", "check", "--config-file", str(config), "--data-dir", str(tmp_path))
@@ -157,7 +154,7 @@ def test_config_check_tells_what_has_no_effect(run: Run, tmp_path: Path) -> None
     assert answer.stderr.startswith(f"imagestore: [DEFAULT] bind_port in {config}: ")
 
 
-def test_config_check_says_what_keystone_needs(run: Run, tmp_path: Path) -> None:
+def test_config_check_says_what_keystone_needs(tmp_path: Path) -> None:
     config = tmp_path / "my.conf"
     section = "[paste_deploy]\nflavor = keystone\n[keystone_authtoken]\n"
     for text, missing in (("", "auth_type"), ("auth_type = password\nusername = x", "auth_url")):
@@ -180,14 +177,14 @@ def test_config_check_says_what_keystone_needs(run: Run, tmp_path: Path) -> None
     assert "hidden" not in shown
 
 
-def test_config_sample_can_be_used(run: Run, tmp_path: Path) -> None:
+def test_config_sample_can_be_used(tmp_path: Path) -> None:
     sample = tmp_path / "sample.conf"
     sample.write_text(run("config", "sample").stdout)
     answer = run("config", "check", "--config-file", str(sample), "--data-dir", str(tmp_path))
     assert answer.stdout == "The configuration can be used.\n"
 
 
-def test_store_list(run: Run, tmp_path: Path) -> None:
+def test_store_list(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     config = tmp_path / "my.conf"
     config.write_text(
@@ -198,14 +195,14 @@ def test_store_list(run: Run, tmp_path: Path) -> None:
     )
     answer = run("store", "list", "--config-file", str(config), "--data-dir", str(tmp_path))
     assert answer.returncode == 0, answer.stderr
-    fast, bad = (line for line in answer.stdout.splitlines() if "file" in line)
+    fast, bad = (line for line in answer.stdout.splitlines() if " file " in line)
     assert "fast (default)" in fast
     assert "ready" in fast
     assert "flash" in fast
     assert "ready" not in bad
 
 
-def test_store_check(run: Run, tmp_path: Path) -> None:
+def test_store_check(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     config = tmp_path / "my.conf"
     config.write_text(

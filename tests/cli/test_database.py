@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from imagestore.database import images, jobs
 from imagestore.database.schema import images as table
 from imagestore.model.image import ImageStatus
 from imagestore.model.job import JobDraft
-from tests.cli.test_commands import in_a_process as run
+from tests.cli.test_commands import run
 from tests.database import samples
 from tests.services.databases import fresh_url_of, mariadb, postgresql
 
@@ -26,7 +27,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return fresh_url_of(request, request.param, tmp_path)
 
 
-async def test_tables_from_their_making_to_their_purge(url: str, tmp_path: Path) -> None:
+def test_tables_from_their_making_to_their_purge(url: str, tmp_path: Path) -> None:
     def imagestore(*args: str) -> tuple[int, str]:
         answer = run(*args, "--data-dir", str(tmp_path), OS_DATABASE__CONNECTION=url)
         assert "Traceback" not in answer.stderr, answer.stderr
@@ -35,7 +36,7 @@ async def test_tables_from_their_making_to_their_purge(url: str, tmp_path: Path)
     assert imagestore("db", "version") == (0, "none\n")
     assert imagestore("db", "check")[0] == 3
     assert "imagestore db upgrade" in imagestore("job", "list")[1]
-    assert imagestore("db", "upgrade") == (0, "The tables are at 0007.\n")
+    assert imagestore("db", "upgrade") == (0, "The tables are at 0008.\n")
     assert imagestore("db", "check")[0] == 0
     already = (0, "The tables hold them already.\n")
     if url.startswith("mysql"):
@@ -48,8 +49,11 @@ async def test_tables_from_their_making_to_their_purge(url: str, tmp_path: Path)
         images.soft_delete(conn, gone.id, samples.MOMENT.replace(year=2020), {ImageStatus.QUEUED})
         return jobs.enqueue(conn, JobDraft("copy", {"a": 1}, "image"), samples.MOMENT)[0]
 
-    async with samples.opened(url, upgrade=False) as database:
-        job = await database.write(fill)
+    async def filled() -> str:
+        async with samples.opened(url, upgrade=False) as database:
+            return await database.write(fill)
+
+    job = asyncio.run(filled())
     assert "image_properties: 0 rows" in imagestore("db", "purge", "--age-in-days", "36500")[1]
     assert "image_properties: 1 rows" in imagestore("db", "purge", "--max-rows", "-1")[1]
     assert imagestore("db", "purge-images-table") == (0, "images: 1 rows removed.\n")
@@ -64,15 +68,18 @@ async def test_tables_from_their_making_to_their_purge(url: str, tmp_path: Path)
     assert imagestore("job", "show", "unknown") == (1, "imagestore: There is no job unknown.\n")
 
 
-async def test_an_upgrade_of_the_peer_that_has_not_ended(tmp_path: Path) -> None:
+def test_an_upgrade_of_the_peer_that_has_not_ended(tmp_path: Path) -> None:
     url = samples.url(tmp_path)
 
     def unfinished(conn: Connection) -> None:
         conn.exec_driver_sql("UPDATE alembic_version SET version_num = '2024_1_expand01'")
         conn.execute(update(table).values(name="x"))
 
-    async with samples.opened(url) as database:
-        await database.write(unfinished)
+    async def begun() -> None:
+        async with samples.opened(url) as database:
+            await database.write(unfinished)
+
+    asyncio.run(begun())
     answer = run("db", "check", "--data-dir", str(tmp_path), OS_DATABASE__CONNECTION=url)
     assert answer.returncode == 5
     assert "glance-manage db contract" in answer.stdout

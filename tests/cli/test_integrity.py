@@ -7,14 +7,13 @@ import http.client
 import json
 import os
 import sqlite3
-import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.cli.test_commands import run
 from tests.served import Served, serve
 
 CALLER = {
@@ -46,15 +45,8 @@ def image_of(service: Served) -> str:
 
 
 def imagestore(service: Served, *words: str) -> tuple[int, str, str]:
-    done = subprocess.run(
-        [
-            sys.executable, "-m", "imagestore", *words,
-            "--config-file", str(service.config), "--data-dir", str(service.directory),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )  # fmt: skip
+    given = ("--config-file", str(service.config), "--data-dir", str(service.directory))
+    done = run(*words, *given)
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, done.stdout, done.stderr
 

@@ -12,7 +12,7 @@ import pytest
 from imagestore.api.v2.metadefs.views import show_namespace
 from imagestore.catalog.metadefs import loading
 from imagestore.cli.metadef_files import shipped
-from tests.cli.test_commands import in_a_process as run
+from tests.cli.test_commands import in_a_process, run
 from tests.database import samples
 from tests.database.peer import Peer
 
@@ -244,11 +244,12 @@ def venv() -> Path:
 @pytest.fixture
 def peer(venv: Path, tmp_path: Path) -> Peer:
     """Glance on an empty database of its own."""
+    from tests.services import glance
+
     place = tmp_path / "peer"
     place.mkdir()
-    found = Peer.on(venv, place, samples.url(place))
-    found.sync()
-    return found
+    glance.copy_tables(place / "images.sqlite")
+    return Peer.on(venv, place, samples.url(place))
 
 
 async def shown(place: Path) -> dict[str, Any]:
@@ -295,7 +296,7 @@ async def test_files_of_glance_are_loaded_as_it_loads_them(
     files = venv / "etc" / "glance" / "metadefs"
     config = await ours(tmp_path)
     loaded_by(peer, "--path", str(files))
-    answer = run("db", "load-metadefs", "--path", str(files), "--config-file", str(config))
+    answer = in_a_process("db", "load-metadefs", "--path", str(files), "--config-file", str(config))
     assert answer.returncode == 0, answer.stderr
     theirs, mine = await shown(tmp_path / "peer"), await shown(tmp_path / "ours")
     assert len(theirs) >= 30
@@ -311,7 +312,7 @@ async def test_glance_loads_what_we_export(peer: Peer, tmp_path: Path) -> None:
         ("load-metadefs", "--path", str(source)),
         ("export-metadefs", "--path", str(tmp_path / "exported")),
     ):
-        assert run("db", *arguments, *place).returncode == 0
+        assert in_a_process("db", *arguments, *place).returncode == 0
     loaded_by(peer, "--path", str(tmp_path / "exported"))
     theirs, mine = await shown(tmp_path / "peer"), await shown(tmp_path / "ours")
     # glance-manage reads over the required names of objects.
@@ -327,7 +328,7 @@ async def test_glance_reads_what_we_loaded(peer: Peer, tmp_path: Path) -> None:
         f"[database]\nconnection = {samples.url(tmp_path / 'peer')}\nauto_upgrade = true\n"
     )
     for path in ((), ("--path", str(source))):
-        answer = run("db", "load-metadefs", *path, *place)
+        answer = in_a_process("db", "load-metadefs", *path, *place)
         assert answer.returncode == 0, answer.stderr
     namespaces, objects, properties, tags, types = peer.call(
         ("metadef_namespace_get_all", {"sort_key": "namespace", "sort_dir": "asc"}),

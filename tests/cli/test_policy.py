@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from imagestore.identity.rules import RULES
-from tests.cli.test_commands import in_a_process as run
+from tests.cli.test_commands import run
 from tests.services.keystone import PROJECTS, Keystone
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from imagestore.database import images
 from imagestore.model.image import ImageStatus, Location
-from tests.cli.test_commands import in_a_process as run
+from tests.cli.test_commands import run
 from tests.database import samples
 from tests.served import configure
 

@@ -18,6 +18,7 @@ from tests.conformance.record import recorded
 LIVE = os.environ.get("IMAGESTORE_TEST_GLANCE", "live") != "recorded"
 
 
+@pytest.mark.service  # of the real Glance, unless a recording is to do
 @pytest.mark.parametrize("group", table.GROUPS)
 def test_group(
     group: str,

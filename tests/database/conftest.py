@@ -7,14 +7,14 @@ import pytest
 
 from imagestore.database.engine import Database
 from tests.database import samples
-from tests.services.databases import KINDS, fresh_url_of, mariadb, postgresql, url_of
+from tests.services.databases import DIALECTS, KINDS, fresh_url_of, mariadb, postgresql, url_of
 
 __all__ = ["mariadb", "postgresql"]
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=DIALECTS)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Of a database without rows; where it is on a server the tables are there."""
+    """Of a database without rows, which has all tables."""
     return url_of(request, request.param, tmp_path)
 
 
@@ -26,6 +26,6 @@ def fresh_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 async def database(url: str) -> AsyncIterator[Database]:
-    """An empty database, run in each of the ways."""
+    """A database without rows, of each kind."""
     async with samples.opened(url) as opened:
         yield opened

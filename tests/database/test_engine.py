@@ -17,7 +17,10 @@ from imagestore.database.engine import Database
 from imagestore.model.errors import ConfigurationError, Conflict, Unavailable
 from imagestore.model.image import Image
 from tests.database import samples
+from tests.database.every_way import url
 from tests.database.samples import LATER, image
+
+__all__ = ["url"]
 
 WRITE_AND_DIE = """\
 import asyncio, os, sys

@@ -3,8 +3,8 @@ from __future__ import annotations
 import sqlite3
 
 import pytest
+from asyncmy import errors as mysql
 from asyncpg import exceptions as postgresql  # type: ignore[import-untyped]
-from pymysql import err as mysql  # type: ignore[import-untyped]
 from sqlalchemy import exc
 
 from imagestore.database import failures

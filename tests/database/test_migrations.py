@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import sys
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pymysql
@@ -19,21 +19,20 @@ from imagestore.database.schema import job_gates, jobs, tombstones
 from imagestore.model.errors import ConfigurationError, Conflict
 from imagestore.model.image import Image
 from tests.database import samples
+from tests.services import forks
 from tests.services.databases import Server
 
-OPEN = """\
-import asyncio, sys
-from imagestore.config import settings
-from imagestore.database.engine import Database
+forks.preload("imagestore.config.settings", "imagestore.database.engine")
 
-async def main():
-    database = Database(settings.Database(sys.argv[1], auto_upgrade=True))
-    sys.stdin.read(1)
-    await database.open()
-    await database.close()
 
-asyncio.run(main())
-"""
+def open_with_others(url: str, together: Barrier) -> None:
+    async def main() -> None:
+        database = Database(settings.Database(url, auto_upgrade=True))
+        together.wait()
+        await database.open()
+        await database.close()
+
+    asyncio.run(main())
 
 
 async def test_an_empty_database(fresh_url: str) -> None:
@@ -151,19 +150,16 @@ async def test_what_was_done_is_seen_when_the_lock_is_let_go(
 
 
 async def test_processes_that_start_together(fresh_url: str) -> None:
-    connection = fresh_url
+    together = forks.context.Barrier(4)
     processes = [
-        await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", OPEN, connection),
-            stdin=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        for _ in range(4)
+        forks.context.Process(target=open_with_others, args=(fresh_url, together)) for _ in range(4)
     ]
-    outputs = await asyncio.gather(*(process.communicate(b"x") for process in processes))
-    for process, (_, errors) in zip(processes, outputs, strict=True):
-        assert process.returncode == 0, errors.decode()
-    async with samples.opened(connection, upgrade=False) as database:
+    for one in processes:
+        one.start()
+    for one in processes:
+        await asyncio.to_thread(one.join)
+    assert [one.exitcode for one in processes] == [0] * 4  # why not is on the standard error
+    async with samples.opened(fresh_url, upgrade=False) as database:
         assert await database.version() == "0008"
         await database.write(images.insert, samples.image())
 

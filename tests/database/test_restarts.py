@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, text
+from sqlalchemy.util import await_only
 
 from imagestore.config import settings
 from imagestore.database import images, sessions
@@ -138,12 +139,10 @@ async def test_a_row_that_another_holds_is_not_waited_for(
     held, go_on = asyncio.Event(), asyncio.Event()
     tries = 0
 
-    async def hold() -> None:
-        engine = database._runner._engine  # type: ignore[attr-defined]
-        async with engine.begin() as conn:
-            await conn.run_sync(images.lock, made.id)
-            held.set()
-            await go_on.wait()
+    def hold(conn: Connection) -> None:
+        images.lock(conn, made.id)
+        held.set()
+        await_only(go_on.wait())
 
     def change(conn: Connection) -> bool:
         nonlocal tries
@@ -157,7 +156,7 @@ async def test_a_row_that_another_holds_is_not_waited_for(
     def go_on_threadsafe() -> None:
         loop.call_soon_threadsafe(go_on.set)
 
-    holder = asyncio.create_task(hold())
+    holder = asyncio.create_task(database.write(hold))
     await held.wait()
     # The first try gives up waiting, another succeeds.
     assert await database.write(change)

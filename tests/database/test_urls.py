@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from imagestore.config import settings
@@ -11,14 +13,15 @@ from imagestore.model.errors import ConfigurationError
 @pytest.mark.parametrize(
     ("configured", "used"),
     [
-        ("mysql://u:p@h/d", "mysql+aiomysql://u:p@h/d"),
+        ("mysql://u:p@h/d", "mysql+asyncmy://u:p@h/d"),
         (
             "mysql+pymysql://glance:p%40ss@db:3307/glance?charset=utf8",
-            "mysql+aiomysql://glance:p%40ss@db:3307/glance?charset=utf8",
+            "mysql+asyncmy://glance:p%40ss@db:3307/glance?charset=utf8",
         ),
-        ("mysql+mysqldb://u:p@h/d", "mysql+aiomysql://u:p@h/d"),
-        ("mariadb+pymysql://u:p@h/d", "mariadb+aiomysql://u:p@h/d"),
-        ("mysql+aiomysql://u:p@h/d", "mysql+aiomysql://u:p@h/d"),
+        ("mysql+mysqldb://u:p@h/d", "mysql+asyncmy://u:p@h/d"),
+        ("mariadb+pymysql://u:p@h/d", "mariadb+asyncmy://u:p@h/d"),
+        ("mysql+aiomysql://u:p@h/d", "mysql+asyncmy://u:p@h/d"),
+        ("mysql+asyncmy://u:p@h/d", "mysql+asyncmy://u:p@h/d"),
         ("postgresql://u:p@h/d", "postgresql+asyncpg://u:p@h/d"),
         (
             "postgresql+psycopg2://u:p@h/d?sslmode=require",
@@ -50,6 +53,8 @@ def test_urls_that_cannot_be_used(wrong: str) -> None:
     assert "secret" not in str(raised.value)
 
 
-def test_a_driver_that_is_not_installed() -> None:
+@pytest.mark.parametrize("backend", ["mysql", "mariadb"])
+def test_a_driver_that_is_not_installed(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "asyncmy", None)
     with pytest.raises(ConfigurationError, match=r"asyncmy.*pip install imagestore\[mysql\]"):
-        Database(settings.Database("mysql+asyncmy://u:p@h/d"))
+        Database(settings.Database(f"{backend}://u:p@h/d"))

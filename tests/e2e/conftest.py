@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +12,9 @@ import orjson
 import pytest
 
 from tests.e2e.proxy import authenticating_proxy
-from tests.measuring import unmeasured
 from tests.served import Served, serve
-
-BIN = Path(sys.executable).parent
+from tests.services import programs
+from tests.services.programs import BIN
 
 
 @pytest.fixture(scope="module")
@@ -55,13 +53,7 @@ class Client:
 
     def run(self, *arguments: str, stdin: Path | None = None) -> subprocess.CompletedProcess[bytes]:
         with open(stdin or "/dev/null", "rb") as source:
-            return subprocess.run(
-                [*self.command, *arguments],
-                stdin=source,
-                capture_output=True,
-                timeout=120,
-                env=unmeasured(),
-            )
+            return programs.run([*self.command, *arguments], stdin=source)
 
 
 @pytest.fixture(scope="module")

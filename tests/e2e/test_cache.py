@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import BIN, Client
+from tests.e2e.conftest import Client
 from tests.served import Served, free_port, serve
 from tests.services import glance
 from tests.services.databases import mariadb, url_of
+from tests.services.programs import BIN
 
 __all__ = ["mariadb"]
 

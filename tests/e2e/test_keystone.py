@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,12 +13,14 @@ import openstack.exceptions
 import pytest
 from openstack.connection import Connection
 
-from tests.e2e.conftest import BIN, Client
+from tests.e2e.conftest import Client
 from tests.images import converted
 from tests.measuring import unmeasured
 from tests.served import Served, serve
 from tests.services import keystone as keystone_service
+from tests.services import programs
 from tests.services.keystone import PROJECTS, Keystone
+from tests.services.programs import BIN
 
 ACCOUNT = """
 [keystone_authtoken]
@@ -157,9 +158,9 @@ def test_the_glance_client(cloud: tuple[Keystone, Served, str], tmp_path: Path) 
         str(BIN / "glance"), "image-create", "--name", "by glance", "--disk-format", "vdi",
         "--container-format", "bare", "--file", str(source),
     ]  # fmt: skip
-    made = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    made = programs.run(command, env=environment)
     assert made.returncode == 0, made.stderr
-    assert PROJECTS["demo"] in made.stdout
+    assert PROJECTS["demo"] in made.stdout.decode()
 
 
 def test_many_requests_of_one_client_cost_one_validation(

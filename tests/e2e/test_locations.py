@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.e2e.conftest import BIN, Client
+from tests.e2e.conftest import Client
 from tests.served import Served, serve
+from tests.services.programs import BIN
 
 DATA = b"served by a web server" * 100
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import BIN
-from tests.measuring import unmeasured
 from tests.served import Served
 from tests.services import glance as glance_service
+from tests.services import programs
+from tests.services.programs import BIN
 from tests.services.shared import shared
 
 TOKEN = "root:admin:admin,member,reader"
@@ -128,15 +127,8 @@ def played(command: list[str], script: list[list[str]]) -> list[tuple[int, str]]
     """What became of each line of the script: its exit code, and what it printed."""
     outcomes = []
     for line in script:
-        done = subprocess.run(
-            [*command, *line],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            env=unmeasured(),
-        )
-        outcomes.append((done.returncode, TIME.sub("<time>", done.stdout)))
+        done = programs.run([*command, *line])
+        outcomes.append((done.returncode, TIME.sub("<time>", done.stdout.decode())))
     return outcomes
 
 

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import BIN
 from tests.e2e.proxy import authenticating_proxy
 from tests.served import serve
 from tests.services import clients_of_2019
+from tests.services.programs import BIN
 
 DATA = os.urandom(3_000_001)
 FORMATS = ("--disk-format", "raw", "--container-format", "bare")

@@ -20,6 +20,7 @@ RULES = {
     "staged": "What is staged counts too.",
     "signature": "Signed images take the signed bytes alone.",
     "digest": "Bytes that are not what they have to be never count.",
+    "checksum": "Without md5_checksum no MD5 is recorded, and all else goes on without one.",
     "journal": "A journal row before the first byte.",
     "activation": "Nothing becomes active, and nothing is left, that was deleted meanwhile.",
     "telling": "Events and notifications, after the commit.",
@@ -71,6 +72,7 @@ REASONS: dict[tuple[str, str], str] = {
     },
     **{("fill of the cache", rule): _OF_CACHE for rule in ("journal", "activation", "failure")},
     ("fill of the cache", "telling"): "Nothing about the image changes.",
+    ("site, push", "checksum"): _OF_PEER,
 }  # fmt: skip
 
 
@@ -78,8 +80,14 @@ def doors(rule: str) -> Callable[[T], T]:
     """Marks a test of the rule, to be run at the doors at which it holds."""
     found = [door for door in ALL if (door.name, rule) not in REASONS]
 
+    each = [
+        pytest.param(
+            door, id=door.name, marks=pytest.mark.service if door.needs.get("keystone") else ()
+        )
+        for door in found
+    ]
+
     def mark(function: T) -> T:
-        names = [door.name for door in found]
-        return pytest.mark.rule(rule)(pytest.mark.parametrize("door", found, ids=names)(function))
+        return pytest.mark.rule(rule)(pytest.mark.parametrize("door", each)(function))
 
     return mark

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import logging
 import os
@@ -12,16 +13,17 @@ from typing import Any
 import pytest
 
 from imagestore.backends import errors
-from imagestore.config.settings import Limits
+from imagestore.config.settings import Images, Limits
 from imagestore.database import images
 from tests.conformance.samples import qcow2
 from tests.gate.conftest import Enter
 from tests.gate.doors import COPIES, Came, Door
 from tests.gate.table import doors
-from tests.gate.world import World
+from tests.gate.world import METHODS, World
 from tests.service.test_signatures import signed
 
 DATA = os.urandom(300_000)
+MD5 = hashlib.md5(DATA).hexdigest()
 VIRTUAL = 1 << 20
 VMDK = b"""# Disk DescriptorFile
 version=1
@@ -142,6 +144,29 @@ async def test_other_bytes_than_those_told(enter: Enter, door: Door) -> None:
     assert wrong != DATA
     assert second(world, came.image) in (None, DATA) or door.name == "repair by the patrol"
     await door.assert_not_taken(world, came)
+
+
+@doors("checksum")
+async def test_without_md5(enter: Enter, door: Door) -> None:
+    config = Images(
+        enabled_import_methods=METHODS, show_multiple_locations=True, md5_checksum=False
+    )
+    world = await enter(door, images=config)
+    came = await door.bring(world, DATA)
+    await world.quiet()
+    shown = await world.admin.show(came.image)
+    sha512 = hashlib.sha512(DATA).hexdigest()
+    assert (shown["status"], shown["checksum"], shown["os_hash_value"]) == ("active", None, sha512)
+    if door.does == COPIES and door.name != "fill of the cache":
+        assert second(world, came.image) == DATA
+    read = await world.admin("GET", f"/v2/images/{came.image}/file")
+    assert (await read.read(), read.headers["ETag"]) == (DATA, f'"{sha512}"')
+    assert "Content-MD5" not in read.headers
+    again = await world.admin("GET", f"/v1/images/{came.image}")
+    assert await again.read() == DATA
+    assert not {"ETag", "x-image-meta-checksum"} & again.headers.keys()
+    found = await world.admin("GET", f"/v2/images?checksum={MD5}")
+    assert (await found.json())["images"] == []
 
 
 @doors("journal")

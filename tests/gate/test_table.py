@@ -33,7 +33,7 @@ def test_every_cell_has_a_test_or_a_reason() -> None:
         rules = {mark.args[0] for mark in marks if mark.name == "rule"}
         for mark in marks:
             if mark.name == "parametrize" and mark.args[0] == "door":
-                tested |= {(door.name, rule) for door in mark.args[1] for rule in rules}
+                tested |= {(each.values[0].name, rule) for each in mark.args[1] for rule in rules}
     every = {(door.name, rule) for door in ALL for rule in RULES}
     assert tested | REASONS.keys() == every
     assert not tested & REASONS.keys()

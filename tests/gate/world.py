@@ -16,7 +16,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from imagestore import app
 from imagestore.api import keys
 from imagestore.backends.base import Stored
-from imagestore.backends.file import FileStore
+from imagestore.backends.file.store import FileStore
 from imagestore.backends.http import AddressRules
 from imagestore.catalog.catalog import Catalog
 from imagestore.config.replication import Rule, parse
@@ -38,6 +38,7 @@ from imagestore.model.job import ACTIVE
 from tests.service.conftest import Person, Service, settings_in
 from tests.service.faults import database
 from tests.service.web import Web, served_files
+from tests.services.databases import tables_in_a_file
 
 METHODS = ("glance-direct", "web-download", "copy-image", "glance-download")
 RECURRING = frozenset({"replication", "housekeeping", "orphans", "site", "scrub", "patrol"})
@@ -185,7 +186,10 @@ async def world(
     """``peer``: another service beside it, with which images can be kept equal."""
     clients: list[TestClient[Any, Any]] = []
 
+    tables = await asyncio.to_thread(tables_in_a_file)
+
     async def start(settings: Settings) -> Service:
+        (settings.data_dir / "db.sqlite").write_bytes(tables)
         client: TestClient[Any, Any] = TestClient(TestServer(app.create(settings)))
         await client.start_server()
         clients.append(client)

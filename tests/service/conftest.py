@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from imagestore.config.settings import (
 )
 from imagestore.config.store_sections import STAGED_LEFTOVERS, STAGING
 from imagestore.serving.connections import Runner
-from tests.services.databases import mariadb, postgresql, url_of
+from tests.services.databases import mariadb, postgresql, tables_in_a_file, url_of
 
 __all__ = ["mariadb", "postgresql"]
 
@@ -33,6 +34,9 @@ DRAFT = {"disk_format": "raw", "container_format": "bare"}
 
 def settings_in(directory: Path, **changes: Any) -> Settings:
     """Two file stores and SQLite below ``directory``, callers by trusted headers."""
+    if "database" not in changes:
+        with contextlib.suppress(FileExistsError), (directory / "db.sqlite").open("xb") as file:
+            file.write(tables_in_a_file())
     sections = tuple(
         StoreSection(name, "file", {"filesystem_store_datadir": str(directory / name)})
         for name in ("file1", "file2")

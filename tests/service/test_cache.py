@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
-import hashlib
 import os
 import time
 from collections.abc import Awaitable, Callable
@@ -297,46 +295,6 @@ async def test_a_full_or_missing_disk_breaks_no_download(
     assert await cached.get(image) == data
 
 
-async def test_an_image_larger_than_the_cache_goes_past_it(begin: Begin) -> None:
-    cached = await begin(max_size=SIZE - 1)
-    data = os.urandom(SIZE)
-    image = await cached.image(data)
-    assert await cached.get(image) == data
-    assert not (cached.directory / image).exists()
-    assert not list((cached.directory / "incomplete").iterdir())
-
-
-async def test_what_was_used_longest_ago_makes_room_but_not_what_is_pinned(begin: Begin) -> None:
-    cached = await begin(max_size=3 * SIZE)
-    images = [await cached.image(os.urandom(SIZE)) for _ in range(5)]
-    for image in images[:3]:
-        await cached.get(image)
-        await cached.cached(image)
-    (cached.directory / "pinned" / images[0]).touch()
-    os.utime(cached.directory / images[0], (1, 1))
-    os.utime(cached.directory / images[2], (2, 2))
-    await cached.get(images[1])
-    await cached.get(images[3])
-    await cached.cached(images[3])
-    left = {path.name for path in cached.directory.iterdir() if path.is_file()} - {"lock"}
-    assert left == {images[0], images[1], images[3]}
-
-
-def bytes_on_disk(directory: Path) -> int:
-    """What the files below take, also those that are gone but still open in this process."""
-    places = [str(path) for path in directory.rglob("*")]
-    for link in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(OSError):
-            if os.readlink(link).startswith(f"{directory}/"):
-                places.append(str(link))
-    found = {}
-    for place in places:
-        with contextlib.suppress(OSError):
-            status = os.stat(place)
-            found[status.st_ino] = status.st_blocks * 512
-    return sum(found.values())
-
-
 async def read_by_32(cached: Cached, data: dict[str, bytes]) -> None:
     """Each takes whole images, one after the other; not a byte is wrong or missing."""
 
@@ -347,25 +305,6 @@ async def read_by_32(cached: Cached, data: dict[str, bytes]) -> None:
             assert await cached.get(image) == data[image]
 
     await asyncio.gather(*map(reader, range(32)))
-
-
-async def test_eviction_under_pressure_cuts_nobody_off(begin: Begin) -> None:
-    """32 readers of 8 images, in a cache that has room for 2, and never takes more."""
-    cached = await begin(max_size=2 * SIZE)
-    data = {await cached.image(content): content for content in map(os.urandom, [SIZE] * 8)}
-    most = 0
-
-    async def watch() -> None:
-        nonlocal most
-        while True:
-            most = max(most, bytes_on_disk(cached.directory))
-            await asyncio.sleep(0.002)
-
-    watching = asyncio.create_task(watch())
-    await read_by_32(cached, data)
-    watching.cancel()
-    # Besides the images there are some marks of a block each.
-    assert SIZE <= most <= 2 * SIZE + (1 << 18)
 
 
 async def test_removal_under_pressure_cuts_nobody_off(begin: Begin) -> None:
@@ -390,44 +329,6 @@ async def test_removal_under_pressure_cuts_nobody_off(begin: Begin) -> None:
     assert cut
 
 
-async def test_what_is_read_is_not_evicted(begin: Begin) -> None:
-    cached = await begin(max_size=SIZE)
-    first, second = [await cached.image(os.urandom(SIZE)) for _ in range(2)]
-    await cached.get(first)
-    await cached.cached(first)
-    cache = cached.cache
-    await until(lambda: first not in cache)
-    with open(cached.directory / first, "rb") as reader:
-        fcntl.flock(reader, fcntl.LOCK_SH)
-        await cached.get(second)
-        assert (cached.directory / first).exists()
-        assert not (cached.directory / second).exists()
-    await cached.get(second)
-    await cached.cached(second)
-    assert not (cached.directory / first).exists()
-
-
-async def test_another_process_fills_and_dies(begin: Begin) -> None:
-    """The lock and the file of a fill are another's; then the lock is free, the file as it was."""
-    cached = await begin()
-    data = os.urandom(SIZE)
-    image = await cached.image(data)
-    partial = cached.directory / "incomplete" / f"{image}.{SIZE}"
-    partial.write_bytes(data[: SIZE // 2])
-    lock = locks.acquire(cached.directory / "lock", locks.fill_of(image))
-    assert lock is not None
-    answer = await cached.owner("GET", f"/v2/images/{image}/file")
-    assert await answer.content.readexactly(SIZE // 2) == data[: SIZE // 2]
-    with partial.open("ab") as file:
-        file.write(data[SIZE // 2 : SIZE // 2 + 1000])
-    assert await answer.content.readexactly(1000) == data[SIZE // 2 : SIZE // 2 + 1000]
-    assert cached.reads.bytes == 0
-    lock.release()
-    assert await answer.read() == data[SIZE // 2 + 1000 :]
-    assert cached.reads.bytes == SIZE - SIZE // 2 - 1000
-    await cached.cached(image)
-
-
 async def test_another_process_fills_and_hangs(
     begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -444,17 +345,6 @@ async def test_another_process_fills_and_hangs(
         reads = await asyncio.gather(*(cached.get(image) for _ in range(4)))
     assert reads == [data] * 4
     assert 0 < cached.reads.bytes < 4 * SIZE
-
-
-async def test_what_was_left_before_the_machine_started_is_not_believed(begin: Begin) -> None:
-    cached = await begin()
-    data = os.urandom(SIZE)
-    image = await cached.image(data)
-    partial = cached.directory / "incomplete" / f"{image}.{SIZE}"
-    partial.write_bytes(bytes(SIZE // 2))
-    os.utime(partial, (1000, 1000))
-    assert await cached.get(image) == data
-    await cached.cached(image)
 
 
 async def test_only_what_is_worth_it_comes_in(begin: Begin) -> None:
@@ -477,17 +367,6 @@ async def test_only_what_is_worth_it_comes_in(begin: Begin) -> None:
     assert not (cached.directory / large).exists()
 
 
-async def test_an_entry_of_another_image_under_the_same_id_is_not_served(begin: Begin) -> None:
-    cached = await begin()
-    data = os.urandom(SIZE)
-    image = await cached.image(data)
-    other = os.urandom(SIZE)
-    (cached.directory / image).write_bytes(other)
-    mark = cached.directory / "verified" / image
-    mark.write_text("sha512:" + hashlib.sha512(other).hexdigest())
-    assert await cached.get(image) == data
-
-
 @pytest.mark.parametrize("first", ["whole", "range", "not admitted"])
 async def test_a_file_that_glance_has_cached_is_verified_once_and_used(
     begin: Begin, first: str
@@ -506,18 +385,6 @@ async def test_a_file_that_glance_has_cached_is_verified_once_and_used(
     await cached.cached(image)
     assert await cached.get(image) == data
     assert cached.reads.bytes == 0
-
-
-async def test_a_file_of_glance_that_is_not_the_image_is_put_aside(begin: Begin) -> None:
-    cached = await begin()
-    data = os.urandom(SIZE)
-    image = await cached.image(data)
-    (cached.directory / image).write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
-    await cached.get(image)
-    await until((cached.directory / "invalid" / image).exists)
-    assert await cached.get(image) == data
-    await cached.cached(image)
-    assert (cached.directory / image).read_bytes() == data
 
 
 async def test_a_local_store_needs_no_cache(

@@ -143,7 +143,7 @@ import asyncio, os, signal, sys
 from pathlib import Path
 from imagestore import app
 from imagestore.api import keys
-from imagestore.backends.file import FileStore
+from imagestore.backends.file.store import FileStore
 from imagestore.config.settings import Database
 from imagestore.identity.caller import Caller
 from tests.service.conftest import settings_in

@@ -84,11 +84,7 @@ def dead() -> Fault:
     return raising(errors.Unavailable("forced", store="file2"))
 
 
-DEATHS: dict[str, dict[str, list[Fault]]] = {
-    "from the start": {"add": [dead()] * 99},
-    "in the middle": {"write": [dead()] * 99},
-    "at the end": {"stored": [dead()] * 99},
-}
+DEATH: dict[str, list[Fault]] = {"write": [dead()] * 99}
 
 
 @embedded
@@ -108,10 +104,9 @@ async def test_one_hangs(
 
 
 @embedded
-@pytest.mark.parametrize("death", DEATHS)
-async def test_one_is_enough(service: Service, site: Web, death: str) -> None:
+async def test_one_is_enough(service: Service, site: Web) -> None:
     alice = service.person("red")
-    inner(service, "file2").fail(DEATHS[death])
+    inner(service, "file2").fail(DEATH)
     image = await image_and_import(alice, site, all_must_succeed=False)
     shown = await ended(alice, image)
     assert (shown["status"], shown["stores"]) == ("active", "file1")
@@ -137,11 +132,10 @@ async def _is_healthy(service: Service, store: str) -> bool:
 
 
 @embedded
-@pytest.mark.parametrize("death", ["from the start", "in the middle", "at the end"])
-async def test_all_are_wanted(service: Service, site: Web, death: str) -> None:
+async def test_all_are_wanted(service: Service, site: Web) -> None:
     """It is tried again and again; then nothing of it is left, and who is to blame is told."""
     alice = service.person("red")
-    inner(service, "file2").fail(DEATHS[death])
+    inner(service, "file2").fail(DEATH)
     image = await image_and_import(alice, site, all_must_succeed=True)
     seen = set()
     async with asyncio.timeout(120):
@@ -169,43 +163,6 @@ async def _is_clean(service: Service) -> bool:
     """Whether the journal knows of nothing that is left behind; recovery is asked to look."""
     await service.client.app[keys.catalog].recovery.run()
     return not await database(service).read(journal.entries)
-
-
-@embedded
-async def test_it_comes_back_meanwhile(service: Service, site: Web) -> None:
-    alice = service.person("red")
-    inner(service, "file2").fail({"write": [dead()] * 2})
-    image = await image_and_import(alice, site, all_must_succeed=True)
-    await assert_active(alice, image, DATA, "file1,file2")
-
-
-@embedded
-@pytest.mark.parametrize("all_must_succeed", [False, True])
-async def test_it_cannot_be_cleaned_at_once(
-    service: Service, site: Web, *, all_must_succeed: bool
-) -> None:
-    """What it was left with goes when it is back."""
-    alice = service.person("red")
-    broken = inner(service, "file2")
-    broken.fail({"stored": [dead()] * 99, "discard": [dead()] * 99})
-    image = await image_and_import(alice, site, all_must_succeed=all_must_succeed)
-    if all_must_succeed:
-        # It waits for the store, to which it must not write before it is clean.
-        await until(service, lambda: _is(alice, image, "os_glance_failed_import", "file2"))
-        await asyncio.sleep(0)
-        assert (await alice.show(image))["status"] == "importing"
-    else:
-        assert (await ended(alice, image))["status"] == "active"
-    assert files(service, "file2") == {image}
-    assert await database(service).read(journal.entries)
-    broken.fail({})
-    await until(service, lambda: _is_healthy(service, "file2"))
-    if all_must_succeed:
-        await assert_active(alice, image, DATA, "file1,file2")
-    else:
-        await until(service, lambda: _is_clean(service))
-        assert files(service, "file2") == set()
-        assert (await alice.show(image))["stores"] == "file1"
 
 
 async def _is(person: Person, image: str, name: str, value: str) -> bool:
@@ -276,43 +233,6 @@ async def test_active_with_the_first(
     await assert_active(alice, image, DATA, "file1,file2")
     await until_nothing_is_staged(service)
     assert await database(service).read(journal.entries) == []
-
-
-@embedded
-async def test_not_before_the_last_where_all_are_wanted(
-    start: Start, site: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    service, gate = await slow(start, site, tmp_path, monkeypatch)
-    alice = service.person("red")
-    image = await image_and_import(alice, site, all_must_succeed=True)
-    await until(service, lambda: _has(service, "file2", image))
-    shown = await alice.show(image)
-    assert (shown["status"], shown.get("stores")) == ("importing", None)
-    assert shown["os_glance_importing_to_stores"] == "file1,file2"
-    gate.set()
-    await assert_active(alice, image, DATA, "file1,file2")
-
-
-async def _has(service: Service, store: str, image: str) -> bool:
-    return image in files(service, store)
-
-
-@embedded
-async def test_deleted_while_others_are_written(
-    start: Start, site: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    service, gate = await slow(start, site, tmp_path, monkeypatch)
-    alice = service.person("red")
-    image = await image_and_import(alice, site, all_must_succeed=False)
-    await until(service, lambda: _is(alice, image, "status", "active"))
-    assert (await alice("DELETE", f"/v2/images/{image}")).status == 204
-    gate.set()
-    await until(service, lambda: _is_empty(service))
-    assert (await alice("GET", f"/v2/images/{image}")).status == 404
-
-
-async def _is_empty(service: Service) -> bool:
-    return not files(service, "file1") | files(service, "file2")
 
 
 async def test_the_process_ends_while_others_are_written(

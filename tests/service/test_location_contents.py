@@ -330,6 +330,29 @@ async def test_a_false_hash_by_patch_is_served_to_nobody(
     assert await data_of(alice, image) == DATA
 
 
+@pytest.mark.parametrize("right", [True, False])
+async def test_an_md5_that_is_said_is_compared_though_none_is_asked_for(
+    serve: Any, site: Site, right: bool
+) -> None:
+    served = await serve(images={"md5_checksum": False})
+    alice = served.person("red")
+    md5 = hashlib.md5(DATA).hexdigest() if right else FALSE["checksum"]
+    image, other = [(await alice.create())["id"] for _ in range(2)]
+    said = add(site.url("data"), validation_data=hashes_of(DATA) | {"checksum": md5})
+    await alice.patch(image, said)
+    await settled(served, image)
+    shown = await alice.show(image)
+    if right:
+        assert (shown["status"], shown["checksum"]) == ("active", md5)
+    else:
+        assert (shown["status"], shown["checksum"]) == ("queued", None)
+    await alice.patch(other, add(site.url("again"), validation_data=hashes_of(DATA)))
+    await settled(served, other)
+    shown = await alice.show(other)
+    assert (shown["status"], shown["checksum"]) == ("active", None)
+    assert shown["os_hash_value"] == hashes_of(DATA)["os_hash_value"]
+
+
 async def test_a_hash_of_much_is_compared_by_a_job(
     serve: Any, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

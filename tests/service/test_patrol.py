@@ -8,10 +8,8 @@ import json
 import logging
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import Connection
 
 from imagestore.api import keys
 from imagestore.backends import errors
@@ -131,24 +129,6 @@ async def test_an_only_copy_is_marked_and_not_served(service: Service) -> None:
     assert await catalog_of(service).patrol.damages() == []
 
 
-async def test_two_bad_copies_stay_as_they_are(service: Service) -> None:
-    """Something of them may be of use to somebody: nothing is removed without a whole copy."""
-    image = await stored(service, copies=2)
-    flip(path_of(service, "file1", image), at=1)
-    flip(path_of(service, "file2", image), at=2)
-    await patrol(service)
-    assert service.files() == {image}
-    assert len(await catalog_of(service).patrol.damages()) == 2
-    assert (await download(service, image))[0] == 410
-    alice = service.person("red")
-    assert (await alice.show(image))[DAMAGE_PROPERTY] == "file1,file2"
-    path_of(service, "file2", image).write_bytes(DATA)
-    await patrol(service)
-    assert path_of(service, "file1", image).read_bytes() == DATA
-    assert (await alice("DELETE", f"/v2/images/{image}")).status == 204
-    assert service.files() == set()
-
-
 async def test_the_last_whole_copy_is_not_removed(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,45 +151,6 @@ async def test_the_last_whole_copy_is_not_removed(
     assert damage.state is DamageState.DAMAGED
     await patrol(service)
     assert path_of(service, "file1", image).read_bytes() == DATA
-
-
-async def test_a_repair_that_was_interrupted_goes_on(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    image = await stored(service, copies=2)
-    flip(path_of(service, "file1", image))
-    store = service.client.app[keys.stores].get("file1")
-
-    async def away(*_: object, **__: object) -> None:
-        raise errors.Unavailable("forced", store="file1")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(store, "add", away)
-        await patrol(service)
-    assert await download(service, image) == (200, DATA)
-    [damage] = await catalog_of(service).patrol.damages()
-    assert damage.state is DamageState.REPAIRING
-    assert await database(service).read(journal.entries) == []
-    assert not path_of(service, "file1", image).exists()
-    await patrol(service)
-    assert path_of(service, "file1", image).read_bytes() == DATA
-    assert (await service.person("red").show(image))["stores"] == "file1,file2"
-
-
-async def test_a_store_that_is_away_is_no_damage(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await stored(service, copies=1)
-
-    async def away(url: str) -> int:
-        raise errors.Unavailable("forced", store="file1", url=url)
-
-    monkeypatch.setattr(service.client.app[keys.stores].get("file1"), "size", away)
-    await patrol(service)
-    assert await catalog_of(service).patrol.damages(settled=True) == []
-    progress = await catalog_of(service).patrol.progress()
-    assert progress is not None
-    assert progress.unread == 1
 
 
 @pytest.mark.every_database
@@ -236,59 +177,6 @@ async def test_it_runs_by_itself_and_goes_on_where_it_was(start: Start) -> None:
     await database(service).write(damages.set_progress, left)
     await patrol(service)
     assert [one.image_id for one in await catalog_of(service).patrol.damages()] == [second]
-
-
-async def test_a_repair_whose_process_died_goes_on(service: Service) -> None:
-    from imagestore.catalog.integrity import damage, replacement
-    from imagestore.catalog.intent import Intent, Intents
-    from imagestore.database import images
-    from tests.service.test_recovery import _dead
-
-    image = await stored(service, copies=2)
-    flip(path_of(service, "file1", image))
-    db = database(service)
-    dead = Intent(Intents(db, catalog_of(service).deletions._deps.stores, _dead()))
-
-    def died(conn: Connection) -> None:
-        row = images.get(conn, image)
-        assert row is not None
-        bad = row.image.locations[0]
-        assert damage.mark(conn, row.image, bad, "file1", "forced")
-        [found] = damages.list(conn, image_id=image)
-        claimed = replacement._claim(conn, dead, found, "file1")
-        assert claimed is not None
-        assert claimed[1] == [dataclasses.replace(bad, status="damaged")]
-
-    await db.write(died)
-    # Nobody else begins while it may still be at work.
-    await patrol(service)
-    assert path_of(service, "file1", image).exists()
-    assert await download(service, image) == (200, DATA)
-    assert await catalog_of(service).recovery.run() == 1
-    assert not path_of(service, "file1", image).exists()
-    await patrol(service)
-    assert path_of(service, "file1", image).read_bytes() == DATA
-    assert await db.read(journal.entries) == []
-
-
-async def test_an_image_that_is_deleted_during_its_repair_leaves_nothing(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    image = await stored(service, copies=2)
-    flip(path_of(service, "file1", image))
-    store = service.client.app[keys.stores].get("file1")
-    add = store.add
-
-    async def add_and_delete(*given: Any, **more: Any) -> Any:
-        added = await add(*given, **more)
-        answer = await service.person("red")("DELETE", f"/v2/images/{image}")
-        assert answer.status == 204
-        return added
-
-    monkeypatch.setattr(store, "add", add_and_delete)
-    await patrol(service)
-    assert service.files() == set()
-    assert await database(service).read(journal.entries) == []
 
 
 async def test_a_damaged_copy_comes_back_damaged(start: Start) -> None:

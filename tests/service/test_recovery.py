@@ -17,9 +17,7 @@ from imagestore.catalog.integrity import recovery
 from imagestore.database import images, journal
 from imagestore.database.engine import Database
 from imagestore.model.clock import now
-from imagestore.model.errors import Unavailable
 from imagestore.model.image import ImageStatus
-from imagestore.supervisor import process_identity as process
 from tests.service.conftest import Person, Service
 
 FAR = "elsewhere/boot/1/1/1"
@@ -47,16 +45,6 @@ def database(catalog: Catalog) -> Database:
 def _saving(conn: Any, image: str, owner: str, moment: Any) -> None:
     assert images.transition(conn, image, {ImageStatus.QUEUED}, ImageStatus.SAVING)
     journal.open_upload(conn, journal.new_entry(), image, "file1", owner, moment)
-
-
-def test_identities() -> None:
-    me = process.identity()
-    assert process.is_gone(me) is False
-    assert process.is_gone(_dead()) is True
-    host, _boot, *rest = me.split("/")
-    assert process.is_gone("/".join([host, "an earlier boot", *rest])) is True
-    assert process.is_gone(FAR) is None
-    assert process.is_gone("nonsense") is None
 
 
 @pytest.mark.parametrize("owner", ["dead", "far and silent"])
@@ -99,17 +87,6 @@ async def test_live_uploads_are_left_alone(
     go_on.set()
     assert await upload == 204
     assert (await alice.show(far))["status"] == "saving"
-
-
-async def test_an_image_that_became_active_is_not_touched(
-    service: Service, alice: Person, catalog: Catalog, database: Database
-) -> None:
-    image = (await alice.create())["id"]
-    assert await alice.upload(image, b"data") == 204
-    await database.write(journal.open_upload, journal.new_entry(), image, "file1", _dead(), now())
-    assert await catalog.recovery.run() == 1
-    assert service.files() == {image}
-    assert (await alice.show(image))["status"] == "active"
 
 
 @pytest.mark.every_database
@@ -176,89 +153,3 @@ async def test_a_deletion_that_meets_a_dead_store_is_finished_later(
     assert await catalog.recovery.run() == 1
     assert await database.read(journal.entries) == []
     assert service.files() == set()
-
-
-async def test_an_interrupted_deletion_that_the_store_refuses_is_undone(
-    service: Service,
-    alice: Person,
-    catalog: Catalog,
-    database: Database,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    image = (await alice.create())["id"]
-    assert await alice.upload(image, b"data") == 204
-    store = service.client.app[keys.stores].get("file1")
-    with monkeypatch.context() as patched:
-        patched.setattr(store, "delete", away)
-        assert (await alice("DELETE", f"/v2/images/{image}")).status == 503
-        patched.setattr(store, "delete", busy)
-        assert await catalog.recovery.run() == 1
-    assert (await alice.show(image))["status"] == "active"
-    assert await database.read(journal.entries) == []
-
-
-async def test_a_lost_copy_does_not_hinder_a_deletion(service: Service, alice: Person) -> None:
-    image = (await alice.create())["id"]
-    assert await alice.upload(image, b"data") == 204
-    (service.settings.data_dir / "file1" / image).unlink()
-    assert (await alice("DELETE", f"/v2/images/{image}")).status == 204
-
-
-async def test_an_upload_that_was_recorded_keeps_its_bytes(
-    service: Service,
-    alice: Person,
-    catalog: Catalog,
-    database: Database,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The connection may go just when the database has committed."""
-    image = (await alice.create())["id"]
-    write = Database.write
-
-    async def lost_after_commit(self: Database, function: Any, *args: Any, **more: Any) -> Any:
-        result = await write(self, function, *args, **more)
-        if getattr(function, "__qualname__", "").startswith("Activations.within"):
-            raise Unavailable("forced")
-        return result
-
-    monkeypatch.setattr(Database, "write", lost_after_commit)
-    assert await alice.upload(image, b"data") == 503
-    monkeypatch.undo()
-    assert (await alice.show(image))["status"] == "active"
-    assert await database.read(journal.entries) == []
-    assert await (await alice("GET", f"/v2/images/{image}/file")).read() == b"data"
-
-
-async def test_an_upload_removes_nothing_that_was_there_before(
-    service: Service, alice: Person, database: Database
-) -> None:
-    image = (await alice.create())["id"]
-    path = service.settings.data_dir / "file1" / image
-    path.write_bytes(b"somebody else's")
-    assert await alice.upload(image, b"data") == 409
-    assert path.read_bytes() == b"somebody else's"
-    assert (await alice.show(image))["status"] == "queued"
-    assert await database.read(journal.entries) == []
-
-
-async def test_a_store_that_is_away_is_asked_once(
-    alice: Person,
-    service: Service,
-    catalog: Catalog,
-    database: Database,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    asked = []
-
-    async def discard(image_id: str, *, owner: str | None = None) -> None:
-        asked.append(image_id)
-        raise errors.Unavailable("forced", store="file1")
-
-    monkeypatch.setattr(service.client.app[keys.stores].get("file1"), "discard", discard)
-    dead = _dead()
-    for _ in range(3):
-        await database.write(_saving, (await alice.create())["id"], dead, now())
-    assert await catalog.recovery.run() == 0
-    assert len(asked) == 1
-    monkeypatch.undo()
-    assert await catalog.recovery.run() == 3

@@ -10,23 +10,19 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from imagestore.backends.errors import Unavailable
 from imagestore.backends.testing.faulty import away, nothing
 from imagestore.config import drivers
 from imagestore.config.settings import Jobs, Stores, StoreSection
-from imagestore.database import journal, locations
+from imagestore.database import journal
 from imagestore.database.schema import images as images_table
 from imagestore.database.schema import replicas as replicas_table
-from imagestore.model import errors
 from imagestore.model.clock import now
-from imagestore.model.errors import Conflict, Corrupt, Gone, NotFound
-from imagestore.model.image import Location
+from imagestore.model.errors import Conflict, NotFound
 from imagestore.model.job import JobState
 from tests.database.samples import copies_of
 from tests.service.conftest import Person, Service, Start
 from tests.service.faults import PATIENT, copy_to, database, faulty_driver, inner
 from tests.service.test_replication import (
-    DATA,
     by,
     catalog_of,
     jobs_done,
@@ -79,13 +75,6 @@ async def clean(service: Service, image: str, store: str = "file3") -> bool:
     return not left and not await database(service).read(journal.entries)
 
 
-def flip(service: Service, store: str, image: str) -> None:
-    path = service.settings.data_dir / store / image
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
-
-
 async def test_the_source_fails_in_mid_stream(service: Service, alice: Person) -> None:
     image = await uploaded(alice)
     await copy_to(service, image, "file2")
@@ -93,70 +82,6 @@ async def test_the_source_fails_in_mid_stream(service: Service, alice: Person) -
     assert await catalog_of(service).copies.copy(image, "file3")
     assert lies_in(service, "file3", image)
     assert await stores_of(alice, image) == set(NAMES)
-
-
-async def test_wrong_bytes_are_not_spread(service: Service, alice: Person) -> None:
-    image = await uploaded(alice)
-    flip(service, "file1", image)
-    with pytest.raises(Corrupt):
-        await catalog_of(service).copies.copy(image, "file3")
-    assert await clean(service, image)
-    assert await stores_of(alice, image) == {"file1"}
-
-
-async def test_the_bytes_of_the_best_copy_are_wrong(service: Service, alice: Person) -> None:
-    image = await uploaded(alice)
-    await copy_to(service, image, "file2")
-    flip(service, "file1", image)
-    assert await catalog_of(service).copies.copy(image, "file3")
-    assert lies_in(service, "file3", image)
-
-
-@pytest.mark.parametrize("fault", ["add", "write"])
-async def test_the_target_fails(service: Service, alice: Person, fault: str) -> None:
-    image = await uploaded(alice)
-    inner(service, "file3").fail({fault: [away()]})
-    with pytest.raises(Unavailable):
-        await catalog_of(service).copies.copy(image, "file3")
-    assert await clean(service, image)
-    assert await catalog_of(service).copies.copy(image, "file3")
-    assert not await catalog_of(service).copies.copy(image, "file3")
-
-
-@pytest.mark.parametrize("how", ["deleted", "withheld"])
-async def test_the_image_goes_meanwhile(
-    service: Service, alice: Person, admin: Person, how: str
-) -> None:
-    image = await uploaded(alice)
-
-    async def go() -> None:
-        if how == "deleted":
-            assert (await alice("DELETE", f"/v2/images/{image}")).status == 204
-        else:
-            path = f"/v2/images/{image}/actions/deactivate"
-            assert (await admin("POST", path)).status == 204
-
-    inner(service, "file3").fail({"write": [go]})
-    with pytest.raises((Gone, Conflict, NotFound)):
-        await catalog_of(service).copies.copy(image, "file3")
-    assert await clean(service, image)
-
-
-async def test_cancelled(service: Service, alice: Person) -> None:
-    image = await uploaded(alice)
-    reached = asyncio.Event()
-
-    async def wait() -> None:
-        reached.set()
-        await asyncio.Event().wait()
-
-    inner(service, "file1").fail({"read": [nothing, wait]})
-    task = asyncio.create_task(catalog_of(service).copies.copy(image, "file3"))
-    await reached.wait()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert await clean(service, image)
 
 
 @ON_ALL
@@ -190,47 +115,6 @@ async def test_what_a_killed_process_left(service: Service, alice: Person) -> No
     assert await clean(service, image)
     assert (await alice.show(image))["status"] == "active"
     assert await catalog_of(service).copies.copy(image, "file3")
-
-
-async def test_recovery_keeps_what_was_recorded(service: Service, alice: Person) -> None:
-    image = await uploaded(alice)
-    await copy_to(service, image, "file3")
-    dead = "/".join([*catalog_of(service).jobs.owner.split("/")[:3], "1", "0"])
-    await database(service).write(
-        journal.open_copy, journal.new_entry(), image, "file3", dead, now()
-    )
-    assert await catalog_of(service).recovery.run() == 1
-    assert lies_in(service, "file3", image)
-
-
-async def test_a_removal_that_waits_is_not_overtaken(
-    service: Service, alice: Person, admin: Person
-) -> None:
-    """Its store may still do what it was told: the new copy would be gone."""
-    image = await uploaded(alice)
-    await copy_to(service, image, "file3")
-    inner(service, "file3").fail({"delete": [away()]})
-    assert (await admin("DELETE", f"/v2/stores/file3/{image}")).status == 503
-    with pytest.raises(Exception, match="not yet out of"):
-        await catalog_of(service).copies.copy(image, "file3")
-    assert await catalog_of(service).recovery.run() == 1
-    assert await catalog_of(service).copies.copy(image, "file3")
-    assert lies_in(service, "file3", image)
-
-
-async def test_an_object_that_is_there_already(service: Service, alice: Person) -> None:
-    """As a process leaves it that was believed dead: taken if it is right, else left alone."""
-    right, wrong = await uploaded(alice), await uploaded(alice)
-    place = service.settings.data_dir / "file3"
-    (place / right).write_bytes(DATA)
-    (place / wrong).write_bytes(b"x" * len(DATA))
-    assert await catalog_of(service).copies.copy(right, "file3")
-    assert await stores_of(alice, right) == {"file1", "file3"}
-    with pytest.raises(Conflict):
-        await catalog_of(service).copies.copy(wrong, "file3")
-    assert (place / wrong).read_bytes() == b"x" * len(DATA)
-    assert await stores_of(alice, wrong) == {"file1"}
-    assert await database(service).read(journal.entries) == []
 
 
 @ON_ALL
@@ -323,59 +207,3 @@ async def test_a_user_asks_for_what_a_rule_is_about_to_do(
     # The node without the rule does not make what nobody wants.
     assert rows == []
     assert await stores_of(alice, by_rule) == {"file1"}
-
-
-async def test_a_location_by_another_way(service: Service, alice: Person) -> None:
-    image = await uploaded(alice)
-    place = service.settings.data_dir / "elsewhere"
-    place.mkdir()
-
-    async def add() -> None:
-        location = Location(f"file://{place}/{image}", {"store": "file3"})
-        await database(service).write(locations.add, image, location)
-
-    inner(service, "file3").fail({"write": [add]})
-    with pytest.raises(Gone):
-        await catalog_of(service).copies.copy(image, "file3")
-    assert await database(service).read(journal.entries) == []
-
-
-async def test_a_process_that_was_taken_for_dead(service: Service, alice: Person) -> None:
-    """Another has cleaned up after it; what it then still puts into the store is removed."""
-    image = await uploaded(alice)
-
-    async def recover() -> None:
-        [entry] = await database(service).read(journal.entries)
-        assert await database(service).write(journal.close, entry.id)
-
-    inner(service, "file3").fail({"write": [recover]})
-    with pytest.raises(errors.Unavailable):
-        await catalog_of(service).copies.copy(image, "file3")
-    assert await clean(service, image)
-    assert await stores_of(alice, image) == {"file1"}
-    assert await catalog_of(service).copies.copy(image, "file3")
-
-
-async def test_recovery_does_not_overtake_itself(service: Service, alice: Person) -> None:
-    """Two that undo the same copy: the slower one must not remove what was written since."""
-    image = await uploaded(alice)
-    dead = "/".join([*catalog_of(service).jobs.owner.split("/")[:3], "1", "0"])
-    await database(service).write(
-        journal.open_copy, journal.new_entry(), image, "file3", dead, now()
-    )
-    reached, go_on = asyncio.Event(), asyncio.Event()
-
-    async def wait() -> None:
-        reached.set()
-        await go_on.wait()
-
-    inner(service, "file3").fail({"discard": [wait]})
-    recovery = catalog_of(service).recovery
-    first = asyncio.create_task(recovery.run())
-    await reached.wait()
-    second = asyncio.create_task(recovery.run())
-    assert await recovery.run(image) == 0
-    await asyncio.sleep(0)
-    go_on.set()
-    assert (await first, await second) == (1, 0)
-    assert inner(service, "file3").calls.count("discard") == 1

@@ -12,7 +12,7 @@ import pytest
 
 from imagestore.backends import errors
 from imagestore.backends.base import Stored
-from imagestore.backends.file import FileStore
+from imagestore.backends.file.store import FileStore
 from imagestore.config.settings import Stores, StoreSection
 from imagestore.database import journal
 from imagestore.model.job import JobState

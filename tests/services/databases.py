@@ -13,12 +13,16 @@ import os
 import tempfile
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
+import aiomysql
+import asyncpg
 import pytest
-from sqlalchemy import delete, make_url, text
+from pymysql.constants import CLIENT
+from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from imagestore.config import settings
@@ -77,14 +81,24 @@ async def _upgrade(url: str) -> None:
 
 
 async def _empty(url: str) -> None:
-    engine = create_async_engine(urls.parse(url))
-    try:
-        async with engine.begin() as conn:
-            for table in reversed(metadata.sorted_tables):
-                if table is not peer_version:
-                    await conn.execute(delete(table))
-    finally:
-        await engine.dispose()
+    """In one question: this is done before each of a thousand tests."""
+    at, tables = make_url(url), reversed(metadata.sorted_tables)
+    statements = "; ".join(f"DELETE FROM {table}" for table in tables if table is not peer_version)
+    if url.startswith("mysql"):
+        where = {"host": at.host, "port": at.port, "db": at.database}
+        who = {"user": at.username, "password": at.password}
+        how = {"client_flag": CLIENT.MULTI_STATEMENTS, "autocommit": True}
+        async with aiomysql.connect(**where, **who, **how) as conn, conn.cursor() as cursor:
+            await cursor.execute(statements)
+            while await cursor.nextset():
+                pass
+    else:
+        at = at.set(drivername="postgresql")
+        conn = await asyncpg.connect(at.render_as_string(hide_password=False))
+        try:
+            await conn.execute(statements)
+        finally:
+            await conn.close()
 
 
 def _start_mariadb(directory: Path) -> Service:
@@ -125,15 +139,15 @@ def url_of(request: pytest.FixtureRequest, kind: str, directory: Path) -> str:
         server: Server = request.getfixturevalue(kind)
         return server.emptied()
     url = in_file(kind, directory)
-    (directory / FILE).write_bytes(_tables_in_a_file())
+    (directory / FILE).write_bytes(tables_in_a_file())
     return url
 
 
 @functools.cache
-def _tables_in_a_file() -> bytes:
+def tables_in_a_file() -> bytes:
     """A file of SQLite with all tables: to copy it takes a tenth of making them."""
-    with tempfile.TemporaryDirectory() as name:
-        asyncio.run(_upgrade(in_file("embedded", Path(name))))
+    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(1) as beside_a_loop:
+        beside_a_loop.submit(asyncio.run, _upgrade(in_file("embedded", Path(name)))).result()
         return (Path(name) / FILE).read_bytes()
 
 
@@ -151,5 +165,7 @@ def in_file(kind: str, directory: Path) -> str:
 
 
 FILE = "images.sqlite"
+DIALECTS = ("embedded", "mariadb", "postgresql")
+"""The kinds of databases: what is asked in SQL is asked of each."""
 KINDS = ("embedded", "pooled", "mariadb", "postgresql")
-"""The ways that rows are kept; the first two in a file of SQLite."""
+"""The ways that rows are kept, two of them in a file of SQLite: where it matters who runs what."""

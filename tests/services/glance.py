@@ -60,6 +60,7 @@ DECLARED_PROPERTIES: dict[str, dict[str, object]] = {
 }
 """What the schema-image.json of a deployed Glance declares; the wheel does not bring the file."""
 STATE = process.KEPT / "glance" / "state.json"
+SQLITE = "glance.sqlite"
 
 PASTE = """\
 [composite:glance-api-tokens]
@@ -206,7 +207,10 @@ def start(
         (etc / "policy.yaml").write_text("{}\n")
         shim = Path(__file__).parent / "glance_paste" / "tokens.py"
         shutil.copy(shim, etc)
-        _sync_database(executables, etc, directory / "log" / "db_sync.log", environment)
+        if database == "sqlite" and not (directory / SQLITE).exists():
+            copy_tables(directory / SQLITE)
+        else:
+            _sync_database(executables, directory, environment)
 
         if server == "uwsgi":
             listener.close()
@@ -241,7 +245,7 @@ def declared_properties() -> str:
 def _options(
     directory: Path, url: str, database: str, threads: int, chunk_size: int
 ) -> dict[str, dict[str, str]]:
-    connection = f"sqlite:///{directory}/glance.sqlite" if database == "sqlite" else database
+    connection = f"sqlite:///{directory / SQLITE}" if database == "sqlite" else database
     sections = {
         "DEFAULT": {
             "log_file": f"{directory}/log/glance-api.log",
@@ -303,13 +307,36 @@ def _uwsgi(port: int, etc: Path, processes: int, threads: int) -> str:
     )
 
 
-def _sync_database(executables: Path, etc: Path, log: Path, environment: Mapping[str, str]) -> None:
-    command: list[str | Path] = [
-        executables / "glance-manage",
-        "--config-file",
-        etc / "glance-api.conf",
-        "db_sync",
-    ]
+def copy_tables(file: Path) -> None:
+    """Make ``file`` a database of SQLite as ``db_sync`` does, which was called once for all runs.
+
+    It has all tables of Glance, and no rows.
+    """
+    path = venv()
+    release = next(path.glob("lib/*/site-packages/glance-*.dist-info")).stem
+    template = process.KEPT / f"{release}.sqlite"
+    with process.locked(template.with_suffix(".lock")):
+        if not template.exists():
+            _make_template(path / "bin", template)
+    shutil.copyfile(template, file)
+
+
+def _make_template(executables: Path, template: Path) -> None:
+    new = template.with_suffix(".new")
+    with tempfile.TemporaryDirectory() as name:
+        made = Path(name) / SQLITE
+        for place in ("etc", "log"):
+            (Path(name) / place).mkdir()
+        config = _ini({"database": {"connection": f"sqlite:///{made}"}})
+        (Path(name) / "etc" / "glance-api.conf").write_text(config)
+        _sync_database(executables, Path(name), {})
+        shutil.copyfile(made, new)
+    new.rename(template)
+
+
+def _sync_database(executables: Path, directory: Path, environment: Mapping[str, str]) -> None:
+    config, log = directory / "etc" / "glance-api.conf", directory / "log" / "db_sync.log"
+    command = [executables / "glance-manage", "--config-file", config, "db_sync"]
     with log.open("ab") as output:
         done = subprocess.run(
             command, stdout=output, stderr=output, env={**os.environ, **environment}

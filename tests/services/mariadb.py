@@ -6,6 +6,7 @@ import getpass
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,13 +57,15 @@ def start(
     buffer_pool: str = "1G",
     max_connections: int = 500,
     durable: bool = True,
+    options: Sequence[str] = (),
 ) -> MariaDB:
     """Serve an empty database ``glance`` on loopback, all files below ``directory``.
 
     ``port``: a free one by default. What was served from the directory before is
     served again. Durability is MariaDB's default (the log is flushed at each commit),
     without a binary log; not ``durable``: nothing is flushed, so that only a machine
-    that is killed loses anything. Raises :class:`tests.services.process.StartError`.
+    that is killed loses anything. ``options``: of ``mariadbd``, added to these. Raises
+    :class:`tests.services.process.StartError`.
     """
     directory = directory.resolve()
     data, temporary, log = directory / "data", directory / "tmp", directory / "mariadb.log"
@@ -92,6 +95,7 @@ def start(
         *(f"--max-connections={max_connections}", "--character-set-server=utf8mb3"),
         *("--skip-log-bin", "--skip-name-resolve"),
         *(() if durable else _NOT_DURABLE),
+        *options,
     ]
     started = process.spawn(command, log)
     process.wait_until(lambda: _client(socket, "SELECT 1").returncode == 0, started, log)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import getpass
 import shutil
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPResponse
@@ -79,6 +78,7 @@ copy container-quotas account-quotas slo dlo versioned_writes symlink proxy-serv
 use = egg:swift#proxy
 account_autocreate = true
 allow_account_management = true
+error_suppression_limit = {error_limit}
 conn_timeout = 10
 node_timeout = {node_timeout}
 [filter:cache]
@@ -135,19 +135,6 @@ PLAIN_FILTERS = {
     "dlo": "dlo",
     "symlink": "symlink",
 }
-RINGS = """\
-import sys
-from swift.common.ring import RingBuilder
-etc, ports = sys.argv[1], sys.argv[2:]
-for kind, port in zip(("account", "container", "object"), map(int, ports)):
-    builder = RingBuilder(4, 1, 0)
-    builder.add_dev(dict(
-        id=0, region=1, zone=1, device="d1", weight=1.0, meta="",
-        ip="127.0.0.1", port=port, replication_ip="127.0.0.1", replication_port=port,
-    ))
-    builder.rebalance()
-    builder.get_ring().save(f"{etc}/{kind}.ring.gz")
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +243,7 @@ def start(
     token_life: int = 86_400,
     node_timeout: float = 30,
     async_delete: bool = True,
+    error_limit: int = 10,
 ) -> Swift:
     """Serve an empty Swift on free ports of 127.0.0.1 with all its files below ``directory``.
 
@@ -265,8 +253,8 @@ def start(
     largest single object in bytes, ``token_life`` how long a token is good for, in seconds,
     ``node_timeout`` how long the proxy waits for another server. With ``async_delete``, Swift's
     default, the segments of an object that is deleted by s3api stay until an expirer runs, and
-    none does here. Raises
-    :class:`tests.services.process.StartError`.
+    none does here. After ``error_limit`` errors of another server, Swift's default, the proxy
+    does without it for a minute. Raises :class:`tests.services.process.StartError`.
     """
     directory = directory.resolve()
     devices = (devices or directory / "devices").resolve()
@@ -285,6 +273,7 @@ def start(
         "token_life": token_life,
         "node_timeout": node_timeout,
         "async_delete": async_delete,
+        "error_limit": error_limit,
         "user": getpass.getuser(),
         "users": _users(),
         "keystone": keystone,
@@ -296,13 +285,11 @@ def start(
         template = PROXY + _plain_filters() if kind == "proxy" else STORAGE
         text = (DEFAULTS + template).format(kind=kind, port=ports[kind], **values)
         (etc / f"{kind}.conf").write_text(text)
-    rings: list[str | Path] = [python, "-c", RINGS, etc]
-    rings += [str(ports[kind]) for kind in kinds[:3]]
-    subprocess.run(rings, check=True)
-
     # -P: this directory has a swift.py of its own.
     program = Path(__file__).parent / "swift_servers.py"
-    started = process.spawn([python, "-P", program, directory, str(memcached)], log)
+    started = process.spawn(
+        [python, "-P", program, directory, *map(str, (memcached, *ports.values()))], log
+    )
     url = f"http://127.0.0.1:{ports['proxy']}"
     process.wait_until(lambda: _serves(url), started, log)
     return Swift(url, started.pid, directory)

@@ -5,6 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from imagestore.observing import metrics
 from imagestore.supervisor import metrics_directory
 
 
@@ -36,3 +39,11 @@ def test_only_what_a_worker_was_doing_is_forgotten(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     metrics_directory.forget(tmp_path, 7)
     assert {path.name for path in tmp_path.iterdir()} == {"counter_7.db", "gauge_livesum_77.db"}
+
+
+def test_a_file_that_a_worker_is_just_making(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "counter_7.db").touch()
+    monkeypatch.setenv(metrics_directory.VARIABLE, str(tmp_path))
+    assert metrics.render() == b""

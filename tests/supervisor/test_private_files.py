@@ -62,6 +62,8 @@ def umask(request: pytest.FixtureRequest) -> Any:
     os.umask(before)
 
 
+# Which leaves open whatever any other one does.
+@pytest.mark.parametrize("umask", [0o000], indirect=True)
 def test_a_whole_run(tmp_path: Path, umask: int) -> None:
     """Uploads, staging, an import, a conversion, the cache's place, metrics, the log, a dump."""
     made = tmp_path / "made"

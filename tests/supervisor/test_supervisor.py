@@ -63,6 +63,11 @@ class Service:
         pids = map(int, (self.directory / "starts").read_text().split())
         return [pid for pid in pids if alive(pid)]
 
+    def children(self) -> set[int]:
+        """All processes that the supervisor has."""
+        pid = self.process.pid
+        return set(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+
     def wait_until_begun(self) -> None:
         """Until the handler of a request that takes long has it."""
         self.wait_for((self.directory / "begun").exists, "a request to begin")
@@ -173,6 +178,7 @@ def test_a_rolling_restart_under_load_loses_nothing(tmp_path: Path) -> None:
         served.wait_for(lambda: len(served.workers()) == 2, "the old workers to go")
         after = set(served.workers())
         served.wait_for(lambda: after <= load.pids, "answers of their successors")
+        served.wait_for(lambda: served.children() == after, "whoever forked them to end")
     assert load.errors == []
     assert not before & after
     # Also of those in between there was one that served.

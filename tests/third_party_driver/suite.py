@@ -45,8 +45,8 @@ class FileOfObjects:
 
 
 class TestContract(StoreContract):
-    large = 16 * MIB
-    huge = 64 * MIB
+    large = 8 * MIB
+    huge = 16 * MIB
     readable_when_deleted = False
 
     @pytest.fixture

@@ -235,6 +235,20 @@ def test_luks_as_a_format_of_its_own(directory: Path) -> None:
     assert inspect(data, "luks") == DISK
 
 
+def test_a_guests_disk_may_begin_with_luks_of_any_version(directory: Path) -> None:
+    data = bytearray(samples.make(directory, "luks").read_bytes())
+    data[6:8] = b"\0\2"  # which Cinder's encrypted volumes have, and oslo.utils does not know
+    whole = bytes(data)
+    inspection = Inspection("raw", "bare", Images(), of_a_guest=True)
+    inspection.feed([whole])
+    assert inspection.finish(len(whole)) == len(whole)
+    for disk_format, of_a_guest in (("raw", False), ("luks", True)):
+        inspection = Inspection(disk_format, "bare", Images(), of_a_guest=of_a_guest)
+        with pytest.raises(Unsupported, match="version"):
+            inspection.feed([whole])
+            inspection.finish(len(whole))
+
+
 def test_damaged_headers_never_end_in_anything_else(directory: Path) -> None:
     chance = random.Random(11)
     for name in ("qcow2-v3", "vmdk-sparse", "vmdk-stream", "vhdx", "vdi", "luks", "iso-ipxe"):

@@ -142,7 +142,7 @@ async def test_the_boot_sector_of_a_guest_is_its_own_affair() -> None:
     """But nothing else is that could be dangerous to whoever opens the file."""
     odd = bytes(446) + b"\x55" * 64 + b"\x55\xaa" + bytes(MIB)
     strict, lenient = (
-        Inspection("raw", "bare", Images(gpt_safety_checks_nonfatal=()), any_boot_sector=each)
+        Inspection("raw", "bare", Images(gpt_safety_checks_nonfatal=()), of_a_guest=each)
         for each in (False, True)
     )
     with pytest.raises(Unsupported, match="gpt"):
@@ -153,7 +153,7 @@ async def test_the_boot_sector_of_a_guest_is_its_own_affair() -> None:
 @pytest.mark.parametrize("name", ["qcow2-backing", "qcow2-data-file", "vmdk-flat"])
 async def test_a_raw_disk_that_refers_to_other_files(directory: Path, name: str) -> None:
     data = samples.make(directory, name).read_bytes()
-    inspection = Inspection("raw", "bare", Images(), any_boot_sector=True)
+    inspection = Inspection("raw", "bare", Images(), of_a_guest=True)
     with pytest.raises(Unsupported, match="not safe"):
         await examined(Shelf(data), len(data), inspection)
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from imagestore.backends.base import BLOCK_SIZE, Blocks, Buffer, Capability
-from imagestore.backends.file import FileSettings, FileStore
+from imagestore.backends.file import FileSettings
+from imagestore.backends.file.store import FileStore
 from imagestore.backends.testing.contract import content, cut
 from imagestore.backends.wrappers.forwarding import ForwardingStore
 from imagestore.model.errors import Unavailable

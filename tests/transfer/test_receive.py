@@ -15,7 +15,8 @@ import pytest
 from imagestore.backends import errors as store_errors
 from imagestore.backends.base import BLOCK_SIZE, Blocks, Buffer, Stored
 from imagestore.backends.blocks import BlockPool
-from imagestore.backends.file import FileSettings, FileStore
+from imagestore.backends.file import FileSettings
+from imagestore.backends.file.store import FileStore
 from imagestore.backends.testing.contract import SourceError, content, cut, read
 from imagestore.config.settings import Images
 from imagestore.model.digest import Digest
@@ -232,6 +233,22 @@ async def test_a_checksum_that_was_said(tmp_path: Path, store: FileStore, capita
             store, image(), cut(data), settings=Images(), checksum=Digest("md5", "0" * 32)
         )
     assert left(tmp_path) == []
+
+
+async def test_without_md5_only_one_that_was_said_is_computed(store: FileStore) -> None:
+    data = content(BLOCK_SIZE)
+    settings = Images(md5_checksum=False)
+    received, stored = await receive(store, image(), cut(data), settings=settings)
+    assert received.attributes()["checksum"] is None
+    assert received.os_hash == Digest("sha512", hashlib.sha512(data).hexdigest())
+    await store.delete(stored.url)
+    said = Digest("md5", hashlib.md5(data).hexdigest())
+    received, stored = await receive(store, image(), cut(data), settings=settings, checksum=said)
+    assert received.checksum == said
+    await store.delete(stored.url)
+    wrong = Digest("md5", "0" * 32)
+    with pytest.raises(Corrupt, match=said.value):
+        await receive(store, image(), cut(data), settings=settings, checksum=wrong)
 
 
 class SlowStore(FileStore):

@@ -1,17 +1,16 @@
 """A node that does nothing but work on jobs, in this process or in one of its own.
 
-``python -m tests.workers.nodes URL HOST FILE`` works until SIGTERM; its kind of job,
-``append``, writes the job's id to FILE, takes its time (``steps`` of 50 ms for the
-first claim, the second …), and then records in the database that it was done.
+Its kind of job, ``append``, writes the job's id to a file, takes its time (``steps`` of 50 ms for
+the first claim, the second …), and then records in the database that it was done.
 """
 
 from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -66,7 +65,15 @@ def done(job_id: str) -> Completion:
     return record
 
 
-async def main(url: str, host: str, file: Path) -> None:
+def run(url: str, host: str, file: Path, ready: Pipe) -> None:
+    """Work until SIGTERM, and say on ``ready`` when that begins.
+
+    ``host`` is told in the name of the node; "" is this machine.
+    """
+    asyncio.run(_main(url, host, file, ready))
+
+
+async def _main(url: str, host: str, file: Path, ready: Pipe) -> None:
     owner = process.identity()
     if host:
         owner = "/".join([host, *owner.split("/")[1:]])
@@ -77,10 +84,6 @@ async def main(url: str, host: str, file: Path) -> None:
     ending = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ending.set)
     async with working(jobs, 2):
-        print("ready", flush=True)
+        ready.send("ready")
         await ending.wait()
     await database.close()
-
-
-if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], Path(sys.argv[3])))

@@ -6,10 +6,10 @@ import asyncio
 import os
 import random
 import signal
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pytest
@@ -18,10 +18,13 @@ from imagestore.catalog.jobs import Jobs
 from imagestore.database import journal
 from imagestore.database.engine import Database
 from imagestore.model.job import JobDraft, JobState
-from tests.services.process import CHECKOUT
+from tests.services import forks
+from tests.workers import nodes as node
 from tests.workers.nodes import LEASE, jobs_of
 
 KINDS = ["embedded", "mariadb", "postgresql"]
+
+forks.preload(node.__name__)
 
 pytestmark = pytest.mark.parametrize("url", KINDS, indirect=True)
 
@@ -32,17 +35,16 @@ class Nodes:
     def __init__(self, url: str, file: Path) -> None:
         self.url = url
         self.file = file
-        self.processes: list[asyncio.subprocess.Process] = []
+        self.processes: list[ForkServerProcess] = []
 
-    async def start(self, host: str = "") -> asyncio.subprocess.Process:
-        started = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.workers.nodes", self.url, host, str(self.file)),
-            stdout=asyncio.subprocess.PIPE,
-            cwd=CHECKOUT,
-        )
-        self.processes.append(started)
-        assert started.stdout is not None
-        assert await started.stdout.readline() == b"ready\n"
+    async def start(self, host: str = "") -> ForkServerProcess:
+        ready, told = forks.context.Pipe(duplex=False)
+        started = forks.context.Process(target=node.run, args=(self.url, host, self.file, told))
+        with ready, told:
+            await asyncio.to_thread(started.start)
+            self.processes.append(started)
+            told.close()  # so that its end is seen if it dies
+            assert await asyncio.to_thread(ready.recv) == "ready"
         return started
 
     def begun(self) -> Counter[str]:
@@ -57,9 +59,8 @@ async def nodes_on(url: str, file: Path) -> AsyncIterator[Nodes]:
         yield nodes
     finally:
         for one in nodes.processes:
-            if one.returncode is None:
-                os.kill(one.pid, signal.SIGKILL)
-            await one.wait()
+            one.kill()
+            await asyncio.to_thread(one.join)
 
 
 async def submit(jobs: Jobs, number: int, *steps: int) -> list[str]:
@@ -111,7 +112,8 @@ async def test_a_process_that_is_stopped_gives_back(
         while not nodes.begun():
             await asyncio.sleep(0.02)
         first.terminate()
-        assert await first.wait() == 0
+        await asyncio.to_thread(first.join)
+        assert first.exitcode == 0
         job = await jobs.show(job_id)
         assert (job.state, job.attempts, job.lease_owner) == (JobState.QUEUED, 0, None)
 
@@ -125,6 +127,7 @@ async def test_a_process_that_was_frozen_has_lost_its_job(
         [job_id] = await submit(jobs, 1, 100, 1)
         while not nodes.begun():
             await asyncio.sleep(0.02)
+        assert first.pid is not None
         os.kill(first.pid, signal.SIGSTOP)
         await nodes.start("two")
         await all_done(jobs)
@@ -132,7 +135,7 @@ async def test_a_process_that_was_frozen_has_lost_its_job(
         os.kill(first.pid, signal.SIGCONT)
         await asyncio.sleep(1)
         first.terminate()
-        await first.wait()
+        await asyncio.to_thread(first.join)
     assert nodes.begun() == {job_id: 2}
     assert await effects(database) == {job_id: 1}
     assert (await jobs.show(job_id)).fence == 2

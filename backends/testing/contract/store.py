@@ -24,8 +24,8 @@ class StoreContract(ReadContract):
 
     large = 64 * MIB
     """Bytes of a large object, which is made and compared in memory."""
-    huge = 1 << 30
-    """Bytes of the largest object."""
+    huge = 256 * MIB
+    """Bytes of the largest object: many times what any driver may have in flight."""
     part = BLOCK_SIZE
     """Bytes after which the driver begins something new: a segment, a part, an object."""
     readable_when_deleted = True

@@ -69,7 +69,8 @@ async def download(request: web.Request) -> web.StreamResponse:
     if found is None:
         return no_content()
     image = found.image
-    etag = f'"{image.os_hash_value or image.checksum}"' if image.checksum else None
+    digest = image.os_hash_value or image.checksum
+    etag = f'"{digest}"' if digest else None
     answer = ranges.choose(request.headers, found.size, etag)
     headers = {"Content-Type": "application/octet-stream", "Accept-Ranges": "bytes"}
     if etag:

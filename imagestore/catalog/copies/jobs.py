@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from sqlalchemy import Connection
 
 from imagestore.catalog.access import not_found
@@ -71,10 +73,6 @@ class CopyJobs:
         job = work.job
         assert job.image_id is not None
 
-        def by_rule(conn: Connection) -> bool:
-            stands = jobs.get(conn, job.id)
-            return stands is not None and RULE in stands.payload
-
         def wanted(image: Image) -> bool:
             return rule is None or job.target in self._placements.standing(image).placement.stores
 
@@ -84,7 +82,7 @@ class CopyJobs:
                 job.image_id,
                 job.target,
                 write=work.write,
-                by_rule=by_rule,
+                by_rule=partial(_is_for_a_rule, job.id),
                 wanted=wanted,
                 on_progress=work.progress,
             )
@@ -97,14 +95,25 @@ class CopyJobs:
                 return None  # nothing to be done any more
             raise
         if not copied:
-            return None
+            return None if rule is None else partial(self._asked_for_meanwhile, job.image_id, job)
         if rule is not None:
             metrics.REPLICATION_COPIES.labels(rule, job.target).inc()
         return lambda conn: jobs.set_progress(conn, job.id, work.bytes_done, work.bytes_total)
 
+    def _asked_for_meanwhile(self, image_id: str, ended: Job, conn: Connection) -> None:
+        """A user may have asked for the copy after it was seen that no rule wants it any more."""
+        if not _is_for_a_rule(ended.id, conn) and images.get(conn, image_id) is not None:
+            self.enqueue(conn, image_id, ended.target)
+
     async def _is_active(self, image_id: str) -> bool:
-        row = await self._database.read(images.get, image_id)
+        row = await self._database.select(images.get, image_id)
         return row is not None and row.image.status == "active"
+
+
+def _is_for_a_rule(job_id: str, conn: Connection) -> bool:
+    """As it stands now: a job of a rule becomes one of the user who asks for the same."""
+    stands = jobs.get(conn, job_id)
+    return stands is not None and RULE in stands.payload
 
 
 def _attempts(job: Job) -> int:

@@ -31,6 +31,7 @@ from imagestore.database import images, journal, locations, replicas
 from imagestore.model.digest import CHECKSUM, Digest, Expected, is_computable, recorded
 from imagestore.model.errors import Conflict, Corrupt, Gone, NotFound, Unavailable
 from imagestore.model.image import Image, ImageStatus, Location
+from imagestore.transfer.digests import algorithms
 from imagestore.transfer.inspection import Inspection
 from imagestore.transfer.judgement import Judgement, judged
 from imagestore.transfer.local_files import LocalFiles
@@ -108,8 +109,8 @@ class CopyMaker:
         on_progress: Callable[[int, int], object] = lambda done, total: None,
     ) -> bool:
         """Read an image that has no digests, and record them; whether that was to be done."""
-        row = await self._database.read(images.get, image_id)
-        if row is None or not lacks_digests(row.image):
+        row = await self._database.select(images.get, image_id)
+        if row is None or not self.lacks_digests(row.image):
             return False
         image = row.image
         assert image.size is not None
@@ -118,6 +119,11 @@ class CopyMaker:
         found = await self._first(verified, Verified.drain)
         await (write or self._database.write)(self._record_digests, image, found[1].digests)
         return True
+
+    def lacks_digests(self, image: Image) -> bool:
+        """Whether there are bytes, and a digest that is to be recorded of them and is not."""
+        has_bytes = image.size is not None and bool(image.locations)
+        return image.status is ImageStatus.ACTIVE and has_bytes and bool(self._missing(image))
 
     # Before.
 
@@ -271,10 +277,10 @@ class CopyMaker:
 
     def _missing(self, image: Image) -> set[str]:
         """Algorithms of the digests that the image lacks, and that can be computed."""
-        found = {CHECKSUM} if image.checksum is None else set()
-        if image.os_hash_value is None and is_computable(algorithm := self._algorithm(image)):
-            found.add(algorithm)
-        return found
+        algorithm = self._algorithm(image)
+        has = {CHECKSUM: image.checksum, algorithm: image.os_hash_value}
+        wanted = algorithms(self._deps.settings.images, algorithm)
+        return {each for each in wanted if has[each] is None and is_computable(each)}
 
     def _algorithm(self, image: Image) -> str:
         return image.os_hash_algo or self._deps.settings.images.hashing_algorithm
@@ -336,13 +342,3 @@ class CopyMaker:
         taken = row is not None and self._deps.intents.is_in(store, row.image)
         if not taken and not journal.is_busy(conn, image_id, store.name):
             claim.entry = intent.copy(conn, image_id, store.name)
-
-
-def lacks_digests(image: Image) -> bool:
-    """Whether there are bytes, and nothing to compare them with."""
-    return (
-        image.status is ImageStatus.ACTIVE
-        and image.size is not None
-        and bool(image.locations)
-        and (image.checksum is None or image.os_hash_value is None)
-    )

@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
-from imagestore.catalog.copies.maker import CopyMaker, lacks_digests
+from imagestore.catalog.copies.maker import CopyMaker
 from imagestore.catalog.copies.placement import COPY, Placements, Standing
 from imagestore.catalog.deletions import Deletions
 from imagestore.catalog.dependencies import Dependencies
@@ -177,7 +177,7 @@ class Replication:
         steps = [Step(COPY, image.id, store, rule) for store, rule in standing.missing.items()]
         steps = [step for step in steps if self._placements.can_take(step.store)]
         fills = self._config.fill_digests and self._placements.is_kept(standing)
-        if fills and not steps and lacks_digests(image):
+        if fills and not steps and self._copies.lacks_digests(image):
             steps.append(Step(DIGESTS, image.id, ""))
         spare = len(standing.copies) - standing.placement.floor
         for store, location in standing.copies.items():

@@ -11,24 +11,33 @@ import contextlib
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from imagestore.backends.base import Blocks
-from imagestore.backends.http import AddressRules, Connections, Fetcher, Guard, Target, Transport
+from imagestore.backends.http import AddressRules
+from imagestore.backends.http.connections import Connections
+from imagestore.backends.http.fetch import Fetcher
+from imagestore.backends.http.guard import Guard
+from imagestore.backends.http.target import Target
+from imagestore.backends.http.transport import Transport
 from imagestore.catalog.jobs import GiveUp
 from imagestore.config.settings import Settings
 from imagestore.database.sizes import TEXT
 from imagestore.identity.keystone.sealing import NotSealedHere, Seal
-from imagestore.identity.keystone.service_catalog import INTERFACES, ServiceCatalogs
 from imagestore.model.digest import CHECKSUM, Digest, Expected, known
 from imagestore.model.errors import Invalid, NotFound, Unauthenticated
 from imagestore.model.image import BASE_ATTRIBUTES, RESERVED, RESERVED_PREFIX, Image
-from imagestore.model.import_request import Order
+from imagestore.model.import_request import Method, Order
 from imagestore.transfer.verification import Verified
 
+if TYPE_CHECKING:
+    from imagestore.identity.keystone.service_catalog import ServiceCatalogs
+
 REGION, IMAGE, INTERFACE = "glance_region", "glance_image_id", "glance_service_interface"
+_INTERFACES = ("public", "internal", "admin")
 _DOCUMENT = 1 << 20
 """Bytes that the description of an image may have."""
 _LONGEST_NAME, _LONGEST_VALUE = 255, TEXT
@@ -66,7 +75,9 @@ class Remotes:
     def __init__(self, settings: Settings) -> None:
         keystone = settings.identity.keystone
         self.seal = Seal(keystone)
-        self._catalogs = ServiceCatalogs(keystone)
+        self._keystone = keystone
+        if Method.GLANCE_DOWNLOAD.value in settings.images.enabled_import_methods:
+            _ = self._catalogs  # now, and not in the middle of other people's requests
         self._patience = settings.server.progress_timeout
         self._least = settings.server.least_rate
         self._images = settings.images
@@ -103,12 +114,19 @@ class Remotes:
 
     async def _endpoint(self, token: str, source: Mapping[str, Any]) -> str:
         interface = source[INTERFACE]
-        if interface not in INTERFACES:
-            raise GiveUp(f"An endpoint's interface is one of: {', '.join(INTERFACES)}.")
+        if interface not in _INTERFACES:
+            raise GiveUp(f"An endpoint's interface is one of: {', '.join(_INTERFACES)}.")
         try:
             return await self._catalogs.image_endpoint(token, source[REGION], interface)
         except (NotFound, Unauthenticated) as error:
             raise GiveUp(error.message) from error
+
+    @cached_property
+    def _catalogs(self) -> ServiceCatalogs:
+        # Only here: a service that asks no other region does without keystoneauth.
+        from imagestore.identity.keystone.service_catalog import ServiceCatalogs
+
+        return ServiceCatalogs(self._keystone)
 
     @contextlib.asynccontextmanager
     async def _fetcher(self, endpoint: str, token: str) -> AsyncIterator[Fetcher]:

@@ -9,15 +9,19 @@ from typing import Any
 
 from imagestore.backends import errors as store_errors
 from imagestore.backends.base import Blocks
-from imagestore.backends.http import Connections, Fetcher, Guard, Transport
+from imagestore.backends.http.connections import Connections
 from imagestore.backends.http.faults import Broken
+from imagestore.backends.http.fetch import Fetcher
+from imagestore.backends.http.guard import Guard
+from imagestore.backends.http.transport import Transport
 from imagestore.catalog.imports.remote import Remotes, checked
 from imagestore.catalog.imports.staging import Staging
 from imagestore.catalog.jobs import GiveUp
 from imagestore.config.settings import Settings
-from imagestore.model.errors import Invalid, OverLimit, Unavailable
+from imagestore.model.errors import Invalid, Unavailable
 from imagestore.model.image import Image
 from imagestore.model.import_request import Method, Order
+from imagestore.transfer.judgement import too_large
 
 _RESUMES = 5
 """Times that a download goes on in the middle after its connection broke."""
@@ -119,7 +123,7 @@ def _blaming_the_source(most: int) -> Any:
             raise
         match error:
             case store_errors.WrongSize():
-                raise OverLimit(f"The image may have {most} bytes at most.") from error
+                raise too_large(most) from error
             case Broken():
                 raise Unavailable(f"The source cannot be read: {error.message}.") from error
         raise GiveUp(f"The source cannot be read: {error.message}.") from error

@@ -32,9 +32,10 @@ from imagestore.config.store_sections import STAGING
 from imagestore.database import images, jobs, journal
 from imagestore.identity.caller import Caller
 from imagestore.model.clock import now
-from imagestore.model.errors import Conflict, Gone, NotFound, OverLimit
+from imagestore.model.errors import Conflict, Gone, NotFound
 from imagestore.model.image import Image, ImageStatus
 from imagestore.model.job import ACTIVE
+from imagestore.transfer.judgement import require_size
 
 log = logging.getLogger(__name__)
 
@@ -132,8 +133,7 @@ class Staging:
             raise Conflict("What was staged for this image before is not removed yet.")
         self._deps.quotas.require_uploading(conn, limits)
         cap = self._deps.settings.limits.image_size_cap
-        if size is not None and size > cap:
-            raise OverLimit(f"The image may have {cap} bytes at most, {size} were announced.")
+        require_size(size or 0, cap)
         self._deps.quotas.require_size(conn, limits, 1)
         if not images.transition(
             conn, image_id, {ImageStatus.QUEUED}, ImageStatus.UPLOADING, updated_at=now()
@@ -199,7 +199,6 @@ async def _within(source: Blocks, cap: int) -> Blocks:
     size = 0
     async for block in source:
         size += len(block)
-        if size > cap:
-            raise OverLimit(f"The image may have {cap} bytes at most.")
+        require_size(size, cap)
         yield block
         del block

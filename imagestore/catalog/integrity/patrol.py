@@ -73,7 +73,7 @@ class Patrol:
         ``rate``: bytes a second; 0 is no limit, None what is configured. One that is under
         way goes on as it is.
         """
-        if image_id is not None and await self._database.read(images.get, image_id) is None:
+        if image_id is not None and await self._database.select(images.get, image_id) is None:
             raise NotFound(f"No image found with ID {image_id}")
         return await self._jobs.begin_now(_draft(self._rate if rate is None else rate, image_id))
 
@@ -90,7 +90,7 @@ class Patrol:
         pace = Pace(int(work.job.payload.get("rate", 0)))
         tally = _Tally()
         if work.job.image_id is not None:
-            row = await self._database.read(images.get, work.job.image_id)
+            row = await self._database.select(images.get, work.job.image_id)
             if row is not None:
                 await self._check(row.image, pace, tally)
                 await self._repair(pace, tally, image_id=row.image.id)
@@ -186,7 +186,7 @@ class Patrol:
     ) -> None:
         """Make anew what can be, of one image or of all that is known to be damaged."""
         for damage in await self._database.read(damages.list, image_id=image_id):
-            row = await self._database.read(images.get, damage.image_id)
+            row = await self._database.select(images.get, damage.image_id)
             if row is None or _has_lost_it(row.image, damage):
                 await self._database.write(
                     damages.set_state, damage.location_id, DamageState.GONE, now()

@@ -38,9 +38,10 @@ from imagestore.database import locations
 from imagestore.database.images import ImageRow
 from imagestore.identity.caller import Caller
 from imagestore.model.changes import Change
-from imagestore.model.digest import CHECKSUM, Digest, Expected
+from imagestore.model.digest import Digest, Expected
 from imagestore.model.errors import Conflict, Corrupt, Forbidden, Invalid
 from imagestore.model.image import IMMUTABLE_ONCE_USED, Image, ImageStatus, Location
+from imagestore.transfer.digests import algorithms
 from imagestore.transfer.judgement import digest
 
 _CHANGEABLE = (ImageStatus.ACTIVE, ImageStatus.QUEUED)
@@ -116,7 +117,9 @@ class LocationChanges:
                 raise ConnectionResetError("the caller has gone")
             found[url] = await self._rules.look(image, store, url)
             if said and len(found) == 1:
-                digests = await self._digests(found[url], url)
+                computed = algorithms(self._deps.settings.images)
+                computed |= {digest.algorithm for digest in said}
+                digests = await self._digests(found[url], url, computed)
         limits = await self._deps.quotas.limits(image.owner) if found else None
         return Prepared(found, limits, (image.disk_format, image.container_format), digests)
 
@@ -145,14 +148,15 @@ class LocationChanges:
         quota = self._deps.settings.limits.image_location_quota
         require_within(quota, count + more, "image_location_quota", before=count)
 
-    async def _digests(self, found: Found, url: str) -> Mapping[str, Digest]:
+    async def _digests(
+        self, found: Found, url: str, computed: frozenset[str]
+    ) -> Mapping[str, Digest]:
         """Of what lies there, if that is quickly known."""
         settings = self._deps.settings.images
         if settings.do_secure_hash and found.size <= _COMPARED_AT_ONCE:
             with contextlib.suppress(TimeoutError, StoreError, Corrupt):
                 async with asyncio.timeout(_COMPARING):
-                    algorithms = {CHECKSUM, settings.hashing_algorithm}
-                    return await digest(found.store, fetched(url), Expected(found.size), algorithms)
+                    return await digest(found.store, fetched(url), Expected(found.size), computed)
         return {}
 
     def _authorised(

@@ -31,6 +31,7 @@ from imagestore.model.digest import CHECKSUM, Digest, Expected, recorded
 from imagestore.model.errors import Corrupt, Unavailable, Unsupported
 from imagestore.model.image import CLAIMED_HASHES, Image, ImageStatus, Location
 from imagestore.model.job import Job, JobDraft
+from imagestore.transfer.digests import algorithms
 from imagestore.transfer.judgement import Judgement, digest
 
 log = logging.getLogger(__name__)
@@ -112,7 +113,7 @@ class LocationHashes:
     async def _hash(self, work: Work) -> None:
         image_id, number = work.job.image_id, work.job.payload["location"]
         assert image_id is not None
-        row = await self._deps.database.read(images.get, image_id)
+        row = await self._deps.database.select(images.get, image_id)
         image = row.image if row else None
         location = _location(image, number)
         if image is None or location is None or image.status not in _HASHED:
@@ -126,8 +127,11 @@ class LocationHashes:
     async def _fill_in(self, work: Work, image: Image, location: Location) -> None:
         settings, claimed = self._deps.settings.images, image.claimed_hashes
         algorithm = image.os_hash_algo or claimed.get("os_hash_algo") or settings.hashing_algorithm
+        computed = algorithms(settings, algorithm)
+        if "checksum" in claimed:
+            computed |= {CHECKSUM}
         try:
-            found = await self._digests(work, image, location, {CHECKSUM, algorithm}, judge=True)
+            found = await self._digests(work, image, location, computed, judge=True)
         except Unsupported:
             if location.status == "active" and location.id is not None:
                 await work.write(locations.set_status, location.id, locations.DAMAGED)

@@ -33,12 +33,13 @@ from imagestore.catalog.signatures import Signatures, signed
 from imagestore.database import images, jobs, properties
 from imagestore.identity.caller import Caller
 from imagestore.model.clock import now
-from imagestore.model.digest import CHECKSUM, Expected
+from imagestore.model.digest import Expected
 from imagestore.model.errors import Conflict, Corrupt, Forbidden, Invalid
 from imagestore.model.errors import Unavailable as TryAgain
 from imagestore.model.image import Image, ImageStatus, Location
 from imagestore.model.job import Job, JobDraft
 from imagestore.model.task import TaskType
+from imagestore.transfer.digests import algorithms
 from imagestore.transfer.judgement import Judgement, digest
 
 KIND = "location_import"
@@ -147,7 +148,7 @@ class LocationImports:
 
     async def _carry_out(self, work: Work) -> None:
         assert work.job.image_id is not None
-        row = await self._deps.database.read(images.get, work.job.image_id)
+        row = await self._deps.database.select(images.get, work.job.image_id)
         if row is None or row.image.status is not ImageStatus.IMPORTING:
             # Deleted meanwhile; or recorded by an attempt before this one, with its task.
             await work.write(self._tasks.fail, work.job)
@@ -188,7 +189,7 @@ class LocationImports:
                 store,
                 fetched(work.job.payload["url"]),
                 Expected(size, wanted),
-                {CHECKSUM, algorithm},
+                algorithms(settings, algorithm),
                 judgement=judgement,
                 on_progress=lambda done: work.progress(done, size),
             )

@@ -98,14 +98,14 @@ class LocationRules:
     def inspection(self, image: Image, store: Store) -> Inspection:
         """An inspection of what is to become the image's data.
 
-        What lies in our own stores other services have put there, and of a guest's raw disk Nova
-        and Cinder do not know what its first sector is.
+        What lies in our own stores other services have put there, and Nova and Cinder do not know
+        what a guest's raw disk begins with. Cinder's encrypted volumes begin with LUKS.
         """
         return Inspection(
             image.disk_format,
             image.container_format,
             self._settings.images,
-            any_boot_sector=Capability.WRITABLE in store.capabilities,
+            of_a_guest=Capability.WRITABLE in store.capabilities,
         )
 
     async def measure(self, store: Store, url: str) -> int:

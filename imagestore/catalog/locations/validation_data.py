@@ -29,11 +29,8 @@ def digests(said: Mapping[str, str], algorithm: str) -> tuple[Digest, ...]:
 
 def columns(found: Mapping[str, Digest], algorithm: str) -> dict[str, str]:
     """What is recorded of an image whose bytes have these digests, by algorithm."""
-    return {
-        "checksum": found[CHECKSUM].value,
-        "os_hash_algo": algorithm,
-        "os_hash_value": found[algorithm].value,
-    }
+    values = {"os_hash_algo": algorithm, "os_hash_value": found[algorithm].value}
+    return values | ({"checksum": found[CHECKSUM].value} if CHECKSUM in found else {})
 
 
 def agree(found: Mapping[str, Digest], wanted: Iterable[Digest]) -> bool:

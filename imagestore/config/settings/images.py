@@ -37,7 +37,12 @@ class Images:
         "when it is declared raw, or packed in a container.")
     gpt_safety_checks_nonfatal: tuple[str, ...] = option((), group="image_format", help=
         "Safety checks of partition tables whose failure is only logged.")
-    hashing_algorithm: str = option("sha512", kind=HashName(), help="Digest for os_hash_value.")
+    hashing_algorithm: str = option("sha512", kind=HashName(), help=
+        "Digest for os_hash_value, by which clients verify what they download.")
+    md5_checksum: bool = option(True, group="imagestore", help=
+        "Record the MD5 of data as checksum, beside os_hash_value. Without it checksum is null, as "
+        "the API allows, and data comes in with less work; an MD5 that a client says its data has "
+        "is compared and recorded all the same.")
     show_image_direct_url: bool = option(False, help=
         "Show direct_url, the location in the store, to everyone who may see the image.")
     show_multiple_locations: bool = option(False, help=

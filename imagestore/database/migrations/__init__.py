@@ -10,12 +10,9 @@ from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, select
+from sqlalchemy import Connection, column, inspect, select, table
 
+from imagestore.database.migrations import versions
 from imagestore.database.migrations.lock import hold
 from imagestore.database.schema import (
     PEER_EXPANDED,
@@ -63,15 +60,21 @@ def upgrade(conn: Connection) -> None:
             raise ConfigurationError(f"[database] connection: {state.advice}")
         if state is State.OK:
             return
-        config = _config()
+        # Only here: what has nothing to upgrade does without alembic, and what that brings along.
+        from alembic import command
+        from alembic.config import Config
+
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
         config.attributes["connection"] = conn
         command.upgrade(config, "head")
 
 
 def version(conn: Connection) -> str | None:
     """The revision that the tables stand at; None if there are none of ours."""
-    options = {"version_table": VERSION_TABLE}
-    return MigrationContext.configure(conn, opts=options).get_current_revision()
+    if not inspect(conn).has_table(VERSION_TABLE):
+        return None
+    return conn.scalar(select(column("version_num")).select_from(table(VERSION_TABLE)))
 
 
 def check(conn: Connection) -> State:
@@ -83,22 +86,11 @@ def check(conn: Connection) -> State:
             return State.HALF_WAY if PEER_EXPANDED in peer else State.FOREIGN
     elif VERSION_TABLE not in tables:
         return State.EMPTY
-    at = version(conn) if VERSION_TABLE in tables else None
-    if at == _scripts().get_current_head():
+    at, known = version(conn), versions.known()
+    if at == known[-1]:
         return State.OK
-    known = {script.revision for script in _scripts().walk_revisions()}
     return State.BEHIND if at is None or at in known else State.AHEAD
 
 
 def _versions_of_peer(conn: Connection) -> Sequence[str]:
     return conn.execute(select(peer_version.c.version_num)).scalars().all()
-
-
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
-    return config
-
-
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config())

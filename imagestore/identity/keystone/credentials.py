@@ -129,17 +129,22 @@ def _plugin(settings: Keystone, section: str) -> BaseAuthPlugin:
         raise ConfigurationError(
             f"{section} {', '.join(missing)}: needed by auth_type = {settings.auth_type}, not set."
         )
+    return plugin(settings.auth_type, settings.auth, section)
+
+
+def plugin(auth_type: str, auth: Mapping[str, Any], section: str) -> BaseAuthPlugin:
+    """What keystoneauth makes of the options. Raises :class:`ConfigurationError`."""
     try:
-        loader: Any = loading.get_plugin_loader(settings.auth_type)
-        plugin: BaseAuthPlugin = loader.load_from_options(**settings.auth)
+        loader: Any = loading.get_plugin_loader(auth_type)
+        made: BaseAuthPlugin = loader.load_from_options(**auth)
     except exceptions.MissingRequiredOptions as error:
         names = ", ".join(option.dest for option in error.options)
         raise ConfigurationError(
-            f"{section} {names}: needed by auth_type = {settings.auth_type}, not set."
+            f"{section} {names}: needed by auth_type = {auth_type}, not set."
         ) from error
     except (exceptions.ClientException, TypeError, ValueError) as error:
-        raise ConfigurationError(f"{section} auth_type = {settings.auth_type}: {error}") from error
-    return plugin
+        raise ConfigurationError(f"{section} auth_type = {auth_type}: {error}") from error
+    return made
 
 
 def _missing(auth_type: str, auth: Mapping[str, Any]) -> list[str]:

@@ -15,8 +15,6 @@ from imagestore.model.errors import NotFound, Unauthenticated, Unavailable
 
 log = logging.getLogger(__name__)
 
-INTERFACES = ("public", "internal", "admin")
-
 
 class ServiceCatalogs:
     """Asks Keystone with the token of a caller, and nothing else."""

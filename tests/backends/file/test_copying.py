@@ -12,7 +12,7 @@ import pytest
 
 from imagestore.backends import errors
 from imagestore.backends.base import Store
-from imagestore.backends.file import FileStore
+from imagestore.backends.file.store import FileStore
 from imagestore.backends.testing.contract import (
     MIB,
     CopyContract,

@@ -15,7 +15,8 @@ from .test_store import files, started
 SIZE = 8 << 20
 WRITE = """
 import asyncio, os, sys
-from imagestore.backends.file import FileSettings, FileStore
+from imagestore.backends.file import FileSettings
+from imagestore.backends.file.store import FileStore
 
 async def source(pause):
     for _ in range(8):

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from imagestore.backends import errors
-from imagestore.backends.file import FileSettings, FileStore
+from imagestore.backends.file import FileSettings
+from imagestore.backends.file.store import FileStore
 from imagestore.backends.testing.contract import content, cut, new_id, read
 from tests.services.glance_store import Failed, GlanceStore
 

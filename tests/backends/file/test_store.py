@@ -15,7 +15,8 @@ import pytest
 
 from imagestore.backends import errors
 from imagestore.backends.base import Buffer, Driver, Store
-from imagestore.backends.file import FileSettings, FileStore, driver
+from imagestore.backends.file import FileSettings, driver
+from imagestore.backends.file.store import FileStore
 from imagestore.backends.testing.contract import MIB, StoreContract, content, cut, new_id, read
 
 

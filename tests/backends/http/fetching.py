@@ -10,9 +10,13 @@ from typing import Any
 import pytest
 
 from imagestore.backends import errors
-from imagestore.backends.http import AddressRules, Connections, Fetcher, Guard, Transport
+from imagestore.backends.http import AddressRules
 from imagestore.backends.http.addresses import Address
+from imagestore.backends.http.connections import Connections
+from imagestore.backends.http.fetch import Fetcher
+from imagestore.backends.http.guard import Guard
 from imagestore.backends.http.lookup import Resolve, system_addresses
+from imagestore.backends.http.transport import Transport
 
 from .raw_server import Answer, RawServer, serving
 

@@ -12,8 +12,10 @@ import aiohappyeyeballs
 import pytest
 
 from imagestore.backends import errors
-from imagestore.backends.http import AddressRules, HttpSettings, HttpStore, Transport, guard
+from imagestore.backends.http import AddressRules, HttpSettings, guard
 from imagestore.backends.http.addresses import Address, Reach, reach
+from imagestore.backends.http.store import HttpStore
+from imagestore.backends.http.transport import Transport
 from imagestore.backends.testing.contract import read
 
 from ...hostile_urls import ADDRESSES, ANYWHERE, NAMES

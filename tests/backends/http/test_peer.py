@@ -7,7 +7,8 @@ import subprocess
 from typing import Any
 
 from imagestore.backends.errors import InvalidLocation
-from imagestore.backends.http import AddressRules, Guard
+from imagestore.backends.http import AddressRules
+from imagestore.backends.http.guard import Guard
 
 from ...hostile_urls import ANYWHERE
 from ...services import glance

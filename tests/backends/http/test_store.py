@@ -14,7 +14,8 @@ import pytest
 
 from imagestore.backends import errors
 from imagestore.backends.base import Capability, Driver, Selective, Store
-from imagestore.backends.http import HttpSettings, HttpStore, driver, reading
+from imagestore.backends.http import HttpSettings, driver, reading
+from imagestore.backends.http.store import HttpStore
 from imagestore.backends.testing.contract import MIB, ReadContract, content, cut, new_id, read
 
 from ...services import nginx

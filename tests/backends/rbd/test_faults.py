@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from imagestore.backends import errors
-from imagestore.backends.rbd import RBDSettings, RBDStore
+from imagestore.backends.rbd import RBDSettings
+from imagestore.backends.rbd.store import RBDStore
 from imagestore.backends.testing.contract import MIB, content, cut, new_id, read
 from tests.services import ceph, process
 
@@ -238,7 +239,8 @@ async def test_stop_does_not_wait_for_a_cluster_that_hangs(own: ceph.Ceph) -> No
 PROGRAM = """
 import asyncio, os, signal, sys
 from imagestore.backends.base import Capacity
-from imagestore.backends.rbd import RBDSettings, RBDStore
+from imagestore.backends.rbd import RBDSettings
+from imagestore.backends.rbd.store import RBDStore
 
 async def blocks():
     yield bytes([1]) * (40 << 20)

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from imagestore.backends import errors
-from imagestore.backends.rbd import RBDSettings, RBDStore
+from imagestore.backends.rbd import RBDSettings
+from imagestore.backends.rbd.store import RBDStore
 from imagestore.backends.testing.contract import MIB, content, cut, new_id, read
 from tests.services import link_ceph
 from tests.services.glance_store import Failed, GlanceStore

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from imagestore.backends import errors
-from imagestore.backends.rbd import RBDSettings, RBDStore
+from imagestore.backends.rbd import RBDSettings
+from imagestore.backends.rbd.store import RBDStore
 from imagestore.backends.testing.contract import MIB, content, cut, new_id, read
 from tests.services import ceph
 
@@ -144,3 +147,20 @@ async def test_a_hole_that_is_removed_while_it_is_read(store: RBDStore) -> None:
                 if first:
                     first = False
                     await store.delete(stored.url)
+
+
+async def test_what_was_opened_a_moment_ago_is_not_closed_yet(store: RBDStore, pool: Pool) -> None:
+    """librbd may not be done with opening it; see OpenImage."""
+    name = new_id()
+    await store.add(name, cut(b"x"))
+    begun = time.monotonic()
+    await store.size(f"rbd://{name}")
+    for _ in range(3):  # and whatever stays open keeps no one from removing it
+        await store.exists(f"rbd://{name}")
+    await store.delete(f"rbd://{name}")
+    connection = store._connection
+    assert connection is not None
+    assert connection._holders
+    while connection._holders:
+        await asyncio.sleep(0.01)
+    assert time.monotonic() - begun >= 1.0

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from imagestore.backends import errors
-from imagestore.backends.rbd import RBDSettings, RBDStore, listing
+from imagestore.backends.rbd import RBDSettings, listing
 from imagestore.backends.rbd.removal import Removal
+from imagestore.backends.rbd.store import RBDStore
 from imagestore.backends.testing.contract import MIB, content, cut, new_id, read
 from tests.services import process
 
@@ -189,7 +190,8 @@ async def test_a_lock_that_a_writer_of_ours_left(store: RBDStore, pool: Pool) ->
 
 WRITER = """
 import asyncio, sys
-from imagestore.backends.rbd import RBDSettings, RBDStore
+from imagestore.backends.rbd import RBDSettings
+from imagestore.backends.rbd.store import RBDStore
 
 async def blocks():
     yield bytes([1]) * (20 << 20)

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from imagestore.backends.rbd import RBDSettings, RBDStore
+from imagestore.backends.rbd import RBDSettings
+from imagestore.backends.rbd.store import RBDStore
 from imagestore.backends.testing.contract import MIB, content, cut, new_id, read
 from tests.services import process
 
@@ -99,7 +100,8 @@ async def test_it_grows_past_its_steps(options: dict[str, Any], pool: Pool) -> N
 MEMORY = """
 import asyncio, json, os, sys
 from pathlib import Path
-from imagestore.backends.rbd import RBDSettings, RBDStore
+from imagestore.backends.rbd import RBDSettings
+from imagestore.backends.rbd.store import RBDStore
 
 MIB = 1 << 20
 

@@ -64,6 +64,13 @@ def swift_server(swift_url: str) -> Server:
     return Server(swift_url, user, swift.USERS[user][0], is_swift=True)
 
 
+@pytest.fixture(params=["ceph_http", "swift_server"])
+def plain_server(request: pytest.FixtureRequest) -> Server:
+    """Each of them without TLS, in turn."""
+    found: Server = request.getfixturevalue(request.param)
+    return found
+
+
 @pytest.fixture(params=["ceph_http", "ceph_https", "swift_server"])
 def server(request: pytest.FixtureRequest) -> Server:
     """Each of the servers in turn."""

@@ -13,7 +13,8 @@ from typing import Any
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession, get_session
 
-from imagestore.backends.s3 import S3Settings, S3Store
+from imagestore.backends.s3 import S3Settings
+from imagestore.backends.s3.store import S3Store
 from tests.services import swift
 
 SMALLEST = 5

@@ -16,8 +16,8 @@ from botocore.exceptions import ClientError
 
 from imagestore.backends import errors
 from imagestore.backends.base import Buffer
-from imagestore.backends.s3 import S3Store
 from imagestore.backends.s3.faults import translated
+from imagestore.backends.s3.store import S3Store
 from imagestore.backends.testing.contract import MIB, content, cut, new_id, read
 from tests.services import ceph, radosgw
 from tests.services.faultproxy import FaultProxy, Faults

@@ -15,7 +15,20 @@ from tests.services.glance_store import Failed, GlanceStore
 from .servers import SMALLEST, S3Service, Server, service
 
 SMALL, LARGE = 300_000, 2 * SMALLEST * MIB + 17
-LAYOUTS = pytest.mark.parametrize("size", [0, SMALL, LARGE], ids=["empty", "small", "in parts"])
+SIZES = {"empty": 0, "small": SMALL, "in parts": LARGE}
+LAYOUTS = pytest.mark.parametrize(
+    ("server", "size"),
+    [
+        *(
+            pytest.param(server, size, id=f"{server}-{name}")
+            for server in ("ceph_http", "swift_server")
+            for name, size in SIZES.items()
+        ),
+        # It differs in the location alone.
+        pytest.param("ceph_https", SMALL, id="ceph_https-small"),
+    ],
+    indirect=["server"],
+)
 OPTIONS = (
     "s3_store_host",
     "s3_store_access_key",

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from imagestore.backends import errors
-from imagestore.backends.s3 import S3Settings, S3Store
+from imagestore.backends.s3 import S3Settings
 from imagestore.backends.s3.location import S3Location, redacted
+from imagestore.backends.s3.store import S3Store
 
 KEY = "2f1c3e0a-7c55-4d4b-9d0c-2f1f5d3f0001"
 

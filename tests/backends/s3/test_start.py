@@ -11,7 +11,7 @@ import botocore.auth
 import pytest
 
 from imagestore.backends import errors
-from imagestore.backends.s3 import S3Store
+from imagestore.backends.s3.store import S3Store
 from imagestore.backends.testing.contract import cut, new_id
 
 from .servers import S3Service, Server, service

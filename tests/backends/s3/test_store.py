@@ -9,6 +9,7 @@ import pytest
 from imagestore.backends import errors
 from imagestore.backends.testing.contract import MIB, StoreContract, content, cut, new_id
 
+from ..excerpt import excerpt
 from .servers import SMALLEST, S3Service, Server, service
 
 
@@ -17,13 +18,37 @@ class TestContract(StoreContract):
     readable_when_deleted = False
 
     @pytest.fixture
-    async def service(self, server: Server) -> AsyncIterator[S3Service]:
-        async with service(server) as made:
+    async def service(self, plain_server: Server) -> AsyncIterator[S3Service]:
+        async with service(plain_server) as made:
             yield made
 
 
-async def test_an_object_that_becomes_another_one_while_it_is_read(server: Server) -> None:
-    async with service(server) as made, server.client() as client:
+class TestEncrypted(
+    excerpt(
+        StoreContract,
+        "test_large",
+        "test_blocks_of_any_size_and_kind",
+        "test_cancelled_while_the_source_waits",
+        "test_a_reader_may_leave_early",
+        "test_a_reader_may_be_cancelled",
+        "test_many_readers",
+        "test_missing",
+        "test_invalid_locations",
+        "test_starts_again_after_stop",
+    )
+):
+    """What TLS changes: locations, connections, and how streams flow and end."""
+
+    part = SMALLEST * MIB
+
+    @pytest.fixture
+    async def service(self, ceph_https: Server) -> AsyncIterator[S3Service]:
+        async with service(ceph_https) as made:
+            yield made
+
+
+async def test_an_object_that_becomes_another_one_while_it_is_read(plain_server: Server) -> None:
+    async with service(plain_server) as made, plain_server.client() as client:
         image_id = new_id()
         stored = await made.store.add(image_id, cut(content(48 * MIB)))
         got = b""

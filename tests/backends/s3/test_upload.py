@@ -23,8 +23,8 @@ SIZES = pytest.mark.parametrize("size", [4 * MIB, 12 * MIB], ids=["whole", "in p
 
 
 @pytest.fixture
-async def made(server: Server) -> AsyncIterator[S3Service]:
-    async with service(server) as made:
+async def made(plain_server: Server) -> AsyncIterator[S3Service]:
+    async with service(plain_server) as made:
         yield made
 
 

@@ -6,12 +6,12 @@ import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from imagestore.backends.swift import SwiftSettings, SwiftStore
+from imagestore.backends.swift import SwiftSettings
+from imagestore.backends.swift.store import SwiftStore
 from tests.services import swift
 from tests.services.shared import shared
 
@@ -38,11 +38,12 @@ def require_swift() -> None:
     pytest.skip("memcached is not installed")
 
 
-@pytest.fixture
-def broken_swift(tmp_path: Path) -> Iterator[swift.Swift]:
-    """A Swift of one's own, to be stopped and broken; its tokens live for a few seconds."""
+@pytest.fixture(scope="session")
+def broken_swift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[swift.Swift]:
+    """A Swift of one's own, to be stopped for a while; its tokens live for a few seconds."""
     require_swift()
-    server = swift.start(tmp_path / "swift", token_life=3, node_timeout=3)
+    directory = tmp_path_factory.mktemp("broken-swift")
+    server = swift.start(directory, token_life=3, node_timeout=3, error_limit=1000)
     try:
         yield server
     finally:

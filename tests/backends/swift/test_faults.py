@@ -6,8 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
-import subprocess
-import sys
+import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -16,17 +15,21 @@ import pytest
 from imagestore.backends import errors
 from imagestore.backends.base import Buffer
 from imagestore.backends.testing.contract import MIB, content, cut, new_id, read
-from tests.services import swift
+from tests.services import forks, swift
 
 from ..file.conftest import mounted
+from . import writing
 from .conftest import MB, USER, started
 
-CONTAINER = "images"
+forks.preload(writing.__name__)
+
 IMPATIENT = {"swift_store_timeout": 2.0, "swift_store_cleanup_timeout": 2.0}
 
 
-def url_of(image_id: str) -> str:
-    return f"swift+config://ref1/{CONTAINER}/{image_id}"
+@pytest.fixture
+def container() -> str:
+    """Of one test: what another one left unfinished does not come into it."""
+    return f"images-{uuid.uuid4().hex[:12]}"
 
 
 async def interrupted(data: bytes, after: int, act: Callable[[], object]) -> AsyncIterator[Buffer]:
@@ -51,11 +54,13 @@ def stopped(server: swift.Swift, kind: str) -> Iterator[None]:
 
 @pytest.mark.parametrize("kind", ["object", "proxy", "container"])
 @pytest.mark.parametrize("large", [1, 1000], ids=["segmented", "single"])
-async def test_stopped_during_an_upload(broken_swift: swift.Swift, kind: str, large: int) -> None:
+async def test_stopped_during_an_upload(
+    broken_swift: swift.Swift, container: str, kind: str, large: int
+) -> None:
     """No request waits for ever; when the fault is gone, so are its traces, and service goes on."""
     image_id, data = new_id(), content(8 * MIB)
     async with started(
-        broken_swift.url, CONTAINER, swift_store_large_object_size=large, **IMPATIENT
+        broken_swift.url, container, swift_store_large_object_size=large, **IMPATIENT
     ) as store:
         with contextlib.ExitStack() as fault:
             stop = lambda: fault.enter_context(stopped(broken_swift, kind))  # noqa: E731
@@ -63,15 +68,15 @@ async def test_stopped_during_an_upload(broken_swift: swift.Swift, kind: str, la
             with pytest.raises(errors.Unavailable):
                 await asyncio.wait_for(store.add(image_id, source, len(data)), 30)
         await asyncio.sleep(1)  # for what it was told before
-        assert not await store.exists(url_of(image_id))
+        assert not await store.exists(f"swift+config://ref1/{container}/{image_id}")
         stored = await store.add(image_id, cut(data), len(data))
         assert await read(store, stored.url) == data
         await store.delete(stored.url)
-        assert swift.account_of(broken_swift.url, USER).names(CONTAINER) == []
+        assert swift.account_of(broken_swift.url, USER).names(container) == []
 
 
-async def test_stopped_while_idle(broken_swift: swift.Swift) -> None:
-    async with started(broken_swift.url, CONTAINER, **IMPATIENT) as store:
+async def test_stopped_while_idle(broken_swift: swift.Swift, container: str) -> None:
+    async with started(broken_swift.url, container, **IMPATIENT) as store:
         stored = await store.add(new_id(), cut(content(3 * MB)))
         with stopped(broken_swift, "proxy"):
             for call in (
@@ -89,9 +94,9 @@ async def test_stopped_while_idle(broken_swift: swift.Swift) -> None:
         assert len(await read(store, stored.url)) == 3 * MB
 
 
-async def test_stopped_during_a_download(broken_swift: swift.Swift) -> None:
+async def test_stopped_during_a_download(broken_swift: swift.Swift, container: str) -> None:
     data = content(32 * MIB)
-    async with started(broken_swift.url, CONTAINER, **IMPATIENT) as store:
+    async with started(broken_swift.url, container, **IMPATIENT) as store:
         stored = await store.add(new_id(), cut(data))
         got = 0
         with contextlib.ExitStack() as fault, pytest.raises(errors.Unavailable):
@@ -105,9 +110,9 @@ async def test_stopped_during_a_download(broken_swift: swift.Swift) -> None:
         assert await read(store, stored.url) == data
 
 
-async def test_cancelled_while_stopped(broken_swift: swift.Swift) -> None:
+async def test_cancelled_while_stopped(broken_swift: swift.Swift, container: str) -> None:
     """The clean-up is bounded too."""
-    async with started(broken_swift.url, CONTAINER, **IMPATIENT) as store:
+    async with started(broken_swift.url, container, **IMPATIENT) as store:
         with contextlib.ExitStack() as fault:
             reached = asyncio.Event()
 
@@ -123,7 +128,7 @@ async def test_cancelled_while_stopped(broken_swift: swift.Swift) -> None:
                 await asyncio.wait_for(task, 10)
 
 
-async def test_tokens_that_end_during_transfers(broken_swift: swift.Swift) -> None:
+async def test_tokens_that_end_during_transfers(broken_swift: swift.Swift, container: str) -> None:
     """They live for three seconds; an upload and a download take longer."""
     data = content(8 * MIB)
 
@@ -132,7 +137,7 @@ async def test_tokens_that_end_during_transfers(broken_swift: swift.Swift) -> No
             yield block
             await asyncio.sleep(0.6)
 
-    async with started(broken_swift.url, CONTAINER) as store:
+    async with started(broken_swift.url, container) as store:
         stored = await store.add(new_id(), slowly(), len(data))
         single = await store.add(new_id(), cut(content(1000)), 1000)
         await asyncio.sleep(4)
@@ -146,52 +151,31 @@ async def test_tokens_that_end_during_transfers(broken_swift: swift.Swift) -> No
         assert await store.size(single.url) == 1000
 
 
-async def test_tokens_that_end_before_a_stream_begins(broken_swift: swift.Swift) -> None:
+async def test_tokens_that_end_before_a_stream_begins(
+    broken_swift: swift.Swift, container: str
+) -> None:
     """The refusal must come before the source has lost a block, which is not to be had again."""
     data = content(8 * MIB)
-    async with started(broken_swift.url, CONTAINER, swift_store_large_object_size=1000) as store:
+    async with started(broken_swift.url, container, swift_store_large_object_size=1000) as store:
         await asyncio.sleep(4)
         stored = await store.add(new_id(), cut(data), len(data))
         assert await read(store, stored.url) == data
 
 
-async def test_disk_full(tmp_path: Path) -> None:
+async def test_disk_full(tmp_path: Path, container: str) -> None:
     with mounted(tmp_path / "small", "-t", "tmpfs", "-o", "size=24m", "none") as devices:
         server = swift.start(tmp_path / "swift", devices=devices)
         try:
             account = swift.account_of(server.url, USER)
-            async with started(server.url, CONTAINER) as store:
+            async with started(server.url, container) as store:
                 image_id = new_id()
                 with pytest.raises((errors.Full, errors.Unavailable)):
                     await store.add(image_id, cut(content(40 * MIB)))
-                assert account.names(CONTAINER) == []
+                assert account.names(container) == []
                 stored = await store.add(image_id, cut(content(4 * MIB)))
                 assert await read(store, stored.url) == content(4 * MIB)
         finally:
             server.stop()
-
-
-WRITE = """
-import asyncio, sys
-from imagestore.backends.swift import SwiftStore
-from tests.backends.swift.conftest import settings
-
-async def source():
-    for _ in range(8):
-        yield b"x" * (1 << 20)
-        print("block", flush=True)
-        await asyncio.sleep(0.05)
-
-async def main(url, container, image_id, large):
-    large = int(large)
-    store = SwiftStore("a", settings(url, container, swift_store_large_object_size=large))
-    await store.start()
-    await store.add(image_id, source(), 8 << 20)
-    print("stored", flush=True)
-    await asyncio.sleep(60)
-
-asyncio.run(main(*sys.argv[1:]))
-"""
 
 
 @pytest.mark.parametrize("line", [2, 5, 9])
@@ -201,16 +185,16 @@ async def test_killed(swift_url: str, line: int, large: int) -> None:
     container, image_id = f"killed-{line}-{large}", new_id()
     account = swift.account_of(swift_url, USER)
     async with started(swift_url, container) as store:
-        process = subprocess.Popen(
-            [sys.executable, "-c", WRITE, swift_url, container, image_id, str(large)],
-            stdout=subprocess.PIPE,
-            text=True,
+        reports, reporting = forks.context.Pipe(duplex=False)
+        process = forks.context.Process(
+            target=writing.run, args=(swift_url, container, image_id, large, reporting)
         )
-        assert process.stdout is not None
-        for _ in range(line):
-            assert process.stdout.readline() in ("block\n", "stored\n")
-        process.kill()
-        process.communicate()
+        with reports, reporting:
+            await asyncio.to_thread(process.start)
+            for _ in range(line):
+                assert await asyncio.to_thread(reports.recv) in ("block", "stored")
+            process.kill()
+            process.join()
         assert await store.exists(f"swift+config://ref1/{container}/{image_id}") is (line == 9)
         # A dead upload does not keep others from the image.
         if line < 9:

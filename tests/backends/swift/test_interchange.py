@@ -12,7 +12,8 @@ import pytest
 from keystoneauth1.session import Session
 
 from imagestore.backends import errors
-from imagestore.backends.swift import SwiftSettings, SwiftStore
+from imagestore.backends.swift import SwiftSettings
+from imagestore.backends.swift.store import SwiftStore
 from imagestore.backends.testing.contract import content, cut, new_id, read
 from tests.services import keystone, swift
 from tests.services.glance_store import Failed, GlanceStore

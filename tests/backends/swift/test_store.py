@@ -14,7 +14,8 @@ import pytest
 
 from imagestore.backends import errors
 from imagestore.backends.base import Buffer, Driver, Store
-from imagestore.backends.swift import SwiftStore, driver
+from imagestore.backends.swift import driver
+from imagestore.backends.swift.store import SwiftStore
 from imagestore.backends.testing.contract import MIB, StoreContract, content, cut, new_id, read
 from tests.services import swift
 

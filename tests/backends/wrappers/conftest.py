@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from imagestore.backends.file import FileSettings, FileStore
+from imagestore.backends.file import FileSettings
+from imagestore.backends.file.store import FileStore
 from imagestore.backends.testing.faulty import FaultyStore
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from imagestore.backends.base import Store
-from imagestore.backends.file import FileSettings, FileStore
+from imagestore.backends.file import FileSettings
+from imagestore.backends.file.store import FileStore
 from imagestore.backends.testing.contract import MIB, StoreContract
 from imagestore.backends.wrappers.deadline import DeadlineStore
 from imagestore.backends.wrappers.guarded import GuardedStore

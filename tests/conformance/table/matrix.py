@@ -1,15 +1,16 @@
 """What a row of the matrix of routes and callers is, and who asks it.
 
-A row asks on ground of its own, so that an answer depends on nobody who came before.
+A caller asks on ground of his own, so that an answer depends on nobody who came before; where
+nothing is changed for those who come later, the callers of a row share it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
-from tests.conformance.entry import Request, Scene, each
+from tests.conformance.entry import Request, Scene, each, scene
 
 CALLERS: Final[Mapping[str, str]] = {
     "admin": "admin",
@@ -28,12 +29,26 @@ Row = tuple[tuple[Request, ...], Request]
 """What happens before, by people who may, and what is then asked by everyone."""
 
 
-def matrix(group: str, ground: tuple[Request, ...], rows: Mapping[str, Row]) -> Iterator[Scene]:
-    """Every row asked by every kind of caller; cases are called ``group/row-as-kind``."""
+def matrix(
+    group: str,
+    ground: tuple[Request, ...],
+    rows: Mapping[str, Row],
+    harmless: Collection[str] = (),
+) -> Iterator[Scene]:
+    """Every row asked by every kind of caller; cases are called ``group/row-as-kind``.
+
+    ``harmless`` rows change nothing that the others of the row see, as no GET does.
+    """
     for row, (before, asked) in rows.items():
-        for kind, caller in CALLERS.items():
-            case = f"{group}/{row}-as-{kind}"
-            yield from each((*ground, *before), {case: replace(asked, caller=caller)})
+        setup = (*ground, *before)
+        cases = {
+            f"{group}/{row}-as-{kind}": replace(asked, caller=caller)
+            for kind, caller in CALLERS.items()
+        }
+        if asked.method == "GET" or row in harmless:
+            yield scene(setup, cases)
+        else:
+            yield from each(setup, cases)
 
 
 def outcome(request: Request) -> Request:

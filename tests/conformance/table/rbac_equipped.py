@@ -41,6 +41,9 @@ ROWS: Final[Mapping[str, Row]] = {
 }  # fmt: skip
 
 
+HARMLESS: Final = frozenset({"clear", "clean", "prune", "older-clear", "older-clear-queued"})
+
+
 def scenes() -> Iterator[Scene]:
     ground = (raw_image(), upload(), share("invited"), answer("accepted"))
-    yield from matrix("rbac-equipped", ground, ROWS)
+    yield from matrix("rbac-equipped", ground, ROWS, HARMLESS)

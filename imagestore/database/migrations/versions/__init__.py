@@ -10,3 +10,16 @@ own, ``op.add_column``), and imports nothing of imagestore. It makes only what i
 a look into ``inspect(conn).get_columns(…)``. That the tables of 0007, once
 upgraded, are those of a new database is what ``tests/database/test_frozen.py`` compares.
 """
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+
+@cache
+def known() -> tuple[str, ...]:
+    """All revisions, oldest first: the numbers in the names of their files."""
+    return tuple(
+        sorted(file.name.partition("_")[0] for file in Path(__path__[0]).glob("[0-9]*.py"))
+    )
