@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
-import aiomysql
+import asyncmy
 import asyncpg
 import pytest
-from pymysql.constants import CLIENT
+from asyncmy.constants import CLIENT
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -88,7 +88,7 @@ async def _empty(url: str) -> None:
         where = {"host": at.host, "port": at.port, "db": at.database}
         who = {"user": at.username, "password": at.password}
         how = {"client_flag": CLIENT.MULTI_STATEMENTS, "autocommit": True}
-        async with aiomysql.connect(**where, **who, **how) as conn, conn.cursor() as cursor:
+        async with asyncmy.connect(**where, **who, **how) as conn, conn.cursor() as cursor:
             await cursor.execute(statements)
             while await cursor.nextset():
                 pass

@@ -33,7 +33,7 @@ class MariaDB:
         return self.database_url("mysql+pymysql")
 
     def database_url(self, driver: str, database: str = DATABASE) -> str:
-        """An SQLAlchemy URL; ``driver`` such as ``mysql+aiomysql``."""
+        """An SQLAlchemy URL; ``driver`` such as ``mysql+asyncmy``."""
         return f"{driver}://{USER}:{PASSWORD}@127.0.0.1:{self.port}/{database}?charset=utf8mb4"
 
     def execute(self, sql: str) -> None:

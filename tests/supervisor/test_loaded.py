@@ -37,7 +37,7 @@ asyncio.run(start())
 _TELL = "print(json.dumps(found))"
 
 OF_NO_USE = {
-    "aiobotocore", "aiomysql", "aiosqlite", "asyncpg", "botocore", "castellan", "keystoneauth1",
+    "aiobotocore", "asyncmy", "aiosqlite", "asyncpg", "botocore", "castellan", "keystoneauth1",
     "openstack", "oslo_messaging", "pygments", "requests", "rich", "swiftclient", "typer",
     "urllib3", "sqlalchemy.ext.asyncio", "imagestore.backends.s3.store",
     "imagestore.backends.swift.store",
@@ -77,7 +77,7 @@ async def test_a_service_of_its_own(tmp_path: Path) -> None:
     [
         (
             "[paste_deploy]\nflavor = keystone\n[database]\nconnection = mysql://u:p@h/d\n",
-            {"imagestore.identity.keystone.source", "aiomysql", "sqlalchemy.ext.asyncio"},
+            {"imagestore.identity.keystone.source", "asyncmy", "sqlalchemy.ext.asyncio"},
         ),
         (
             "[DEFAULT]\nenabled_backends = a:s3\n[glance_store]\ndefault_backend = a\n"
