@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, not_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, not_, or_, select
 
-from imagestore.database.expressions import exact, not_deleted, residual
+from imagestore.database.expressions import exact, fenced, not_deleted, residual
 from imagestore.database.schema import image_members, images
 from imagestore.model.image import Visibility
 from imagestore.model.query import ImageQuery, Op, Scope
@@ -84,8 +84,11 @@ def branches_of(scope: Scope, query: ImageQuery) -> tuple[tuple[Branch, ...], di
     return tuple(found), values
 
 
-def condition_of(branch: Branch) -> ColumnElement[bool]:
-    """The images of the branch, apart from ``os_hidden`` and ``deleted``."""
+def condition_of(branch: Branch, *, probed: bool = False) -> ColumnElement[bool]:
+    """The images of the branch, apart from ``os_hidden`` and ``deleted``.
+
+    ``probed``: it tests images that are found by something else.
+    """
     visibility = images.c.visibility == branch.visibility.value
     match branch.by:
         case By.VISIBILITY:
@@ -93,23 +96,37 @@ def condition_of(branch: Branch) -> ColumnElement[bool]:
         case By.OWNER:
             return and_(exact(images.c.owner, bindparam(branch.owner)), visibility)
         case By.MEMBER:
-            return _shared_with_project(branch, visibility)
+            return _shared_with_project(branch, visibility, probed=probed)
 
 
-def _shared_with_project(branch: Branch, visibility: ColumnElement[bool]) -> ColumnElement[bool]:
-    memberships = select(image_members.c.image_id).where(
+def memberships_of(branch: Branch) -> Select[Any]:
+    """The ids of the images of a branch that is found by memberships; and of some others."""
+    found = select(image_members.c.image_id).where(
         exact(image_members.c.member, bindparam("project")), not_deleted(image_members)
     )
     if branch.of_status:
         status = image_members.c.status == bindparam("member_status")
-        memberships = memberships.where(residual(status))
+        found = found.where(residual(status))
+    return found
+
+
+def _shared_with_project(
+    branch: Branch, visibility: ColumnElement[bool], *, probed: bool
+) -> ColumnElement[bool]:
     tests = [visibility]
     if branch.owner is not None:
         tests.append(exact(images.c.owner, bindparam(branch.owner)))
     if branch.not_owner is not None:
         foreign = not_(exact(images.c.owner, bindparam(branch.not_owner)))
         tests.append(or_(images.c.owner.is_(None), foreign))
-    return and_(images.c.id.in_(memberships), residual(and_(*tests)))
+    if not probed:
+        return and_(images.c.id.in_(memberships_of(branch)), residual(and_(*tests)))
+    membership = memberships_of(branch).where(image_members.c.image_id == images.c.id)
+    for dialect in ("mysql", "mariadb"):
+        # Not all memberships of the project, for each image.
+        index = "FORCE INDEX (ix_image_members_image_id_member)"
+        membership = membership.with_hint(image_members, index, dialect)
+    return and_(*tests, fenced(membership).exists())
 
 
 def _community_asked_for(query: ImageQuery) -> bool:

@@ -12,10 +12,14 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Integer,
+    Select,
     String,
+    and_,
     false,
     func,
     literal_column,
+    not_,
+    text,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -33,11 +37,23 @@ def prefix(column: ColumnElement[Any]) -> ColumnElement[str]:
     )
 
 
-class begins_alike(FunctionElement[Any]):  # noqa: N801 (named as SQL functions are)
-    """``begins_alike(column, prefix, value)``: what the index on the beginning of a text finds.
+def is_long(column: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether an index has only the beginning of the text."""
+    return func.length(column) > literal_column(str(PREFIX_LENGTH), Integer)
 
-    At least all texts that are ``value``; ``prefix`` is its beginning. MySQL's index is on
-    the column, cut short by the server itself.
+
+class is_short_and(FunctionElement[Any]):  # noqa: N801 (named as SQL functions are)
+    """``is_short_and(column, value)``: the text is this one, which an index has whole."""
+
+    type = NullType()
+    inherit_cache = True
+
+
+class is_long_and_begins(FunctionElement[Any]):  # noqa: N801 (named as SQL functions are)
+    """``is_long_and_begins(column, prefix, value)``: what the index on beginnings finds.
+
+    At least all texts that are ``value``; ``prefix`` is its beginning. MySQL's index, of short
+    texts as well, is on the column, cut short by the server itself.
     """
 
     type = NullType()
@@ -57,9 +73,41 @@ class exact(FunctionElement[Any]):  # noqa: N801 (named as SQL functions are)
 
 
 class binary(FunctionElement[str]):  # noqa: N801 (named as SQL functions are)
-    """The text as a sort key: in the order of its code points, in every database."""
+    """The text, compared by its code points in every database."""
 
     type = String()
+    inherit_cache = True
+
+
+class collated(FunctionElement[str]):  # noqa: N801 (named as SQL functions are)
+    """The text as a sort key, which an index yields: in the order of its code points.
+
+    MySQL's in that of the collation of the column, where Glance made the tables without regard
+    to case: it has no other index, and Glance sorts so as well.
+    """
+
+    type = String()
+    inherit_cache = True
+
+
+class null_key(FunctionElement[Any]):  # noqa: N801 (named as SQL functions are)
+    """A column that is null in all rows, as the first key of an order that an index has.
+
+    MySQL would sort them.
+    """
+
+    type = NullType()
+    inherit_cache = True
+
+
+class row_bound(FunctionElement[Any]):  # noqa: N801 (named as SQL functions are)
+    """``row_bound(nested, rows)``: a comparison of rows, said in two ways.
+
+    With all values of the row an index finds where to begin; MySQL does so only where it is
+    said column by column.
+    """
+
+    type = NullType()
     inherit_cache = True
 
 
@@ -70,10 +118,14 @@ class exactly_one_of(FunctionElement[Any]):  # noqa: N801 (named as SQL function
     inherit_cache = True
 
 
+def least(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """What null is sorted as: smaller than every value, in every database."""
+    return literal_column("-1" if isinstance(column.type, Integer) else "''", column.type)
+
+
 def sortable(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    """The column as a sort key: null is smaller than every value, in every database."""
-    least = literal_column("-1" if isinstance(column.type, Integer) else "''", column.type)
-    return func.coalesce(column, least)
+    """The column as a sort key that is never null."""
+    return func.coalesce(column, least(column))
 
 
 # Not of the type Boolean: the library would write "= 1" behind, and no index be used.
@@ -82,12 +134,22 @@ def sortable(column: ColumnElement[Any]) -> ColumnElement[Any]:
 class residual(FunctionElement[Any]):  # noqa: N801 (named as SQL functions are)
     """A condition that rows are tested with but that no index is chosen for.
 
-    Without statistics SQLite takes every equality for a sharp one and leaves the
-    index that a statement was written for. Other databases keep statistics.
+    Without statistics every equality is taken for a sharp one, and with them two are taken
+    to have nothing to do with each other: the index that a statement was written for is left
+    for another. MariaDB is told the index by name.
     """
 
     type = NullType()
     inherit_cache = True
+
+
+def fenced(found: Select[Any]) -> Select[Any]:
+    """A subquery that PostgreSQL does not mix with what is around it.
+
+    Else to test a few images it reads all that have the tag, or to have them sorted it walks
+    all images in that order.
+    """
+    return found.suffix_with(text("OFFSET 0"), dialect="postgresql")
 
 
 def not_deleted(table: FromClause) -> ColumnElement[bool]:
@@ -105,16 +167,28 @@ def _without_index(element: residual, compiler: SQLCompiler, **kw: Any) -> str:
     return f"+({compiler.process(element.clauses, **kw)})"
 
 
-@compiles(begins_alike)
-def _by_beginning(element: begins_alike, compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(residual, "postgresql")
+def _as_a_test(element: residual, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"({compiler.process(element.clauses, **kw)}) IS TRUE"
+
+
+@compiles(is_short_and)
+def _whole(element: is_short_and, compiler: SQLCompiler, **kw: Any) -> str:
+    column, value = element.clauses
+    return compiler.process(and_(column == value, not_(is_long(column))), **kw)
+
+
+@compiles(is_long_and_begins)
+def _by_beginning(element: is_long_and_begins, compiler: SQLCompiler, **kw: Any) -> str:
     column, beginning, _ = element.clauses
-    return compiler.process(prefix(column) == beginning, **kw)
+    return compiler.process(and_(prefix(column) == beginning, is_long(column)), **kw)
 
 
-@compiles(begins_alike, "mysql", "mariadb")
-def _by_column(element: begins_alike, compiler: SQLCompiler, **kw: Any) -> str:
-    column, _, value = element.clauses
-    return compiler.process(column == value, **kw)
+@compiles(is_short_and, "mysql", "mariadb")
+@compiles(is_long_and_begins, "mysql", "mariadb")
+def _by_column(element: is_short_and | is_long_and_begins, compiler: SQLCompiler, **kw: Any) -> str:
+    column, *_, value = element.clauses
+    return compiler.process(exact(column, value), **kw)
 
 
 @compiles(exact)
@@ -147,9 +221,33 @@ def _as_it_is(element: binary, compiler: SQLCompiler, **kw: Any) -> str:
     return compiler.process(element.clauses, **kw)
 
 
+@compiles(null_key)
+@compiles(collated)
+def _as_the_column(element: collated | null_key, compiler: SQLCompiler, **kw: Any) -> str:
+    return compiler.process(element.clauses, **kw)
+
+
 @compiles(binary, "postgresql")
-def _in_order_of_code_points(element: binary, compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(collated, "postgresql")
+def _in_order_of_code_points(element: binary | collated, compiler: SQLCompiler, **kw: Any) -> str:
     return f'({compiler.process(element.clauses, **kw)} COLLATE "C")'
+
+
+@compiles(null_key, "mysql", "mariadb")
+def _as_nothing(element: null_key, compiler: SQLCompiler, **kw: Any) -> str:
+    return "NULL"
+
+
+@compiles(row_bound)
+def _by_rows(element: row_bound, compiler: SQLCompiler, **kw: Any) -> str:
+    _, rows = element.clauses
+    return f"({compiler.process(rows, **kw)})"
+
+
+@compiles(row_bound, "mysql", "mariadb")
+def _by_columns(element: row_bound, compiler: SQLCompiler, **kw: Any) -> str:
+    nested, _ = element.clauses
+    return f"({compiler.process(nested, **kw)})"
 
 
 @compiles(binary, "mysql", "mariadb")

@@ -20,7 +20,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql import operators
 
-from imagestore.database.expressions import binary, exact, exactly_one_of, not_deleted
+from imagestore.database import order
+from imagestore.database.expressions import (
+    binary,
+    collated,
+    exact,
+    exactly_one_of,
+    fenced,
+    is_short_and,
+)
 from imagestore.database.schema import image_properties, image_tags, images
 from imagestore.model.errors import Invalid
 from imagestore.model.query import Condition, ImageQuery, Op
@@ -92,6 +100,8 @@ def compare(shape: ConditionShape, number: int, table: FromClause = images) -> C
     if op is Op.NEQ and isinstance(column.type, DateTime):
         end: Any = bindparam(f"c{number}_end", type_=column.type)
         return or_(column.__lt__(value), column.__ge__(end))
+    if name in order.TEXTS:
+        column = collated(column)
     if isinstance(column.type, String):
         return _compare_texts(column, op, value)
     compared: ColumnElement[bool] = _OPERATORS[op](column, value)
@@ -118,36 +128,34 @@ def values_of(query: ImageQuery, conditions: Sequence[Condition]) -> dict[str, A
         values[f"c{number}"] = list(value) if condition.op is Op.IN else value
         if condition.op is Op.NEQ and isinstance(value, datetime):
             values[f"c{number}_end"] = value + _SECOND
-    for number, (name, text) in enumerate(query.properties):
-        values |= {f"p{number}_name": name, f"p{number}_value": text}
+    for number, (name, value) in enumerate(query.properties):
+        values |= {f"p{number}_name": name, f"p{number}_value": value}
     return values | {f"t{number}": tag for number, tag in enumerate(query.tags)}
 
 
-def has_property(number: int) -> ColumnElement[bool]:
-    """The image has the property ``p{number}_name`` with the value ``p{number}_value``."""
+def has_property(number: int, *, is_long: bool) -> ColumnElement[bool]:
+    """The image has the property ``p{number}_name`` with the value ``p{number}_value``.
+
+    ``is_long``: whether the value is, see :func:`imagestore.database.expressions.is_long`.
+    """
     table = image_properties.alias()
-    return (
-        select(table.c.id)
-        .where(
-            table.c.image_id == images.c.id,
-            exact(table.c.name, bindparam(f"p{number}_name")),
-            exact(table.c.value, bindparam(f"p{number}_value")),
-            not_deleted(table),
-        )
-        .exists()
+    compare = exact if is_long else is_short_and
+    found = select(table.c.id).where(
+        table.c.image_id == images.c.id,
+        exact(table.c.name, bindparam(f"p{number}_name")),
+        compare(table.c.value, bindparam(f"p{number}_value")),
+        table.c.deleted == false(),
     )
+    return fenced(found).exists()
 
 
 def has_tag(number: int) -> ColumnElement[bool]:
     """The image has the tag ``t{number}``."""
     table = image_tags.alias()
-    return (
-        select(table.c.id)
-        .where(
-            table.c.image_id == images.c.id,
-            exact(table.c.value, bindparam(f"t{number}")),
-            # Part of the index that this is for, and of no better one.
-            table.c.deleted == false(),
-        )
-        .exists()
+    found = select(table.c.id).where(
+        table.c.image_id == images.c.id,
+        exact(table.c.value, bindparam(f"t{number}")),
+        # Part of the index that this is for, and of no better one.
+        table.c.deleted == false(),
     )
+    return fenced(found).exists()

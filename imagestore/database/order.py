@@ -1,19 +1,27 @@
-"""The order of a list, and what comes after a given image in it."""
+"""The order of a list, and what of it comes after a given image and before another."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, UnaryExpression, and_, bindparam, func, or_
+from sqlalchemy import (
+    ColumnElement,
+    UnaryExpression,
+    and_,
+    bindparam,
+    func,
+    or_,
+    tuple_,
+)
 
-from imagestore.database.expressions import binary, sortable
+from imagestore.database.expressions import collated, least, row_bound
 from imagestore.database.schema import images
 from imagestore.model.image import Image
 from imagestore.model.query import Direction, Sort
 
-_NULLABLE = frozenset({"name", "size", "container_format", "disk_format"})
-_TEXTS = frozenset({"name", "status", "container_format", "disk_format"})
+NULLABLE = frozenset({"name", "size", "container_format", "disk_format", "updated_at"})
+TEXTS = frozenset({"name", "status", "container_format", "disk_format"})
 """Texts of any kind. An id is only hexadecimal digits, which every collation sorts alike."""
 
 
@@ -28,49 +36,84 @@ def complete(sort: Sequence[Sort]) -> tuple[Sort, ...]:
     return tuple(keys.values())
 
 
-def expression(key: str) -> ColumnElement[Any]:
-    """What is sorted by, for a sort key: never null."""
-    column: ColumnElement[Any] = images.c[key]
-    if key == "updated_at":
-        return func.coalesce(column, images.c.created_at)
-    if key in _TEXTS:
-        column = binary(column)
-    return sortable(column) if key in _NULLABLE else column
+def is_of_index(sort: Sequence[Sort]) -> bool:
+    """Whether an index that begins with the first key has all images in this order."""
+    keys = [one.key for one in sort]
+    whole = keys == [*dict.fromkeys((keys[0], "created_at", "id"))] or keys == ["id"]
+    return whole and len({one.direction for one in sort}) == 1
+
+
+def column(key: str) -> ColumnElement[Any]:
+    """What an index holds for a sort key; it may be null."""
+    found: ColumnElement[Any] = images.c[key]
+    return collated(found) if key in TEXTS else found
+
+
+def expression(key: str, null: bool | None = None) -> ColumnElement[Any]:
+    """What is sorted by, for a sort key: never null, which is smaller than every value.
+
+    ``null``: whether the column is, where that is known.
+    """
+    if key not in NULLABLE or null is False:
+        return column(key)
+    instead = images.c.created_at if key == "updated_at" else least(images.c[key])
+    return instead if null else func.coalesce(column(key), instead)
 
 
 def directed(sort: Sort, column: ColumnElement[Any]) -> UnaryExpression[Any]:
     return column.asc() if sort.direction is Direction.ASC else column.desc()
 
 
-def after_marker(sort: Sequence[Sort]) -> ColumnElement[bool]:
-    """Images after the one whose keys are the parameters ``m0``, ``m1``, …"""
-    # The first term follows from the second; it is what an index can start from.
-    return and_(_compare(sort[0], 0, strictly=False), _strictly_after(sort, 0))
+def after(sort: Sequence[Sort], null: bool | None = None) -> ColumnElement[bool]:
+    """Images after the one whose keys are the parameters ``m0``, ``m1``, …
+
+    ``null``: whether the column of the first key is, where that is known.
+    """
+    return _bounded(sort, "m", null, beyond=True)
+
+
+def until(sort: Sequence[Sort], null: bool | None = None) -> ColumnElement[bool]:
+    """Images up to the one whose keys are the parameters ``u0``, ``u1``, …, and that one."""
+    return _bounded(sort, "u", null, beyond=False)
 
 
 def marker_values(sort: Sequence[Sort], marker: Image) -> dict[str, Any]:
-    """The parameters of :func:`after_marker`."""
+    """The parameters of :func:`after`."""
     return {f"m{number}": _value(marker, key.key) for number, key in enumerate(sort)}
 
 
-def _strictly_after(sort: Sequence[Sort], number: int) -> ColumnElement[bool]:
-    beyond = _compare(sort[number], number, strictly=True)
-    if number + 1 == len(sort):
-        return beyond
-    equal = expression(sort[number].key) == _parameter(sort[number], number)
-    return or_(beyond, and_(equal, _strictly_after(sort, number + 1)))
+def _bounded(
+    sort: Sequence[Sort], prefix: str, null: bool | None, *, beyond: bool
+) -> ColumnElement[bool]:
+    keys = [expression(one.key, null if number == 0 else None) for number, one in enumerate(sort)]
+    values = [
+        bindparam(f"{prefix}{number}", type_=images.c[one.key].type)
+        for number, one in enumerate(sort)
+    ]
 
+    def compare(number: int, *, strictly: bool) -> ColumnElement[bool]:
+        key, value = keys[number], values[number]
+        if (sort[number].direction is Direction.ASC) is beyond:
+            return key.__gt__(value) if strictly else key.__ge__(value)
+        return key.__lt__(value) if strictly else key.__le__(value)
 
-def _compare(sort: Sort, number: int, *, strictly: bool) -> ColumnElement[bool]:
-    key, value = expression(sort.key), _parameter(sort, number)
-    ascending = sort.direction is Direction.ASC
-    if strictly:
-        return key.__gt__(value) if ascending else key.__lt__(value)
-    return key.__ge__(value) if ascending else key.__le__(value)
+    def nested(number: int) -> ColumnElement[bool]:
+        if number + 1 == len(sort):
+            return compare(number, strictly=beyond)
+        equal = keys[number] == values[number]
+        return or_(compare(number, strictly=True), and_(equal, nested(number + 1)))
 
-
-def _parameter(sort: Sort, number: int) -> Any:
-    return bindparam(f"m{number}", type_=images.c[sort.key].type)
+    # The first term follows from the second; it is what an index can start from.
+    by_columns = and_(compare(0, strictly=False), nested(0))
+    ascending = {one.direction is Direction.ASC for one in sort}
+    if len(ascending) > 1 or len(sort) == 1 or null:
+        return by_columns
+    rows, bound = tuple_(*keys), tuple_(*values)
+    if ascending == {beyond}:
+        by_rows = rows.__gt__(bound) if beyond else rows.__ge__(bound)
+    else:
+        by_rows = rows.__lt__(bound) if beyond else rows.__le__(bound)
+    return row_bound(by_columns, by_rows)
 
 
 def _value(image: Image, key: str) -> Any:

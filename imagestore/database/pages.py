@@ -3,55 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
+    Row,
     Select,
-    and_,
     bindparam,
     false,
     or_,
     select,
-    true,
-    union_all,
 )
 
-from imagestore.database import filters, lookups, order
-from imagestore.database.branches import Branch, By, branches_of, condition_of
-from imagestore.database.expressions import exact, residual
-from imagestore.database.filters import ConditionShape
-from imagestore.database.lookups import Lookup
+from imagestore.database import filters, lookups, order, walks
+from imagestore.database.branches import branches_of, condition_of
+from imagestore.database.expressions import PREFIX_LENGTH, exact
+from imagestore.database.lookups import PROPERTY, TAG, Lookup
 from imagestore.database.rows import COLUMNS, load_children, load_children_within, to_image
 from imagestore.database.schema import images
+from imagestore.database.walks import Shape
 from imagestore.model.errors import Invalid
-from imagestore.model.image import DELETED_STATUSES, Image, ImageStatus, can_see
-from imagestore.model.query import ImageQuery, Op, Scope, Sort
+from imagestore.model.image import DELETED_STATUSES, Image, can_see
+from imagestore.model.query import ImageQuery, Op, Scope
 
 CHARACTERS = 8 << 20
 """Of properties and locations of the images of one page."""
-_NEVER_LISTED = sorted({status.value for status in (*DELETED_STATUSES, ImageStatus.KILLED)})
+DEPTHS = (1_000, 10_000)
+"""How many images each arm of a list is walked past and tested before something else is tried."""
+PAGES = 2
+"""How many pages it is at least."""
 
 _ANY_MARKER = select(*COLUMNS).where(exact(images.c.id, bindparam("id")))
 _MARKER = _ANY_MARKER.where(images.c.deleted == false())
-
-
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    """All that a statement depends on, apart from values."""
-
-    branches: tuple[Branch, ...]
-    conditions: tuple[ConditionShape, ...]
-    properties: int
-    tags: int
-    sort: tuple[Sort, ...]
-    after_marker: bool
-    deleted: bool | None
-    lookup: Lookup | None
-    """What images are found by; None: the branches are walked."""
 
 
 def select_page(
@@ -71,18 +56,17 @@ def select_page(
     conditions = filters.simplify(query.conditions)
     values |= {"os_hidden": query.os_hidden, "limit": query.limit}
     values |= filters.values_of(query, conditions) | lookups.values_of(query)
-    shape = _Shape(
+    shape = Shape(
         branches,
         tuple((condition.column, condition.op) for condition in conditions),
-        len(query.properties),
+        tuple(len(value) > PREFIX_LENGTH for _, value in query.properties),
         len(query.tags),
         sort,
-        query.marker is not None,
         query.deleted,
-        # Lookups find nothing that is gone.
-        lookups.few(conn, query, conditions, values) if query.deleted is False else None,
+        conn.dialect.name == "postgresql",
+        len(sort) if query.marker is not None else 0,
     )
-    found = [to_image(row) for row in conn.execute(_statement(shape), values)]
+    found = [to_image(row) for row in _rows(conn, shape, values)]
     number = load_children_within(conn, found, most)
     return found[:number], number < len(found) or len(found) == query.limit
 
@@ -107,73 +91,66 @@ def _marker(conn: Connection, scope: Scope, query: ImageQuery) -> Image:
     raise Invalid(f"The marker {image_id} is no image that can be seen.")
 
 
-@lru_cache(maxsize=500)
-def _statement(shape: _Shape) -> Select[Any]:
-    """The rows of a page. Only ids and sort keys are sorted, not whole rows."""
-    if shape.lookup is not None:
-        page = _ordered(shape, _looked_up(shape, shape.lookup)).subquery()
-    elif len(shape.branches) == 1:
-        page = _ordered(shape, _walk(shape, shape.branches[0])).subquery()
+def _rows(conn: Connection, shape: Shape, values: dict[str, Any]) -> Sequence[Row[Any]]:
+    lookup = lookups.few(conn, shape, values)
+    if lookup is not None:
+        return conn.execute(_looked_up(shape, lookup), values).all()
+    shape = walks.with_arms(conn, shape, values)
+    if not shape.needs_slices:
+        return conn.execute(_walked(shape), values).all()
+    return _sliced(conn, shape, values)
+
+
+def _sliced(conn: Connection, shape: Shape, values: dict[str, Any]) -> Sequence[Row[Any]]:
+    """Test images in their order, but not for long where none pass."""
+    found: list[Row[Any]] = []
+    keys = len(shape.sort) if order.is_of_index(shape.sort) else 1
+    limit = values["limit"]
+    for depth in DEPTHS:
+        end = walks.end(conn, shape, {**values, "depth": max(depth, PAGES * limit)})
+        if end is None:
+            break
+        part = replace(shape, until=keys)
+        reached = {f"u{number}": end[number] for number in range(keys)}
+        found += conn.execute(_walked(part), values | reached)
+        if len(found) >= limit:
+            return found
+        shape = replace(shape, after=keys)
+        values = values | {f"m{number}": end[number] for number in range(keys)}
+        values["limit"] = limit - len(found)
     else:
-        # Each branch is asked for a whole page, as all of it may come from one.
-        walks = [
-            select(_ordered(shape, _walk(shape, branch)).subquery()) for branch in shape.branches
-        ]
-        together = union_all(*walks).subquery()
-        page = (
-            select(together)
-            .order_by(*_directions(shape.sort, together.c))
-            .limit(bindparam("limit"))
-            .subquery()
-        )
+        if (lookup := lookups.least(conn, shape, values)) is not None:
+            return [*found, *conn.execute(_looked_up(shape, lookup), values)]
+        shape = walks.all_sorted(shape)
+    return [*found, *conn.execute(_walked(shape), values)]
+
+
+@lru_cache(maxsize=500)
+def _walked(shape: Shape) -> Select[Any]:
+    return _whole(shape, walks.page(shape))
+
+
+@lru_cache(maxsize=500)
+def _looked_up(shape: Shape, lookup: Lookup) -> Select[Any]:
+    seen = or_(*(condition_of(branch, probed=True) for branch in shape.branches))
+    hidden = images.c.os_hidden == bindparam("os_hidden")
+    properties, tags = (
+        [n for n in range(number) if not lookups.decides(lookup, kind, n)]
+        for kind, number in ((PROPERTY, len(shape.properties)), (TAG, shape.tags))
+    )
+    tests = (
+        *(images.c.deleted == false(), hidden, seen),
+        *(*walks.bounds(shape), *walks.tests(shape, properties, tags)),
+    )
+    found = lookups.found_by(lookup, merged=shape.lateral)
+    return _whole(shape, walks.sorted_page(shape, found, tests))
+
+
+def _whole(shape: Shape, page: Select[Any]) -> Select[Any]:
+    """The rows of a page. Only ids and sort keys are sorted, not whole rows."""
+    ids = page.subquery()
     return (
         select(*COLUMNS)
-        .join(page, page.c.id == images.c.id)
-        .order_by(*_directions(shape.sort, page.c))
+        .join(ids, ids.c.id == images.c.id)
+        .order_by(*walks.directions(shape.sort, ids.c))
     )
-
-
-def _ordered(shape: _Shape, condition: ColumnElement[bool]) -> Select[Any]:
-    keys = [order.expression(sort.key).label(sort.key) for sort in shape.sort]
-    by = [order.directed(sort, order.expression(sort.key)) for sort in shape.sort]
-    return select(*keys).where(condition).order_by(*by).limit(bindparam("limit"))
-
-
-def _walk(shape: _Shape, branch: Branch) -> ColumnElement[bool]:
-    listed = _listed(shape)
-    if branch.by is By.MEMBER:
-        listed = residual(listed)
-    return and_(
-        condition_of(branch), listed, *_after(shape), residual(and_(true(), *_tests(shape)))
-    )
-
-
-def _looked_up(shape: _Shape, lookup: Lookup) -> ColumnElement[bool]:
-    seen = or_(*(condition_of(branch) for branch in shape.branches))
-    tests = and_(seen, _listed(shape), *_after(shape), *_tests(shape))
-    return and_(lookups.is_among(lookup), residual(tests))
-
-
-def _listed(shape: _Shape) -> ColumnElement[bool]:
-    hidden = images.c.os_hidden == bindparam("os_hidden")
-    if shape.deleted is None:
-        return hidden
-    return and_(hidden, images.c.deleted == (true() if shape.deleted else false()))
-
-
-def _after(shape: _Shape) -> Sequence[ColumnElement[bool]]:
-    return (order.after_marker(shape.sort),) if shape.after_marker else ()
-
-
-def _tests(shape: _Shape) -> list[ColumnElement[bool]]:
-    """What every image of the list has to pass, wherever it was found."""
-    return [
-        *((images.c.status.not_in(_NEVER_LISTED),) if shape.deleted is False else ()),
-        *(filters.compare(condition, n) for n, condition in enumerate(shape.conditions)),
-        *(filters.has_property(number) for number in range(shape.properties)),
-        *(filters.has_tag(number) for number in range(shape.tags)),
-    ]
-
-
-def _directions(sort: Sequence[Sort], columns: Any) -> list[ColumnElement[Any]]:
-    return [order.directed(key, columns[key.key]) for key in sort]

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import Connection
 
-from imagestore.database import images, lookups, members
+from imagestore.database import images, lookups, members, pages, walks
 from imagestore.database.engine import Database
 from imagestore.model.errors import Invalid
 from imagestore.model.image import Image, ImageStatus, Location, MemberStatus, Visibility
@@ -130,16 +130,24 @@ async def filled(
 @pytest.fixture
 def world(request: pytest.FixtureRequest) -> World:
     """What is in the database."""
+    if OF_GLANCE in request.node.callspec.id:
+        return replace(WHOLE, folded=lambda name: name.casefold().replace("ä", "a"))
     return WHOLE if "mariadb" in request.node.callspec.id else WORLD
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest.fixture(params=["few are sorted", "all are walked"])
-def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both ways to find what a filter leaves, whichever the number of matches asks for."""
-    monkeypatch.setattr(lookups, "FEW", 10_000 if request.param == "few are sorted" else -1)
+@pytest.fixture(params=["few are sorted", "all are walked", "all have much in common"])
+def any_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All ways to find what a filter leaves, whichever the number of matches asks for."""
+    few = {"few are sorted": 10_000}
+    monkeypatch.setattr(lookups, "FEW", few.get(request.param, -1))
+    if request.param == "all have much in common":
+        monkeypatch.setattr(lookups, "MANY", -1)
+        monkeypatch.setattr(walks, "SMALL", 5)
+        monkeypatch.setattr(pages, "DEPTHS", (1, 3))
+        monkeypatch.setattr(pages, "PAGES", 0)
 
 
 async def listed(database: Database, scope: Scope, query: ImageQuery) -> list[str]:
@@ -203,13 +211,20 @@ async def test_who_sees_what(filled: Database, world: World, scope: Scope) -> No
         assert await listed(filled, scope, query) == world.ids(scope, query), query
 
 
-@pytest.mark.usefixtures("either_way")
+@pytest.mark.usefixtures("any_way")
 @pytest.mark.parametrize("scope", SCOPES, ids=str)
 async def test_filters(filled: Database, world: World, scope: Scope) -> None:
     for query in filtered():
         assert await listed(filled, scope, query) == world.ids(scope, query), query
 
 
+@pytest.fixture(params=["all are sorted", "all are walked"])
+def sorted_or_walked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways to find what somebody sees in an order, however much it is."""
+    monkeypatch.setattr(walks, "SMALL", 10_000 if request.param == "all are sorted" else -1)
+
+
+@pytest.mark.usefixtures("sorted_or_walked")
 @pytest.mark.parametrize("direction", Direction)
 @pytest.mark.parametrize("key", sorted(SORT_KEYS))
 async def test_all_pages_of_a_sort_key(
@@ -220,7 +235,7 @@ async def test_all_pages_of_a_sort_key(
         await assert_pages(filled, world, scope, query)
 
 
-@pytest.mark.usefixtures("either_way")
+@pytest.mark.usefixtures("any_way")
 @pytest.mark.parametrize("seed", range(12))
 async def test_all_pages_of_any_list(filled: Database, world: World, seed: int) -> None:
     chance = random.Random(seed)

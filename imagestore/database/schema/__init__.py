@@ -37,6 +37,10 @@ from imagestore.database.schema.metadefs import (
     metadef_tags,
 )
 from imagestore.database.schema.own import (
+    BESIDE_VISIBILITY,
+    OF_OWNER,
+    OF_VISIBILITY,
+    ORDERS,
     VERSION_TABLE,
     indexes_for,
     journal,
@@ -46,6 +50,10 @@ from imagestore.database.schema.own import (
 from imagestore.database.schema.peer import cached_images, node_reference, task_info, tasks
 
 __all__ = [
+    "BESIDE_VISIBILITY",
+    "OF_OWNER",
+    "OF_VISIBILITY",
+    "ORDERS",
     "PEER_EXPANDED",
     "PEER_REVISION",
     "VERSION_TABLE",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, DateTime, Dialect, Index, String, Table
+from sqlalchemy import Column, ColumnElement, DateTime, Dialect, Index, String, Table, not_
 
-from imagestore.database.expressions import prefix, sortable
+from imagestore.database.expressions import collated, is_long, prefix
 from imagestore.database.schema.images import (
     image_members,
     image_properties,
@@ -53,15 +54,6 @@ quota_gates = Table(
 """A row for each project that has a limit: locked while what it uses is counted."""
 
 
-def _walk(name: str, by: tuple[str, ...], *key: ColumnElement[Any]) -> Index:
-    """An index that yields one branch of a list in the order of a sort key.
-
-    With the status, because every list tests it: no row is read for those passed by.
-    """
-    first = (images.c[column] for column in (*by, "os_hidden", "deleted"))
-    return Index(name, *first, *key, images.c.created_at, images.c.id, images.c.status)
-
-
 def _has_prefixes(*_: Any, dialect: Dialect, **__: Any) -> bool:
     return dialect.name in ("mysql", "mariadb")
 
@@ -70,33 +62,73 @@ def _has_expressions(*_: Any, dialect: Dialect, **__: Any) -> bool:
     return not _has_prefixes(dialect=dialect)
 
 
-_SIZE = sortable(images.c.size)
+def _is_postgresql(*_: Any, dialect: Dialect, **__: Any) -> bool:
+    return dialect.name == "postgresql"
 
-_OF_ALL = ("visibility",)
-_OF_OWNER = ("owner", "visibility")
+
+def _is_another(*_: Any, dialect: Dialect, **__: Any) -> bool:
+    return not _is_postgresql(dialect=dialect)
+
+
+def _branch(name: str, *by: str, tested: Sequence[str] = ()) -> Index:
+    """An index that yields one branch of a list in order of creation.
+
+    With the status, because every list tests it: no row is read for those passed by. And with
+    what else may be ``tested`` and has no index of its own.
+    """
+    columns = (*by, "os_hidden", "deleted", "created_at", "id", "status", *tested)
+    return Index(name, *(images.c[column] for column in columns))
+
+
+def _order(key: str) -> tuple[Index, Index]:
+    """The index that yields all images in the order of a sort key, with what says who sees them:
+    in PostgreSQL with the collation of that order, and elsewhere with the column's."""
+    parts: list[ColumnElement[Any]] = [images.c.os_hidden, images.c.deleted, images.c[key]]
+    rest = ("created_at", "id", "visibility", "owner", "status")
+    parts += (images.c[column] for column in rest if column != key)
+    text = isinstance(images.c[key].type, String)
+    sorted_parts = [*parts[:2], collated(parts[2]) if text else parts[2], *parts[3:]]
+    return (
+        Index(ORDERS[key], *parts).ddl_if(callable_=_is_another),
+        Index(ORDERS[key], *sorted_parts).ddl_if(callable_=_is_postgresql),
+    )
+
+
+OF_VISIBILITY, OF_OWNER = "imagestore_images_visible", "imagestore_images_owner_created"
+"""The indexes that yield branches in order of creation."""
+BESIDE_VISIBILITY = ("min_disk", "min_ram", "protected", "virtual_size", "os_hash_algo")
+"""What the first of them has of rows for tests, as no other index has it."""
+ORDERS = {
+    key: f"imagestore_images_by_{key}"
+    for key in ("name", "size", "status", "updated_at", "disk_format", "container_format")
+}
+"""The indexes that yield all images in the order of a sort key."""
 
 _EVERYWHERE = (
-    _walk("imagestore_images_created", _OF_ALL),
-    _walk("imagestore_images_owner_created", _OF_OWNER),
-    Index("imagestore_images_name", images.c.name, images.c.deleted, images.c.id),
+    _branch(OF_VISIBILITY, "visibility", tested=BESIDE_VISIBILITY),
+    _branch(OF_OWNER, "owner", "visibility"),
     Index("imagestore_images_status", images.c.status, images.c.deleted, images.c.id),
     Index("imagestore_tags_value", image_tags.c.value, image_tags.c.deleted, image_tags.c.image_id),
     Index("imagestore_members_member", image_members.c.member, image_members.c.image_id),
 )
 
-_WITH_EXPRESSIONS = tuple(
-    index.ddl_if(callable_=_has_expressions)
-    for index in (
-        _walk("imagestore_images_size", _OF_ALL, _SIZE),
-        _walk("imagestore_images_owner_size", _OF_OWNER, _SIZE),
-        Index(
-            "imagestore_properties_value",
-            image_properties.c.name,
-            prefix(image_properties.c.value),
-            image_properties.c.deleted,
-            image_properties.c.image_id,
-        ),
+_BY_ORDER = tuple(_order(key) for key in ORDERS)
+
+_LONG = is_long(image_properties.c.value)
+
+
+def _by_value(name: str, value: ColumnElement[Any], where: ColumnElement[bool]) -> Index:
+    columns = image_properties.c
+    parts = (columns.name, value, columns.deleted, columns.image_id)
+    return Index(name, *parts, postgresql_where=where, sqlite_where=where).ddl_if(
+        callable_=_has_expressions
     )
+
+
+# Of short values the index alone says which images have them.
+_WITH_EXPRESSIONS = (
+    _by_value("imagestore_properties_short", image_properties.c.value, not_(_LONG)),
+    _by_value("imagestore_properties_long", prefix(image_properties.c.value), _LONG),
 )
 
 # MariaDB has no indexes on expressions but indexes the beginning of a text by itself.
@@ -112,8 +144,8 @@ _WITH_PREFIXES = (
 
 
 def indexes_for(dialect: str) -> tuple[Index, ...]:
-    """Our indexes in that kind of database: for lists in order of creation and of size,
-    and for lookups by name, property, tag and membership."""
-    if dialect in ("mysql", "mariadb"):
-        return _EVERYWHERE + _WITH_PREFIXES
-    return _EVERYWHERE + _WITH_EXPRESSIONS
+    """Our indexes in that kind of database: for lists in every order, and for lookups by name,
+    property, tag and membership."""
+    orders = tuple(pair[dialect == "postgresql"] for pair in _BY_ORDER)
+    has_prefixes = dialect in ("mysql", "mariadb")
+    return (*_EVERYWHERE, *orders, *(_WITH_PREFIXES if has_prefixes else _WITH_EXPRESSIONS))
