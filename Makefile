@@ -21,7 +21,8 @@ coverage: .venv/test.stamp packages
 
 # Every room by itself, and the gate: what needs no program of others and no whole service.
 quick: .venv/test.stamp
-	$(BIN)/pytest -q -n 2 --dist worksteal -m "not service and not slow and not http" $(PYTEST)
+	$(BIN)/pytest -q -n 3 --dist worksteal -m "not service and not slow and not http" \
+		--ignore tests/service --ignore tests/e2e $(PYTEST) # to read them takes seconds
 
 # Nodes and stores that fail at random for some minutes: make soak MINUTES=5 DATABASE=mariadb
 soak: .venv/test.stamp packages

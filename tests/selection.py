@@ -28,7 +28,7 @@ SERVERS = frozenset({"mariadb", "postgresql"})
 """Fixtures, and parameters of tests, that mean a database on a server."""
 HTTP = "tests/service/"
 """Where a test has a service of its own, and asks it as clients do."""
-SLOW = frozenset({"test_huge"})
+SLOW = frozenset({"test_huge", "test_large"})
 """Of the drivers' contract, which others run too: it need not know our marks."""
 
 MARKERS = (
@@ -86,7 +86,8 @@ def _is_service(name: str) -> bool:
 
 def _servers(item: pytest.Item) -> bool:
     callspec = getattr(item, "callspec", None)
-    asked = {str(value) for value in callspec.params.values()} if callspec else set()
+    values = callspec.params.values() if callspec else ()
+    asked = {str(value).partition(",")[0] for value in values}  # "mariadb, without statistics"
     return not SERVERS.isdisjoint(asked | set(getattr(item, "fixturenames", ())))
 
 

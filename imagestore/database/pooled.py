@@ -46,7 +46,7 @@ class PooledRunner:
             max_overflow=config.max_overflow,
             pool_recycle=config.connection_recycle_time,
             pool_timeout=config.pool_timeout,
-            pool_use_lifo=True,  # the one that was used last has its statements prepared
+            pool_use_lifo=True,  # the one that was used last is warm
         )
         self._kept = _Kept(config.max_pool_size or sys.maxsize)
 

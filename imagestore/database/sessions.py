@@ -24,8 +24,6 @@ _GUESSED = (
     *("enable_seqscan", "enable_bitmapscan", "enable_hashjoin"),
     *("enable_sort", "enable_incremental_sort", "jit"),
 )
-_STATEMENTS = 100
-"""How many statements a connection to MySQL keeps prepared; the driver of PostgreSQL as many."""
 _ALONE = "imagestore_alone"
 
 
@@ -47,7 +45,9 @@ def _connect_arguments(url: URL) -> dict[str, Any]:
     # Else the driver takes the character set of the server, which may hold 3 bytes a character.
     defaults: dict[str, Any] = {"charset": "utf8mb4"}
     if url.get_driver_name() == "asyncmy":
-        defaults["stmt_cache_size"] = _STATEMENTS
+        # A prepared statement of a list MariaDB plans without its values, and walks half of all
+        # images; for others to have them prepared saves a tenth of their time.
+        defaults["stmt_cache_size"] = 0
     return arguments | {name: defaults[name] for name in defaults.keys() - url.query.keys()}
 
 

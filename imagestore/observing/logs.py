@@ -113,6 +113,8 @@ def setup(settings: Logging) -> None:
     root.addHandler(handler)
     root.setLevel(logging.WARNING)
     logging.getLogger("imagestore").setLevel(logging.DEBUG if settings.debug else logging.INFO)
+    # It tells as its own what a server remarks on statements: that MariaDB needs no name of a key.
+    logging.getLogger("asyncmy").setLevel(logging.ERROR)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.INFO if settings.debug else logging.WARNING)
     logging.captureWarnings(True)

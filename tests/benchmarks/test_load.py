@@ -13,6 +13,8 @@ import pytest
 from benchmarks.load import crowd
 from benchmarks.load.generator import Generator
 
+pytestmark = pytest.mark.slow
+
 PAYLOAD = bytes(range(256)) * 4096
 
 

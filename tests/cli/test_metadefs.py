@@ -290,6 +290,7 @@ def loaded_by(peer: Peer, *arguments: str) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.service
 async def test_files_of_glance_are_loaded_as_it_loads_them(
     peer: Peer, venv: Path, tmp_path: Path
 ) -> None:
@@ -303,6 +304,7 @@ async def test_files_of_glance_are_loaded_as_it_loads_them(
     assert mine == theirs
 
 
+@pytest.mark.service
 async def test_glance_loads_what_we_export(peer: Peer, tmp_path: Path) -> None:
     config = await ours(tmp_path)
     source = write(tmp_path / "source", FILE)
@@ -321,6 +323,7 @@ async def test_glance_loads_what_we_export(peer: Peer, tmp_path: Path) -> None:
     assert theirs == mine
 
 
+@pytest.mark.service
 async def test_glance_reads_what_we_loaded(peer: Peer, tmp_path: Path) -> None:
     source = write(tmp_path / "source", FILE)
     place = ("--config-file", str(tmp_path / "peer" / "ours.conf"))

@@ -211,6 +211,7 @@ async def test_who_sees_what(filled: Database, world: World, scope: Scope) -> No
         assert await listed(filled, scope, query) == world.ids(scope, query), query
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("any_way")
 @pytest.mark.parametrize("scope", SCOPES, ids=str)
 async def test_filters(filled: Database, world: World, scope: Scope) -> None:
@@ -224,6 +225,7 @@ def sorted_or_walked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(walks, "SMALL", 10_000 if request.param == "all are sorted" else -1)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("sorted_or_walked")
 @pytest.mark.parametrize("direction", Direction)
 @pytest.mark.parametrize("key", sorted(SORT_KEYS))

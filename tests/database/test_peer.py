@@ -19,6 +19,8 @@ from tests.database import samples
 from tests.database.peer import Peer
 from tests.database.samples import LATER, copies_of, image, member
 
+pytestmark = pytest.mark.slow
+
 OURS = "imagestore_"
 
 

@@ -31,7 +31,7 @@ from tests.database import samples
 from tests.database.samples import MOMENT
 from tests.services.databases import execute, fresh_url_of
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
 NUMBER = 4000
 PAGE = ImageQuery(5)

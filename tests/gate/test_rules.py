@@ -20,6 +20,7 @@ from tests.gate.conftest import Enter
 from tests.gate.doors import COPIES, Came, Door
 from tests.gate.table import doors
 from tests.gate.world import METHODS, World
+from tests.key_manager import FOR_ALL
 from tests.service.test_signatures import signed
 
 DATA = os.urandom(300_000)
@@ -125,11 +126,17 @@ async def test_what_is_staged_counts(enter: Enter, door: Door) -> None:
 
 @doors("signature")
 async def test_other_bytes_than_those_signed(
-    enter: Enter, door: Door, keys: dict[str, Any], certificates: Path
+    enter: Enter,
+    door: Door,
+    keys: dict[str, Any],
+    certificates: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    (certificates / FOR_ALL).touch()
     world = await enter(door)
     came = await door.bring(world, DATA, **signed(keys, DATA[::-1]))
     await assert_refused(world, came)
+    assert "The key manager" not in caplog.text, "it was not for the signature"
 
 
 @doors("digest")

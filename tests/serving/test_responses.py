@@ -86,6 +86,7 @@ async def test_a_single_response_may_be_larger() -> None:
         assert await read(await ask(address)) > SIZE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["whole", "pieces"])
 @pytest.mark.parametrize("encrypted", [False, True], ids=["", "tls"])
 async def test_a_reader_that_takes_nothing_is_hung_up_on(
@@ -110,6 +111,7 @@ async def test_a_reader_that_takes_nothing_is_hung_up_on(
     assert not [one for one in caplog.records if one.levelname != "INFO"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["whole", "pieces"])
 async def test_a_slow_reader_is_waited_for(path: str) -> None:
     async with asyncio.timeout(60), serving(patience=0.3) as address:

@@ -14,6 +14,8 @@ from imagestore.config import settings
 from imagestore.database.engine import Database
 from tests.services import process
 
+pytestmark = pytest.mark.slow
+
 _WORKER = """
 import json, os, sys
 from imagestore.config.load import load

@@ -23,6 +23,8 @@ from tests.images import GRUB_ISO, package_file
 
 from . import samples
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["small_disk"]
 
 DISK = os.urandom(700_000) + bytes(2 << 20) + b"the end".ljust(512, b".")

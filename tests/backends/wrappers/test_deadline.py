@@ -17,6 +17,8 @@ from imagestore.backends.testing.faulty import Fault, FaultyStore, hang, hang_on
 from imagestore.backends.wrappers import deadline
 from imagestore.backends.wrappers.deadline import DeadlineStore
 
+pytestmark = pytest.mark.slow
+
 DATA = content(3 * BLOCK_SIZE)
 
 
