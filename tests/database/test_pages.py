@@ -237,6 +237,7 @@ async def test_all_pages_of_a_sort_key(
         await assert_pages(filled, world, scope, query)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("any_way")
 @pytest.mark.parametrize("seed", range(12))
 async def test_all_pages_of_any_list(filled: Database, world: World, seed: int) -> None:

@@ -153,6 +153,7 @@ async def test_other_bytes_than_those_told(enter: Enter, door: Door) -> None:
     await door.assert_not_taken(world, came)
 
 
+@pytest.mark.slow
 @doors("checksum")
 async def test_without_md5(enter: Enter, door: Door) -> None:
     config = Images(

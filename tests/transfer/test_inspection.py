@@ -114,6 +114,7 @@ def test_every_sample_is_in_the_table() -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ACCEPTED)
 def test_bare(directory: Path, name: str) -> None:
     data = samples.make(directory, name).read_bytes()

@@ -74,6 +74,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("samples")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ranged", [True, False], ids=["ranged", "whole"])
 @pytest.mark.parametrize("name", ACCEPTED)
 async def test_the_same_verdict_as_on_an_upload(directory: Path, name: str, ranged: bool) -> None:
