@@ -173,6 +173,7 @@ async def test_something_that_is_no_database(tmp_path: Path) -> None:
             pass
 
 
+@pytest.mark.slow
 async def test_a_server_that_does_not_answer(unused_tcp_port: int) -> None:
     for driver in ("postgresql", "mysql"):
         connection = f"{driver}://user:secret@127.0.0.1:{unused_tcp_port}/images"

@@ -205,6 +205,7 @@ def filtered() -> Iterator[ImageQuery]:
     yield replace(where("min_ram", Op.GTE, 1), tags=("odd",), properties=(("first", "1"),))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scope", SCOPES, ids=str)
 async def test_who_sees_what(filled: Database, world: World, scope: Scope) -> None:
     for query in visible_sets():

@@ -109,6 +109,7 @@ async def test_redirects_are_not_followed(site: Any, tmp_path: Path) -> None:
     assert asked == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [4, 6, 5_000_000])
 async def test_more_or_less_than_was_said(
     site: Any, tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch
