@@ -243,7 +243,8 @@ def test_a_reload_that_fails_changes_nothing(tmp_path: Path, fault: str) -> None
         (tmp_path / "fail").unlink(missing_ok=True)
         served.signal(signal.SIGHUP)
         served.wait_for_log("reloaded")
-        assert served.get()["pid"] not in before
+        # The former workers answer until they have heard that they may go.
+        served.wait_for(lambda: served.get()["pid"] not in before, "an answer of the others")
 
 
 def test_a_killed_worker_is_replaced_and_loses_no_waiting_connection(tmp_path: Path) -> None:
