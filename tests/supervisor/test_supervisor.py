@@ -206,7 +206,7 @@ def test_a_reload_brings_the_new_configuration(tmp_path: Path) -> None:
         (tmp_path / "imagestore.conf").write_text("[DEFAULT]\nlimit_param_default = 12\n")
         served.signal(signal.SIGHUP)
         served.wait_for_log("reloaded")
-        assert served.get()["page"] == 12
+        served.wait_for(lambda: served.get()["page"] == 12, "an answer of those with the new one")
 
 
 @pytest.mark.parametrize(("before", "after"), [(1, 3), (3, 1)])
