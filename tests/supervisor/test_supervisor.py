@@ -195,7 +195,7 @@ def test_signals_in_quick_succession_end_in_new_workers(tmp_path: Path) -> None:
             served.signal(signal.SIGHUP)
             time.sleep(0.05)
         served.wait_for_log("reloaded", 2)
-        assert served.get()["page"] == 12
+        served.wait_for(lambda: served.get()["page"] == 12, "an answer of those with the new one")
         assert served.log.count("every worker is replaced") == 2
         served.wait_for(lambda: not {*before} & {*served.workers()}, "the old worker to go")
 
