@@ -92,5 +92,5 @@ services-stop:
 	touch .venv/run.stamp $@
 
 .venv/bench.stamp: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --editable '.[swift,s3]' --group test --group bench
+	$(BIN)/python -m pip install --quiet --editable '.[postgresql,mysql,swift,s3]' --group test --group bench
 	touch .venv/run.stamp $@
