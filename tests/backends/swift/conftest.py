@@ -50,6 +50,21 @@ def broken_swift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[swift.Swi
         server.stop()
 
 
+@pytest.fixture
+def container() -> str:
+    """Of one test: what another one left unfinished does not come into it."""
+    return f"images-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def account(swift_url: str) -> swift.Account:
+    return swift.account_of(swift_url, USER)
+
+
+def url_of(container: str, image_id: str) -> str:
+    return f"swift+config://ref1/{container}/{image_id}"
+
+
 def settings(url: str, container: str | None = None, **options: Any) -> SwiftSettings:
     """A single-tenant store with tempauth, which segments from 1 MB on."""
     values: dict[str, Any] = {

@@ -12,7 +12,7 @@ from imagestore.backends.testing.contract import CopyContract, Pair, cut, read
 from tests.services import swift
 
 from .conftest import MB, started
-from .test_store import RealService
+from .test_contract import RealService
 
 
 def _container() -> str:

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -24,12 +23,6 @@ from .conftest import MB, USER, started
 forks.preload(writing.__name__)
 
 IMPATIENT = {"swift_store_timeout": 2.0, "swift_store_cleanup_timeout": 2.0}
-
-
-@pytest.fixture
-def container() -> str:
-    """Of one test: what another one left unfinished does not come into it."""
-    return f"images-{uuid.uuid4().hex[:12]}"
 
 
 async def interrupted(data: bytes, after: int, act: Callable[[], object]) -> AsyncIterator[Buffer]:
