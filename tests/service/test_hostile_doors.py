@@ -1,7 +1,8 @@
 """Every door that takes a URL, and names that lead inside: at once, later, or by a redirect.
 
 What URLs say by their text alone is tried where the doors' own tests are
-(:mod:`tests.service.test_tasks`, :mod:`tests.service.test_locations`).
+(:mod:`tests.service.test_tasks`, :mod:`tests.service.test_locations`). As targets of redirects,
+and when they are read, all of them are tried at the driver, in ``tests/backends/http``.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ from imagestore.database import locations
 from imagestore.model.image import Location
 from imagestore.model.job import JobState
 from tests.database.samples import copies_of
-from tests.hostile_urls import ADDRESSES, ANYWHERE, NAMES
+from tests.hostile_urls import ADDRESSES, NAMES, ONE_OF_EACH_KIND
 from tests.service.conftest import PATCH, Person, Service, Start, settings_in
 from tests.service.faults import database
 from tests.service.test_imports import start_import, tasks_of
-from tests.service.test_locations import LABELLED, add, settled
+from tests.service.test_locations import add, settled
 from tests.service.test_tasks import create, ended, order
 
 pytestmark = pytest.mark.parametrize("url", ["embedded"], indirect=True)
@@ -242,16 +243,9 @@ async def test_redirects_of_a_location(served: Service, names: Names, site: Site
     ops = administrator(served)
     image = (await ops.create())["id"]
     names.answers = {MIRROR: [[OUTSIDE]], "inside.example.org": [["127.0.0.1"]]}
-    count = 0
-    for target in (*ANYWHERE, "http://inside.example.org/"):
-        if not target.isprintable() or "://" not in target or not target.isascii():
-            continue
-        site.redirect = target
+    for site.redirect in (*ONE_OF_EACH_KIND, "http://inside.example.org/"):
         for door in doors(image)[2:]:
-            # A redirect to what is no URL at all is one to the same server.
             await refused(served, ops, image, door, site.url(), 400, 503)
-        count += 1
-    assert count >= 40
     assert {host for host, _ in tried(served, names)} == {OUTSIDE}
     assert (await ops.show(image))["status"] == "queued"
 
@@ -260,9 +254,7 @@ async def test_locations_that_were_recorded_before(served: Service, names: Names
     """By another service in the same tables, or under other rules: reading checks by itself."""
     ops = administrator(served)
     names.answers = {"inside.example.org": [["127.0.0.1"]]}
-    for target in (*ANYWHERE, "http://inside.example.org/"):
-        if "\0" in target or "\udc80" in target or target == LABELLED or len(target) > 8000:
-            continue
+    for target in (*ONE_OF_EACH_KIND, "http://inside.example.org/"):
         image = (await ops.create())["id"]
         await ops.upload(image, b"x")
         await database(served).write(_lies_at, image, target)

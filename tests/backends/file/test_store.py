@@ -78,6 +78,9 @@ class LocalService:
 
 
 class TestContract(StoreContract):
+    large = 16 * MIB
+    huge = 64 * MIB
+
     @pytest.fixture(params=["direct", "cached", "thick", "named", "impatient"])
     async def service(
         self, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -76,8 +76,11 @@ async def discard(store: RBDStore, name: str) -> None:
     pytest.fail("it could not be discarded")
 
 
-@pytest.mark.parametrize("announced", [True, False], ids=["known", "unknown"])
-@pytest.mark.parametrize("blocks", [0, 9, 79])
+@pytest.mark.parametrize(
+    ("blocks", "announced"),
+    [(0, True), (9, False), (79, True)],
+    ids=["at once", "while it grows", "at its end"],
+)
 async def test_the_cluster_stops_during_an_upload(
     own: ceph.Ceph, pool: Pool, store: RBDStore, blocks: int, announced: bool
 ) -> None:

@@ -50,6 +50,7 @@ class RealService:
 
 class TestRBDStore(StoreContract):
     large = 72 * MIB
+    huge = 128 * MIB
     part = 8 * MIB
     readable_when_deleted = False
 

@@ -14,6 +14,8 @@ from .servers import SMALLEST, S3Service, Server, service
 
 
 class TestContract(StoreContract):
+    large = 32 * MIB
+    huge = 128 * MIB
     part = SMALLEST * MIB
     readable_when_deleted = False
 
@@ -39,6 +41,7 @@ class TestEncrypted(
 ):
     """What TLS changes: locations, connections, and how streams flow and end."""
 
+    large = 32 * MIB
     part = SMALLEST * MIB
 
     @pytest.fixture

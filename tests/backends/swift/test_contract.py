@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from imagestore.backends.base import Store
 from imagestore.backends.swift.store import SwiftStore
-from imagestore.backends.testing.contract import StoreContract
+from imagestore.backends.testing.contract import MIB, StoreContract
 from tests.services import swift
 
+from ..excerpt import excerpt
 from .conftest import MB, USER, started
 
 
@@ -53,19 +54,57 @@ class RealService:
 
 
 class TestContract(StoreContract):
+    large = 16 * MIB
+    huge = 64 * MIB
     part = MB
     readable_when_deleted = False
+    options: ClassVar[dict[str, Any]] = {}
 
-    @pytest.fixture(params=["segments", "streams", "large-segments"])
-    async def service(
-        self, request: pytest.FixtureRequest, swift_url: str
-    ) -> AsyncIterator[RealService]:
+    @pytest.fixture
+    async def service(self, swift_url: str) -> AsyncIterator[RealService]:
         container = f"contract-{uuid.uuid4().hex[:12]}"
-        options: dict[str, dict[str, Any]] = {
-            "streams": {"swift_store_large_object_size": 1000},
-            "large-segments": {"swift_store_large_object_chunk_size": 20},
-        }
-        async with started(
-            swift_url, container=container, **options.get(request.param, {})
-        ) as store:
+        async with started(swift_url, container, **self.options) as store:
             yield RealService(store, swift_url, container)
+
+
+class TestStreams(
+    excerpt(
+        TestContract,
+        "test_what_goes_in_comes_out",
+        "test_huge",
+        "test_ranges",
+        "test_blocks_of_any_size_and_kind",
+        "test_nothing_is_readable_before_the_end",
+        "test_wrong_size",
+        "test_source_that_raises",
+        "test_cancelled_while_the_source_waits",
+        "test_cancelled_at_any_moment",
+        "test_an_object_is_never_replaced",
+        "test_of_two_writers_one_succeeds_at_most",
+        "test_deleted_while_it_is_read",
+        "test_discard",
+        "test_everything_is_told_of",
+    )
+):
+    """One object for each image, without segments: what is about how it is written and gone."""
+
+    huge = 128 * MIB
+    options: ClassVar[dict[str, Any]] = {"swift_store_large_object_size": 1000}
+
+
+class TestLargeSegments(
+    excerpt(
+        TestContract,
+        "test_large",
+        "test_blocks_of_any_size_and_kind",
+        "test_wrong_size",
+        "test_source_that_raises",
+        "test_cancelled_while_the_source_waits",
+        "test_cancelled_at_any_moment",
+        "test_discard",
+    )
+):
+    """Segments that are streamed, as they are too large to be held."""
+
+    large = 64 * MIB
+    options: ClassVar[dict[str, Any]] = {"swift_store_large_object_chunk_size": 20}
