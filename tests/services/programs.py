@@ -1,7 +1,8 @@
 """``openstack`` and ``glance``, each command in a process forked from one that has them loaded.
 
-To load them takes two seconds of a processor, and the tests type hundreds of commands. What runs
-is the same: the program's own ``main``, with arguments, environment and standard files of its own.
+To load them (:mod:`tests.services.loaded`) takes two seconds of a processor, and the tests type
+hundreds of commands. What runs is the same: the program's own ``main``, with arguments,
+environment and standard files of its own.
 """
 
 from __future__ import annotations
@@ -22,18 +23,7 @@ from tests.services import forks
 
 BIN = Path(sys.executable).parent
 MODULES = {"openstack": "openstackclient.shell", "glance": "glanceclient.shell"}
-PRELOADED = [
-    *MODULES.values(),
-    "glanceclient.v1.shell",
-    "glanceclient.v2.shell",
-    "keystoneauth1.identity.v3",
-    "openstack.connection",
-    "openstackclient.identity.client",
-    "openstackclient.image.client",
-    "openstackclient.image.v2.image",
-    "openstackclient.image.v2.metadef_namespaces",
-]
-forks.preload(*PRELOADED)
+forks.preload("tests.services.loaded")
 
 
 def run(
