@@ -1,4 +1,4 @@
-"""All that ``openstack`` and ``glance`` load when they start: done once, before they are forked.
+"""All that the clients' commands load when they start: done once, before they are forked.
 
 ``openstack`` loads each command of each plugin that is installed, and looks through all packages
 for the one that brought a command, to name it in its help: nine tenths of what a command takes.
@@ -18,13 +18,18 @@ for _module in (
     "glanceclient.v2.shell",
     "openstackclient.shell",
     "openstack.connection",
+    "imagestore.cli.main",
+    "imagestore.cli.site",
+    "imagestore.cli.site_report",
+    "imagestore.sites.dump",
+    "imagestore.sites.images_api",
+    "imagestore.sites.places",
+    "imagestore.sites.replication",
 ):
     importlib.import_module(_module)
 for _package in importlib.metadata.distributions():
     for _each in _package.entry_points:
         if _each.group.startswith(("openstack.", "cliff.formatter")):
-            with suppress(
-                ImportError
-            ):  # a plugin without what it needs is left out by openstack, too
+            with suppress(ImportError):  # without what it needs, openstack leaves it out, too
                 _each.load()
 command._get_distributions_by_modules()

@@ -1,4 +1,4 @@
-"""``openstack`` and ``glance``, each command in a process forked from one that has them loaded.
+"""``openstack``, ``glance`` and ``imagestore site``, forked from a process that has them loaded.
 
 To load them (:mod:`tests.services.loaded`) takes two seconds of a processor, and the tests type
 hundreds of commands. What runs is the same: the program's own ``main``, with arguments,
@@ -22,7 +22,11 @@ from tests.measuring import unmeasured
 from tests.services import forks
 
 BIN = Path(sys.executable).parent
-MODULES = {"openstack": "openstackclient.shell", "glance": "glanceclient.shell"}
+MODULES = {
+    "openstack": "openstackclient.shell",
+    "glance": "glanceclient.shell",
+    "imagestore": "imagestore.cli.main",
+}
 forks.preload("tests.services.loaded")
 
 
@@ -33,7 +37,10 @@ def run(
     env: Mapping[str, str] | None = None,
     timeout: float = 120,
 ) -> subprocess.CompletedProcess[bytes]:
-    """As :func:`subprocess.run`, its output captured, for a command of ``BIN``."""
+    """As :func:`subprocess.run`, its output captured, for a command of ``BIN``.
+
+    ``imagestore`` carries images so; a service is a process from its beginning.
+    """
     program = Path(command[0])
     assert program.parent == BIN, f"{program} is not of this environment"
     words = [str(word) for word in command]

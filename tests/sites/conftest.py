@@ -17,6 +17,7 @@ import requests
 
 from tests.served import Served, serve
 from tests.services import glance as glance_service
+from tests.services import programs
 
 TOKEN = "root:ops:admin,member,reader"
 """For Glance, whose tokens say who it is; imagestore asks nobody here."""
@@ -116,9 +117,9 @@ def start_replicate(*arguments: str) -> subprocess.Popen[str]:
 
 def replicate(*arguments: str, code: int = 0) -> str:
     """The output of the command, which has to end with ``code``."""
-    process = start_replicate(*arguments)
-    output, errors = process.communicate(timeout=120)
-    assert process.returncode == code, (output, errors)
+    done = programs.run([programs.BIN / "imagestore", "site", *arguments])
+    output, errors = done.stdout.decode(), done.stderr.decode()
+    assert done.returncode == code, (output, errors)
     return output if code == 0 or output else errors
 
 
