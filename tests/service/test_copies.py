@@ -170,7 +170,6 @@ asyncio.run(main())
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.every_database
 async def test_killed_while_a_copy_is_removed(
     service: Service, admin: Person, catalog: Catalog, image: str, moment: str
 ) -> None:

@@ -26,8 +26,6 @@ from imagestore.serving.ending import ENDING
 from tests.service.conftest import Person, Service, Start
 from tests.service.faults import database
 
-pytestmark = pytest.mark.every_database
-
 
 @dataclass(frozen=True)
 class Told:
@@ -80,6 +78,7 @@ async def watching(person: Person, query: str = "", **headers: str) -> AsyncIter
         answer.close()
 
 
+@pytest.mark.every_database
 async def test_the_life_of_an_image(alice: Person, bob: Person) -> None:
     async with watching(alice) as mine:
         image = (await alice.create())["id"]
@@ -102,6 +101,7 @@ async def test_the_life_of_an_image(alice: Person, bob: Person) -> None:
     assert ids == sorted(ids, key=lambda number: number or 0)
 
 
+@pytest.mark.every_database
 async def test_who_hears_of_what(service: Service, alice: Person, bob: Person) -> None:
     admin = service.person("ops", "admin,member,reader")
     async with watching(bob) as his, watching(admin) as all_:
@@ -151,6 +151,7 @@ async def test_members_are_told_of_themselves_only(service: Service, alice: Pers
         assert {told.data.get("member") for told in found} - {None} == {"blue"}
 
 
+@pytest.mark.every_database
 async def test_it_goes_on_where_it_was_left(service: Service, start: Start, alice: Person) -> None:
     async with watching(alice) as before:
         first = (await alice.create())["id"]
@@ -167,6 +168,7 @@ async def test_it_goes_on_where_it_was_left(service: Service, start: Start, alic
     assert {told.data["image"] for told in found} == {missed[1]}
 
 
+@pytest.mark.every_database
 async def test_what_is_purged_is_said_to_be_missing(service: Service, alice: Person) -> None:
     for _ in range(3):
         await alice.create()
@@ -183,6 +185,7 @@ async def test_what_is_purged_is_said_to_be_missing(service: Service, alice: Per
         assert told.kind == "missed"
 
 
+@pytest.mark.every_database
 async def test_rows_are_bounded(start: Start) -> None:
     service = await start(jobs=Jobs(workers=0))
     alice = service.person("red")

@@ -9,8 +9,6 @@ import pytest
 
 from tests.service.conftest import Person, Service, Start, small
 
-pytestmark = pytest.mark.every_database
-
 
 async def test_an_image_cannot_be_pushed_into_another_project(
     alice: Person, bob: Person, admin: Person
@@ -81,6 +79,7 @@ async def test_formats_are_fixed_once_there_is_data(alice: Person) -> None:
     assert (await alice.patch(image, change)).status == 403
 
 
+@pytest.mark.every_database
 async def test_a_patch_is_applied_whole_or_not_at_all(alice: Person) -> None:
     image = (await alice.create(colour="red"))["id"]
     answer = await alice.patch(
@@ -92,6 +91,7 @@ async def test_a_patch_is_applied_whole_or_not_at_all(alice: Person) -> None:
     assert (await alice.show(image))["colour"] == "red"
 
 
+@pytest.mark.every_database
 async def test_concurrent_patches_do_not_undo_each_other(alice: Person) -> None:
     image = (await alice.create())["id"]
     answers = await asyncio.gather(
@@ -105,6 +105,7 @@ async def test_concurrent_patches_do_not_undo_each_other(alice: Person) -> None:
     assert {shown[f"p{number}"] for number in range(20)} == {str(number) for number in range(20)}
 
 
+@pytest.mark.every_database
 async def test_an_id_is_never_used_again(alice: Person) -> None:
     image = (await alice.create())["id"]
     assert (await alice("POST", "/v2/images", json={"id": image})).status == 409
@@ -153,6 +154,7 @@ async def test_a_protected_image_stays(alice: Person, admin: Person) -> None:
     assert (await alice("DELETE", f"/v2/images/{image}")).status == 404
 
 
+@pytest.mark.every_database
 async def test_members(alice: Person, bob: Person, admin: Person) -> None:
     image = (await alice.create())["id"]
     path = f"/v2/images/{image}/members"
@@ -176,6 +178,7 @@ async def test_members(alice: Person, bob: Person, admin: Person) -> None:
     assert (await alice("GET", f"/v2/images/{private}/members/blue")).status == 404
 
 
+@pytest.mark.every_database
 async def test_paging_keeps_every_parameter(alice: Person) -> None:
     for number in range(5):
         await alice.create(name=f"n{number}", tags=["a", "b"])

@@ -12,8 +12,6 @@ import pytest
 from imagestore.config.settings import Identity
 from tests.service.conftest import Person, Start, small
 
-pytestmark = pytest.mark.every_database
-
 NAMESPACES = "/v2/metadefs/namespaces"
 TEXT = {"title": "T", "type": "string"}
 
@@ -124,6 +122,7 @@ async def test_pages_are_linked_to_the_end(admin: Person) -> None:
     assert seen == expected
 
 
+@pytest.mark.every_database
 async def test_a_namespace_that_is_refused_leaves_nothing(admin: Person) -> None:
     body = {"namespace": "a", "objects": [{"name": "o"}], "tags": [{"name": "t"}, {"name": "T"}]}
     assert (await admin("POST", NAMESPACES, json=body)).status == 409
@@ -144,6 +143,7 @@ async def test_a_namespace_that_is_refused_leaves_nothing(admin: Person) -> None
         ("PUT", "/a/tags/{}", {"name": "n"}),
     ],
 )
+@pytest.mark.every_database
 async def test_of_writers_who_want_the_same_name_one_gets_it(
     admin: Person, method: str, path: str, body: Any
 ) -> None:
@@ -164,6 +164,7 @@ async def test_of_writers_who_want_the_same_name_one_gets_it(
     assert Counter(answer.status for answer in answers) == {good: 1, 409: 7}
 
 
+@pytest.mark.every_database
 async def test_writers_in_a_namespace_that_goes_away(admin: Person) -> None:
     """What they write is there before it, or they are told that it is gone."""
     await create(admin, "a", resource_type_associations=[{"name": "t"}])
@@ -184,6 +185,7 @@ async def test_writers_in_a_namespace_that_goes_away(admin: Person) -> None:
     assert not {"tags", "objects", "resource_type_associations"} & shown.keys()
 
 
+@pytest.mark.every_database
 async def test_whoever_replaces_all_tags_replaces_all(admin: Person) -> None:
     await create(admin, "a")
     sets = [[f"{word}{number}" for number in range(3)] for word in "abcdefgh"]
@@ -208,6 +210,7 @@ async def test_a_location_leads_to_the_namespace(admin: Person) -> None:
         assert (await admin("DELETE", path)).status == 204
 
 
+@pytest.mark.every_database
 async def test_numbers_in_a_definition_survive(admin: Person) -> None:
     await create(admin, "a")
     limits = {"minimum": -0.25, "maximum": 1e30, "minLength": 2.0, "maxLength": 2**63 - 1}

@@ -20,8 +20,6 @@ from tests.service.conftest import OCTETS, Person, Service, Start
 from tests.service.faults import database
 from tests.services.keystone import PROJECTS, Keystone
 
-pytestmark = pytest.mark.every_database
-
 DEMO, OTHER = PROJECTS["demo"], PROJECTS["other"]
 NAMES = ("image_size_total", "image_stage_total", "image_count_total", "image_count_uploading")
 
@@ -38,6 +36,7 @@ async def chunks(data: bytes, begun: asyncio.Event | None = None) -> AsyncIterat
         await asyncio.sleep(0)
 
 
+@pytest.mark.every_database
 async def test_of_twenty_uploads_on_two_nodes_one_fits(start: Start) -> None:
     limits = Limits(user_storage_quota=15_000)
     nodes = [await start(limits=limits), await start(limits=limits)]
@@ -62,6 +61,7 @@ async def test_of_twenty_uploads_on_two_nodes_one_fits(start: Start) -> None:
     assert await bob.upload((await bob.create())["id"], data) == 204
 
 
+@pytest.mark.every_database
 async def test_of_twenty_uploads_of_known_size_exactly_one_fits(start: Start) -> None:
     limits = Limits(user_storage_quota=15_000)
     nodes = [await start(limits=limits), await start(limits=limits)]
@@ -77,6 +77,7 @@ async def test_of_twenty_uploads_of_known_size_exactly_one_fits(start: Start) ->
 
 
 @pytest.mark.parametrize("known", [True, False])
+@pytest.mark.every_database
 async def test_the_last_byte_that_fits(start: Start, known: bool) -> None:
     service = await start(limits=Limits(user_storage_quota=10_000))
     alice = service.person("red")
@@ -114,6 +115,7 @@ async def imported(person: Person, image: str, *stores: str) -> int:
 
 
 @pytest.mark.parametrize("known", [True, False])
+@pytest.mark.every_database
 async def test_of_many_stagings_at_once_no_more_than_fit(start: Start, known: bool) -> None:
     limits = Limits(user_storage_quota=15_000)
     nodes = [await start(limits=limits), await start(limits=limits)]
@@ -202,6 +204,7 @@ def test_numbers_are_told_in_the_unit_of_the_limit() -> None:
     require_room("image_size_total", 10 * MIB, 9 * MIB, MIB, "MiB")
 
 
+@pytest.mark.every_database
 async def test_a_reservation_outlives_the_image_but_not_its_upload(start: Start) -> None:
     """Deleting images while they are uploaded does not make room (CVE-2014-9623)."""
     service = await start(limits=Limits(user_storage_quota=10_000))
@@ -285,6 +288,7 @@ async def usage(person: Person) -> dict[str, dict[str, int]]:
     return found
 
 
+@pytest.mark.every_database
 async def test_limits_of_keystone(start: Start, keystone: Keystone, registered: Registered) -> None:
     registered.register(**unlimited(image_count_total=3, image_size_total=2))
     registered.limit(OTHER, image_count_total=1, image_size_total=-1)
@@ -309,6 +313,7 @@ async def test_limits_of_keystone(start: Start, keystone: Keystone, registered: 
     assert await demo.upload(images[2], b"x") == 204
 
 
+@pytest.mark.every_database
 async def test_of_twenty_at_once_on_two_nodes(
     start: Start, keystone: Keystone, registered: Registered
 ) -> None:

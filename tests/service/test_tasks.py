@@ -27,8 +27,6 @@ from tests.service.test_imports import (
 )
 from tests.service.web import Web
 
-pytestmark = pytest.mark.every_database
-
 __all__ = ["importing", "site"]
 
 PROPERTIES = {"disk_format": "raw", "container_format": "bare", "name": "made", "color": "blue"}
@@ -59,6 +57,7 @@ async def ended(person: Person, task: str) -> dict[str, Any]:
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.every_database
 async def test_an_import(importing: Service, site: Web) -> None:
     ops = importing.person("ops", "admin,member,reader")
     status, task = await create(ops, order(site.url + "/image"))
@@ -112,6 +111,7 @@ async def test_what_is_not_understood(importing: Service, site: Web) -> None:
     assert (await (await ops("GET", "/v2/images")).json())["images"] == []
 
 
+@pytest.mark.every_database
 async def test_lists(importing: Service, site: Web) -> None:
     ops = importing.person("ops", "admin,member,reader")
     made = []
@@ -167,6 +167,7 @@ async def test_an_import_into_an_image_that_is_there(importing: Service, site: W
     assert [each["id"] for each in await tasks_of(ops, image)] == [task["id"]]
 
 
+@pytest.mark.every_database
 async def test_the_order_of_tasks(service: Service) -> None:
     """Of an image the oldest first; of all the newest first, and so where a sort key is alike."""
     ops = service.person("ops", "admin,member,reader")

@@ -18,6 +18,10 @@ for _module in (
     "glanceclient.v2.shell",
     "openstackclient.shell",
     "openstack.connection",
+    "imagestore.catalog.cache",
+    "imagestore.catalog.dependencies",
+    "imagestore.catalog.downloads",
+    "imagestore.cli.cache",
     "imagestore.cli.main",
     "imagestore.cli.site",
     "imagestore.cli.site_report",
@@ -25,6 +29,7 @@ for _module in (
     "imagestore.sites.images_api",
     "imagestore.sites.places",
     "imagestore.sites.replication",
+    "imagestore.workers.runner",
 ):
     importlib.import_module(_module)
 for _package in importlib.metadata.distributions():

@@ -1,4 +1,4 @@
-"""``openstack``, ``glance`` and ``imagestore site``, forked from a process that has them loaded.
+"""``openstack``, ``glance`` and ``imagestore``, each forked from a process that has them loaded.
 
 To load them (:mod:`tests.services.loaded`) takes two seconds of a processor, and the tests type
 hundreds of commands. What runs is the same: the program's own ``main``, with arguments,
@@ -39,7 +39,7 @@ def run(
 ) -> subprocess.CompletedProcess[bytes]:
     """As :func:`subprocess.run`, its output captured, for a command of ``BIN``.
 
-    ``imagestore`` carries images so; a service is a process from its beginning.
+    A command of ``imagestore`` is run so; a service is a process from its beginning.
     """
     program = Path(command[0])
     assert program.parent == BIN, f"{program} is not of this environment"

@@ -11,12 +11,11 @@ import pytest
 from tests.service.conftest import Person, Service
 from tests.service.v1.conftest import ON_ONE, head, listed, made, meta, post, put
 
-pytestmark = pytest.mark.every_database
-
 DATA = os.urandom(5 << 20)
 MD5 = hashlib.md5(DATA, usedforsecurity=False).hexdigest()
 
 
+@pytest.mark.every_database
 async def test_the_life_of_an_image(alice: Person, service: Service) -> None:
     answer = await post(
         alice, DATA, name="disk", size=len(DATA), checksum=MD5, min_ram=64, min_disk=1,
@@ -60,6 +59,7 @@ async def test_the_life_of_an_image(alice: Person, service: Service) -> None:
     assert not service.files()
 
 
+@pytest.mark.every_database
 async def test_lists_and_their_filters(alice: Person, bob: Person, admin: Person) -> None:
     small = await made(alice, b"x", name="small", property_kind="a b", property_both="1")
     await made(alice, b"x" * 100, name="large", disk_format="ploop", property_both="1", min_ram=5)
@@ -116,6 +116,7 @@ async def test_lists_and_their_filters(alice: Person, bob: Person, admin: Person
     assert await listed(admin, "is_public=False") == ["large", "queued", "small", "theirs"]
 
 
+@pytest.mark.every_database
 async def test_changes_since_tells_of_what_is_gone(
     alice: Person, bob: Person, admin: Person
 ) -> None:
@@ -234,6 +235,7 @@ async def test_who_may_say_what(alice: Person, bob: Person, admin: Person) -> No
 
 
 @ON_ONE
+@pytest.mark.every_database
 async def test_images_of_v2_as_v1_sees_them(alice: Person, bob: Person, admin: Person) -> None:
     community = (await alice.create(name="community", visibility="community"))["id"]
     private = (await alice.create(name="private", visibility="private"))["id"]

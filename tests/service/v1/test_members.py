@@ -9,8 +9,6 @@ import pytest
 from tests.service.conftest import Person
 from tests.service.v1.conftest import ON_ONE, head, listed, made
 
-pytestmark = pytest.mark.every_database
-
 
 async def members(person: Person, image: str) -> dict[str, bool]:
     answer = await person("GET", f"/v1/images/{image}/members")
@@ -24,6 +22,7 @@ async def shared(person: Person, project: str) -> list[str]:
     return sorted(image["image_id"] for image in (await answer.json())["shared_images"])
 
 
+@pytest.mark.every_database
 async def test_sharing(alice: Person, bob: Person, admin: Person) -> None:
     image = (await made(alice, b"data", name="shared"))["id"]
     path = f"/v1/images/{image}/members"
