@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from imagestore.api.v2.metadefs.views import show_namespace
 from imagestore.catalog.metadefs import loading
 from imagestore.cli.metadef_files import shipped
-from tests.cli.test_commands import in_a_process, run
+from tests.cli.test_commands import Answer, run
 from tests.database import samples
 from tests.database.peer import Peer
 
@@ -284,6 +285,11 @@ async def ours(tmp_path: Path) -> Path:
     return config
 
 
+async def beside(*args: str) -> Answer:
+    """Run the command, which has an event loop of its own."""
+    return await asyncio.to_thread(run, *args)
+
+
 def loaded_by(peer: Peer, *arguments: str) -> None:
     done = peer.manage("db", "load_metadefs", *arguments)
     assert done.returncode == 0, done.stderr
@@ -297,7 +303,7 @@ async def test_files_of_glance_are_loaded_as_it_loads_them(
     files = venv / "etc" / "glance" / "metadefs"
     config = await ours(tmp_path)
     loaded_by(peer, "--path", str(files))
-    answer = in_a_process("db", "load-metadefs", "--path", str(files), "--config-file", str(config))
+    answer = await beside("db", "load-metadefs", "--path", str(files), "--config-file", str(config))
     assert answer.returncode == 0, answer.stderr
     theirs, mine = await shown(tmp_path / "peer"), await shown(tmp_path / "ours")
     assert len(theirs) >= 30
@@ -314,7 +320,7 @@ async def test_glance_loads_what_we_export(peer: Peer, tmp_path: Path) -> None:
         ("load-metadefs", "--path", str(source)),
         ("export-metadefs", "--path", str(tmp_path / "exported")),
     ):
-        assert in_a_process("db", *arguments, *place).returncode == 0
+        assert (await beside("db", *arguments, *place)).returncode == 0
     loaded_by(peer, "--path", str(tmp_path / "exported"))
     theirs, mine = await shown(tmp_path / "peer"), await shown(tmp_path / "ours")
     # glance-manage reads over the required names of objects.
@@ -331,7 +337,7 @@ async def test_glance_reads_what_we_loaded(peer: Peer, tmp_path: Path) -> None:
         f"[database]\nconnection = {samples.url(tmp_path / 'peer')}\nauto_upgrade = true\n"
     )
     for path in ((), ("--path", str(source))):
-        answer = in_a_process("db", "load-metadefs", *path, *place)
+        answer = await beside("db", "load-metadefs", *path, *place)
         assert answer.returncode == 0, answer.stderr
     namespaces, objects, properties, tags, types = peer.call(
         ("metadef_namespace_get_all", {"sort_key": "namespace", "sort_dir": "asc"}),

@@ -26,7 +26,7 @@ from tests.services import mariadb, postgresql, process
 
 @dataclass
 class Mortal:
-    """A server that belongs to one test."""
+    """A server that belongs to these tests."""
 
     start_in: Callable[..., Any]
     directory: Path
@@ -52,15 +52,26 @@ def start_mariadb(directory: Path, **how: Any) -> mariadb.MariaDB:
     return mariadb.start(directory, buffer_pool="64M", durable=False, **how)
 
 
-@pytest.fixture(params=["mariadb", "postgresql"])
-def mortal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Mortal]:
+@pytest.fixture(scope="module", params=["mariadb", "postgresql"])
+def mortal_server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Mortal]:
     service = {"mariadb": mariadb, "postgresql": postgresql}[request.param]
     if not service.available() and not os.environ.get("CI"):
         pytest.skip(f"{request.param} is not installed")
     start = start_mariadb if request.param == "mariadb" else postgresql.start
-    one = Mortal(start, tmp_path, start(tmp_path))
+    directory = tmp_path_factory.mktemp(request.param)
+    one = Mortal(start, directory, start(directory))
     yield one
     one.kill()
+
+
+@pytest.fixture
+async def mortal(mortal_server: Mortal) -> Mortal:
+    """It runs, whatever became of it before; images of others may be in it."""
+    if not process.alive(mortal_server.server.pid):
+        await mortal_server.start()
+    return mortal_server
 
 
 def at(mortal: Mortal, **how: Any) -> Database:

@@ -67,7 +67,6 @@ async def statuses(person: Person) -> dict[str, str]:
     return {image["id"]: image["status"] for image in (await answer.json())["images"]}
 
 
-@pytest.mark.every_database
 async def test_pull(start: Start, peer: Served) -> None:
     there = Api(peer.url)
     data = content(300_000, 1)
