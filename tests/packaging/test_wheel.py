@@ -24,10 +24,13 @@ PATIENCE = processes.PATIENCE
 
 @pytest.fixture(scope="module")
 def archives(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The source archive, and the wheel that was built from it."""
+    """The source archive, and the wheel that was built from it.
+
+    In this environment: the build in one of its own is what installed the checkout.
+    """
     directory = tmp_path_factory.mktemp("dist")
     subprocess.run(
-        [sys.executable, "-m", "build", "--outdir", directory, ROOT],
+        [sys.executable, "-m", "build", "--no-isolation", "--outdir", directory, ROOT],
         check=True,
         capture_output=True,
         env=plain_environment(),
