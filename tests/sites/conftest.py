@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from tests.served import Served, serve
+from imagestore import app
+from imagestore.config.settings import Identity
+from tests.service.conftest import AppServer, settings_in
 from tests.services import glance as glance_service
 from tests.services import programs
 
@@ -100,10 +106,43 @@ def glance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     running.stop()
 
 
+@dataclass(frozen=True)
+class Site:
+    url: str
+    port: int
+
+
+@contextmanager
+def site_in(directory: Path) -> Iterator[Site]:
+    """An imagestore of which everyone is an administrator, in a thread: here it is only asked."""
+    directory.mkdir()
+    settings = settings_in(directory, identity=Identity(flavor=""))
+    started: Future[tuple[int, Callable[[], object]]] = Future()
+
+    async def run() -> None:
+        ended = asyncio.Event()
+        async with AppServer(app.create(settings)) as server:
+            end = partial(asyncio.get_running_loop().call_soon_threadsafe, ended.set)
+            started.set_result((server.port or 0, end))
+            await ended.wait()
+
+    with ThreadPoolExecutor(1) as thread:
+        running = thread.submit(asyncio.run, run())
+        wait([running, started], return_when=FIRST_COMPLETED)
+        if running.done():
+            running.result()
+        port, end = started.result()
+        try:
+            yield Site(f"http://127.0.0.1:{port}", port)
+        finally:
+            end()
+            running.result()
+
+
 @pytest.fixture
-def ours(tmp_path: Path) -> Iterator[Served]:
-    with serve(tmp_path / "ours", flavor="") as served:
-        yield served
+def ours(tmp_path: Path) -> Iterator[Site]:
+    with site_in(tmp_path / "ours") as site:
+        yield site
 
 
 def start_replicate(*arguments: str) -> subprocess.Popen[str]:

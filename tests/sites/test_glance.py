@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.served import Served, serve
-from tests.sites.conftest import TOKEN, Api, content, described, outcome, replicate
+from tests.sites.conftest import TOKEN, Api, Site, content, described, outcome, replicate, site_in
 
 FIELDS = {"name": "ein Bild/~1", "a/b~c": "1", "os_distro": "debian", "min_disk": 3, "min_ram": 64}
 
@@ -34,7 +33,7 @@ def assert_equal(one: Api, other: Api, data: dict[str, bytes]) -> None:
         assert other.data(image) == expected
 
 
-def test_there_and_back(glance: Api, ours: Served, tmp_path: Path) -> None:
+def test_there_and_back(glance: Api, ours: Site, tmp_path: Path) -> None:
     data = fill(glance)
     here = Api(ours.url)
     queued = glance.add(name="without data")
@@ -82,13 +81,13 @@ def test_there_and_back(glance: Api, ours: Served, tmp_path: Path) -> None:
     dump = str(tmp_path / "dump")
     assert outcome("dump", ours.url, dump)["counts"] == {"create": len(data)}
     assert outcome("dump", ours.url, dump)["counts"] == {"same": len(data)}
-    with serve(tmp_path / "third", flavor="") as third:
+    with site_in(tmp_path / "third") as third:
         assert outcome("load", third.url, dump)["bytes"] == sum(map(len, data.values()))
         assert_equal(here, Api(third.url), data)
         assert outcome("livecopy", ours.url, third.url)["bytes"] == 0
 
 
-def test_into_glance(glance: Api, ours: Served) -> None:
+def test_into_glance(glance: Api, ours: Site) -> None:
     here = Api(ours.url)
     data = fill(here, mark="x")
     ends = (ours.url, glance.url, "--slavetoken", TOKEN)

@@ -9,17 +9,26 @@ from pathlib import Path
 
 import pytest
 
-from tests.served import Served, serve
 from tests.services.faultproxy import FaultProxy, Faults
-from tests.sites.conftest import TOKEN, Api, content, described, outcome, replicate, start_replicate
+from tests.sites.conftest import (
+    TOKEN,
+    Api,
+    Site,
+    content,
+    described,
+    outcome,
+    replicate,
+    site_in,
+    start_replicate,
+)
 
 MIB = 1 << 20
 
 
 @pytest.fixture
-def source(tmp_path: Path) -> Iterator[Served]:
-    with serve(tmp_path / "source", flavor="") as served:
-        yield served
+def source(tmp_path: Path) -> Iterator[Site]:
+    with site_in(tmp_path / "source") as site:
+        yield site
 
 
 def until(holds: Callable[[], object]) -> None:
@@ -29,7 +38,7 @@ def until(holds: Callable[[], object]) -> None:
         time.sleep(0.02)
 
 
-def test_a_connection_is_cut(glance: Api, ours: Served) -> None:
+def test_a_connection_is_cut(glance: Api, ours: Site) -> None:
     data = content(5 * MIB, 7)
     image = glance.add(data, name="cut")
     with FaultProxy(int(glance.url.rpartition(":")[2])) as proxy:
@@ -42,7 +51,7 @@ def test_a_connection_is_cut(glance: Api, ours: Served) -> None:
     assert Api(ours.url).data(image) == data
 
 
-def test_the_command_is_killed(source: Served, ours: Served) -> None:
+def test_the_command_is_killed(source: Site, ours: Site) -> None:
     there, here = Api(source.url), Api(ours.url)
     images = {there.add(content(2 * MIB, seed), name=f"i{seed}"): seed for seed in range(4)}
 
@@ -68,7 +77,7 @@ def test_the_command_is_killed(source: Served, ours: Served) -> None:
         assert here.data(image) == content(2 * MIB, seed)
 
 
-def test_a_dump_is_killed(source: Served, tmp_path: Path) -> None:
+def test_a_dump_is_killed(source: Site, tmp_path: Path) -> None:
     data = content(6 * MIB, 9)
     image = Api(source.url).add(data, name="large")
     part = tmp_path / "dump" / f"{image}.img.part"
@@ -89,7 +98,7 @@ def test_a_dump_is_killed(source: Served, tmp_path: Path) -> None:
     assert not part.exists()
 
 
-def test_wrong_bytes_are_not_taken(source: Served, ours: Served, tmp_path: Path) -> None:
+def test_wrong_bytes_are_not_taken(source: Site, ours: Site, tmp_path: Path) -> None:
     there, here = Api(source.url), Api(ours.url)
     data = content(3 * MIB, 11)
     image = there.add(data)
@@ -105,7 +114,7 @@ def test_wrong_bytes_are_not_taken(source: Served, ours: Served, tmp_path: Path)
     assert here.data(image) == data
 
 
-def test_a_dump_is_readable_and_verified(source: Served, ours: Served, tmp_path: Path) -> None:
+def test_a_dump_is_readable_and_verified(source: Site, ours: Site, tmp_path: Path) -> None:
     there, here = Api(source.url), Api(ours.url)
     image = there.add(content(MIB, 12), name="Bär", tags=["a"], os_distro="debian")
     there("POST", f"images/{image}/members", json={"member": "green"})
@@ -130,7 +139,7 @@ def test_a_dump_is_readable_and_verified(source: Served, ours: Served, tmp_path:
     assert here.members(image) == {"green": "pending"}
 
 
-def test_conflicts(source: Served, ours: Served) -> None:
+def test_conflicts(source: Site, ours: Site) -> None:
     there, here = Api(source.url), Api(ours.url)
     image = there.add(b"one", name="there")
     here.add(b"two", id=image, name="here")
@@ -159,7 +168,7 @@ def test_conflicts(source: Served, ours: Served) -> None:
     assert "409" in outcome("livecopy", *ends, code=1)["failed"][other]
 
 
-def test_nothing_is_deleted_for_an_empty_source(source: Served, ours: Served) -> None:
+def test_nothing_is_deleted_for_an_empty_source(source: Site, ours: Site) -> None:
     image = Api(ours.url).add(b"data")
     assert "no image at all" in replicate("livecopy", source.url, ours.url, "--delete", code=1)
     assert image in Api(ours.url).ids()
