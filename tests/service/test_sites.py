@@ -14,18 +14,18 @@ from imagestore.config.settings import Site
 from imagestore.database import sites
 from imagestore.model.job import JobState
 from imagestore.workers.sites import sites as catalog_sites
-from tests.served import Served, serve
 from tests.service.conftest import Person, Service, Start
 from tests.services.faultproxy import FaultProxy, Faults
+from tests.sites import conftest
 from tests.sites.conftest import Api, content
 
 MIB = 1 << 20
 
 
 @pytest.fixture
-def peer(tmp_path: Path) -> Iterator[Served]:
-    with serve(tmp_path / "peer", flavor="") as served:
-        yield served
+def peer(tmp_path: Path) -> Iterator[conftest.Site]:
+    with conftest.site_in(tmp_path / "peer") as site:
+        yield site
 
 
 async def until(holds: Callable[[], Awaitable[Any]]) -> Any:
@@ -67,7 +67,7 @@ async def statuses(person: Person) -> dict[str, str]:
     return {image["id"]: image["status"] for image in (await answer.json())["images"]}
 
 
-async def test_pull(start: Start, peer: Served) -> None:
+async def test_pull(start: Start, peer: conftest.Site) -> None:
     there = Api(peer.url)
     data = content(300_000, 1)
     image = await in_thread(there.add, data, name="golden", tags=["golden"], visibility="public")
@@ -114,7 +114,7 @@ async def test_pull(start: Start, peer: Served) -> None:
 
 
 async def test_push_follows_changes_from_its_position(
-    start: Start, peer: Served, monkeypatch: pytest.MonkeyPatch
+    start: Start, peer: conftest.Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(catalog_sites, "OVERLAP", catalog_sites.timedelta(0))
     service = await start(sites=(site(peer.url, direction="push"),))
@@ -153,7 +153,7 @@ async def test_push_follows_changes_from_its_position(
     assert (shown["owner"], shown["name"]) == ("red", "b")
 
 
-async def test_the_site_is_away(start: Start, peer: Served) -> None:
+async def test_the_site_is_away(start: Start, peer: conftest.Site) -> None:
     image = await in_thread(Api(peer.url).add, content(3 * MIB, 2), name="x")
     with FaultProxy(peer.port) as proxy:
         proxy.faults = Faults(refuse=True)
