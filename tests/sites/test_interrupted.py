@@ -22,6 +22,8 @@ from tests.sites.conftest import (
     start_replicate,
 )
 
+pytestmark = pytest.mark.slow
+
 MIB = 1 << 20
 
 
