@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-from contextlib import suppress
+import sys
 
+import stevedore
 from cliff import command
 
 for _module in (
@@ -32,9 +33,12 @@ for _module in (
     "imagestore.workers.runner",
 ):
     importlib.import_module(_module)
-for _package in importlib.metadata.distributions():
-    for _each in _package.entry_points:
-        if _each.group.startswith(("openstack.", "cliff.formatter")):
-            with suppress(ImportError):  # without what it needs, openstack leaves it out, too
-                _each.load()
+_groups = {
+    each.group for package in importlib.metadata.distributions() for each in package.entry_points
+}
+for _group in _groups:
+    if _group.startswith(("openstack.", "cliff.formatter")):
+        stevedore.ExtensionManager(_group, on_load_failure_callback=lambda *_: None)
 command._get_distributions_by_modules()
+PATH = (*sys.path,)
+"""Where plugins were looked for; on another path they would be looked for again."""

@@ -27,7 +27,7 @@ MODULES = {
     "glance": "glanceclient.shell",
     "imagestore": "imagestore.cli.main",
 }
-forks.preload("tests.services.loaded")
+forks.preload("tests.services.loaded", __name__)
 
 
 def run(
@@ -81,6 +81,7 @@ def _become(words: list[str], files: tuple[str, str, str], environment: dict[str
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = words
+    sys.path[:] = importlib.import_module("tests.services.loaded").PATH
     program = Path(words[0]).name
     sys.modules["cliff.app"].App.NAME = program
     try:
