@@ -6,13 +6,17 @@ TESTERS ?= 4
 # Images of containers set it. Each of the thousands of processes would compile all its modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test coverage quick lint conformance clients schemathesis soak kills packages services services-stop
+.PHONY: run test tests coverage quick lint conformance clients schemathesis soak kills packages services services-stop
 .PHONY: bench bench-stores bench-cache soak-nodes
 
 run: .venv/run.stamp
 	$(BIN)/imagestore serve
 
-test: .venv/test.stamp lint packages
+# Beside each other: mypy is one process, and the tests often wait.
+test: .venv/test.stamp packages
+	$(MAKE) -j 2 lint tests
+
+tests:
 	$(BIN)/pytest -n $(TESTERS) --dist worksteal --durations=15 $(PYTEST)
 
 # The same tests, and which lines they reach. To measure takes as much again as to run.
@@ -41,7 +45,7 @@ lint: .venv/test.stamp
 # Each recorded answer, asked again of the real Glance; then Tempest and its Glance plugin, in two
 # configurations, against what the real Glance passes.
 conformance: .venv/test.stamp packages
-	IMAGESTORE_TEST_GLANCE=live $(BIN)/pytest -q -n 2 tests/conformance
+	IMAGESTORE_TEST_GLANCE=live $(BIN)/pytest -q -n 2 tests/conformance tests/e2e/test_metadefs.py
 	$(BIN)/python -m tests.tempest $(TEMPEST)
 
 # Every command of openstack and glance, against the real Glance and imagestore.
