@@ -138,6 +138,7 @@ async def test_clearing_pruning_cleaning(cached: Service, admin: Person, image: 
 async def test_the_older_calls(cached: Service, admin: Person, image: str) -> None:
     assert (await admin("PUT", f"/v2/queued_images/{image}")).status == 200
     await until(state_is(admin, "cached_images", [image]))
+    await until(state_is(admin, "queued_images", []))
     listed = await (await admin("GET", "/v2/cached_images")).json()
     assert [entry["image_id"] for entry in listed["cached_images"]] == [image]
     assert await (await admin("GET", "/v2/queued_images")).json() == {"queued_images": []}
