@@ -12,12 +12,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from tests.e2e.proxy import authenticating_proxy
 from tests.served import serve
-from tests.services import clients_of_2019
+from tests.services import clients_of_2019, programs
 from tests.services.programs import BIN
 
 DATA = os.urandom(3_000_001)
@@ -33,6 +34,7 @@ class Glance:
         """With a terminal as its standard input, or else a pipe from a file."""
         if stdin is not None:
             with subprocess.Popen(["cat", stdin], stdout=subprocess.PIPE) as cat:
+                assert cat.stdout is not None
                 return self._run(arguments, cat.stdout)
         ours, theirs = os.openpty()
         try:
@@ -41,15 +43,19 @@ class Glance:
             os.close(ours)
             os.close(theirs)
 
-    def _run(self, arguments: tuple[str, ...], stdin: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*self.command, *arguments],
-            stdin=stdin,  # type: ignore[call-overload]
-            capture_output=True,
-            text=True,
-            timeout=300,
-            env={**os.environ, "LC_ALL": "C.UTF-8"},
-        )
+    def _run(
+        self, arguments: tuple[str, ...], stdin: IO[bytes] | int
+    ) -> subprocess.CompletedProcess[str]:
+        command = [*self.command, *arguments]
+        environment = {**os.environ, "LC_ALL": "C.UTF-8"}
+        if Path(command[0]).parent == BIN:
+            done = programs.run(command, stdin=stdin, env=environment, timeout=300)
+        else:  # of 2019, from an environment that has no others
+            done = subprocess.run(
+                command, stdin=stdin, capture_output=True, env=environment, timeout=300
+            )
+        texts = (done.stdout.decode(), done.stderr.decode())
+        return subprocess.CompletedProcess(command, done.returncode, *texts)
 
     def __call__(self, *arguments: str, stdin: Path | None = None) -> str:
         """Run to success; what it printed."""
