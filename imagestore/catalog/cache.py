@@ -19,11 +19,11 @@ from imagestore.cache import locks
 from imagestore.cache.cache import Cache
 from imagestore.cache.directory import Entry, is_id
 from imagestore.cache.room import Pruned
-from imagestore.catalog.access import Access
 from imagestore.catalog.cached_data import wanted
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.downloads import Downloads
 from imagestore.catalog.jobs import GiveUp, JobKind, Jobs, Work
+from imagestore.catalog.operations import Operations
 from imagestore.database import cache as rows
 from imagestore.database import images
 from imagestore.identity.caller import Caller
@@ -49,12 +49,11 @@ class Listed:
     checksum: str | None
 
 
-class CacheEntries:
+class CacheEntries(Operations):
     """The operations on the cache. Without one they are :class:`NotFound` for who may ask."""
 
     def __init__(self, deps: Dependencies, jobs: Jobs, downloads: Downloads) -> None:
-        self._database = deps.database
-        self._access = Access(deps.policy)
+        super().__init__(deps)
         self._config = deps.settings.cache
         self._cache = deps.cache
         self._jobs = jobs

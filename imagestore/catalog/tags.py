@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from imagestore.catalog.access import Access, require_writer
+from imagestore.catalog.access import require_writer
 from imagestore.catalog.copies.placement import Placements
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.limits import require_within
-from imagestore.catalog.notifications import Notifications
+from imagestore.catalog.operations import Operations
 from imagestore.database import images, tags
 from imagestore.identity.caller import Caller
 from imagestore.model.clock import now
@@ -18,15 +18,13 @@ from imagestore.model.image import Image
 MAX_LENGTH = 255
 
 
-class Tags:
+class Tags(Operations):
     """The operations on the tags of one image."""
 
     def __init__(self, deps: Dependencies) -> None:
-        self._database = deps.database
+        super().__init__(deps)
         self._quota = deps.settings.limits.image_tag_quota
-        self._access = Access(deps.policy)
         self._placements = Placements(deps)
-        self._notify = Notifications(deps.notifier)
 
     async def add(self, caller: Caller, image_id: str, tag: str) -> None:
         """Put the tag on the image; one that is there already is no error."""

@@ -17,10 +17,9 @@ from sqlalchemy import Connection
 
 from imagestore.backends.base import Capability, Store, Stored
 from imagestore.backends.errors import Busy, NotFound
-from imagestore.catalog.activation import Activations
-from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.integrity.damage import mark_property
 from imagestore.catalog.intent import Intent, in_any_status
+from imagestore.catalog.operations import Operations
 from imagestore.database import damages, events, images, journal, locations
 from imagestore.database.damages import Damage, DamageState
 from imagestore.model.clock import now
@@ -42,14 +41,8 @@ class BadSource(Exception):
         self.reason = reason
 
 
-class Replacement:
+class Replacement(Operations):
     """The one seam behind which a bad copy becomes a good one."""
-
-    def __init__(self, deps: Dependencies) -> None:
-        self._deps = deps
-        self._database = deps.database
-        self._intents = deps.intents
-        self._activations = Activations(deps)
 
     async def replace(
         self, damage: Damage, pace: Pace, whole: frozenset[int] = frozenset()
@@ -66,11 +59,10 @@ class Replacement:
         if image is None or image.status not in (ImageStatus.ACTIVE, ImageStatus.DEACTIVATED):
             return False
         wanted = comparable(image)
-        stores = self._deps.stores
-        target = stores.get(damage.store) if damage.store in stores else None
+        target = self._stores.get(damage.store) if damage.store in self._stores else None
         if target is None or wanted is None or not _can_be_written(target):
             return False
-        for source, good in stores.readable(image.locations):
+        for source, good in self._stores.readable(image.locations):
             if source is not target and Capability.EXTERNAL not in source.capabilities:
                 if good.id not in whole:
                     fault = await find_fault(source, good.url, wanted, pace)
