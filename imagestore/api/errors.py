@@ -12,24 +12,38 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
-from imagestore.model import errors
+from imagestore.model.errors import (
+    Conflict,
+    Corrupt,
+    Forbidden,
+    Gone,
+    ImagestoreError,
+    Invalid,
+    NotFound,
+    OverLimit,
+    TooSlow,
+    Unauthenticated,
+    Unavailable,
+    UnsatisfiableRange,
+    Unsupported,
+)
 from imagestore.serving.responses import Unsent, hang_up, is_gone
 
 log = logging.getLogger(__name__)
 
-_STATUSES: dict[type[errors.ImagestoreError], int] = {
-    errors.Invalid: 400,
-    errors.Corrupt: 400,
-    errors.Unauthenticated: 401,
-    errors.Forbidden: 403,
-    errors.NotFound: 404,
-    errors.TooSlow: 408,
-    errors.Conflict: 409,
-    errors.Gone: 410,
-    errors.OverLimit: 413,
-    errors.Unsupported: 415,
-    errors.UnsatisfiableRange: 416,
-    errors.Unavailable: 503,
+_STATUSES: dict[type[ImagestoreError], int] = {
+    Invalid: 400,
+    Corrupt: 400,
+    Unauthenticated: 401,
+    Forbidden: 403,
+    NotFound: 404,
+    TooSlow: 408,
+    Conflict: 409,
+    Gone: 410,
+    OverLimit: 413,
+    Unsupported: 415,
+    UnsatisfiableRange: 416,
+    Unavailable: 503,
 }
 
 _UNEXPECTED = "The service has failed in answering this request; its log says why."
@@ -53,7 +67,7 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 def _answer(request: web.Request, error: Exception) -> web.Response:
     match error:
-        case errors.ImagestoreError():
+        case ImagestoreError():
             return response_to(request, error)
         case web.HTTPException(status=status) if status < 400:
             raise error
@@ -65,7 +79,7 @@ def _answer(request: web.Request, error: Exception) -> web.Response:
     return error_response(request, 500, _UNEXPECTED)
 
 
-def response_to(request: web.Request, error: errors.ImagestoreError) -> web.Response:
+def response_to(request: web.Request, error: ImagestoreError) -> web.Response:
     """The response that tells the client of ``error``."""
     status = status_of(error)
     if status == 500:
@@ -74,7 +88,7 @@ def response_to(request: web.Request, error: errors.ImagestoreError) -> web.Resp
     return error_response(request, status, error.message, _headers_of(error))
 
 
-def status_of(error: errors.ImagestoreError) -> int:
+def status_of(error: ImagestoreError) -> int:
     for kind in type(error).__mro__:
         if kind in _STATUSES:
             return _STATUSES[kind]
@@ -119,13 +133,13 @@ def _from_http(request: web.Request, error: web.HTTPException) -> web.Response:
     return error_response(request, error.status, message, kept)
 
 
-def _headers_of(error: errors.ImagestoreError) -> dict[str, str]:
+def _headers_of(error: ImagestoreError) -> dict[str, str]:
     headers = dict(getattr(error, "headers", {}))
-    if isinstance(error, errors.Unavailable):
+    if isinstance(error, Unavailable):
         headers["Retry-After"] = str(error.retry_after)
-    elif isinstance(error, errors.UnsatisfiableRange):
+    elif isinstance(error, UnsatisfiableRange):
         headers["Content-Range"] = f"bytes */{error.size}"
-    elif isinstance(error, errors.Unauthenticated):
+    elif isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = error.challenge
     return headers
 
