@@ -40,7 +40,6 @@ class Watcher(Protocol):
 
     def moved(self, step: Step, count: int) -> None:
         """That many more bytes."""
-        ...
 
     async def ended(self, step: Step, error: ImagestoreError | None) -> None: ...
 

@@ -9,12 +9,15 @@ from aiohttp import web
 
 from imagestore.api import keys
 from imagestore.api.body import refuse_body
-from imagestore.api.reply import json_reply, no_content
+from imagestore.api.reply import done_to_image, json_reply, no_content
 from imagestore.catalog.cache import CacheEntries
 from imagestore.model.errors import Invalid, NotFound
 
 _OLDER = "manage_image_cache"
 """The rule of all older calls."""
+
+_queue = done_to_image(lambda catalog: catalog.cache.queue_checked, 202)
+_delete = done_to_image(lambda catalog: catalog.cache.delete_checked)
 
 
 def routes() -> Sequence[web.RouteDef]:
@@ -24,8 +27,8 @@ def routes() -> Sequence[web.RouteDef]:
         web.post("/v2/cache/clean", clean),
         web.post("/v2/cache/prune", prune),
         web.get("/v2/cache/nodes/{image_id}", nodes, allow_head=False),
-        web.put("/v2/cache/{image_id}", queue),
-        web.delete("/v2/cache/{image_id}", delete),
+        web.put("/v2/cache/{image_id}", _queue),
+        web.delete("/v2/cache/{image_id}", _delete),
         web.get("/v2/cached_images", list_cached, allow_head=False),
         web.delete("/v2/cached_images", delete_all_cached),
         web.delete("/v2/cached_images/{image_id}", delete_cached),
@@ -82,18 +85,6 @@ async def nodes(request: web.Request) -> web.Response:
     refuse_body(request)
     found = await request.app[keys.catalog].cache.nodes(*keys.of_image(request))
     return json_reply(found)
-
-
-async def queue(request: web.Request) -> web.Response:
-    refuse_body(request)
-    await request.app[keys.catalog].cache.queue_checked(*keys.of_image(request))
-    return web.Response(status=202)
-
-
-async def delete(request: web.Request) -> web.Response:
-    refuse_body(request)
-    await request.app[keys.catalog].cache.delete_checked(*keys.of_image(request))
-    return no_content()
 
 
 async def list_cached(request: web.Request) -> web.Response:
