@@ -81,7 +81,6 @@ class CacheEntries(Operations):
         self._of_node()
 
     async def entries(self) -> list[Listed]:
-        """The entries of this node."""
         found = await self._of_node().entries() or []
         known = await self._database.read(rows.recorded, self._config.node)
         uncounted = self._of_node().hits

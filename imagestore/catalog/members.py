@@ -24,8 +24,6 @@ _BATCH = 500
 
 
 class Members(Operations):
-    """The operations on the members of one image."""
-
     def __init__(self, deps: Dependencies) -> None:
         super().__init__(deps)
         self._quota = deps.settings.limits.image_member_quota

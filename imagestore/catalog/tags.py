@@ -19,8 +19,6 @@ MAX_LENGTH = 255
 
 
 class Tags(Operations):
-    """The operations on the tags of one image."""
-
     def __init__(self, deps: Dependencies) -> None:
         super().__init__(deps)
         self._quota = deps.settings.limits.image_tag_quota

@@ -27,8 +27,6 @@ from imagestore.model.task import Task, TaskType
 
 
 class Tasks(Operations):
-    """The operations on tasks."""
-
     def __init__(self, deps: Dependencies, images_: Images, imports: Imports, jobs: Jobs) -> None:
         super().__init__(deps)
         self._images = images_

@@ -56,8 +56,6 @@ class Step:
 
 @dataclass(slots=True)
 class Findings:
-    """What a pass has found."""
-
     counts: dict[str, Count] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
 

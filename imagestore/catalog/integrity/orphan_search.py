@@ -60,8 +60,6 @@ class _Tally:
 
 
 class OrphanSearch(Operations):
-    """One search of one store."""
-
     async def search(self, place: SearchedPlace, work: Work) -> None:
         """Write down what belongs to nothing. Raises what the store raises."""
         if Capability.LISTED not in place.store.capabilities:

@@ -213,5 +213,4 @@ def _forget_claims(conn: Connection, image: Image) -> None:
 
 
 def _location(image: Image | None, number: int) -> Location | None:
-    """The location of that row."""
     return next((each for each in image.locations if each.id == number), None) if image else None

@@ -56,7 +56,6 @@ images = table(
 
 
 def _child(name: str, *parts: SchemaItem) -> Table:
-    """What belongs to an image."""
     return table(
         name,
         Column("id", Integer, primary_key=True),
