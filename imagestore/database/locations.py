@@ -5,18 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import (
-    BindParameter,
-    Connection,
-    bindparam,
-    false,
-    insert,
-    null,
-    select,
-    true,
-    update,
-)
+from sqlalchemy import Connection, bindparam, false, insert, null, select, true, update
 
 from imagestore.database.expressions import not_deleted
 from imagestore.database.rows import LOCATION, to_location
@@ -36,7 +27,7 @@ DAMAGED = "damaged"
 UNVERIFIED = "unverified"
 """The status of a location whose bytes have not been compared yet: it is not read from."""
 
-_NOW: BindParameter[datetime] = bindparam("moment")
+_NOW: Any = bindparam("moment")
 _ROW = update(image_locations).where(image_locations.c.id == bindparam("of_id"))
 _CHANGE = _ROW.where(not_deleted(image_locations)).values(updated_at=_NOW)
 _SET_STATUS = _CHANGE.values(status=bindparam("new_status"))
