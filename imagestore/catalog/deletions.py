@@ -73,8 +73,7 @@ class Deletions(Operations):
         transaction that hides it, allowed that. The last copy always stays."""
 
         def claim(conn: Connection) -> tuple[Location, str] | None:
-            images.lock(conn, image_id)
-            row = images.get(conn, image_id)
+            row = images.get(conn, image_id, locked=True)
             copy = None if row is None else self._copy_in(row.image, store)
             if row is None or copy is None or _is_last(copy, row.image):
                 return None

@@ -192,8 +192,7 @@ class Images(Operations):
     ) -> tuple[Image, list[tuple[Location, str]]]:
         conn = activation.conn
         # Two changes at once must see each other's properties and tags.
-        images.lock(conn, image_id)
-        row = self._access.find(conn, caller, image_id)
+        row = self._access.find(conn, caller, image_id, locked=True)
         before = row.image
         # Properties that the caller may not read are not there for him: whatever he asks for is
         # decided and answered as if they were not.

@@ -39,8 +39,7 @@ class Tags(Operations):
 
     def _add(self, conn: Connection, caller: Caller, image_id: str, tag: str) -> Image:
         # No constraint of the tables keeps a tag from being added twice.
-        images.lock(conn, image_id)
-        row = self._access.find(conn, caller, image_id, "modify_image")
+        row = self._access.find(conn, caller, image_id, "modify_image", locked=True)
         if tag in row.image.tags:
             return row.image
         count = len(row.image.tags)

@@ -54,8 +54,7 @@ class CopyJobs(Operations):
 
     def enqueue(self, conn: Connection, image_id: str, store: str) -> Job:
         """The same in a transaction of the caller's, who calls :meth:`Jobs.wake` after it."""
-        images.lock(conn, image_id)
-        row = images.get(conn, image_id)
+        row = images.get(conn, image_id, locked=True)
         if row is None:
             raise not_found(image_id)
         copy = self._placements.standing(row.image).copies.get(store)

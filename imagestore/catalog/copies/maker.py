@@ -141,8 +141,7 @@ class CopyMaker(Operations):
         wanted: Callable[[Image], bool],
     ) -> _Claim | None:
         # Copies into one store, and removals, take turns.
-        images.lock(conn, image_id)
-        row = images.get(conn, image_id)
+        row = images.get(conn, image_id, locked=True)
         if row is None:
             raise not_found(image_id)
         image = row.image
@@ -293,8 +292,7 @@ class CopyMaker(Operations):
         by_rule: Callable[[Connection], bool],
     ) -> None:
         conn, image_id = activation.conn, claim.image.id
-        images.lock(conn, image_id)
-        row = images.get(conn, image_id)
+        row = images.get(conn, image_id, locked=True)
         if row is None or row.image.status is not ImageStatus.ACTIVE:
             raise Gone(f"Image {image_id} was deleted or withheld while it was copied.")
         if self._location_in(target, row.image) is not None:
@@ -333,8 +331,7 @@ class CopyMaker(Operations):
     def _reopen(self, conn: Connection, intent: Intent, store: Store, claim: _Claim) -> None:
         """This process was believed dead, and its bytes were removed before they were there."""
         image_id = claim.image.id
-        images.lock(conn, image_id)
-        row = images.get(conn, image_id)
+        row = images.get(conn, image_id, locked=True)
         taken = row is not None and self._intents.is_in(store, row.image)
         if not taken and not journal.is_busy(conn, image_id, store.name):
             claim.entry = intent.copy(conn, image_id, store.name)

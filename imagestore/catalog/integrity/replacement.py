@@ -137,8 +137,7 @@ class Replacement(Operations):
 
         False if the image was deleted meanwhile; the journal row stays then.
         """
-        images.lock(conn, image_id)
-        if images.get(conn, image_id) is None:
+        if images.get(conn, image_id, locked=True) is None:
             return False
         locations.finish(conn, damage.location_id)
         self._activations.add(conn, image_id, damage.store, stored, entry)
@@ -158,8 +157,7 @@ def _claim(
     conn: Connection, intent: Intent, damage: Damage, store: str
 ) -> tuple[str, list[Location]] | None:
     """Take the damaged copy out of the image and open a journal row; None if that is not so."""
-    images.lock(conn, damage.image_id)
-    row = images.get(conn, damage.image_id)
+    row = images.get(conn, damage.image_id, locked=True)
     if row is None or journal.has_any(conn, damage.image_id):
         return None
     if not any(each.status == "active" for each in row.image.locations):

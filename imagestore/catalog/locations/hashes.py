@@ -90,8 +90,7 @@ class LocationHashes:
         """Take out a location that was given with a hash and is not known to have it; whether the
         image has none left, and waits for its data again."""
         assert job.image_id is not None
-        images.lock(conn, job.image_id)
-        row = images.get(conn, job.image_id)
+        row = images.get(conn, job.image_id, locked=True)
         image = row.image if row else None
         location = _location(image, job.payload["location"])
         if image is None or location is None or not image.claimed_hashes:
@@ -196,8 +195,7 @@ class LocationHashes:
 
 def _record(conn: Connection, image_id: str, location: Location, values: dict[str, str]) -> None:
     """Give the image its hash, if it still has none and still has the location."""
-    images.lock(conn, image_id)
-    row = images.get(conn, image_id)
+    row = images.get(conn, image_id, locked=True)
     if row is None or row.image.os_hash_value is not None:
         return
     if any(each.id == location.id for each in row.image.locations):
