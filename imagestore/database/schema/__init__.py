@@ -4,8 +4,6 @@ Either service opens the database that the other made. Tables and indexes of our
 own are called ``imagestore_…``; Glance knows nothing of them and leaves them be.
 """
 
-from __future__ import annotations
-
 from imagestore.database.schema.copies import orphan_searches as orphan_searches
 from imagestore.database.schema.copies import orphans as orphans
 from imagestore.database.schema.copies import replicas as replicas

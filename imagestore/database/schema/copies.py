@@ -1,7 +1,5 @@
 """Copies made for rules, what belongs to no image, other sites: tables of our own."""
 
-from __future__ import annotations
-
 from sqlalchemy import Boolean, Column, DateTime, Index, String
 
 from imagestore.database.schema.metadata import big_integer, moment, own_table

@@ -1,7 +1,5 @@
 """What happened, for those who watch; what the patrol found: tables of our own."""
 
-from __future__ import annotations
-
 from sqlalchemy import Column, Index, Integer, String, Text
 
 from imagestore.database.schema.metadata import big_integer, moment, own_table

@@ -1,7 +1,5 @@
 """The peer's tasks, and what its nodes hold in their caches: so that the database is whole."""
 
-from __future__ import annotations
-
 from sqlalchemy import (
     BigInteger,
     Column,
