@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from aiohttp import web
 
@@ -54,8 +53,8 @@ def _older(request: web.Request) -> CacheEntries:
 
 async def show(request: web.Request) -> web.Response:
     cache = _cache(request, "cache_list")
-    body = {"cached_images": await _listed(cache), "queued_images": await cache.queued()}
-    return json_reply(body)
+    cached = [listed.told() for listed in await cache.entries()]
+    return json_reply({"cached_images": cached, "queued_images": await cache.queued()})
 
 
 async def clear(request: web.Request) -> web.Response:
@@ -66,7 +65,7 @@ async def clear(request: web.Request) -> web.Response:
     if target != "queue":
         await cache.clear()
     if target != "cache":
-        await cache.clear_queue()
+        await cache.dequeue()
     return no_content()
 
 
@@ -88,7 +87,8 @@ async def nodes(request: web.Request) -> web.Response:
 
 
 async def list_cached(request: web.Request) -> web.Response:
-    return json_reply({"cached_images": await _listed(_older(request))})
+    entries = await _older(request).entries()
+    return json_reply({"cached_images": [listed.told() for listed in entries]})
 
 
 async def delete_all_cached(request: web.Request) -> web.Response:
@@ -105,7 +105,7 @@ async def list_queued(request: web.Request) -> web.Response:
 
 
 async def delete_all_queued(request: web.Request) -> web.Response:
-    return json_reply({"num_deleted": await _older(request).clear_queue()})
+    return json_reply({"num_deleted": await _older(request).dequeue()})
 
 
 async def queue_unchecked(request: web.Request) -> web.Response:
@@ -116,21 +116,3 @@ async def queue_unchecked(request: web.Request) -> web.Response:
 async def delete_queued(request: web.Request) -> web.Response:
     await _older(request).dequeue(request.match_info["image_id"])
     return json_reply(None)
-
-
-async def _listed(cache: CacheEntries) -> list[dict[str, Any]]:
-    """The entries as the API shows them; times in seconds since 1970."""
-    return [
-        {
-            "id": listed.row,
-            "image_id": listed.entry.image_id,
-            "hits": listed.hits,
-            "last_accessed": listed.entry.accessed,
-            "last_modified": listed.entry.modified,
-            "size": listed.entry.size,
-            "checksum": listed.checksum,
-            # Ours alone.
-            "pinned": listed.entry.pinned,
-        }
-        for listed in await cache.entries()
-    ]
