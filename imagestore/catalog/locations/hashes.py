@@ -51,15 +51,8 @@ def hash_later(
     delay: timedelta = timedelta(),
 ) -> None:
     """Queue the work for a location, by the id of its row. ``task``: one that ends with it."""
-    draft = JobDraft(
-        KIND,
-        {"location": location, "task": task},
-        image_id=image.id,
-        target=store,
-        project=image.owner,
-        unique=False,
-        not_before=moment + delay,
-    )
+    payload, due = {"location": location, "task": task}, moment + delay
+    draft = JobDraft(KIND, payload, image.id, store, image.owner, not_before=due, unique=False)
     jobs.enqueue(conn, draft, moment)
 
 

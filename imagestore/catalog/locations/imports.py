@@ -87,12 +87,8 @@ class LocationImports(Operations):
 
     async def all(self, caller: Caller, image_id: str) -> tuple[Location, ...]:
         """The locations of the image, for services: of the copies that may be read."""
-
-        def find(conn: Connection) -> tuple[Location, ...]:
-            row = self._access.find(conn, caller, image_id, "fetch_image_location")
-            return tuple(each for each in row.image.locations if each.status == "active")
-
-        return await self._database.read(find)
+        row = await self._database.read(self._access.find, caller, image_id, "fetch_image_location")
+        return tuple(each for each in row.image.locations if each.status == "active")
 
     def require_addable(self, caller: Caller, url: str) -> None:
         """Raise if a location of this kind is not for this caller to add."""
@@ -128,22 +124,11 @@ class LocationImports(Operations):
         ):
             raise Conflict(f"Something else is under way with image {image_id}.")
         refused_locations.forget(conn, image)
-        told = {"image_id": image_id, "validation_data": dict(validation)}
+        given = dict(validation)
+        told = {"image_id": image_id, "validation_data": given}
         task = job_tasks.begin(conn, caller, TaskType.LOCATION_IMPORT, image_id, told, request_id)
-        draft = JobDraft(
-            KIND,
-            {
-                "url": url,
-                "validation": dict(validation),
-                "task": task.id,
-                "size": size,
-                "kills": kills,
-            },
-            image_id=image_id,
-            target=store.name,
-            project=image.owner,
-        )
-        jobs.enqueue(conn, draft, moment)
+        payload = {"url": url, "validation": given, "task": task.id, "size": size, "kills": kills}
+        jobs.enqueue(conn, JobDraft(KIND, payload, image_id, store.name, image.owner), moment)
 
     async def _carry_out(self, work: Work) -> None:
         assert work.job.image_id is not None
