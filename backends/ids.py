@@ -10,7 +10,6 @@ _ID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}", re.ASC
 
 
 def is_id(name: str) -> bool:
-    """Whether the whole name is one."""
     return _ID.fullmatch(name) is not None
 
 

@@ -4,8 +4,6 @@ The layout is Glance's, so that either service reads what the other wrote: the f
 is ``<data directory>/<image id>``, its location ``file://<data directory>/<image id>``.
 """
 
-from __future__ import annotations
-
 from imagestore.backends.base import Driver, Later
 from imagestore.backends.file.settings import FileSettings
 

@@ -7,31 +7,23 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-from imagestore.backends.errors import (
-    Exists,
-    Full,
-    InvalidLocation,
-    NotFound,
-    ReadOnly,
-    StoreError,
-    Unavailable,
-)
+from imagestore.backends import errors
 
-_MEANING: dict[int, type[StoreError]] = {
-    errno.EEXIST: Exists,
-    errno.ENOSPC: Full,
-    errno.EDQUOT: Full,
-    errno.EFBIG: Full,
-    errno.EROFS: ReadOnly,
-    errno.EACCES: ReadOnly,
-    errno.EPERM: ReadOnly,
+_MEANING: dict[int, type[errors.StoreError]] = {
+    errno.EEXIST: errors.Exists,
+    errno.ENOSPC: errors.Full,
+    errno.EDQUOT: errors.Full,
+    errno.EFBIG: errors.Full,
+    errno.EROFS: errors.ReadOnly,
+    errno.EACCES: errors.ReadOnly,
+    errno.EPERM: errors.ReadOnly,
 }
-_MEANING_OF_A_PATH: dict[int, type[StoreError]] = {
-    errno.ENOENT: NotFound,
-    errno.ELOOP: InvalidLocation,  # a symbolic link, with O_NOFOLLOW
-    errno.EISDIR: InvalidLocation,
-    errno.EACCES: Unavailable,
-    errno.EPERM: Unavailable,
+_MEANING_OF_A_PATH: dict[int, type[errors.StoreError]] = {
+    errno.ENOENT: errors.NotFound,
+    errno.ELOOP: errors.InvalidLocation,  # a symbolic link, with O_NOFOLLOW
+    errno.EISDIR: errors.InvalidLocation,
+    errno.EACCES: errors.Unavailable,
+    errno.EPERM: errors.Unavailable,
 }
 
 
@@ -55,10 +47,10 @@ def while_removing(store: str, url: str) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def _told(meaning: dict[int, type[StoreError]], store: str, url: str) -> Iterator[None]:
+def _told(meaning: dict[int, type[errors.StoreError]], store: str, url: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         number = error.errno or 0
-        kind = meaning.get(number, Unavailable)
+        kind = meaning.get(number, errors.Unavailable)
         raise kind(os.strerror(number), store=store, url=url) from error

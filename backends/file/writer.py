@@ -70,7 +70,6 @@ class Writer:
         self._filled = 0
 
     def write(self, blocks: list[Buffer]) -> None:
-        """Append the blocks."""
         with while_writing(self.store):
             self._open()
             whole: list[memoryview] = []

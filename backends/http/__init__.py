@@ -5,8 +5,6 @@ gave has to use :class:`imagestore.backends.http.fetch.Fetcher`, so that nobody 
 service fetch for them what only the service can reach.
 """
 
-from __future__ import annotations
-
 from imagestore.backends.base import Driver, Later
 from imagestore.backends.http.rules import AddressRules
 from imagestore.backends.http.settings import HttpSettings

@@ -5,8 +5,6 @@ Cinder clone it: the RBD image is named as the image's id, and a protected snaps
 ``snap`` of it is the image.
 """
 
-from __future__ import annotations
-
 from imagestore.backends.base import Driver, Later
 from imagestore.backends.rbd.settings import RBDSettings
 

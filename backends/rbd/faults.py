@@ -5,26 +5,18 @@ from __future__ import annotations
 import errno
 import os
 
-from imagestore.backends.errors import (
-    Busy,
-    Exists,
-    Full,
-    NotFound,
-    ReadOnly,
-    StoreError,
-    Unavailable,
-)
+from imagestore.backends import errors
 
-_MEANING: dict[int, type[StoreError]] = {
-    errno.ENOENT: NotFound,
-    errno.EEXIST: Exists,
-    errno.ENOSPC: Full,
-    errno.EDQUOT: Full,
-    errno.EBUSY: Busy,
-    errno.ENOTEMPTY: Busy,  # it has snapshots
-    errno.EROFS: ReadOnly,
-    errno.EACCES: ReadOnly,
-    errno.EPERM: ReadOnly,
+_MEANING: dict[int, type[errors.StoreError]] = {
+    errno.ENOENT: errors.NotFound,
+    errno.EEXIST: errors.Exists,
+    errno.ENOSPC: errors.Full,
+    errno.EDQUOT: errors.Full,
+    errno.EBUSY: errors.Busy,
+    errno.ENOTEMPTY: errors.Busy,  # it has snapshots
+    errno.EROFS: errors.ReadOnly,
+    errno.EACCES: errors.ReadOnly,
+    errno.EPERM: errors.ReadOnly,
 }
 _TEXT = {
     errno.ETIMEDOUT: "the cluster did not answer in time",
@@ -34,14 +26,14 @@ _TEXT = {
 }
 
 
-def meaning(error: Exception, store: str, url: str = "") -> StoreError:
+def meaning(error: Exception, store: str, url: str = "") -> errors.StoreError:
     """What an exception of ``rados`` or ``rbd``, or an ``OSError``, means for the caller.
 
     What has no better meaning (timed out, shut out, an I/O error) is ``Unavailable``.
     """
     number = number_of(error)
     text = _TEXT.get(number) or (os.strerror(number) if number else str(error))
-    return _MEANING.get(number, Unavailable)(text, store=store, url=url)
+    return _MEANING.get(number, errors.Unavailable)(text, store=store, url=url)
 
 
 def number_of(error: Exception) -> int:

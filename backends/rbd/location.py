@@ -44,7 +44,6 @@ class Location:
 
     @property
     def url(self) -> str:
-        """The location as a URL."""
         if self.fsid and self.pool and self.snapshot:
             parts = (self.fsid, self.pool, self.image, self.snapshot)
             return SCHEME + "/".join(quote(part, safe="") for part in parts)

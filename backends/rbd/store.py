@@ -9,16 +9,9 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from imagestore.backends import errors
 from imagestore.backends.base import Blocks, Capability, Capacity, Held, Pages, Store, Stored
 from imagestore.backends.daemon_threads import DaemonThreads
-from imagestore.backends.errors import (
-    InvalidLocation,
-    Misconfigured,
-    NotFound,
-    ReadOnly,
-    StoreError,
-    Unavailable,
-)
 from imagestore.backends.in_flight import RBD_WRITES
 from imagestore.backends.parts import Counted, in_parts, send_parts
 from imagestore.backends.rbd import features, listing
@@ -82,17 +75,17 @@ class RBDStore(Store):
         self._features(connection)
         try:
             pool = connection.pool(self._pool)
-        except NotFound as error:
-            raise Misconfigured(
+        except errors.NotFound as error:
+            raise errors.Misconfigured(
                 f"rbd_store_pool: the cluster has no pool {self._pool}", store=self.name
             ) from error
         try:
             with connection.errors():
                 pool.stat("rbd_directory")
-        except NotFound:
+        except errors.NotFound:
             pass  # no image was ever there
-        except ReadOnly as error:
-            raise Misconfigured(
+        except errors.ReadOnly as error:
+            raise errors.Misconfigured(
                 f"rbd_store_user: client.{self._settings.rbd_store_user or 'admin'} has no "
                 f"rights in the pool {self._pool}",
                 store=self.name,
@@ -111,7 +104,7 @@ class RBDStore(Store):
             return
         if self._cleanups:
             await asyncio.wait(self._cleanups, timeout=_CLEANUP)
-        with contextlib.suppress(StoreError):
+        with contextlib.suppress(errors.StoreError):
             await calls.call(connection.close)
         calls.threads.shutdown()
 
@@ -143,7 +136,7 @@ class RBDStore(Store):
             cleanup = asyncio.create_task(writer.abort())
             self._cleanups.add(cleanup)
             cleanup.add_done_callback(self._cleanups.discard)
-            away = isinstance(error, Unavailable)
+            away = isinstance(error, errors.Unavailable)
             await asyncio.wait([cleanup], timeout=_CLEANUP if away else self._settings.timeout)
             raise
         return Stored(location.url, source.bytes)
@@ -211,7 +204,7 @@ class RBDStore(Store):
         await calls.call(connection.ask_pool, self._pool)
         try:
             answer = await calls.call(connection.ask, '{"prefix": "df", "format": "json"}')
-        except ReadOnly:  # the user may not ask
+        except errors.ReadOnly:  # the user may not ask
             return Capacity(None, None)
         for pool in json.loads(answer)["pools"]:
             if pool["name"] == self._pool:
@@ -222,7 +215,7 @@ class RBDStore(Store):
     def owns(self, url: str) -> bool:
         try:
             location = self._locate(url)
-        except InvalidLocation:
+        except errors.InvalidLocation:
             return False
         return location.pool == self._pool
 
@@ -242,16 +235,16 @@ class RBDStore(Store):
         try:
             location = Location.parse(url)
         except ValueError as error:
-            raise InvalidLocation(str(error), store=self.name, url=url) from error
+            raise errors.InvalidLocation(str(error), store=self.name, url=url) from error
         if location.fsid is not None and self._fsid not in (None, location.fsid):
-            raise InvalidLocation("in another cluster", store=self.name, url=url)
+            raise errors.InvalidLocation("in another cluster", store=self.name, url=url)
         return replace(location, pool=location.pool or self._pool)
 
     async def _connected(self) -> tuple[ClusterCalls, Connection]:
         """The connection; a new one where the cluster has shut out the former."""
         calls, connection = self._calls, self._connection
         if calls is None or connection is None:
-            raise Unavailable("not started", store=self.name)
+            raise errors.Unavailable("not started", store=self.name)
         if not connection.lost:
             return calls, connection
         async with self._connecting:
@@ -261,5 +254,5 @@ class RBDStore(Store):
                 calls.threads.submit((fresh if stopped else connection).close)
                 self._connection = None if stopped else fresh
             if self._connection is None:
-                raise Unavailable("the store was stopped", store=self.name)
+                raise errors.Unavailable("the store was stopped", store=self.name)
             return calls, self._connection

@@ -5,8 +5,6 @@ the image id, the location ``s3://<host>/<bucket>/<image id>``, or ``s3+https://
 the server is reached by TLS. It has no credentials in it.
 """
 
-from __future__ import annotations
-
 from imagestore.backends.base import Driver, Later
 from imagestore.backends.s3.settings import S3Settings
 

@@ -8,8 +8,6 @@ whose manifest ``X-Object-Manifest: container/prefix`` names its segments. Locat
 Needs the extra ``imagestore[swift]``.
 """
 
-from __future__ import annotations
-
 from imagestore.backends.base import Driver, Later
 from imagestore.backends.swift.settings import SwiftSettings
 

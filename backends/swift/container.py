@@ -43,7 +43,6 @@ class Container:
         return self if name == self.name else Container(self._account, name, self._base)
 
     async def account_url(self) -> str:
-        """The URL of the account."""
         return self._base or (await self._account.access()).account_url
 
     async def is_near(self, other: Container) -> bool:

@@ -10,16 +10,8 @@ from typing import Any
 
 import aiohttp
 
+from imagestore.backends import errors
 from imagestore.backends.base import Blocks, Capability, Capacity, Pages, Store, Stored
-from imagestore.backends.errors import (
-    CannotCopy,
-    Full,
-    InvalidLocation,
-    Misconfigured,
-    NotFound,
-    StoreError,
-    Unavailable,
-)
 from imagestore.backends.in_flight import OBJECT
 from imagestore.backends.swift import listing, locations, stored
 from imagestore.backends.swift.account import Account, connections
@@ -84,7 +76,7 @@ class SwiftStore(Store):
             raise self._misconfigured(
                 "swift_store_user", f"may not use the account ({error.message})"
             ) from error
-        except NotFound as error:
+        except errors.NotFound as error:
             if self._placement.is_spread:
                 raise self._misconfigured("swift_store_endpoint", "is no account") from error
             if not settings.swift_store_create_container_on_put:
@@ -119,7 +111,7 @@ class SwiftStore(Store):
         if size is not None and size >= rules.large:
             free = (await container.capacity()).free
             if free is not None and free < size:
-                raise Full(f"the quota leaves {free} bytes", store=self.name, url=url)
+                raise errors.Full(f"the quota leaves {free} bytes", store=self.name, url=url)
         upload = Upload(container, Names(image_id, new_upload()), rules, self._executor(), url)
         try:
             return Stored(url, await upload.run(blocks, size))
@@ -135,7 +127,7 @@ class SwiftStore(Store):
         """Do what must be done although the caller is cancelled, or Swift does not answer."""
 
         async def bounded() -> None:
-            with contextlib.suppress(StoreError, TimeoutError):
+            with contextlib.suppress(errors.StoreError, TimeoutError):
                 async with asyncio.timeout(self._settings.swift_store_cleanup_timeout):
                     await work
 
@@ -155,16 +147,16 @@ class SwiftStore(Store):
         on_progress: Callable[[int], object] = lambda done: None,
     ) -> Stored:
         if not isinstance(source, SwiftStore):
-            raise CannotCopy("copies what is in its Swift", store=self.name)
+            raise errors.CannotCopy("copies what is in its Swift", store=self.name)
         place = self._placement.of(image_id, owner)
         container, made = self._container(place), place.url
         origin = source._locate(url)
         original = source._container(origin)
         if not await container.is_near(original):
-            raise CannotCopy("is in another Swift", store=self.name)
+            raise errors.CannotCopy("is in another Swift", store=self.name)
         found = await stored.find(original, origin.name, url)
         if found.size != size:
-            raise CannotCopy(f"{found.size} bytes are there, not {size}", store=self.name)
+            raise errors.CannotCopy(f"{found.size} bytes are there, not {size}", store=self.name)
         names = Names(image_id, new_upload())
         duplicate = Duplicate(container, names, self._rules(), self._executor(), made)
         try:
@@ -191,7 +183,7 @@ class SwiftStore(Store):
         place = self._locate(url)
         try:
             await self._container(place).find(place.name, url)
-        except NotFound:
+        except errors.NotFound:
             return False
         return True
 
@@ -204,7 +196,7 @@ class SwiftStore(Store):
     async def discard(self, image_id: str, *, owner: str | None = None) -> None:
         place = self._placement.of(image_id, owner)
         container = self._container(place)
-        with contextlib.suppress(NotFound):
+        with contextlib.suppress(errors.NotFound):
             await stored.remove(container, image_id, place.url)
         await container.discard(image_id)  # what a request that is still at work may store
         await self._remove_container(container)
@@ -231,7 +223,7 @@ class SwiftStore(Store):
     def owns(self, url: str) -> bool:
         try:
             place = self._locate(url)
-        except InvalidLocation:
+        except errors.InvalidLocation:
             return False
         return self._placement.is_ours(place)
 
@@ -271,7 +263,7 @@ class SwiftStore(Store):
 
     def _account(self, who: Credentials) -> Account:
         if self._session is None:
-            raise Unavailable("not started", store=self.name)
+            raise errors.Unavailable("not started", store=self.name)
         if who not in self._accounts:
             self._accounts[who] = Account(
                 self.name, who, self._settings, self._session, self._executor()
@@ -287,12 +279,12 @@ class SwiftStore(Store):
     def _locate(self, url: str) -> SwiftLocation:
         place = locations.parse(url, self._references, store=self.name)
         if place.base is not None and not self._placement.is_near(place.base):
-            raise InvalidLocation("is in another Swift", store=self.name)
+            raise errors.InvalidLocation("is in another Swift", store=self.name)
         return place
 
     def _executor(self) -> ThreadPoolExecutor:
         if self._threads is None:
-            raise Unavailable("not started", store=self.name)
+            raise errors.Unavailable("not started", store=self.name)
         return self._threads
 
     def _key_option(self) -> str:
@@ -303,5 +295,5 @@ class SwiftStore(Store):
             return "swift_store_application_credential_secret"
         return "swift_store_user or swift_store_key"
 
-    def _misconfigured(self, option: str, reason: str) -> Misconfigured:
-        return Misconfigured(f"{option}: {reason}", store=self.name)
+    def _misconfigured(self, option: str, reason: str) -> errors.Misconfigured:
+        return errors.Misconfigured(f"{option}: {reason}", store=self.name)

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from imagestore.backends import errors
 from imagestore.backends.base import (
     BLOCK_SIZE,
     Blocks,
@@ -25,14 +26,6 @@ from imagestore.backends.base import (
     Store,
     Stored,
     option,
-)
-from imagestore.backends.errors import (
-    CannotCopy,
-    Exists,
-    Full,
-    InvalidLocation,
-    NotFound,
-    Unavailable,
 )
 from imagestore.backends.ids import is_id
 from imagestore.backends.parts import Counted
@@ -83,17 +76,17 @@ class MemoryStore(Store):
     ) -> Stored:
         name = self._name(url := self.url(image_id))
         if name in self.objects:
-            raise Exists("is there already", store=self.name, url=url)
+            raise errors.Exists("is there already", store=self.name, url=url)
         data = bytearray()
         self.unfinished.append(data)
         try:
             async for block in Counted(blocks, size, store=self.name, url=url):
                 if len(block) > self.limit - self._used():
-                    raise Full(f"has room for {self.limit} bytes", store=self.name, url=url)
+                    raise errors.Full(f"has room for {self.limit} bytes", store=self.name, url=url)
                 data += block
                 await asyncio.sleep(0)
             if name in self.objects:
-                raise Exists("was written by another one", store=self.name, url=url)
+                raise errors.Exists("was written by another one", store=self.name, url=url)
             self.objects[name] = data
         finally:
             self.unfinished[:] = [each for each in self.unfinished if each is not data]
@@ -110,9 +103,9 @@ class MemoryStore(Store):
         on_progress: Callable[[int], object] = lambda done: None,
     ) -> Stored:
         if not isinstance(source, MemoryStore):
-            raise CannotCopy("copies from its own kind only", store=self.name, url=url)
+            raise errors.CannotCopy("copies from its own kind only", store=self.name, url=url)
         if await source.size(url) != size:
-            raise CannotCopy(f"has not {size} bytes", store=source.name, url=url)
+            raise errors.CannotCopy(f"has not {size} bytes", store=source.name, url=url)
 
         async def told(blocks: Blocks) -> Blocks:
             done = 0
@@ -169,11 +162,11 @@ class MemoryStore(Store):
 
     def _answers(self) -> None:
         if not self._started:
-            raise Unavailable("not started", store=self.name)
+            raise errors.Unavailable("not started", store=self.name)
 
     def _name(self, url: str) -> str:
         if not self.owns(url):
-            raise InvalidLocation("not a location of this store", store=self.name, url=url)
+            raise errors.InvalidLocation("not a location of this store", store=self.name, url=url)
         self._answers()
         return url.removeprefix(self.url(""))
 
@@ -181,7 +174,7 @@ class MemoryStore(Store):
         try:
             return self.objects[self._name(url)]
         except KeyError:
-            raise NotFound("nothing is there", store=self.name, url=url) from None
+            raise errors.NotFound("nothing is there", store=self.name, url=url) from None
 
 
 async def _cut(data: memoryview) -> AsyncIterator[memoryview]:

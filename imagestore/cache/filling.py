@@ -13,6 +13,7 @@ import logging
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from imagestore.backends.base import BLOCK_SIZE, Buffer
@@ -39,59 +40,50 @@ _ASK = 10
 """Looks without growth after which it is asked whether the other is still there."""
 
 
+@dataclass(eq=False)
 class Filling:
     """One entry on its way into the cache; ``run`` returns when it is there or will not be.
 
     ``end`` has to be called then, also if ``run`` was cancelled before its first step.
     """
 
-    def __init__(
-        self,
-        directory: Directory,
-        wanted: Wanted,
-        growing: Growing,
-        lock: locks.Held | None,
-        source: Source,
-        disk: Executor,
-        verify: Verify,
-    ) -> None:
-        self._directory = directory
-        self._wanted = wanted
-        self._growing = growing
-        self._lock = lock
-        self._source = source
-        self._disk = disk
-        self._verify = verify
+    directory: Directory
+    wanted: Wanted
+    growing: Growing
+    lock: locks.Held | None
+    source: Source
+    disk: Executor
+    verify: Verify
 
     async def run(self) -> None:
         """Raises nothing but ``OSError``: the cache's disk is at fault."""
-        image_id = self._wanted.image_id
+        image_id = self.wanted.image_id
         try:
-            if self._lock is None:
-                self._lock = await self._watch()
-            if self._lock is not None:
+            if self.lock is None:
+                self.lock = await self._watch()
+            if self.lock is not None:
                 await self._fill()
         except Corrupt as error:
             log.error("image %s: its stores give other bytes, not cached: %s", image_id, error)
-            await self._on_disk(self._directory.reject, self._wanted)
+            await self._on_disk(self.directory.reject, self.wanted)
         except (StoreError, ImagestoreError) as error:
             log.warning("image %s: its fill of the cache broke off: %s", image_id, error)
         except OSError:
             # Room that was taken is given back: the disk may be full.
             with contextlib.suppress(OSError):
-                await self._on_disk(self._directory.drop_partial, self._wanted)
+                await self._on_disk(self.directory.drop_partial, self.wanted)
             raise
 
     def end(self) -> None:
         """Tell those who follow, and let others fill."""
-        if self._growing.have < self._growing.size:
-            self._growing.fail()
-        if self._lock is not None:
-            self._lock.release()
+        if self.growing.have < self.growing.size:
+            self.growing.fail()
+        if self.lock is not None:
+            self.lock.release()
 
     async def _watch(self) -> locks.Held | None:
         """Follow another process; its lock, if it has ended before the file was whole."""
-        growing, idle = self._growing, 0
+        growing, idle = self.growing, 0
         while True:
             size = os.fstat(growing.fd).st_size
             if size > growing.have:
@@ -99,26 +91,26 @@ class Filling:
                 idle = 0
             elif (idle := idle + 1) % _ASK == 0 and (lock := await self._on_disk(self._ask)):
                 if await self._on_disk(self._is_left):
-                    log.warning("image %s: its fill is taken over", self._wanted.image_id)
+                    log.warning("image %s: its fill is taken over", self.wanted.image_id)
                     return lock
                 lock.release()
                 return None
             await asyncio.sleep(_LOOK)
 
     def _ask(self) -> locks.Held | None:
-        return locks.acquire(self._directory.lock_file, locks.fill_of(self._wanted.image_id))
+        return locks.acquire(self.directory.lock_file, locks.fill_of(self.wanted.image_id))
 
     def _is_left(self) -> bool:
-        return self._directory.is_growing(self._growing.fd, self._wanted)
+        return self.directory.is_growing(self.growing.fd, self.wanted)
 
     async def _fill(self) -> None:
-        growing = self._growing
+        growing = self.growing
         # Also what another process has written since the last look.
         growing.grown(min(os.fstat(growing.fd).st_size, growing.size))
-        expected = Expected(self._wanted.size, (self._wanted.digest,))
+        expected = Expected(self.wanted.size, (self.wanted.digest,))
         # Read again from the file, beside what comes: so a slow digest keeps no reader waiting,
         # and what another process has left is verified too.
-        verifying = asyncio.ensure_future(self._verify(self._written(), expected))
+        verifying = asyncio.ensure_future(self.verify(self._written(), expected))
         try:
             if growing.have < growing.size:
                 await self._fetch()
@@ -128,13 +120,13 @@ class Filling:
             with contextlib.suppress(asyncio.CancelledError, Exception):
                 await verifying
         with contextlib.suppress(FileNotFoundError):  # dropped meanwhile
-            await self._on_disk(self._directory.complete, growing.fd, self._wanted)
+            await self._on_disk(self.directory.complete, growing.fd, self.wanted)
 
     async def _fetch(self) -> None:
         """Write what comes, one block while the next one is on its way."""
-        growing = self._growing
+        growing = self.growing
         writing: asyncio.Future[int] | None = None
-        async with contextlib.aclosing(self._source(growing.have)) as blocks:
+        async with contextlib.aclosing(self.source(growing.have)) as blocks:
             try:
                 async for block in blocks:
                     if writing is not None:
@@ -153,7 +145,7 @@ class Filling:
 
     async def _written(self) -> AsyncGenerator[bytes, None]:
         """What is in the file, while it grows."""
-        growing, done = self._growing, 0
+        growing, done = self.growing, 0
         while done < growing.size and (have := await growing.ready(done)):
             # A thread whose disk hangs outlives this task, and with it the descriptor.
             fd = os.dup(growing.fd)
@@ -163,7 +155,7 @@ class Filling:
             del block
 
     def _on_disk(self, function: Callable[..., T], *args: Any) -> asyncio.Future[T]:
-        return asyncio.get_running_loop().run_in_executor(self._disk, function, *args)
+        return asyncio.get_running_loop().run_in_executor(self.disk, function, *args)
 
 
 def _write(fd: int, block: Buffer, offset: int) -> int:

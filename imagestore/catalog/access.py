@@ -52,12 +52,15 @@ class Access:
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
 
-    def find(self, conn: Connection, caller: Caller, image_id: str, *rules: str) -> ImageRow:
+    def find(
+        self, conn: Connection, caller: Caller, image_id: str, *rules: str, locked: bool = False
+    ) -> ImageRow:
         """The image with its membership of the caller's project; else :class:`NotFound`.
 
         ``rules``: what else the policy has to allow on it, as :meth:`require` asks.
+        ``locked`` as in :func:`imagestore.database.images.get`.
         """
-        row = images.get(conn, image_id, project_id=caller.project_id)
+        row = images.get(conn, image_id, project_id=caller.project_id, locked=locked)
         if row is None or not can_see(
             row.image,
             caller.project_id,

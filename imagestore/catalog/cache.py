@@ -12,6 +12,7 @@ import logging
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -19,11 +20,11 @@ from imagestore.cache import locks
 from imagestore.cache.cache import Cache
 from imagestore.cache.directory import Entry, is_id
 from imagestore.cache.room import Pruned
-from imagestore.catalog.access import Access
 from imagestore.catalog.cached_data import wanted
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.downloads import Downloads
 from imagestore.catalog.jobs import GiveUp, JobKind, Jobs, Work
+from imagestore.catalog.operations import Operations
 from imagestore.database import cache as rows
 from imagestore.database import images
 from imagestore.identity.caller import Caller
@@ -48,13 +49,21 @@ class Listed:
     hits: int
     checksum: str | None
 
+    def told(self) -> dict[str, Any]:
+        """As it is shown; times in seconds since 1970. Glance has no ``pinned``."""
+        entry = self.entry
+        return {
+            "id": self.row, "image_id": entry.image_id, "hits": self.hits,
+            "last_accessed": entry.accessed, "last_modified": entry.modified,
+            "size": entry.size, "checksum": self.checksum, "pinned": entry.pinned,
+        }  # fmt: skip
 
-class CacheEntries:
+
+class CacheEntries(Operations):
     """The operations on the cache. Without one they are :class:`NotFound` for who may ask."""
 
     def __init__(self, deps: Dependencies, jobs: Jobs, downloads: Downloads) -> None:
-        self._database = deps.database
-        self._access = Access(deps.policy)
+        super().__init__(deps)
         self._config = deps.settings.cache
         self._cache = deps.cache
         self._jobs = jobs
@@ -82,7 +91,6 @@ class CacheEntries:
         self._of_node()
 
     async def entries(self) -> list[Listed]:
-        """The entries of this node."""
         found = await self._of_node().entries() or []
         known = await self._database.read(rows.recorded, self._config.node)
         uncounted = self._of_node().hits
@@ -140,12 +148,18 @@ class CacheEntries:
         await self._of_node().drop(image_id)
         await self._database.write(rows.remove_everywhere, image_id)
 
-    async def dequeue(self, image_id: str) -> int:
-        """Take the image off the queue; how many times it was there."""
-        found = await self._jobs.list(
+    async def dequeue(self, image_id: str | None = None) -> int:
+        """Take the image, or all, off the queue; how many were there."""
+        cancelled = 0
+        for job in await self._jobs.list(
             states=ACTIVE, kind=self._kind, image_id=image_id, limit=_MOST
-        )
-        return await self._cancel([job.id for job in found])
+        ):
+            try:
+                await self._jobs.cancel(job.id)
+            except Conflict:
+                continue  # it has just ended
+            cancelled += 1
+        return cancelled
 
     async def clear(self) -> int:
         """Remove all entries of this node, pinned ones too; how many there were."""
@@ -153,10 +167,6 @@ class CacheEntries:
         removed = {e.image_id for e in await cache.entries() or [] if await cache.drop(e.image_id)}
         await self._database.write(self._forget, removed)
         return len(removed)
-
-    async def clear_queue(self) -> int:
-        found = await self._jobs.list(states=ACTIVE, kind=self._kind, limit=_MOST)
-        return await self._cancel([job.id for job in found])
 
     async def clean(self, *, keep_invalid: bool = False) -> int:
         """Remove what is invalid or stalled; how many files that were.
@@ -250,16 +260,6 @@ class CacheEntries:
 
     def _forget(self, conn: Connection, image_ids: set[str]) -> None:
         rows.remove(conn, rows.node_id(conn, self._config.node), image_ids)
-
-    async def _cancel(self, ids: list[str]) -> int:
-        cancelled = 0
-        for job_id in ids:
-            try:
-                await self._jobs.cancel(job_id)
-            except Conflict:
-                continue  # it has just ended
-            cancelled += 1
-        return cancelled
 
     async def _prefetch(self, work: Work) -> None:
         """The handler of the jobs of this node."""

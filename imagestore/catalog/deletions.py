@@ -17,11 +17,11 @@ from sqlalchemy import Connection
 
 from imagestore.backends import errors as store_errors
 from imagestore.backends.base import Capability
-from imagestore.catalog.access import Access, not_found, require_writer
+from imagestore.catalog.access import not_found, require_writer
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.imports.unstaging import leave
 from imagestore.catalog.intent import Intent
-from imagestore.catalog.notifications import Notifications
+from imagestore.catalog.operations import Operations
 from imagestore.catalog.store_failures import as_deletion_failure
 from imagestore.config.store_sections import STAGING
 from imagestore.database import images, journal, locations, pending_deletes
@@ -34,16 +34,12 @@ from imagestore.model.image import Image, ImageStatus, Location
 log = logging.getLogger(__name__)
 
 
-class Deletions:
+class Deletions(Operations):
     """The operations that remove bytes: of an image, or of one of its copies."""
 
     def __init__(self, deps: Dependencies) -> None:
-        self._deps = deps
-        self._database = deps.database
-        self._access = Access(deps.policy)
-        self._notify = Notifications(deps.notifier)
+        super().__init__(deps)
         self._delayed = deps.settings.scrubber.delayed_delete
-        self._intents = deps.intents
 
     async def delete(self, caller: Caller, image_id: str) -> None:
         """Remove the image and its data; its id stays taken for ever."""
@@ -62,10 +58,9 @@ class Deletions:
     async def delete_from_store(self, caller: Caller, store: str, image_id: str) -> None:
         """Remove the copy of the image in ``store``; the last one is not removed."""
         require_writer(caller)
-        stores = self._deps.stores
-        if not stores.multiple:
+        if not self._stores.multiple:
             raise NotFound("This service has one store.")
-        if store not in stores:
+        if store not in self._stores:
             raise Conflict(f"There is no store '{store}'.")
         async with self._intents.intend() as intent:
             removal = await self._database.write(self._claim_copy, intent, caller, image_id, store)
@@ -78,8 +73,7 @@ class Deletions:
         transaction that hides it, allowed that. The last copy always stays."""
 
         def claim(conn: Connection) -> tuple[Location, str] | None:
-            images.lock(conn, image_id)
-            row = images.get(conn, image_id)
+            row = images.get(conn, image_id, locked=True)
             copy = None if row is None else self._copy_in(row.image, store)
             if row is None or copy is None or _is_last(copy, row.image):
                 return None
@@ -139,7 +133,7 @@ class Deletions:
         return copy, self._hide_copy(conn, intent, image_id, copy)
 
     def _copy_in(self, image: Image, store: str) -> Location | None:
-        stores = self._deps.stores
+        stores = self._stores
         in_store = (each for each in image.locations if stores.of(each) is stores.get(store))
         copy = next(in_store, None)
         return None if copy is None or copy.id is None else copy
@@ -152,7 +146,7 @@ class Deletions:
         """Hide a copy and open a journal row, whose id it is; :meth:`carry_out_removal` is to
         follow."""
         assert copy.id is not None
-        store = self._deps.stores.of(copy)
+        store = self._stores.of(copy)
         locations.hide(conn, copy.id)
         return intent.removal(conn, image_id, store.name if store else "")
 
@@ -197,9 +191,8 @@ class Deletions:
 
     async def finish_removal(self, entry: Entry) -> None:
         """Go on with the removal of copies whose process has ended or met a dead store."""
-        stores = self._deps.stores
         for copy in await self._database.read(locations.select_hidden, entry.image_id):
-            store = stores.of(copy)
+            store = self._stores.of(copy)
             if store is not None and store.name != entry.store:
                 continue
             try:
@@ -216,15 +209,15 @@ class Deletions:
             await self.remove_bytes(image.id, location)
             if location.id is not None:
                 await self._database.write(locations.remove, location.id)
-        if self._deps.stores.has_reserved(STAGING):
+        if self._stores.has_reserved(STAGING):
             # Glance may have left something there of an image that has long been active. What is
             # not removed now, or lies on another node, the search for orphans finds.
             with contextlib.suppress(store_errors.StoreError):
-                await self._deps.stores.reserved(STAGING).discard(image.id)
+                await self._stores.reserved(STAGING).discard(image.id)
 
     async def remove_bytes(self, image_id: str, location: Location) -> None:
         """Remove the bytes. Missing ones are no error; a read-only store keeps them."""
-        store = self._deps.stores.of(location)
+        store = self._stores.of(location)
         if store is None:
             log.error("image %s: no store for location %s", image_id, location.url)
             return

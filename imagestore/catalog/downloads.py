@@ -6,12 +6,11 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
 from imagestore.backends.base import Buffer
-from imagestore.catalog.access import Access
 from imagestore.catalog.cached_data import CachedData
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.locations.correction import StoreCorrections
 from imagestore.catalog.locations.rules import fetched
-from imagestore.catalog.notifications import Notifications
+from imagestore.catalog.operations import Operations
 from imagestore.database.locations import DAMAGED
 from imagestore.identity.caller import Caller
 from imagestore.model.errors import Forbidden, Gone, Invalid
@@ -61,14 +60,11 @@ class Download:
         return reading.blocks()
 
 
-class Downloads:
+class Downloads(Operations):
     """Finds the data of images."""
 
     def __init__(self, deps: Dependencies) -> None:
-        self._database = deps.database
-        self._stores = deps.stores
-        self._access = Access(deps.policy)
-        self._notify = Notifications(deps.notifier)
+        super().__init__(deps)
         self._corrections = StoreCorrections(deps)
         self._cache = CachedData(deps.cache) if deps.cache is not None else None
         sections = deps.stores.sections

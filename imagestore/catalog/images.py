@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from imagestore.catalog.access import Access, not_found, require_writer
-from imagestore.catalog.activation import Activation, Activations
+from imagestore.catalog.access import not_found, require_writer
+from imagestore.catalog.activation import Activation
 from imagestore.catalog.amend import amend, changed_columns
 from imagestore.catalog.copies.placement import Placements
 from imagestore.catalog.deletions import Deletions
@@ -18,7 +18,7 @@ from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.intent import Intent
 from imagestore.catalog.limits import require_within
 from imagestore.catalog.locations.changes import LocationChanges, Prepared
-from imagestore.catalog.notifications import Notifications
+from imagestore.catalog.operations import Operations
 from imagestore.catalog.quotas import ProjectLimits
 from imagestore.database import images, properties, tags
 from imagestore.identity.caller import Caller
@@ -46,24 +46,19 @@ class Page(NamedTuple):
     marker: str | None
 
 
-class Images:
+class Images(Operations):
     """The operations on an image as a record."""
 
     def __init__(
         self, deps: Dependencies, location_changes: LocationChanges, deletions: Deletions
     ) -> None:
-        self._database = deps.database
+        super().__init__(deps)
         self._protections = deps.protections
-        self._quotas = deps.quotas
         self._location_changes = location_changes
         self._deletions = deletions
         self._limits = deps.settings.limits
         self._shown = deps.settings.images
-        self._access = Access(deps.policy)
         self._placements = Placements(deps)
-        self._activations = Activations(deps)
-        self._intents = deps.intents
-        self._notify = Notifications(deps.notifier)
 
     async def create(self, caller: Caller, draft: ImageDraft) -> Image:
         """Register an image without data; its owner is the caller's project by default."""
@@ -197,8 +192,7 @@ class Images:
     ) -> tuple[Image, list[tuple[Location, str]]]:
         conn = activation.conn
         # Two changes at once must see each other's properties and tags.
-        images.lock(conn, image_id)
-        row = self._access.find(conn, caller, image_id)
+        row = self._access.find(conn, caller, image_id, locked=True)
         before = row.image
         # Properties that the caller may not read are not there for him: whatever he asks for is
         # decided and answered as if they were not.

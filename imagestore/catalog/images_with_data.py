@@ -16,7 +16,6 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from imagestore.backends.base import Blocks, Buffer
-from imagestore.catalog.access import Access
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.images import Images
 from imagestore.catalog.imports.imports import Imports
@@ -24,6 +23,7 @@ from imagestore.catalog.jobs import Jobs
 from imagestore.catalog.locations.imports import KIND as LOCATION_IMPORT
 from imagestore.catalog.locations.imports import LocationImports
 from imagestore.catalog.locations.rules import LocationRules
+from imagestore.catalog.operations import Operations
 from imagestore.catalog.uploads import Uploads
 from imagestore.database import images
 from imagestore.identity.caller import Caller
@@ -59,7 +59,7 @@ class DataSource:
     request_id: str | None = None
 
 
-class ImagesWithData:
+class ImagesWithData(Operations):
     """The operations that take an image together with its data."""
 
     def __init__(
@@ -71,9 +71,7 @@ class ImagesWithData:
         location_imports: LocationImports,
         jobs: Jobs,
     ) -> None:
-        self._deps = deps
-        self._database = deps.database
-        self._access = Access(deps.policy)
+        super().__init__(deps)
         self._rules = LocationRules(deps)
         self._images = images_
         self._uploads = uploads

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from imagestore.catalog.access import Access, require_writer
+from imagestore.catalog.access import require_writer
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.limits import require_within
-from imagestore.catalog.notifications import Notifications
+from imagestore.catalog.operations import Operations
 from imagestore.database import images, members
 from imagestore.database.images import ImageRow
 from imagestore.identity.caller import Caller
@@ -23,14 +23,10 @@ _BATCH = 500
 """Memberships whose images are looked at together."""
 
 
-class Members:
-    """The operations on the members of one image."""
-
+class Members(Operations):
     def __init__(self, deps: Dependencies) -> None:
-        self._database = deps.database
+        super().__init__(deps)
         self._quota = deps.settings.limits.image_member_quota
-        self._access = Access(deps.policy)
-        self._notify = Notifications(deps.notifier)
 
     async def all(self, caller: Caller, image_id: str) -> list[Member]:
         """All members for those who own the image; a member sees only itself."""

@@ -32,7 +32,6 @@ class LimitSource(Protocol):
 
         Raises :class:`imagestore.model.errors.Unavailable` rather than to let anything pass.
         """
-        ...
 
     async def close(self) -> None: ...
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from imagestore.catalog.access import Access, require_writer
+from imagestore.catalog.access import require_writer
 from imagestore.catalog.copies.placement import Placements
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.limits import require_within
-from imagestore.catalog.notifications import Notifications
+from imagestore.catalog.operations import Operations
 from imagestore.database import images, tags
 from imagestore.identity.caller import Caller
 from imagestore.model.clock import now
@@ -18,15 +18,11 @@ from imagestore.model.image import Image
 MAX_LENGTH = 255
 
 
-class Tags:
-    """The operations on the tags of one image."""
-
+class Tags(Operations):
     def __init__(self, deps: Dependencies) -> None:
-        self._database = deps.database
+        super().__init__(deps)
         self._quota = deps.settings.limits.image_tag_quota
-        self._access = Access(deps.policy)
         self._placements = Placements(deps)
-        self._notify = Notifications(deps.notifier)
 
     async def add(self, caller: Caller, image_id: str, tag: str) -> None:
         """Put the tag on the image; one that is there already is no error."""
@@ -43,8 +39,7 @@ class Tags:
 
     def _add(self, conn: Connection, caller: Caller, image_id: str, tag: str) -> Image:
         # No constraint of the tables keeps a tag from being added twice.
-        images.lock(conn, image_id)
-        row = self._access.find(conn, caller, image_id, "modify_image")
+        row = self._access.find(conn, caller, image_id, "modify_image", locked=True)
         if tag in row.image.tags:
             return row.image
         count = len(row.image.tags)

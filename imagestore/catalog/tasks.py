@@ -9,12 +9,13 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from imagestore.catalog.access import Access, require_writer
+from imagestore.catalog.access import require_writer
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.images import Images
 from imagestore.catalog.imports.imports import Imports
 from imagestore.catalog.imports.starting import queue
 from imagestore.catalog.jobs import Jobs
+from imagestore.catalog.operations import Operations
 from imagestore.database import images, tasks
 from imagestore.database.tasks import TaskQuery
 from imagestore.identity.caller import Caller
@@ -25,14 +26,9 @@ from imagestore.model.import_request import ImportRequest, Method, Order
 from imagestore.model.task import Task, TaskType
 
 
-class Tasks:
-    """The operations on tasks."""
-
+class Tasks(Operations):
     def __init__(self, deps: Dependencies, images_: Images, imports: Imports, jobs: Jobs) -> None:
-        self._database = deps.database
-        self._stores = deps.stores
-        self._access = Access(deps.policy)
-        self._quotas = deps.quotas
+        super().__init__(deps)
         self._images = images_
         self._imports = imports
         self._jobs = jobs

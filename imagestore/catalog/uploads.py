@@ -19,12 +19,12 @@ from sqlalchemy import Connection
 
 from imagestore.backends import errors as store_errors
 from imagestore.backends.base import Blocks, Capability, Store, Stored
-from imagestore.catalog.access import Access, require_writer
-from imagestore.catalog.activation import Activation, Activations, put_back
+from imagestore.catalog.access import require_writer
+from imagestore.catalog.activation import Activation, put_back
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.intent import Intent
 from imagestore.catalog.locations import refused_locations
-from imagestore.catalog.notifications import Notifications
+from imagestore.catalog.operations import Operations
 from imagestore.catalog.quotas import ProjectLimits
 from imagestore.catalog.signatures import Signatures, signed
 from imagestore.catalog.store_failures import as_upload_failure
@@ -55,17 +55,12 @@ class _Claim:
     """What the image is to be if the upload fails."""
 
 
-class Uploads:
+class Uploads(Operations):
     """The one operation that gives an image its bytes."""
 
     def __init__(self, deps: Dependencies) -> None:
-        self._deps = deps
-        self._database = deps.database
-        self._quotas = deps.quotas
+        super().__init__(deps)
         self._signatures = Signatures(deps.settings.signatures)
-        self._access = Access(deps.policy)
-        self._activations = Activations(deps)
-        self._notify = Notifications(deps.notifier)
 
     async def upload(
         self,
@@ -89,7 +84,7 @@ class Uploads:
         """
         require_writer(caller)
         target = self._target(store)
-        async with self._deps.intents.intend() as intent:
+        async with self._intents.intend() as intent:
             limits = await self._quotas.limits_of_owner(image_id)
             image = await self._database.select(self._authorised, caller, image_id)
             described = signed(image.properties)
@@ -116,11 +111,10 @@ class Uploads:
             )
 
     def _target(self, name: str | None) -> Store:
-        stores = self._deps.stores
-        if name is None or not stores.multiple:
-            store = stores.default
-        elif name in stores:
-            store = stores.get(name)
+        if name is None or not self._stores.multiple:
+            store = self._stores.default
+        elif name in self._stores:
+            store = self._stores.get(name)
         else:
             raise Invalid(f"There is no store '{name}'.")
         if Capability.WRITABLE not in store.capabilities:
@@ -194,4 +188,4 @@ class Uploads:
         image_id = claim.image.id
         self._notify.not_uploaded(image_id, store.name, error)
         back = partial(put_back, image_id=image_id, of=ImageStatus.SAVING, to=claim.failed)
-        await self._deps.intents.undo(claim.entry, image_id, store, error, back=back)
+        await self._intents.undo(claim.entry, image_id, store, error, back=back)

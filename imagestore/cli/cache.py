@@ -31,18 +31,7 @@ def list_entries(where: Configuration, as_json: AsJson = False) -> None:
     """List what is in the cache, the entry used longest ago first, and what is queued."""
 
     async def run(cache: CacheEntries, _: Jobs) -> tuple[list[dict[str, Any]], list[str]]:
-        found = [
-            {
-                "image_id": listed.entry.image_id,
-                "size": listed.entry.size,
-                "hits": listed.hits,
-                "last_accessed": listed.entry.accessed,
-                "last_modified": listed.entry.modified,
-                "pinned": listed.entry.pinned,
-            }
-            for listed in await cache.entries()
-        ]
-        return found, await cache.queued()
+        return [listed.told() for listed in await cache.entries()], await cache.queued()
 
     entries, queued = _with_cache(where, run)
     if as_json:
@@ -135,7 +124,7 @@ def delete(
     async def run(cache: CacheEntries, _: Jobs) -> None:
         if everything:
             await cache.clear()
-            await cache.clear_queue()
+            await cache.dequeue()
         for image_id in images or ():
             await cache.delete(image_id)
             await cache.dequeue(image_id)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from imagestore.cli.configured import Configuration
 from imagestore.cli.group import Group
-from imagestore.cli.output import AsJson, document, print_fields, print_json, print_table
+from imagestore.cli.output import AsJson, document, print_fields, print_list
 from imagestore.model.job import ACTIVE, Job, JobState
 
 if TYPE_CHECKING:
@@ -45,24 +45,11 @@ def list_jobs(
         )
 
     found = _with_jobs(where, run)
-    if as_json:
-        print_json([document(job) for job in found])
-        return
-    print_table(
+    print_list(
+        [document(job) if as_json else _told(job) for job in found],
+        "id kind image_id target state attempts progress message",
         ("id", "kind", "image", "target", "state", "attempts", "progress", "message"),
-        (
-            (
-                job.id,
-                job.kind,
-                job.image_id,
-                job.target,
-                _state(job),
-                job.attempts,
-                _progress(job),
-                job.message,
-            )
-            for job in found
-        ),
+        as_json=as_json,
     )
 
 
@@ -87,9 +74,10 @@ def retry(where: Configuration, job: JobId, as_json: AsJson = False) -> None:
     print_fields(document(found), as_json=as_json)
 
 
-def _state(job: Job) -> str:
+def _told(job: Job) -> dict[str, Any]:
     ending = job.cancel_requested and job.state in ACTIVE
-    return f"{job.state}, to be cancelled" if ending else job.state.value
+    state = f"{job.state}, to be cancelled" if ending else job.state.value
+    return document(job) | {"state": state, "progress": _progress(job)}
 
 
 def _progress(job: Job) -> str:

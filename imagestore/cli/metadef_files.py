@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -13,7 +14,10 @@ import imagestore
 from imagestore.api.texts import PLAIN, Texts
 from imagestore.api.v2.metadefs.bodies import read_namespace
 from imagestore.model.errors import Invalid
-from imagestore.model.metadef import Association, Contents, MetadefObject, Namespace, NamespaceDraft
+from imagestore.model.metadef import Contents, Namespace, NamespaceDraft
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 _UNFIT = re.compile(r"[^\w.-]+")
 
@@ -88,38 +92,18 @@ def _free(directory: Path, name: str, taken: list[Path]) -> Path:
 
 
 def _to_json(namespace: Namespace, contents: Contents) -> dict[str, Any]:
-    told = {
-        "namespace": namespace.namespace,
-        "display_name": namespace.display_name,
-        "description": namespace.description,
-        "visibility": namespace.visibility,
-        "protected": namespace.protected,
-        "owner": namespace.owner,
-        "resource_type_associations": [_association(one) for one in contents.associations],
+    return _written(namespace) | {
+        "resource_type_associations": [_written(one) for one in contents.associations],
         "properties": {one.name: one.definition for one in contents.properties},
-        "objects": [_object(one) for one in contents.objects],
-        "tags": [{"name": tag.name} for tag in contents.tags],
+        "objects": [{"properties": {}} | _written(one) for one in contents.objects],
+        "tags": [_written(tag) for tag in contents.tags],
     }
-    return dict(_without_nulls(told))
 
 
-def _association(association: Association) -> dict[str, Any]:
-    return dict(
-        _without_nulls(
-            {
-                "name": association.name,
-                "prefix": association.prefix,
-                "properties_target": association.properties_target,
-            }
-        )
-    )
-
-
-def _object(item: MetadefObject) -> dict[str, Any]:
-    told = {
-        "name": item.name,
-        "description": item.description,
-        "required": item.required or None,
-        "properties": item.properties or {},
+def _written(record: DataclassInstance) -> dict[str, Any]:
+    """What there is to say of it, but for what is another's when it is loaded."""
+    return {
+        name: value
+        for name, value in dataclasses.asdict(record).items()
+        if value not in (None, ()) and name not in ("id", "created_at", "updated_at")
     }
-    return dict(_without_nulls(told))

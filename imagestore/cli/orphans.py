@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from imagestore.cli.configured import Configuration
 from imagestore.cli.group import Group
-from imagestore.cli.output import AsJson, document, print_json, print_table
+from imagestore.cli.output import AsJson, document, print_list
 
 if TYPE_CHECKING:
     from imagestore.catalog.catalog import Catalog
@@ -24,9 +24,9 @@ def status(where: Configuration, as_json: AsJson = False) -> None:
     """Show when each store was last searched, and how much there was never an image's."""
 
     found = where.with_catalog(lambda catalog: catalog.orphans.searches()).values()
-    _print(
+    print_list(
         [{**document(one), "unknown_percent": round(100 * one.share, 1)} for one in found],
-        ("store", "started_at", "finished_at", "objects", "unknown", "unknown_percent"),
+        "store started_at finished_at objects unknown unknown_percent",
         as_json=as_json,
     )
 
@@ -55,19 +55,9 @@ def list_orphans(
         return [(one, ripe) for one, ripe in found if ripe or everything]
 
     found = where.with_catalog(run)
-    _print(
+    print_list(
         [{**document(one), "state": "orphan" if ripe else "seen"} for one, ripe in found],
-        (
-            "store",
-            "image_id",
-            "project",
-            "state",
-            "origin",
-            "ours",
-            "pieces",
-            "bytes",
-            "first_seen",
-        ),
+        "store image_id project state origin ours pieces bytes first_seen",
         as_json=as_json,
     )
     if any(ripe for _, ripe in found):
@@ -105,13 +95,3 @@ def delete(
 
     if where.with_catalog(run, stores=True):
         raise typer.Exit(1)
-
-
-def _print(documents: list[dict[str, Any]], columns: tuple[str, ...], *, as_json: bool) -> None:
-    if as_json:
-        print_json(documents)
-        return
-    print_table(
-        [column.replace("_", " ") for column in columns],
-        ([str(row[column]) for column in columns] for row in documents),
-    )

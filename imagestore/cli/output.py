@@ -39,6 +39,22 @@ def print_table(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> Non
     Console().print(table)
 
 
+def print_list(
+    things: Sequence[Mapping[str, Any]],
+    fields: str,
+    headings: Sequence[str] = (),
+    *,
+    as_json: bool,
+) -> None:
+    """Several things: all of each as JSON, or the named fields in a table."""
+    names = fields.split()
+    if as_json:
+        print_json(things)
+        return
+    headings = headings or [name.replace("_", " ") for name in names]
+    print_table(headings, ([thing[name] for name in names] for thing in things))
+
+
 def print_fields(fields: Mapping[str, Any], *, as_json: bool) -> None:
     """One thing: each of its fields in a line."""
     if as_json:

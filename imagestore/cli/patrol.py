@@ -8,7 +8,7 @@ import typer
 
 from imagestore.cli.configured import Configuration
 from imagestore.cli.group import Group
-from imagestore.cli.output import AsJson, document, print_fields, print_json, print_table
+from imagestore.cli.output import AsJson, document, print_fields, print_list
 
 app = Group()
 
@@ -63,14 +63,11 @@ def list_damages(
     from imagestore.database.damages import OPEN
 
     found = where.with_catalog(lambda catalog: catalog.patrol.damages(settled=settled))
-    damages = [document(damage) for damage in found]
-    if as_json:
-        print_json(damages)
-    else:
-        names = ("image_id", "store", "state", "reason", "found_at", "updated_at")
-        print_table(
-            ("image", "store", "state", "reason", "found", "last seen"),
-            ([str(damage[name]) for name in names] for damage in damages),
-        )
+    print_list(
+        [document(damage) for damage in found],
+        "image_id store state reason found_at updated_at",
+        ("image", "store", "state", "reason", "found", "last seen"),
+        as_json=as_json,
+    )
     if any(one.state in OPEN for one in found):
         raise typer.Exit(1)

@@ -9,7 +9,7 @@ import typer
 
 from imagestore.cli.configured import Configuration
 from imagestore.cli.group import Group
-from imagestore.cli.output import AsJson, document, print_json, print_table
+from imagestore.cli.output import AsJson, document, print_json, print_list, print_table
 
 if TYPE_CHECKING:
     from imagestore.catalog.catalog import Catalog
@@ -47,13 +47,9 @@ def status(where: Configuration, as_json: AsJson = False) -> None:
 def plan(where: Configuration, as_json: AsJson = False) -> None:
     """List what a pass would do now: copies to make and to remove, digests to fill in."""
     steps = where.with_catalog(lambda catalog: catalog.replication.look()).steps
-    if as_json:
-        print_json([document(step) for step in steps])
-        return
-    print_table(
-        ("action", "image", "store", "rule"),
-        ((step.action, step.image_id, step.store, step.rule) for step in steps),
-    )
+    headings = ("action", "image", "store", "rule")
+    told = [document(step) for step in steps]
+    print_list(told, "action image_id store rule", headings, as_json=as_json)
 
 
 @app.command()

@@ -8,7 +8,7 @@ import typer
 
 from imagestore.cli.configured import Configuration
 from imagestore.cli.group import Group
-from imagestore.cli.output import AsJson, print_json, print_table
+from imagestore.cli.output import AsJson, print_list
 
 if TYPE_CHECKING:
     from imagestore.catalog.catalog import Catalog
@@ -51,11 +51,7 @@ def list_pending(where: Configuration, as_json: AsJson = False) -> None:
         ]
 
     found = where.with_catalog(run)
-    if as_json:
-        print_json(found)
-    else:
-        columns = ("image", "name", "project", "size", "state", "since", "due", "store")
-        print_table(columns, (row.values() for row in found))
+    print_list(found, "image name project size state since due store", as_json=as_json)
 
 
 @app.command()

@@ -141,7 +141,6 @@ class Moving(Report):
     transfers: Annotated[int, typer.Option(min=1, max=64, help="Images at a time.")] = 2
 
     def how(self) -> dict[str, Any]:
-        """The arguments of a pass."""
         return {"dry_run": self.dry_run, "transfers": self.transfers, "as_json": self.as_json}
 
 

@@ -47,7 +47,6 @@ class Rule:
 
 
 def options(section: str = "replication:NAME") -> list[Option]:
-    """The options of a rule's section."""
     return list(declared(Rule, section))
 
 

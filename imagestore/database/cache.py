@@ -65,18 +65,10 @@ def record(conn: Connection, node: int, entries: Iterable[EntryRow]) -> None:
     known = images.c.id.in_([image_id for image_id, *_ in new])
     rows = conn.execute(select(images.c.id, images.c.checksum).where(known))
     checksums = {row.id: row.checksum for row in rows}
-    for image_id, accessed, modified, size in new:
-        conn.execute(
-            insert(cached_images).values(
-                image_id=image_id,
-                last_accessed=accessed,
-                last_modified=modified,
-                size=size,
-                hits=0,
-                checksum=checksums.get(image_id),
-                node_reference_id=node,
-            )
-        )
+    names = ("image_id", "last_accessed", "last_modified", "size")
+    for entry in new:
+        more = {"hits": 0, "checksum": checksums.get(entry[0]), "node_reference_id": node}
+        conn.execute(insert(cached_images), dict(zip(names, entry, strict=True)) | more)
 
 
 def add_hits(conn: Connection, node: int, counts: Mapping[str, int], moment: datetime) -> set[str]:
@@ -111,7 +103,6 @@ def remove_everywhere(conn: Connection, image_id: str) -> int:
 
 
 def nodes(conn: Connection, image_id: str) -> list[str]:
-    """The URLs of the nodes that have the image."""
     of_node = node_reference.c.node_reference_id == cached_images.c.node_reference_id
     statement = (
         select(node_reference.c.node_reference_url)

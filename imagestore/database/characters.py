@@ -8,19 +8,8 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, text
 
+from imagestore.database import schema
 from imagestore.database.migrations.lock import hold
-from imagestore.database.schema import (
-    image_properties,
-    image_tags,
-    images,
-    metadef_namespace_resource_types,
-    metadef_namespaces,
-    metadef_objects,
-    metadef_properties,
-    metadef_resource_types,
-    metadef_tags,
-    task_info,
-)
 from imagestore.model.errors import ConfigurationError
 
 WIDE = "utf8mb4"
@@ -28,26 +17,26 @@ COLLATION = "utf8mb4_unicode_520_ci"
 """As blind to case as Glance's own; to the older ones all emoji are the same."""
 
 COLUMNS = (
-    images.c.name,
-    image_properties.c.name,
-    image_properties.c.value,
-    image_tags.c.value,
-    metadef_namespaces.c.namespace,
-    metadef_namespaces.c.display_name,
-    metadef_namespaces.c.description,
-    metadef_objects.c.name,
-    metadef_objects.c.description,
-    metadef_objects.c.required,
-    metadef_objects.c.json_schema,
-    metadef_properties.c.name,
-    metadef_properties.c.json_schema,
-    metadef_tags.c.name,
-    metadef_resource_types.c.name,
-    metadef_namespace_resource_types.c.properties_target,
-    metadef_namespace_resource_types.c.prefix,
-    task_info.c.input,
-    task_info.c.result,
-    task_info.c.message,
+    schema.images.c.name,
+    schema.image_properties.c.name,
+    schema.image_properties.c.value,
+    schema.image_tags.c.value,
+    schema.metadef_namespaces.c.namespace,
+    schema.metadef_namespaces.c.display_name,
+    schema.metadef_namespaces.c.description,
+    schema.metadef_objects.c.name,
+    schema.metadef_objects.c.description,
+    schema.metadef_objects.c.required,
+    schema.metadef_objects.c.json_schema,
+    schema.metadef_properties.c.name,
+    schema.metadef_properties.c.json_schema,
+    schema.metadef_tags.c.name,
+    schema.metadef_resource_types.c.name,
+    schema.metadef_namespace_resource_types.c.properties_target,
+    schema.metadef_namespace_resource_types.c.prefix,
+    schema.task_info.c.input,
+    schema.task_info.c.result,
+    schema.task_info.c.message,
 )
 
 _NARROW = text(

@@ -150,7 +150,6 @@ def has_property(number: int, *, is_long: bool) -> ColumnElement[bool]:
 
 
 def has_tag(number: int) -> ColumnElement[bool]:
-    """The image has the tag ``t{number}``."""
     table = image_tags.alias()
     found = select(table.c.id).where(
         table.c.image_id == images.c.id,

@@ -108,11 +108,15 @@ def get(
     *,
     project_id: str | None = None,
     include_pending_delete: bool = False,
+    locked: bool = False,
 ) -> ImageRow | None:
     """The image, whoever may see it; None if there is none or it is deleted. One statement.
 
-    ``include_pending_delete``: also one whose data is being removed.
+    ``include_pending_delete``: also one whose data is being removed. ``locked``: after a
+    :func:`lock`.
     """
+    if locked:
+        lock(conn, image_id)
     image, membership = load_whole(conn, image_id, member=project_id)
     if image is None or (
         image.status in DELETED_STATUSES

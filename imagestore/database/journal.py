@@ -11,6 +11,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
@@ -76,37 +77,35 @@ def new_entry() -> str:
     return str(uuid.uuid4())
 
 
-def open_upload(
-    conn: Connection, entry: str, image_id: str, store: str, owner: str, moment: datetime
-) -> None:
-    """Bytes of the image are about to go into ``store``."""
-    _open(conn, entry, EntryKind.UPLOAD, image_id, owner, moment, store=store)
-
-
-def open_copy(
-    conn: Connection, entry: str, image_id: str, store: str, owner: str, moment: datetime
-) -> None:
-    """One more copy of the image is about to go into ``store``."""
-    _open(conn, entry, EntryKind.COPY, image_id, owner, moment, store=store)
-
-
-def open_deletion(
+def _open(
+    kind: EntryKind,
     conn: Connection,
     entry: str,
     image_id: str,
-    status: ImageStatus,
+    about: str,
     owner: str,
     moment: datetime,
 ) -> None:
-    """All bytes of the image, which was in ``status``, are about to be removed."""
-    _open(conn, entry, EntryKind.DELETION, image_id, owner, moment, image_status=status.value)
+    row: dict[str, Any] = {"id": entry, "kind": kind.value, "image_id": image_id, "owner": owner}
+    row |= dict.fromkeys(["started_at", "renewed_at"], moment)
+    if kind is EntryKind.DELETION:
+        row |= {"store": None, "image_status": str(about)}
+    else:
+        row |= {"store": about, "image_status": None}
+    conn.execute(_INSERT, row)
 
 
-def open_removal(
-    conn: Connection, entry: str, image_id: str, store: str, owner: str, moment: datetime
-) -> None:
-    """The copy of the image in ``store`` is about to be removed."""
-    _open(conn, entry, EntryKind.REMOVAL, image_id, owner, moment, store=store)
+open_upload = partial(_open, EntryKind.UPLOAD)
+"""Bytes of the image are about to go into the store that the row is ``about``."""
+
+open_copy = partial(_open, EntryKind.COPY)
+"""One more copy of the image is about to go into the store."""
+
+open_deletion = partial(_open, EntryKind.DELETION)
+"""All bytes of the image are about to be removed; ``about``: the status that it was in."""
+
+open_removal = partial(_open, EntryKind.REMOVAL)
+"""The copy of the image in the store is about to be removed."""
 
 
 def is_open(conn: Connection, entry: str) -> bool:
@@ -153,29 +152,6 @@ def entries(conn: Connection, owner: str | None = None) -> builtins.list[Entry]:
     else:
         rows = conn.execute(_LIST_BY_OWNER, {"of_owner": owner})
     return [_to_entry(row) for row in rows]
-
-
-def _open(
-    conn: Connection,
-    entry: str,
-    kind: EntryKind,
-    image_id: str,
-    owner: str,
-    moment: datetime,
-    **more: str,
-) -> None:
-    row = {
-        "id": entry,
-        "kind": kind.value,
-        "image_id": image_id,
-        "owner": owner,
-        "started_at": moment,
-        "renewed_at": moment,
-        "store": None,
-        "image_status": None,
-        **more,
-    }
-    conn.execute(_INSERT, row)
 
 
 def _to_entry(row: Any) -> Entry:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, false, insert, null, select, true, update
 
@@ -26,42 +27,22 @@ DAMAGED = "damaged"
 UNVERIFIED = "unverified"
 """The status of a location whose bytes have not been compared yet: it is not read from."""
 
-_CHANGE = update(image_locations).where(
-    image_locations.c.id == bindparam("of_id"), not_deleted(image_locations)
-)
-
-_SET_STATUS = _CHANGE.values(status=bindparam("new_status"), updated_at=bindparam("moment"))
-
-_REMOVE = _CHANGE.values(
-    status="deleted", deleted=true(), deleted_at=bindparam("moment"), updated_at=bindparam("moment")
-)
-
-_OF_HIDDEN = update(image_locations).where(
-    image_locations.c.id == bindparam("of_id"), image_locations.c.status == PENDING_DELETE
-)
-
-_HIDE = _CHANGE.values(
-    status=PENDING_DELETE,
-    deleted=true(),
-    deleted_at=bindparam("moment"),
-    updated_at=bindparam("moment"),
-)
-
-_UNHIDE = _OF_HIDDEN.values(
-    status="active", deleted=false(), deleted_at=null(), updated_at=bindparam("moment")
-)
-
-_FINISH = _OF_HIDDEN.values(status="deleted", updated_at=bindparam("moment"))
-
+_NOW: Any = bindparam("moment")
+_ROW = update(image_locations).where(image_locations.c.id == bindparam("of_id"))
+_CHANGE = _ROW.where(not_deleted(image_locations)).values(updated_at=_NOW)
+_SET_STATUS = _CHANGE.values(status=bindparam("new_status"))
+_REMOVE = _CHANGE.values(status="deleted", deleted=true(), deleted_at=_NOW)
+_HIDE = _CHANGE.values(status=PENDING_DELETE, deleted=true(), deleted_at=_NOW)
+_OF_HIDDEN = _ROW.where(image_locations.c.status == PENDING_DELETE).values(updated_at=_NOW)
+_UNHIDE = _OF_HIDDEN.values(status="active", deleted=false(), deleted_at=null())
+_FINISH = _OF_HIDDEN.values(status="deleted")
 _HIDDEN = select(*LOCATION).where(
     image_locations.c.image_id == bindparam("image_id"), image_locations.c.status == PENDING_DELETE
 )
 
 _SET_METADATA = _CHANGE.where(image_locations.c.value == bindparam("of_url")).values(
-    meta_data=bindparam("new_metadata"), updated_at=bindparam("moment")
+    meta_data=bindparam("new_metadata")
 )
-
-
 _TAKEN = (
     select(image_locations.c.id)
     .where(

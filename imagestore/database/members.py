@@ -48,7 +48,6 @@ def list(conn: Connection, image_id: str) -> builtins.list[Member]:
 
 
 def get(conn: Connection, image_id: str, member_id: str) -> Member | None:
-    """One member; None if the project is none."""
     row = conn.execute(_GET, {"of_image": image_id, "of_member": member_id}).one_or_none()
     return None if row is None else _to_member(row)
 
@@ -62,7 +61,6 @@ def of_project(
 
 
 def count(conn: Connection, image_id: str) -> int:
-    """How many members an image has."""
     return int(conn.execute(_COUNT, {"of_image": image_id}).scalar_one())
 
 

@@ -24,11 +24,9 @@ class IdentitySource(Protocol):
         ``path`` as in the request line, without the query. Raises :class:`Unauthenticated`
         if it is nobody who may come in, :class:`Unavailable` if that cannot be found out.
         """
-        ...
 
     async def close(self) -> None:
         """Let go of what was opened to find out."""
-        ...
 
 
 def source(settings: Identity, policy: Policy) -> IdentitySource:

@@ -1,7 +1,7 @@
-"""The model: what an image is, which states it passes through, who can see it.
+"""The model: what an image is, which states it can be in, who can see it.
 
-Pure: no I/O, no configuration. Field names, values and transitions are those of
-the OpenStack Images API v2.
+Pure: no I/O, no configuration. Field names and values are those of the OpenStack
+Images API v2.
 """
 
 from __future__ import annotations
@@ -38,49 +38,8 @@ class MemberStatus(StrEnum):
     REJECTED = "rejected"
 
 
-_TRANSITIONS: Mapping[ImageStatus, frozenset[ImageStatus]] = {
-    ImageStatus.QUEUED: frozenset(
-        {
-            ImageStatus.SAVING,
-            ImageStatus.UPLOADING,
-            ImageStatus.IMPORTING,
-            ImageStatus.ACTIVE,
-            ImageStatus.KILLED,
-            ImageStatus.DELETED,
-        }
-    ),
-    ImageStatus.SAVING: frozenset(
-        {ImageStatus.ACTIVE, ImageStatus.QUEUED, ImageStatus.KILLED, ImageStatus.DELETED}
-    ),
-    ImageStatus.UPLOADING: frozenset(
-        {ImageStatus.IMPORTING, ImageStatus.QUEUED, ImageStatus.DELETED}
-    ),
-    ImageStatus.IMPORTING: frozenset(
-        {ImageStatus.ACTIVE, ImageStatus.QUEUED, ImageStatus.KILLED, ImageStatus.DELETED}
-    ),
-    ImageStatus.ACTIVE: frozenset(
-        # Queued: what its location has is not what was said of it, and nobody has read it.
-        {
-            ImageStatus.QUEUED,
-            ImageStatus.DEACTIVATED,
-            ImageStatus.PENDING_DELETE,
-            ImageStatus.DELETED,
-        }
-    ),
-    ImageStatus.DEACTIVATED: frozenset({ImageStatus.ACTIVE, ImageStatus.DELETED}),
-    ImageStatus.KILLED: frozenset({ImageStatus.DELETED}),
-    ImageStatus.PENDING_DELETE: frozenset({ImageStatus.DELETED, ImageStatus.ACTIVE}),
-    ImageStatus.DELETED: frozenset(),
-}
-
 DELETED_STATUSES = frozenset({ImageStatus.DELETED, ImageStatus.PENDING_DELETE})
 """Images in these states do not exist for the API."""
-
-
-def may_change_status(before: ImageStatus, after: ImageStatus) -> bool:
-    """Whether the status machine has a step from ``before`` to ``after``."""
-    return after in _TRANSITIONS[before]
-
 
 BASE_ATTRIBUTES = frozenset(
     {

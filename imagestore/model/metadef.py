@@ -121,8 +121,6 @@ Item = MetadefObject | MetadefProperty | MetadefTag
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """All that is in one namespace."""
-
     associations: tuple[Association, ...] = ()
     objects: tuple[MetadefObject, ...] = ()
     properties: tuple[MetadefProperty, ...] = ()

@@ -1,7 +1,5 @@
 """The word that a worker process is about to end, for responses that have no end of their own."""
 
-from __future__ import annotations
-
 import asyncio
 
 from aiohttp import web

@@ -36,7 +36,6 @@ class Rest(Protocol):
 
     async def readany(self) -> Sized:
         """Wait for some bytes, which may be overwritten by the next ones."""
-        ...
 
 
 REST = web.RequestKey("rest", Rest)

@@ -7,7 +7,6 @@ import contextlib
 import json
 import ssl
 from collections.abc import AsyncGenerator, Mapping
-from types import TracebackType
 from typing import Any
 
 import aiohttp
@@ -69,12 +68,7 @@ class Client:
         )
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         assert self._session is not None
         await self._session.close()
         await self._credentials.close()

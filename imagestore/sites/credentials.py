@@ -18,11 +18,9 @@ class Entry:
 class Credentials(Protocol):
     async def get(self) -> Entry:
         """Where to go, with a token that is good. Raises :class:`Unavailable`."""
-        ...
 
     def refuse(self, entry: Entry) -> bool:
         """The site does not take that token; whether there may be another one."""
-        ...
 
     async def close(self) -> None: ...
 

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 from keystoneauth1 import exceptions
@@ -24,24 +25,19 @@ log = logging.getLogger(__name__)
 SERVICE_TYPE = "image"
 
 
+@dataclass(eq=False)
 class Keystone:
     """A token from a Keystone, and the URL from its catalogue unless there is one given."""
 
-    def __init__(
-        self,
-        session: Session,
-        *,
-        url: str | None = None,
-        interface: str | None = None,
-        region_name: str | None = None,
-        name: str,
-    ) -> None:
-        """``session`` has a plugin for authentication; ``name`` is for messages."""
-        self._session = session
-        self._url = url
-        self._interface = interface
-        self._region = region_name
-        self._name = name
+    session: Session
+    """It has a plugin for authentication."""
+    name: str
+    """For messages."""
+    url: str | None = None
+    interface: str | None = None
+    region_name: str | None = None
+
+    def __post_init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, "keystone")
         self._flight = SingleFlight[None, Entry]()
 
@@ -49,7 +45,7 @@ class Keystone:
         return await self._flight.run(None, self._ask)
 
     def refuse(self, entry: Entry) -> bool:
-        return bool(self._session.invalidate())
+        return bool(self.session.invalidate())
 
     async def close(self) -> None:
         await self._flight.close()
@@ -62,15 +58,15 @@ class Keystone:
     def _authenticate(self) -> Entry:
         """keystoneauth keeps the token, and gets another one before it expires."""
         try:
-            headers = self._session.get_auth_headers()
-            url = self._url or self._session.get_endpoint(
-                service_type=SERVICE_TYPE, interface=self._interface, region_name=self._region
+            headers = self.session.get_auth_headers()
+            url = self.url or self.session.get_endpoint(
+                service_type=SERVICE_TYPE, interface=self.interface, region_name=self.region_name
             )
         except exceptions.ClientException as error:
-            log.warning("%s: no token from Keystone: %s", self._name, error)
-            raise Unavailable(f"Keystone gives no token for {self._name}.") from error
+            log.warning("%s: no token from Keystone: %s", self.name, error)
+            raise Unavailable(f"Keystone gives no token for {self.name}.") from error
         if not headers or not url:
-            raise Unavailable(f"Keystone knows no Images API for {self._name}.")
+            raise Unavailable(f"Keystone knows no Images API for {self.name}.")
         return Entry(without_version(url), headers)
 
 
@@ -91,7 +87,7 @@ def by_plugin(
     """
     made = plugin(auth_type, auth, name)
     session = Session(auth=made, verify=not insecure and (cafile or True), timeout=30)
-    return Keystone(session, url=url, interface=interface, region_name=region_name, name=name)
+    return Keystone(session, name, url, interface, region_name)
 
 
 def by_cloud(cloud: str) -> Keystone:

@@ -40,7 +40,6 @@ class Watcher(Protocol):
 
     def moved(self, step: Step, count: int) -> None:
         """That many more bytes."""
-        ...
 
     async def ended(self, step: Step, error: ImagestoreError | None) -> None: ...
 
@@ -62,39 +61,33 @@ class PassResult:
         return found | ({"failed": len(self.failed)} if self.failed else {})
 
 
+@dataclass(eq=False)
 class _Meter:
     """The bytes of one attempt: told as they come, and taken back if it fails."""
 
-    def __init__(self, watcher: Watcher, step: Step) -> None:
-        self._watcher = watcher
-        self._step = step
-        self.count = 0
+    watcher: Watcher
+    step: Step
+    count: int = 0
 
     def __call__(self, more: int) -> None:
         self.count += more
-        self._watcher.moved(self._step, more)
+        self.watcher.moved(self.step, more)
 
     def reset(self) -> None:
         self(-self.count)
 
 
+@dataclass(eq=False)
 class Replication:
     """Passes from one site to another."""
 
-    def __init__(
-        self,
-        source: Source,
-        target: Target,
-        rules: SiteRules,
-        transfers: int = 2,
-        least: LeastRate = _ANY,
-    ) -> None:
-        """``transfers``: images that are worked on at once; ``least``: what has to come of one."""
-        self._least = least
-        self._source = source
-        self._target = target
-        self._rules = rules
-        self._transfers = transfers
+    source: Source
+    target: Target
+    rules: SiteRules
+    transfers: int = 2
+    """Images that are worked on at once."""
+    least: LeastRate = _ANY
+    """What has to come of one."""
 
     async def plan(
         self, since: datetime | None = None, known: Collection[str] | None = None
@@ -104,10 +97,10 @@ class Replication:
         ``since``: only what changed there then or later; nothing is deleted then. ``known``:
         the only images at the target that may be deleted; None for all that match.
         """
-        rules = self._rules
-        there = None if since is not None else await self._all(self._target)
+        rules = self.rules
+        there = None if since is not None else await self._all(self.target)
         steps, seen, latest = [], set(), since
-        async with contextlib.aclosing(self._source.records(since)) as records:
+        async with contextlib.aclosing(self.source.records(since)) as records:
             async for record in records:
                 seen.add(record.id)
                 # In whole seconds, as the list of a site can be asked for.
@@ -115,7 +108,7 @@ class Replication:
                 latest = max(latest or changed, changed)
                 if record.has_data and rules.match(record):
                     target = (
-                        await self._target.record(record.id)
+                        await self.target.record(record.id)
                         if there is None
                         else there.get(record.id)
                     )
@@ -131,7 +124,7 @@ class Replication:
             ]
             if extra and not seen:
                 raise Conflict(
-                    f"{self._source.label} has no image at all: nothing is deleted for that."
+                    f"{self.source.label} has no image at all: nothing is deleted for that."
                 )
             steps += [Step(Action.DELETE, record, record) for record in extra]
         return steps, latest
@@ -159,7 +152,7 @@ class Replication:
 
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(self._transfers):
+                for _ in range(self.transfers):
                     group.create_task(work())
         except BaseExceptionGroup as errors:
             # One ended the others: that one tells the caller what to do.
@@ -172,7 +165,7 @@ class Replication:
 
     async def _with_members(self, step: Step) -> Step:
         if (
-            not self._rules.members
+            not self.rules.members
             or step.source.fields.get("visibility") != Visibility.SHARED
             or step.action in (Action.CONFLICT, Action.LEAVE)
         ):
@@ -181,8 +174,8 @@ class Replication:
             step.target.fields.get("visibility") == Visibility.SHARED
         )
         try:
-            after = await self._source.members(step.id)
-            before = await self._target.members(step.id) if is_there else {}
+            after = await self.source.members(step.id)
+            before = await self.target.members(step.id) if is_there else {}
         except Unavailable:
             raise
         except ImagestoreError as error:
@@ -212,10 +205,10 @@ class Replication:
                 if step.action in CHANGING and step.action is not Action.DELETE:
                     # What came of the first attempt is not known.
                     try:
-                        found = await self._target.record(step.id)
+                        found = await self.target.record(step.id)
                     except ImagestoreError as other:
                         return other
-                    again = compare(step.source, found, self._rules)
+                    again = compare(step.source, found, self.rules)
                     step = replace(again, members=step.members, members_before=step.members_before)
             except ImagestoreError as error:
                 meter.reset()
@@ -229,7 +222,7 @@ class Replication:
         match step.action:
             case Action.CONFLICT:
                 raise Conflict(
-                    f"{self._target.label} has other data under the id {step.id}; "
+                    f"{self.target.label} has other data under the id {step.id}; "
                     "the data of an image cannot change."
                 )
             case Action.WAIT:
@@ -239,30 +232,30 @@ class Replication:
                 await self._delete(step)
                 return
             case Action.CREATE:
-                await self._target.create(step.source)
+                await self.target.create(step.source)
             case Action.FILL | Action.CHANGE if step.fields:
                 assert step.target is not None
-                fields = wanted(step.source, step.target, self._rules)
-                await self._target.change(step.target, fields)
-        if step.action in MOVING and self._rules.data:
+                fields = wanted(step.source, step.target, self.rules)
+                await self.target.change(step.target, fields)
+        if step.action in MOVING and self.rules.data:
             await self._fill(step, moved)
         if step.members is not None:
-            await self._target.set_members(step.id, step.members_before, step.members)
+            await self.target.set_members(step.id, step.members_before, step.members)
         deactivated = step.source.status == ImageStatus.DEACTIVATED
-        if step.switch or (deactivated and step.action in MOVING and self._rules.data):
-            await self._target.switch(step.id, active=not deactivated)
+        if step.switch or (deactivated and step.action in MOVING and self.rules.data):
+            await self.target.switch(step.id, active=not deactivated)
 
     async def _fill(self, step: Step, moved: Moved) -> None:
         source = step.source
-        await self._target.write(source, Moving(self._source, source, moved, self._least))
-        written = await self._target.record(step.id)
+        await self.target.write(source, Moving(self.source, source, moved, self.least))
+        written = await self.target.record(step.id)
         if written is None:
-            raise Conflict(f"Image {step.id} was deleted at {self._target.label} meanwhile.")
+            raise Conflict(f"Image {step.id} was deleted at {self.target.label} meanwhile.")
         if not written.has_data or not has_same_bytes(source, written):
             if written.has_data:
-                await self._target.switch(step.id, active=False)
+                await self.target.switch(step.id, active=False)
             raise Conflict(
-                f"{self._target.label} has stored other data for image {step.id} than it was "
+                f"{self.target.label} has stored other data for image {step.id} than it was "
                 "sent; the image is deactivated there."
             )
 
@@ -272,19 +265,19 @@ class Replication:
             async with asyncio.timeout(_PATIENCE):
                 while found.action is Action.WAIT:
                     await asyncio.sleep(0.5)
-                    target = await self._target.record(step.id)
-                    found = compare(step.source, target, self._rules)
+                    target = await self.target.record(step.id)
+                    found = compare(step.source, target, self.rules)
         except TimeoutError:
             raise Conflict(
-                f"Image {step.id} is being given its data at {self._target.label} by somebody else."
+                f"Image {step.id} is being given its data at {self.target.label} by somebody else."
             ) from None
         found = replace(found, members=step.members, members_before=step.members_before)
         await self._carry_out(found, moved)
 
     async def _delete(self, step: Step) -> None:
-        if await self._source.record(step.id) is not None:
+        if await self.source.record(step.id) is not None:
             # It came back, or the list had a gap.
             return
         if step.source.fields.get("protected"):
-            raise Forbidden(f"Image {step.id} is protected at {self._target.label}.")
-        await self._target.remove(step.id)
+            raise Forbidden(f"Image {step.id} is protected at {self.target.label}.")
+        await self.target.remove(step.id)

@@ -23,7 +23,6 @@ class Data(Protocol):
 
         Ends with an error, before the last block, if the whole is not what the source says it is.
         """
-        ...
 
 
 class Source(Protocol):
@@ -38,15 +37,12 @@ class Source(Protocol):
 
     def records(self, since: datetime | None = None) -> AsyncGenerator[Record, None]:
         """All images that can be seen there; with ``since``, those changed then or later."""
-        ...
 
     async def record(self, image_id: str) -> Record | None:
         """One image; None if there is none that can be seen."""
-        ...
 
     def read(self, record: Record, offset: int = 0) -> AsyncGenerator[Buffer, None]:
         """The data from ``offset`` to its end."""
-        ...
 
     async def members(self, image_id: str) -> Members: ...
 
@@ -56,21 +52,17 @@ class Target(Source, Protocol):
 
     async def create(self, record: Record) -> None:
         """Register an image with the id and the fields of ``record``, without data."""
-        ...
 
     async def change(self, before: Record, fields: Mapping[str, object]) -> None:
         """Make ``fields`` those of the image that is there as ``before``."""
-        ...
 
     async def write(self, record: Record, data: Data) -> None:
         """Give an image without data its data, all of it or none."""
-        ...
 
     async def set_members(self, image_id: str, before: Members, after: Members) -> None: ...
 
     async def switch(self, image_id: str, *, active: bool) -> None:
         """Deactivate or reactivate."""
-        ...
 
     async def remove(self, image_id: str) -> None: ...
 

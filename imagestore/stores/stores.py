@@ -57,7 +57,6 @@ class Stores:
         return self._reserved[name]
 
     def has_reserved(self, name: str) -> bool:
-        """Whether there is such a store."""
         return name in self._reserved
 
     def is_writable(self, name: str) -> bool:

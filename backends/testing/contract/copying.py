@@ -26,8 +26,6 @@ def copier(store: Store) -> Copier:
 
 
 class CopyContract:
-    """The suite."""
-
     part = MIB
     """Bytes after which the driver begins something new: a segment, a part."""
 

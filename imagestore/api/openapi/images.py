@@ -31,11 +31,10 @@ _FILTERS: Final = (
     Parameter("sort", "Keys with directions, such as name:asc,created_at:desc."),
     Parameter("sort_key", "May be repeated.", {"type": "array", "items": {"type": "string"}}),
     Parameter("sort_dir", "One, or one for each key.", {"type": "array", "items": _DIRECTION}),
-    Parameter("name", "Or in:a,b"),
-    Parameter("id", "Or in:a,b"),
-    Parameter("status", "Or in:a,b"),
-    Parameter("container_format", "Or in:a,b"),
-    Parameter("disk_format", "Or in:a,b"),
+    *(
+        Parameter(name, "Or in:a,b")
+        for name in ("name", "id", "status", "container_format", "disk_format")
+    ),
     Parameter("owner", "Project that the image belongs to."),
     Parameter("checksum", "MD5 of the data."),
     Parameter("os_hash_algo", "Name of a digest."),

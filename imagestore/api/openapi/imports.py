@@ -76,18 +76,12 @@ def _task_of_image() -> dict[str, Any]:
         id=_TEXT,
         type={"enum": [type_.value for type_ in TaskType]},
         status={"enum": [status.value for status in TaskStatus]},
-        owner=_TEXT,
-        created_at=_TEXT,
-        updated_at=_TEXT,
-        expires_at=_NULLABLE,
-        deleted_at=_NULLABLE,
-        deleted=_FLAG,
-        image_id=_NULLABLE,
-        request_id=_NULLABLE,
-        user_id=_NULLABLE,
+        **dict.fromkeys(("owner", "created_at", "updated_at"), _TEXT),
+        **dict.fromkeys(("expires_at", "deleted_at", "image_id", "request_id"), _NULLABLE),
+        **dict.fromkeys(("user_id", "message"), _NULLABLE),
         input={"type": ["object", "null"]},
         result={"type": ["object", "null"]},
-        message=_NULLABLE,
+        deleted=_FLAG,
     )
 
 

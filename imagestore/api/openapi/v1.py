@@ -25,16 +25,10 @@ _BRIEF: dict[str, Schema] = {
 }
 _SHOWN = closed(
     **_BRIEF,
-    status=_TEXT,
-    min_disk=_INTEGER,
-    min_ram=_INTEGER,
-    owner=_NULLABLE,
-    is_public=_BOOLEAN,
-    protected=_BOOLEAN,
-    created_at=_TEXT,
-    updated_at=_TEXT,
-    deleted=_BOOLEAN,
-    deleted_at=_NULLABLE,
+    **dict.fromkeys(("status", "created_at", "updated_at"), _TEXT),
+    **dict.fromkeys(("min_disk", "min_ram"), _INTEGER),
+    **dict.fromkeys(("owner", "deleted_at"), _NULLABLE),
+    **dict.fromkeys(("is_public", "protected", "deleted"), _BOOLEAN),
     properties={"type": "object", "additionalProperties": _TEXT},
 )
 _ONE = json(closed(image=_SHOWN))

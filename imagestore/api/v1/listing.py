@@ -11,12 +11,12 @@ from datetime import datetime
 
 from imagestore.api.texts import Texts
 from imagestore.api.v1.metadata import is_true
-from imagestore.api.v2.listing import NEVER, moment_of, page_limit
+from imagestore.api.v2.listing import NEVER, direction_of, moment_of, page_limit, sort_key
 from imagestore.config.settings import Limits
 from imagestore.identity.caller import Caller
 from imagestore.model.errors import Invalid
 from imagestore.model.image import ImageStatus, Visibility
-from imagestore.model.query import SORT_KEYS, Condition, Direction, ImageQuery, Op, Sort
+from imagestore.model.query import Condition, ImageQuery, Op, Sort
 
 _TEXTS = ("name", "container_format", "disk_format")
 _NUMBERS: Mapping[str, tuple[str, Op]] = {
@@ -112,10 +112,6 @@ def _moment(text: str) -> datetime:
 
 
 def _sort(query: Mapping[str, str]) -> tuple[Sort, ...]:
-    key, word = query.get("sort_key", "created_at"), query.get("sort_dir", "desc")
-    if key not in SORT_KEYS:
-        raise Invalid(f"Images can be sorted by: {', '.join(sorted(SORT_KEYS))}.")
-    if word not in ("asc", "desc"):
-        raise Invalid("sort_dir must be asc or desc.")
-    direction = Direction(word)
+    key = sort_key(query.get("sort_key", "created_at"))
+    direction = direction_of(query.get("sort_dir", "desc"))
     return tuple(Sort(name, direction) for name in dict.fromkeys((key, "created_at", "id")))

@@ -76,12 +76,6 @@ async def add(request: web.Request) -> web.Response:
     return no_content()
 
 
-async def remove(request: web.Request) -> web.Response:
-    refuse_body(request)
-    await _members(request).remove(*keys.of_image(request), request.match_info["member_id"])
-    return no_content()
-
-
 def _can_share(entry: dict[str, Any]) -> bool | None:
     value = entry.get("can_share")
     if value is not None and not isinstance(value, bool):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from imagestore.api.v1 import images, members
+from imagestore.api.v2.members import remove as remove_member
 
 _IMAGE = "/v1/images/{image_id}"
 _MEMBERS = _IMAGE + "/members"
@@ -26,6 +27,6 @@ def routes() -> Sequence[web.RouteDef]:
         web.get(_MEMBERS, members.index, allow_head=False),
         web.put(_MEMBERS, members.replace),
         web.put(_MEMBERS + "/{member_id}", members.add),
-        web.delete(_MEMBERS + "/{member_id}", members.remove),
+        web.delete(_MEMBERS + "/{member_id}", remove_member),
         web.get("/v1/shared-images/{member_id}", members.shared, allow_head=False),
     ]

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from aiohttp import web
 
 from imagestore.api import keys
 from imagestore.api.body import refuse_body
-from imagestore.api.reply import json_reply, no_content
+from imagestore.api.reply import done_to_image, json_reply, no_content
 from imagestore.catalog.cache import CacheEntries
 from imagestore.model.errors import Invalid, NotFound
 
 _OLDER = "manage_image_cache"
 """The rule of all older calls."""
+
+_queue = done_to_image(lambda catalog: catalog.cache.queue_checked, 202)
+_delete = done_to_image(lambda catalog: catalog.cache.delete_checked)
 
 
 def routes() -> Sequence[web.RouteDef]:
@@ -24,8 +26,8 @@ def routes() -> Sequence[web.RouteDef]:
         web.post("/v2/cache/clean", clean),
         web.post("/v2/cache/prune", prune),
         web.get("/v2/cache/nodes/{image_id}", nodes, allow_head=False),
-        web.put("/v2/cache/{image_id}", queue),
-        web.delete("/v2/cache/{image_id}", delete),
+        web.put("/v2/cache/{image_id}", _queue),
+        web.delete("/v2/cache/{image_id}", _delete),
         web.get("/v2/cached_images", list_cached, allow_head=False),
         web.delete("/v2/cached_images", delete_all_cached),
         web.delete("/v2/cached_images/{image_id}", delete_cached),
@@ -51,8 +53,8 @@ def _older(request: web.Request) -> CacheEntries:
 
 async def show(request: web.Request) -> web.Response:
     cache = _cache(request, "cache_list")
-    body = {"cached_images": await _listed(cache), "queued_images": await cache.queued()}
-    return json_reply(body)
+    cached = [listed.told() for listed in await cache.entries()]
+    return json_reply({"cached_images": cached, "queued_images": await cache.queued()})
 
 
 async def clear(request: web.Request) -> web.Response:
@@ -63,7 +65,7 @@ async def clear(request: web.Request) -> web.Response:
     if target != "queue":
         await cache.clear()
     if target != "cache":
-        await cache.clear_queue()
+        await cache.dequeue()
     return no_content()
 
 
@@ -84,20 +86,9 @@ async def nodes(request: web.Request) -> web.Response:
     return json_reply(found)
 
 
-async def queue(request: web.Request) -> web.Response:
-    refuse_body(request)
-    await request.app[keys.catalog].cache.queue_checked(*keys.of_image(request))
-    return web.Response(status=202)
-
-
-async def delete(request: web.Request) -> web.Response:
-    refuse_body(request)
-    await request.app[keys.catalog].cache.delete_checked(*keys.of_image(request))
-    return no_content()
-
-
 async def list_cached(request: web.Request) -> web.Response:
-    return json_reply({"cached_images": await _listed(_older(request))})
+    entries = await _older(request).entries()
+    return json_reply({"cached_images": [listed.told() for listed in entries]})
 
 
 async def delete_all_cached(request: web.Request) -> web.Response:
@@ -114,7 +105,7 @@ async def list_queued(request: web.Request) -> web.Response:
 
 
 async def delete_all_queued(request: web.Request) -> web.Response:
-    return json_reply({"num_deleted": await _older(request).clear_queue()})
+    return json_reply({"num_deleted": await _older(request).dequeue()})
 
 
 async def queue_unchecked(request: web.Request) -> web.Response:
@@ -125,21 +116,3 @@ async def queue_unchecked(request: web.Request) -> web.Response:
 async def delete_queued(request: web.Request) -> web.Response:
     await _older(request).dequeue(request.match_info["image_id"])
     return json_reply(None)
-
-
-async def _listed(cache: CacheEntries) -> list[dict[str, Any]]:
-    """The entries as the API shows them; times in seconds since 1970."""
-    return [
-        {
-            "id": listed.row,
-            "image_id": listed.entry.image_id,
-            "hits": listed.hits,
-            "last_accessed": listed.entry.accessed,
-            "last_modified": listed.entry.modified,
-            "size": listed.entry.size,
-            "checksum": listed.checksum,
-            # Ours alone.
-            "pinned": listed.entry.pinned,
-        }
-        for listed in await cache.entries()
-    ]

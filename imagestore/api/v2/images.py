@@ -8,7 +8,7 @@ from aiohttp import web
 
 from imagestore.api import keys, texts
 from imagestore.api.body import read_bytes, read_json, refuse_body
-from imagestore.api.reply import json_reply, no_content
+from imagestore.api.reply import done_to_image, json_reply, no_content
 from imagestore.api.v2 import listing, patch
 from imagestore.api.v2.info import available_import_methods
 from imagestore.api.v2.schemas import ImageSchema
@@ -19,6 +19,10 @@ from imagestore.serving.responses import is_gone
 
 schema_key = web.AppKey("image_schema", ImageSchema)
 view_key = web.AppKey("image_view", ImageView)
+
+delete = done_to_image(lambda catalog: catalog.deletions.delete)
+deactivate = done_to_image(lambda catalog: catalog.images.deactivate)
+reactivate = done_to_image(lambda catalog: catalog.images.reactivate)
 
 
 async def create(request: web.Request) -> web.Response:
@@ -67,29 +71,11 @@ async def change(request: web.Request) -> web.Response:
     return json_reply(request.app[view_key].show(image, caller))
 
 
-async def delete(request: web.Request) -> web.Response:
-    refuse_body(request)
-    await request.app[keys.catalog].deletions.delete(*keys.of_image(request))
-    return no_content()
-
-
 async def delete_from_store(request: web.Request) -> web.Response:
     refuse_body(request)
     caller, image_id = keys.of_image(request)
     store_id = request.match_info["store_id"]
     await request.app[keys.catalog].deletions.delete_from_store(caller, store_id, image_id)
-    return no_content()
-
-
-async def deactivate(request: web.Request) -> web.Response:
-    refuse_body(request)
-    await request.app[keys.catalog].images.deactivate(*keys.of_image(request))
-    return no_content()
-
-
-async def reactivate(request: web.Request) -> web.Response:
-    refuse_body(request)
-    await request.app[keys.catalog].images.reactivate(*keys.of_image(request))
     return no_content()
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Literal
+from enum import StrEnum
+from typing import Literal, TypeVar
 from urllib.parse import urlencode
 
 from multidict import MultiMapping
@@ -15,6 +16,8 @@ from imagestore.config.settings import Limits
 from imagestore.model.errors import Invalid
 from imagestore.model.image import BASE_ATTRIBUTES, MemberStatus, Visibility
 from imagestore.model.query import SORT_KEYS, Condition, Direction, ImageQuery, Op, Sort
+
+T = TypeVar("T", bound=StrEnum)
 
 _LISTS = frozenset({"name", "id", "status", "container_format", "disk_format"})
 """Columns that take ``in:``."""
@@ -128,23 +131,18 @@ def _visibility(value: str | None) -> Visibility | Literal["all", "none"] | None
         return None
     if value == "all":
         return "all"
-    if value == "":
-        return "none"
-    try:
-        return Visibility(value)
-    except ValueError:
-        known = ", ".join([*Visibility, "all"])
-        raise Invalid(f"visibility must be one of: {known}.") from None
+    return "none" if value == "" else _word("visibility", value, Visibility)
 
 
 def _member_status(value: str) -> MemberStatus | None:
-    if value == "all":
-        return None
+    return None if value == "all" else _word("member_status", value, MemberStatus)
+
+
+def _word(name: str, value: str, kind: type[T]) -> T:
     try:
-        return MemberStatus(value)
+        return kind(value)
     except ValueError:
-        known = ", ".join([*MemberStatus, "all"])
-        raise Invalid(f"member_status must be one of: {known}.") from None
+        raise Invalid(f"{name} must be one of: {', '.join([*kind, 'all'])}.") from None
 
 
 def _flag(name: str, value: str) -> bool:
@@ -159,10 +157,10 @@ def _sort(query: MultiMapping[str]) -> tuple[Sort, ...]:
         if "sort_key" in query or "sort_dir" in query:
             raise Invalid("sort cannot be combined with sort_key or sort_dir.")
         parts = [part.partition(":") for value in query.getall("sort") for part in value.split(",")]
-        wanted = [(_key(key), _direction(direction or "desc")) for key, _, direction in parts]
+        wanted = [(sort_key(key), direction_of(direction or "desc")) for key, _, direction in parts]
     else:
-        keys = [_key(value) for value in query.getall("sort_key", ())] or ["created_at"]
-        given = [_direction(value) for value in query.getall("sort_dir", ())]
+        keys = [sort_key(value) for value in query.getall("sort_key", ())] or ["created_at"]
+        given = [direction_of(value) for value in query.getall("sort_dir", ())]
         if len(given) > 1 and len(given) != len(keys):
             raise Invalid("There must be one sort_dir, or as many as there are sort_keys.")
         directions = given or [Direction.DESC]
@@ -178,14 +176,14 @@ def _sort(query: MultiMapping[str]) -> tuple[Sort, ...]:
     )
 
 
-def _key(value: str) -> str:
+def sort_key(value: str) -> str:
     key = value.strip()
     if key not in SORT_KEYS:
         raise Invalid(f"Images can be sorted by: {', '.join(sorted(SORT_KEYS))}.")
     return key
 
 
-def _direction(value: str) -> Direction:
+def direction_of(value: str) -> Direction:
     try:
         return Direction(value.strip())
     except ValueError:

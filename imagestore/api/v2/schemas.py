@@ -236,7 +236,6 @@ def _checked(rule: Document, settings: Images) -> Document:
 
 
 def _by_schema(rule: Document, texts: Texts) -> _Check:
-    """A check by jsonschema."""
     validator = Draft202012Validator(rule)
     string = _strings(texts)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, Never
 
 from aiohttp import web
@@ -163,20 +163,9 @@ def _whole(task: Task) -> dict[str, Any]:
 
 def _of_image(task: Task) -> dict[str, Any]:
     """As Glance shows it here alone: its row, with times to the microsecond."""
-    return {
-        "id": task.id,
-        "type": task.type,
-        "status": task.status,
-        "owner": task.owner,
-        "expires_at": task.expires_at and task.expires_at.isoformat(),
-        "created_at": task.created_at.isoformat(),
-        "updated_at": task.updated_at.isoformat(),
-        "deleted_at": None,
-        "deleted": False,
-        "image_id": task.image_id,
-        "request_id": task.request_id,
-        "user_id": task.user_id,
-        "input": task.input,
-        "result": task.result,
-        "message": task.message,
+    times = {
+        name: value.isoformat()
+        for name in ("expires_at", "created_at", "updated_at")
+        if (value := getattr(task, name)) is not None
     }
+    return asdict(task) | {"deleted_at": None, "deleted": False} | times

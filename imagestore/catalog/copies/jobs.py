@@ -12,6 +12,7 @@ from imagestore.catalog.copies.placement import COPY, RULE, Placements, draft_of
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.integrity.recovery import Recovery
 from imagestore.catalog.jobs import ATTEMPTS, PATIENT, Completion, JobKind, Jobs, Work
+from imagestore.catalog.operations import Operations
 from imagestore.database import images, jobs, replicas
 from imagestore.model.clock import now
 from imagestore.model.errors import Conflict, Gone, NotFound
@@ -24,14 +25,13 @@ _AT_ONCE = 3
 as one process has workers for what nobody waits for."""
 
 
-class CopyJobs:
+class CopyJobs(Operations):
     """The kind of work ``copy``."""
 
     def __init__(
         self, deps: Dependencies, jobs_: Jobs, copies: CopyMaker, recovery: Recovery
     ) -> None:
-        self._stores = deps.stores
-        self._database = deps.database
+        super().__init__(deps)
         self._jobs = jobs_
         self._copies = copies
         self._recovery = recovery
@@ -54,8 +54,7 @@ class CopyJobs:
 
     def enqueue(self, conn: Connection, image_id: str, store: str) -> Job:
         """The same in a transaction of the caller's, who calls :meth:`Jobs.wake` after it."""
-        images.lock(conn, image_id)
-        row = images.get(conn, image_id)
+        row = images.get(conn, image_id, locked=True)
         if row is None:
             raise not_found(image_id)
         copy = self._placements.standing(row.image).copies.get(store)

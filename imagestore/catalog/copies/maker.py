@@ -21,12 +21,12 @@ from sqlalchemy import Connection
 from imagestore.backends import errors as store_errors
 from imagestore.backends.base import Capability, Store, Stored
 from imagestore.catalog.access import not_found
-from imagestore.catalog.activation import Activation, Activations, Write
+from imagestore.catalog.activation import Activation, Write
 from imagestore.catalog.copies.server_side import ServerSide
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.intent import Intent, left_nothing
 from imagestore.catalog.locations.correction import StoreCorrections
-from imagestore.catalog.notifications import Notifications
+from imagestore.catalog.operations import Operations
 from imagestore.database import images, journal, locations, replicas
 from imagestore.model.digest import CHECKSUM, Digest, Expected, is_computable, recorded
 from imagestore.model.errors import Conflict, Corrupt, Gone, NotFound, Unavailable
@@ -58,19 +58,15 @@ class _Claim:
     """Whether what is in the store may be this copy's, and is to be removed if it fails."""
 
 
-class CopyMaker:
+class CopyMaker(Operations):
     """The operation that gives an image one more copy. No caller is asked for a right here."""
 
     def __init__(self, deps: Dependencies) -> None:
-        self._deps = deps
-        self._database = deps.database
-        self._stores = deps.stores
+        super().__init__(deps)
         self._corrections = StoreCorrections(deps)
         self._server_side = ServerSide(deps.stores, wanted=deps.settings.replication.server_side)
         self._pace = Pace(deps.settings.replication.bandwidth)
         self._files = LocalFiles({})
-        self._activations = Activations(deps)
-        self._notify = Notifications(deps.notifier)
 
     async def copy(
         self,
@@ -89,7 +85,7 @@ class CopyMaker:
         """
         write = write or self._database.write
         target = self._target(store_name)
-        async with self._deps.intents.intend() as intent:
+        async with self._intents.intend() as intent:
             claim = await write(self._claim, intent, image_id, target, by_rule, wanted)
             if claim is None:
                 return False
@@ -145,8 +141,7 @@ class CopyMaker:
         wanted: Callable[[Image], bool],
     ) -> _Claim | None:
         # Copies into one store, and removals, take turns.
-        images.lock(conn, image_id)
-        row = images.get(conn, image_id)
+        row = images.get(conn, image_id, locked=True)
         if row is None:
             raise not_found(image_id)
         image = row.image
@@ -297,8 +292,7 @@ class CopyMaker:
         by_rule: Callable[[Connection], bool],
     ) -> None:
         conn, image_id = activation.conn, claim.image.id
-        images.lock(conn, image_id)
-        row = images.get(conn, image_id)
+        row = images.get(conn, image_id, locked=True)
         if row is None or row.image.status is not ImageStatus.ACTIVE:
             raise Gone(f"Image {image_id} was deleted or withheld while it was copied.")
         if self._location_in(target, row.image) is not None:
@@ -332,13 +326,12 @@ class CopyMaker:
         mine = claim.mine and not left_nothing(error, store)
         if mine and not await self._database.read(journal.is_open, claim.entry):
             await self._database.write(self._reopen, intent, store, claim)
-        await self._deps.intents.undo(claim.entry, claim.image.id, store if mine else None, error)
+        await self._intents.undo(claim.entry, claim.image.id, store if mine else None, error)
 
     def _reopen(self, conn: Connection, intent: Intent, store: Store, claim: _Claim) -> None:
         """This process was believed dead, and its bytes were removed before they were there."""
         image_id = claim.image.id
-        images.lock(conn, image_id)
-        row = images.get(conn, image_id)
-        taken = row is not None and self._deps.intents.is_in(store, row.image)
+        row = images.get(conn, image_id, locked=True)
+        taken = row is not None and self._intents.is_in(store, row.image)
         if not taken and not journal.is_busy(conn, image_id, store.name):
             claim.entry = intent.copy(conn, image_id, store.name)

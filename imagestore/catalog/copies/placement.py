@@ -52,7 +52,6 @@ def placement(rules: Iterable[Rule], image: Image, stores: Collection[str]) -> P
 
 
 def matches(rule: Rule, image: Image, stores: Collection[str]) -> bool:
-    """Whether the rule is for the image."""
     if not rule.match:
         return True
     return any(

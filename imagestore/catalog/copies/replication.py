@@ -18,6 +18,7 @@ from imagestore.catalog.copies.placement import COPY, Placements, Standing
 from imagestore.catalog.deletions import Deletions
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.jobs import PATIENT, JobKind, Jobs, Work
+from imagestore.catalog.operations import Operations
 from imagestore.database import jobs, replicas
 from imagestore.database.replicas import Replica
 from imagestore.model.clock import now
@@ -55,21 +56,18 @@ class Step:
 
 @dataclass(slots=True)
 class Findings:
-    """What a pass has found."""
-
     counts: dict[str, Count] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
 
 
-class Replication:
+class Replication(Operations):
     """The passes, and the kinds of work that they queue."""
 
     def __init__(
         self, deps: Dependencies, jobs_: Jobs, deletions: Deletions, copies: CopyMaker
     ) -> None:
-        self._deps = deps
+        super().__init__(deps)
         self._config = deps.settings.replication
-        self._database = deps.database
         self._jobs = jobs_
         self._deletions = deletions
         self._copies = copies
@@ -112,9 +110,7 @@ class Replication:
             await work.write(self._act, page, findings)
             self._jobs.wake()
         answering = [
-            store.name
-            for store in self._deps.stores
-            if self._deps.stores.health(store.name).healthy
+            store.name for store in self._stores if self._stores.health(store.name).healthy
         ]
         await work.write(replicas.hasten, COPY, answering, now())
         self._jobs.wake()
@@ -224,7 +220,7 @@ class Replication:
                 len(standing.copies) > standing.placement.floor
             )
 
-        if job.target in self._deps.stores and await self._deletions.remove_copy(
+        if job.target in self._stores and await self._deletions.remove_copy(
             job.image_id, job.target, may_go
         ):
             metrics.REPLICATION_REMOVED.labels(job.target).inc()

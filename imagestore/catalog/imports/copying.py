@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
@@ -26,23 +27,21 @@ from imagestore.model.task import TaskStatus
 log = logging.getLogger(__name__)
 
 
+@dataclass(eq=False)
 class Copying:
     """The part of import jobs that copies."""
 
-    def __init__(
-        self, deps: Dependencies, copies: CopyMaker, recovery: Recovery, tasks_: JobTasks
-    ) -> None:
-        self._deps = deps
-        self._copies = copies
-        self._recovery = recovery
-        self._tasks = tasks_
+    deps: Dependencies
+    copies: CopyMaker
+    recovery: Recovery
+    tasks: JobTasks
 
     async def _copy(self, image_id: str, store: str, work: Work) -> None:
         try:
-            await self._copies.copy(image_id, store, write=work.write, on_progress=work.progress)
+            await self.copies.copy(image_id, store, write=work.write, on_progress=work.progress)
         except InTheWay:
             # Left behind, perhaps, by the process that worked on this job before.
-            await self._recovery.run(image_id)
+            await self.recovery.run(image_id)
             raise
         except (NotFound, Conflict, Gone) as error:
             raise GiveUp(error.message) from error
@@ -79,14 +78,14 @@ class Copying:
         if row is not None:
             progress.end(conn, row.image, failed, staged=False)
         done = progress.listed(set(order.stores) - set(failed))
-        self._tasks.succeed(conn, job, f"The image was copied to {done}.")
+        self.tasks.succeed(conn, job, f"The image was copied to {done}.")
 
     def abandon(self, conn: Connection, image: Image, order: Order) -> None:
         """Take back the copies that were made, unless they are all that is left of the image.
 
         They are hidden at once, and a journal row for each has recovery remove their bytes.
         """
-        stores = self._deps.stores
+        stores = self.deps.stores
         made = {}
         for location in image.locations:
             store = stores.of(location)
@@ -96,7 +95,7 @@ class Copying:
             for name, location in made.items():
                 assert location.id is not None
                 locations.hide(conn, location.id)
-                self._deps.intents.leave_removal(conn, image.id, name)
+                self.deps.intents.leave_removal(conn, image.id, name)
             images.update(conn, image.id, {"updated_at": now()})
         # Where a store is to blame, that one alone.
         progress.end(conn, image, progress.failed(image, order.stores), staged=False)

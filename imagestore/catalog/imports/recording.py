@@ -81,8 +81,7 @@ class Recording:
     ) -> None:
         """All stores have ended. The image is active, or becomes it now."""
         conn = activation.conn
-        images.lock(conn, image.id)
-        row = images.get(conn, image.id)
+        row = images.get(conn, image.id, locked=True)
         if row is None or row.image.status is ImageStatus.IMPORTING:
             self._activate(activation, attempt, image, fanned)
         else:

@@ -18,7 +18,6 @@ from sqlalchemy import Connection
 
 from imagestore.backends import errors as store_errors
 from imagestore.backends.base import Store
-from imagestore.catalog.activation import Activations
 from imagestore.catalog.copies.maker import CopyMaker
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.imports import progress, recording
@@ -32,7 +31,7 @@ from imagestore.catalog.integrity.recovery import Recovery
 from imagestore.catalog.intent import Intent
 from imagestore.catalog.job_tasks import JobTasks
 from imagestore.catalog.jobs import GiveUp, JobKind, Jobs, Work
-from imagestore.catalog.notifications import Notifications
+from imagestore.catalog.operations import Operations
 from imagestore.catalog.quotas import ProjectLimits
 from imagestore.catalog.signatures import Signatures, signed
 from imagestore.catalog.store_failures import as_upload_failure
@@ -50,7 +49,7 @@ half a minute. A process that died on the import counts as one."""
 LONGEST_PAUSE = 15.0
 
 
-class Running:
+class Running(Operations):
     """The handler of import jobs."""
 
     def __init__(
@@ -62,15 +61,11 @@ class Running:
         copies: CopyMaker,
         jobs_: Jobs,
     ) -> None:
-        self._deps = deps
-        self._database = deps.database
+        super().__init__(deps)
         self._sources = sources
         self._recovery = recovery
         self._jobs = jobs_
-        self._quotas = deps.quotas
         self._signatures = Signatures(deps.settings.signatures)
-        self._activations = Activations(deps)
-        self._notify = Notifications(deps.notifier)
         self._plugins = Plugins(deps.settings)
         tasks = JobTasks(deps)
         self._copying = Copying(deps, copies, recovery, tasks)
@@ -98,7 +93,7 @@ class Running:
             await self._go_on(work, image, order)
             return
         limits = await self._quotas.limits(image.owner)
-        async with self._deps.intents.intend() as intent:
+        async with self._intents.intend() as intent:
             attempt = await work.write(self._open, intent, work.job, image, limits, order)
             for name, entry in attempt.entries.items():
                 self._notify.preparing(image, name)
@@ -213,15 +208,15 @@ class Running:
             raise as_upload_failure(error, error.store) from error
 
     def _store(self, name: str) -> Store:
-        if name not in self._deps.stores:
+        if name not in self._stores:
             raise GiveUp(f"There is no store '{name}' any more.")
-        return self._deps.stores.get(name)
+        return self._stores.get(name)
 
     async def _undo(self, image_id: str, name: str, entry: str, error: BaseException) -> None:
         """Nothing is left of the bytes in the store."""
         self._notify.not_uploaded(image_id, name, error)
-        store = self._deps.stores.get(name) if name in self._deps.stores else None
-        await self._deps.intents.undo(entry, image_id, store, error)
+        store = self._stores.get(name) if name in self._stores else None
+        await self._intents.undo(entry, image_id, store, error)
 
 
 def _sized(source: ImportSource, order: Order) -> ImportSource:

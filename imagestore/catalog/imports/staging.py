@@ -18,14 +18,15 @@ from sqlalchemy import Connection
 
 from imagestore.backends import errors as store_errors
 from imagestore.backends.base import Blocks, Store
-from imagestore.catalog.access import Access, require_writer
-from imagestore.catalog.activation import Activation, Activations, put_back
+from imagestore.catalog.access import require_writer
+from imagestore.catalog.activation import Activation, put_back
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.imports import progress
 from imagestore.catalog.imports.unstaging import UNSTAGE, host_key, unstage
 from imagestore.catalog.intent import Intent, close
 from imagestore.catalog.jobs import PATIENT, JobKind, Jobs, Work
 from imagestore.catalog.locations import refused_locations
+from imagestore.catalog.operations import Operations
 from imagestore.catalog.quotas import ProjectLimits
 from imagestore.catalog.store_failures import as_upload_failure
 from imagestore.config.store_sections import STAGING
@@ -43,22 +44,19 @@ _CLEANING = 10.0
 """Seconds that a client waits for what is left of earlier staged bytes to be removed."""
 
 
-class Staging:
+class Staging(Operations):
     """Takes bytes in, gives them to the import, and removes them."""
 
     def __init__(self, deps: Dependencies, jobs_: Jobs) -> None:
-        self._deps = deps
-        self._database = deps.database
-        self._access = Access(deps.policy)
+        super().__init__(deps)
         self._jobs = jobs_
-        self._activations = Activations(deps)
         self._url = deps.settings.server.worker_self_reference_url
         self.host = host_key(self._url)
         jobs_.register(JobKind(UNSTAGE + self.host, self._unstage, attempts=PATIENT))
 
     @property
     def store(self) -> Store:
-        return self._deps.stores.reserved(STAGING)
+        return self._stores.reserved(STAGING)
 
     async def stage(
         self, caller: Caller, image_id: str, source: Blocks, *, size: int | None = None
@@ -68,13 +66,13 @@ class Staging:
         # Before anything tells what is done with an image that this caller may not know of.
         await self._database.read(self._find, caller, image_id)
         await self._until_removed(image_id)
-        async with self._deps.intents.intend() as intent:
-            limits = await self._deps.quotas.limits_of_owner(image_id)
+        async with self._intents.intend() as intent:
+            limits = await self._quotas.limits_of_owner(image_id)
             entry = await self._activations.within(
                 self._database.write, self._claim, intent, caller, image_id, size, limits
             )
             intent.if_failed(lambda _: self.undo(image_id, entry, self._name))
-            metered = self._deps.quotas.metered(limits, entry, source, size, staged=True)
+            metered = self._quotas.metered(limits, entry, source, size, staged=True)
             stored = await self._add(image_id, metered, size)
             await self._activations.within(
                 self._database.write, self._finish, image_id, stored, entry
@@ -131,10 +129,10 @@ class Staging:
             )
         if journal.is_busy(conn, image_id, self._name):
             raise Conflict("What was staged for this image before is not removed yet.")
-        self._deps.quotas.require_uploading(conn, limits)
+        self._quotas.require_uploading(conn, limits)
         cap = self._deps.settings.limits.image_size_cap
         require_size(size or 0, cap)
-        self._deps.quotas.require_size(conn, limits, 1)
+        self._quotas.require_size(conn, limits, 1)
         if not images.transition(
             conn, image_id, {ImageStatus.QUEUED}, ImageStatus.UPLOADING, updated_at=now()
         ):
@@ -142,7 +140,7 @@ class Staging:
         refused_locations.forget(conn, image)
         activation.updated(image_id)
         entry = intent.upload(conn, image_id, self._name)
-        self._deps.quotas.reserve(conn, limits, entry, size, staged=True)
+        self._quotas.reserve(conn, limits, entry, size, staged=True)
         return entry
 
     async def _add(self, image_id: str, source: Blocks, size: int | None) -> int:
@@ -178,7 +176,7 @@ class Staging:
         """What was being staged at ``place`` goes; the image is queued again."""
         back = partial(put_back, image_id=image_id, of=ImageStatus.UPLOADING)
         if place == self._name:
-            await self._deps.intents.undo(entry, image_id, self.store, back=back)
+            await self._intents.undo(entry, image_id, self.store, back=back)
             return
 
         def leave_to_its_node(conn: Connection) -> None:

@@ -10,14 +10,15 @@ from typing import Any
 from sqlalchemy import Connection
 
 from imagestore.catalog import job_tasks
-from imagestore.catalog.access import Access, require_writer
-from imagestore.catalog.activation import Activation, Activations
+from imagestore.catalog.access import require_writer
+from imagestore.catalog.activation import Activation
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.imports import progress
 from imagestore.catalog.imports.sources import Sources
 from imagestore.catalog.imports.unstaging import IMPORT, host_of, imports_of
 from imagestore.catalog.jobs import Jobs
 from imagestore.catalog.locations import refused_locations
+from imagestore.catalog.operations import Operations
 from imagestore.catalog.quotas import ProjectLimits
 from imagestore.database import images, jobs
 from imagestore.identity.caller import Caller
@@ -37,16 +38,13 @@ _STATUS = {
 """What an image has to be for each method."""
 
 
-class Starting:
+class Starting(Operations):
     """The operation behind ``POST /v2/images/{id}/import``."""
 
     def __init__(self, deps: Dependencies, sources: Sources, jobs_: Jobs) -> None:
-        self._deps = deps
-        self._database = deps.database
-        self._access = Access(deps.policy)
+        super().__init__(deps)
         self._sources = sources
         self._jobs = jobs_
-        self._activations = Activations(deps)
 
     async def start(
         self,
@@ -71,7 +69,7 @@ class Starting:
         await self._sources.check(request.method, request.source)
         source, sealed = await self._sources.described(request.method, request.source, token)
         request = replace(request, source=source)
-        limits = await self._deps.quotas.limits(image.owner)
+        limits = await self._quotas.limits(image.owner)
         task = await self._activations.within(
             self._database.write,
             self._claim, caller, image_id, request, stores, request_id, limits, sealed,
@@ -112,7 +110,7 @@ class Starting:
         self, request: ImportRequest, header_store: str | None, image: Image
     ) -> Sequence[str]:
         """The ids of the stores that the bytes are to go to; none if there is nothing to do."""
-        stores = self._deps.stores
+        stores = self._stores
         present = {
             store.name for location in image.locations if (store := stores.of(location)) is not None
         }
@@ -161,7 +159,7 @@ class Starting:
         # Of two that ask at once, one gets the image.
         images.lock(conn, image_id)
         image = self._check(conn, caller, image_id, request)
-        quotas = self._deps.quotas
+        quotas = self._quotas
         staged = request.method is Method.GLANCE_DIRECT
         size = image.size or 1
         quotas.require_size(conn, limits, size * len(stores), staged=size if staged else 0)
@@ -189,7 +187,7 @@ class Starting:
         input_ = {
             "image_id": image_id,
             "import_req": request.body,
-            "backend": list(stores) if self._deps.stores.multiple else [None],
+            "backend": list(stores) if self._stores.multiple else [None],
         }
         return queue(conn, caller, image, order, TaskType.API_IMAGE_IMPORT, input_, request_id)
 

@@ -15,8 +15,7 @@ DAMAGE_PROPERTY = "os_glance_damaged_stores"
 
 def mark(conn: Connection, image: Image, location: Location, store: str, reason: str) -> bool:
     """The copy is damaged: it is not read any more. Whether it is still the image's."""
-    images.lock(conn, image.id)
-    row = images.get(conn, image.id)
+    row = images.get(conn, image.id, locked=True)
     if row is None or location.id is None or row.image.os_hash_value != image.os_hash_value:
         return False
     if all(each.id != location.id for each in row.image.locations):

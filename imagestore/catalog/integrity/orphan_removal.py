@@ -12,9 +12,9 @@ from functools import partial
 from sqlalchemy import Connection
 
 from imagestore.backends.errors import StoreError, Unavailable
-from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.integrity.orphan_search import SearchedPlace, is_needed
 from imagestore.catalog.intent import Intent
+from imagestore.catalog.operations import Operations
 from imagestore.database import belongings, images, journal, orphans
 from imagestore.database.orphans import Orphan
 from imagestore.model.errors import Conflict
@@ -22,19 +22,15 @@ from imagestore.model.errors import Conflict
 log = logging.getLogger(__name__)
 
 
-class OrphanRemoval:
+class OrphanRemoval(Operations):
     """The one way in which an orphan goes."""
-
-    def __init__(self, deps: Dependencies) -> None:
-        self._deps = deps
-        self._database = deps.database
 
     async def remove(self, one: Orphan, place: SearchedPlace) -> None:
         """Remove everything of that image from the store, if it still belongs to nothing.
 
         :class:`Conflict` if it is needed by now. Raises what the store raises.
         """
-        async with self._deps.intents.intend() as intent:
+        async with self._intents.intend() as intent:
             entry = await self._database.write(self._claim, intent, one, place)
             intent.if_failed(partial(self._let_be, entry))
             # An image that was made in the moment of the claim is seen by now.
@@ -62,7 +58,7 @@ class OrphanRemoval:
         if not claiming:
             belonging.busy = False  # by the row of this removal
         named = belongings.is_named(conn, one.image_id)
-        if is_needed(place, self._deps.stores, belonging, named):
+        if is_needed(place, self._stores, belonging, named):
             raise Conflict("It is needed by now.")
 
 

@@ -16,8 +16,8 @@ from datetime import datetime
 
 from imagestore.backends.base import Capability, Held, Store
 from imagestore.backends.ids import ids_in
-from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.jobs import Work
+from imagestore.catalog.operations import Operations
 from imagestore.database import belongings, orphans
 from imagestore.database.belongings import UNKNOWN, Belonging
 from imagestore.database.orphans import Orphan, Search
@@ -59,13 +59,7 @@ class _Tally:
     bytes: int = 0
 
 
-class OrphanSearch:
-    """One search of one store."""
-
-    def __init__(self, deps: Dependencies) -> None:
-        self._database = deps.database
-        self._stores = deps.stores
-
+class OrphanSearch(Operations):
     async def search(self, place: SearchedPlace, work: Work) -> None:
         """Write down what belongs to nothing. Raises what the store raises."""
         if Capability.LISTED not in place.store.capabilities:

@@ -21,7 +21,7 @@ from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.integrity.damage import mark, unmark
 from imagestore.catalog.integrity.replacement import BadSource, Replacement
 from imagestore.catalog.jobs import PATIENT, Completion, JobKind, Jobs, Work
-from imagestore.catalog.notifications import Notifications
+from imagestore.catalog.operations import Operations
 from imagestore.database import damages, images, jobs, locations
 from imagestore.database.damages import Damage, DamageState, Progress
 from imagestore.model.clock import now
@@ -47,15 +47,13 @@ class _Tally:
     unread: int = 0
 
 
-class Patrol:
+class Patrol(Operations):
     """The operations of the patrol. For operators."""
 
     def __init__(self, deps: Dependencies, jobs_: Jobs, replacement: Replacement) -> None:
-        self._deps = deps
-        self._database = deps.database
+        super().__init__(deps)
         self._jobs = jobs_
         self._replacement = replacement
-        self._notify = Notifications(deps.notifier)
         self._rate = deps.settings.scrubber.patrol_rate
         self._interval = timedelta(hours=deps.settings.scrubber.patrol_interval)
         every = self._interval if self._rate else None
@@ -128,9 +126,8 @@ class Patrol:
     async def _check(self, image: Image, pace: Pace, tally: _Tally) -> None:
         """Read all copies; what is damaged is marked, and made anew where that can be done."""
         wanted = comparable(image)
-        stores = self._deps.stores
         whole: set[int] = set()
-        for store, location in stores.ordered(image.locations):
+        for store, location in self._stores.ordered(image.locations):
             if Capability.EXTERNAL in store.capabilities or location.id is None:
                 continue
             if wanted is None:
@@ -216,7 +213,7 @@ class Patrol:
 
     async def _count(self) -> None:
         counted = await self._database.read(damages.counts)
-        for store in {*counted, *(store.name for store in self._deps.stores)}:
+        for store in {*counted, *(store.name for store in self._stores)}:
             metrics.DAMAGED_COPIES.labels(store).set(counted.get(store, 0))
 
 

@@ -18,6 +18,7 @@ from imagestore.catalog.activation import put_back
 from imagestore.catalog.deletions import Deletions
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.imports.staging import Staging
+from imagestore.catalog.operations import Operations
 from imagestore.config.store_sections import STAGING
 from imagestore.database import journal
 from imagestore.database.journal import Entry, EntryKind
@@ -35,7 +36,7 @@ HEARTBEAT = timedelta(seconds=10)
 _LOOK = 0.5
 
 
-class Recovery:
+class Recovery(Operations):
     """Finds rows that were left behind and finishes what they stand for."""
 
     def __init__(
@@ -44,9 +45,7 @@ class Recovery:
         deletions_: Deletions,
         staging: Staging,
     ) -> None:
-        self._deps = deps
-        self._database = deps.database
-        self._intents = deps.intents
+        super().__init__(deps)
         self._deletions = deletions_
         self._staging = staging
         self._turn = asyncio.Lock()
@@ -134,7 +133,7 @@ class Recovery:
                 await self._deletions.finish_deletion(entry)
 
     def _store(self, entry: Entry) -> Store | None:
-        if entry.store in self._deps.stores:
-            return self._deps.stores.get(entry.store)
+        if entry.store in self._stores:
+            return self._stores.get(entry.store)
         log.error("image %s: store %s is gone", entry.image_id, entry.store)
         return None

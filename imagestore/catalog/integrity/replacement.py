@@ -17,10 +17,9 @@ from sqlalchemy import Connection
 
 from imagestore.backends.base import Capability, Store, Stored
 from imagestore.backends.errors import Busy, NotFound
-from imagestore.catalog.activation import Activations
-from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.integrity.damage import mark_property
 from imagestore.catalog.intent import Intent, in_any_status
+from imagestore.catalog.operations import Operations
 from imagestore.database import damages, events, images, journal, locations
 from imagestore.database.damages import Damage, DamageState
 from imagestore.model.clock import now
@@ -42,14 +41,8 @@ class BadSource(Exception):
         self.reason = reason
 
 
-class Replacement:
+class Replacement(Operations):
     """The one seam behind which a bad copy becomes a good one."""
-
-    def __init__(self, deps: Dependencies) -> None:
-        self._deps = deps
-        self._database = deps.database
-        self._intents = deps.intents
-        self._activations = Activations(deps)
 
     async def replace(
         self, damage: Damage, pace: Pace, whole: frozenset[int] = frozenset()
@@ -66,11 +59,10 @@ class Replacement:
         if image is None or image.status not in (ImageStatus.ACTIVE, ImageStatus.DEACTIVATED):
             return False
         wanted = comparable(image)
-        stores = self._deps.stores
-        target = stores.get(damage.store) if damage.store in stores else None
+        target = self._stores.get(damage.store) if damage.store in self._stores else None
         if target is None or wanted is None or not _can_be_written(target):
             return False
-        for source, good in stores.readable(image.locations):
+        for source, good in self._stores.readable(image.locations):
             if source is not target and Capability.EXTERNAL not in source.capabilities:
                 if good.id not in whole:
                     fault = await find_fault(source, good.url, wanted, pace)
@@ -145,8 +137,7 @@ class Replacement:
 
         False if the image was deleted meanwhile; the journal row stays then.
         """
-        images.lock(conn, image_id)
-        if images.get(conn, image_id) is None:
+        if images.get(conn, image_id, locked=True) is None:
             return False
         locations.finish(conn, damage.location_id)
         self._activations.add(conn, image_id, damage.store, stored, entry)
@@ -166,8 +157,7 @@ def _claim(
     conn: Connection, intent: Intent, damage: Damage, store: str
 ) -> tuple[str, list[Location]] | None:
     """Take the damaged copy out of the image and open a journal row; None if that is not so."""
-    images.lock(conn, damage.image_id)
-    row = images.get(conn, damage.image_id)
+    row = images.get(conn, damage.image_id, locked=True)
     if row is None or journal.has_any(conn, damage.image_id):
         return None
     if not any(each.status == "active" for each in row.image.locations):

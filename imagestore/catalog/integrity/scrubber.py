@@ -20,6 +20,7 @@ from imagestore.catalog.deletions import Deletions
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.intent import Intent
 from imagestore.catalog.jobs import PATIENT, JobKind, Jobs, Work
+from imagestore.catalog.operations import Operations
 from imagestore.database import damages, journal, locations, pending_deletes
 from imagestore.database.damages import DamageState
 from imagestore.database.journal import Entry
@@ -43,12 +44,11 @@ class Scrubbed:
     failed: Sequence[tuple[str, str]]
 
 
-class Scrubber:
+class Scrubber(Operations):
     """The operations on images that are deleted but whose bytes are there. For operators."""
 
     def __init__(self, deps: Dependencies, jobs_: Jobs, deletions: Deletions) -> None:
-        self._deps = deps
-        self._database = deps.database
+        super().__init__(deps)
         self._deletions = deletions
         self._jobs = jobs_
         self._settings = deps.settings.scrubber
@@ -106,7 +106,7 @@ class Scrubber:
 
     async def _scrub(self, image_id: str, before: datetime) -> bool:
         """Remove the bytes of one image; whether that was still to be done."""
-        async with self._deps.intents.intend() as intent:
+        async with self._intents.intend() as intent:
             entry = await self._database.write(_claim, intent, image_id, before)
             if entry is None:
                 return False

@@ -24,7 +24,6 @@ from typing import Any
 from sqlalchemy import Connection
 
 from imagestore.backends.errors import StoreError
-from imagestore.catalog.access import Access
 from imagestore.catalog.deletions import Deletions
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.intent import Intent
@@ -32,6 +31,7 @@ from imagestore.catalog.limits import require_within
 from imagestore.catalog.locations import refused_locations, validation_data
 from imagestore.catalog.locations.hashes import hash_later
 from imagestore.catalog.locations.rules import Found, LocationRules, fetched
+from imagestore.catalog.operations import Operations
 from imagestore.catalog.quotas import ProjectLimits
 from imagestore.catalog.signatures import signed
 from imagestore.database import locations
@@ -66,12 +66,11 @@ class Prepared:
     """Of the first location, by algorithm, where hashes came with it and it is small."""
 
 
-class LocationChanges:
+class LocationChanges(Operations):
     """The steps of a PATCH that are about locations."""
 
     def __init__(self, deps: Dependencies, deletions: Deletions) -> None:
-        self._deps = deps
-        self._access = Access(deps.policy)
+        super().__init__(deps)
         self._rules = LocationRules(deps)
         self._deletions = deletions
 
@@ -99,7 +98,7 @@ class LocationChanges:
         steps = [change for change in changes if change.name == "locations"]
         if not steps:
             return None
-        image = await self._deps.database.read(self._authorised, caller, image_id, steps)
+        image = await self._database.read(self._authorised, caller, image_id, steps)
         formats = {each.name: each.value for each in changes if each.name in IMMUTABLE_ONCE_USED}
         if image.status is ImageStatus.QUEUED:
             image = replace(image, **formats)
@@ -120,7 +119,7 @@ class LocationChanges:
                 computed = algorithms(self._deps.settings.images)
                 computed |= {digest.algorithm for digest in said}
                 digests = await self._digests(found[url], url, computed)
-        limits = await self._deps.quotas.limits(image.owner) if found else None
+        limits = await self._quotas.limits(image.owner) if found else None
         return Prepared(found, limits, (image.disk_format, image.container_format), digests)
 
     def _added(self, image: Image, steps: Sequence[Change]) -> dict[str, Mapping[str, Any]]:
@@ -192,7 +191,7 @@ class LocationChanges:
                 self._keep_readable(conn, image, copy, left)
                 removed.append((copy, self._deletions.claim(conn, intent, image.id, copy)))
             elif step.op == "replace" and left:
-                _replace_metadata(conn, left, step.value, self._deps.stores.multiple)
+                _replace_metadata(conn, left, step.value, self._stores.multiple)
             else:
                 added = step.value if step.op == "replace" else [step.value]
                 self._add(conn, image, left, added, prepared, values, moment)
@@ -233,7 +232,7 @@ class LocationChanges:
             found = prepared.found.get(url)
             if found is None:
                 raise Conflict("The locations of the image have changed meanwhile; try again.")
-            self._deps.quotas.require_size(conn, prepared.limits, found.size)
+            self._quotas.require_size(conn, prepared.limits, found.size)
             self._rules.require_unshared(conn, found.store, image.id, url)
             left.append(self._record(conn, image, entry, found, values, moment))
         if image.status is ImageStatus.QUEUED:
@@ -255,7 +254,7 @@ class LocationChanges:
             values |= {"size": found.size, "virtual_size": found.virtual_size}
         elif size is not None and size != found.size:
             raise Invalid(f"There are {found.size} bytes at this location; the image has {size}.")
-        metadata = _metadata(entry, found.store.name if self._deps.stores.multiple else None)
+        metadata = _metadata(entry, found.store.name if self._stores.multiple else None)
         hashing = self._deps.settings.images.do_secure_hash
         trusted = is_first and not (hashing and image.claimed_hashes)
         location = Location(entry["url"], metadata, "active" if trusted else locations.UNVERIFIED)

@@ -51,15 +51,8 @@ def hash_later(
     delay: timedelta = timedelta(),
 ) -> None:
     """Queue the work for a location, by the id of its row. ``task``: one that ends with it."""
-    draft = JobDraft(
-        KIND,
-        {"location": location, "task": task},
-        image_id=image.id,
-        target=store,
-        project=image.owner,
-        unique=False,
-        not_before=moment + delay,
-    )
+    payload, due = {"location": location, "task": task}, moment + delay
+    draft = JobDraft(KIND, payload, image.id, store, image.owner, not_before=due, unique=False)
     jobs.enqueue(conn, draft, moment)
 
 
@@ -90,8 +83,7 @@ class LocationHashes:
         """Take out a location that was given with a hash and is not known to have it; whether the
         image has none left, and waits for its data again."""
         assert job.image_id is not None
-        images.lock(conn, job.image_id)
-        row = images.get(conn, job.image_id)
+        row = images.get(conn, job.image_id, locked=True)
         image = row.image if row else None
         location = _location(image, job.payload["location"])
         if image is None or location is None or not image.claimed_hashes:
@@ -196,8 +188,7 @@ class LocationHashes:
 
 def _record(conn: Connection, image_id: str, location: Location, values: dict[str, str]) -> None:
     """Give the image its hash, if it still has none and still has the location."""
-    images.lock(conn, image_id)
-    row = images.get(conn, image_id)
+    row = images.get(conn, image_id, locked=True)
     if row is None or row.image.os_hash_value is not None:
         return
     if any(each.id == location.id for each in row.image.locations):
@@ -213,5 +204,4 @@ def _forget_claims(conn: Connection, image: Image) -> None:
 
 
 def _location(image: Image | None, number: int) -> Location | None:
-    """The location of that row."""
     return next((each for each in image.locations if each.id == number), None) if image else None

@@ -16,8 +16,8 @@ from sqlalchemy import Connection
 from imagestore.backends.base import Capability, Store, Stored
 from imagestore.backends.errors import StoreError, Unavailable, WrongSize
 from imagestore.catalog import job_tasks
-from imagestore.catalog.access import Access, require_writer
-from imagestore.catalog.activation import Activation, Activations, put_back
+from imagestore.catalog.access import require_writer
+from imagestore.catalog.activation import Activation, put_back
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.jobs import GiveUp, JobKind, Jobs, Work
 from imagestore.catalog.locations import refused_locations, validation_data
@@ -28,6 +28,7 @@ from imagestore.catalog.locations.rules import (
     fetched,
     has_service_role,
 )
+from imagestore.catalog.operations import Operations
 from imagestore.catalog.quotas import ProjectLimits
 from imagestore.catalog.signatures import Signatures, signed
 from imagestore.database import images, jobs, properties
@@ -45,17 +46,15 @@ from imagestore.transfer.judgement import Judgement, digest
 KIND = "location_import"
 
 
-class LocationImports:
+class LocationImports(Operations):
     """The calls, and the handler of their jobs."""
 
     def __init__(self, deps: Dependencies, jobs_: Jobs) -> None:
-        self._deps = deps
-        self._access = Access(deps.policy)
+        super().__init__(deps)
         self._rules = LocationRules(deps)
         self._tasks = job_tasks.JobTasks(deps)
         self._signatures = Signatures(deps.settings.signatures)
         self._jobs = jobs_
-        self._activations = Activations(deps)
 
     @property
     def kind(self) -> JobKind:
@@ -81,24 +80,20 @@ class LocationImports:
         """
         require_writer(caller)
         await self._activations.within(
-            self._deps.database.write,
+            self._database.write,
             self._claim, caller, image_id, url, validation, request_id, size, kills,
         )  # fmt: skip
         self._jobs.wake()
 
     async def all(self, caller: Caller, image_id: str) -> tuple[Location, ...]:
         """The locations of the image, for services: of the copies that may be read."""
-
-        def find(conn: Connection) -> tuple[Location, ...]:
-            row = self._access.find(conn, caller, image_id, "fetch_image_location")
-            return tuple(each for each in row.image.locations if each.status == "active")
-
-        return await self._deps.database.read(find)
+        row = await self._database.read(self._access.find, caller, image_id, "fetch_image_location")
+        return tuple(each for each in row.image.locations if each.status == "active")
 
     def require_addable(self, caller: Caller, url: str) -> None:
         """Raise if a location of this kind is not for this caller to add."""
         is_http = url.partition("://")[0].lower() in ("http", "https")
-        if not has_service_role(caller) and not (is_http and self._deps.stores.by_url(url)):
+        if not has_service_role(caller) and not (is_http and self._stores.by_url(url)):
             raise Forbidden("Only http and https locations, with a store for them, can be added.")
 
     def _claim(
@@ -129,33 +124,22 @@ class LocationImports:
         ):
             raise Conflict(f"Something else is under way with image {image_id}.")
         refused_locations.forget(conn, image)
-        told = {"image_id": image_id, "validation_data": dict(validation)}
+        given = dict(validation)
+        told = {"image_id": image_id, "validation_data": given}
         task = job_tasks.begin(conn, caller, TaskType.LOCATION_IMPORT, image_id, told, request_id)
-        draft = JobDraft(
-            KIND,
-            {
-                "url": url,
-                "validation": dict(validation),
-                "task": task.id,
-                "size": size,
-                "kills": kills,
-            },
-            image_id=image_id,
-            target=store.name,
-            project=image.owner,
-        )
-        jobs.enqueue(conn, draft, moment)
+        payload = {"url": url, "validation": given, "task": task.id, "size": size, "kills": kills}
+        jobs.enqueue(conn, JobDraft(KIND, payload, image_id, store.name, image.owner), moment)
 
     async def _carry_out(self, work: Work) -> None:
         assert work.job.image_id is not None
-        row = await self._deps.database.select(images.get, work.job.image_id)
+        row = await self._database.select(images.get, work.job.image_id)
         if row is None or row.image.status is not ImageStatus.IMPORTING:
             # Deleted meanwhile; or recorded by an attempt before this one, with its task.
             await work.write(self._tasks.fail, work.job)
             return
         await work.write(self._tasks.proceed, work.job)
         image, url = row.image, work.job.payload["url"]
-        store = self._deps.stores.by_url(url)
+        store = self._stores.by_url(url)
         if store is None:
             raise GiveUp("This URL does not lead into any store of the service.")
         size = await self._rules.measure(store, url)
@@ -167,7 +151,7 @@ class LocationImports:
             values |= await self._whole(work, image, store, size)
         else:
             values["virtual_size"] = (await self._rules.look(image, store, url)).virtual_size
-        limits = await self._deps.quotas.limits(image.owner)
+        limits = await self._quotas.limits(image.owner)
         await self._activations.within(
             work.write, self._activate, work.job, image, store, values, limits
         )
@@ -214,7 +198,7 @@ class LocationImports:
         limits: ProjectLimits | None,
     ) -> None:
         conn = activation.conn
-        self._deps.quotas.require_size(conn, limits, values["size"])
+        self._quotas.require_size(conn, limits, values["size"])
         row = images.get(conn, image.id)
         if row is not None and _judged_by(row.image) != _judged_by(image):
             raise TryAgain("The image has changed meanwhile.")
@@ -240,7 +224,7 @@ class LocationImports:
 
     def _remember(self, conn: Connection, job: Job) -> None:
         """Where the refused bytes lie, if they are in no hands of ours."""
-        store = self._deps.stores.by_url(job.payload["url"])
+        store = self._stores.by_url(job.payload["url"])
         row = images.get(conn, job.image_id) if job.image_id else None
         if row and store is not None and Capability.EXTERNAL in store.capabilities:
             refused_locations.remember(conn, row.image, store.name)

@@ -60,8 +60,6 @@ class Found:
 
 
 class LocationRules:
-    """The rules at work."""
-
     def __init__(self, deps: Dependencies) -> None:
         self._stores = deps.stores
         self._settings = deps.settings

@@ -65,7 +65,6 @@ class Items(Generic[T]):
         await self._database.write(self._remove, caller, namespace, name)
 
     async def clear(self, caller: Caller, namespace: str) -> None:
-        """Remove all of a namespace."""
         require_writer(caller)
         await self._database.write(self._clear, caller, namespace)
 

@@ -55,8 +55,6 @@ class Metadefs:
 
 
 class Properties(Items[MetadefProperty]):
-    """The operations on properties."""
-
     async def show_prefixed(
         self, caller: Caller, namespace: str, name: str, resource_type: str
     ) -> MetadefProperty:

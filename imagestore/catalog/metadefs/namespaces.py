@@ -48,8 +48,6 @@ class NamespacePage:
 
 
 class Namespaces:
-    """The operations on namespaces."""
-
     def __init__(self, deps: Dependencies) -> None:
         self._database = deps.database
         self._access = NamespaceAccess(deps.policy)

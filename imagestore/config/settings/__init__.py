@@ -10,46 +10,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from imagestore.backends.http.rules import AddressRules
-from imagestore.config.settings.background import (
-    Cache,
-    Events,
-    Jobs,
-    Notifications,
-    Replication,
-    Scrubber,
-    Site,
-)
-from imagestore.config.settings.database import Database
-from imagestore.config.settings.identity import Identity, Keystone, KeystoneLimits
-from imagestore.config.settings.images import Images, Imports, Signatures
-from imagestore.config.settings.server import Cors, Limits, Logging, Server
-from imagestore.config.settings.stores import StoreAccess, StoreChoice, Stores, StoreSection
-
-__all__ = [
-    "Cache",
-    "Cors",
-    "Database",
-    "Events",
-    "Identity",
-    "Images",
-    "Imports",
-    "Jobs",
-    "Keystone",
-    "KeystoneLimits",
-    "Limits",
-    "Logging",
-    "Notifications",
-    "Replication",
-    "Scrubber",
-    "Server",
-    "Settings",
-    "Signatures",
-    "Site",
-    "StoreAccess",
-    "StoreChoice",
-    "StoreSection",
-    "Stores",
-]
+from imagestore.config.settings.background import Cache as Cache
+from imagestore.config.settings.background import Events as Events
+from imagestore.config.settings.background import Jobs as Jobs
+from imagestore.config.settings.background import Notifications as Notifications
+from imagestore.config.settings.background import Replication as Replication
+from imagestore.config.settings.background import Scrubber as Scrubber
+from imagestore.config.settings.background import Site as Site
+from imagestore.config.settings.database import Database as Database
+from imagestore.config.settings.identity import Identity as Identity
+from imagestore.config.settings.identity import Keystone as Keystone
+from imagestore.config.settings.identity import KeystoneLimits as KeystoneLimits
+from imagestore.config.settings.images import Images as Images
+from imagestore.config.settings.images import Imports as Imports
+from imagestore.config.settings.images import Signatures as Signatures
+from imagestore.config.settings.server import Cors as Cors
+from imagestore.config.settings.server import Limits as Limits
+from imagestore.config.settings.server import Logging as Logging
+from imagestore.config.settings.server import Server as Server
+from imagestore.config.settings.stores import StoreAccess as StoreAccess
+from imagestore.config.settings.stores import StoreChoice as StoreChoice
+from imagestore.config.settings.stores import Stores as Stores
+from imagestore.config.settings.stores import StoreSection as StoreSection
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,6 @@ class ItemKind(Generic[T]):
         return conn.execute(delete(self.table).where(*self._one(namespace_id, name))).rowcount > 0
 
     def clear(self, conn: Connection, namespace_id: int) -> None:
-        """Delete all of a namespace."""
         conn.execute(delete(self.table).where(self.table.c.namespace_id == namespace_id))
 
     def _row(self, item: T) -> dict[str, Any]:

@@ -48,7 +48,6 @@ def associations(
 
 
 def association(conn: Connection, namespace_id: int, name: str) -> Association | None:
-    """The association with the resource type of this name."""
     statement = _ASSOCIATIONS.where(ties.c.namespace_id == namespace_id, _types.name == name)
     row = conn.execute(statement).one_or_none()
     if row is None:

@@ -12,15 +12,9 @@ from pathlib import Path
 
 from sqlalchemy import Connection, column, inspect, select, table
 
+from imagestore.database import schema
 from imagestore.database.migrations import versions
 from imagestore.database.migrations.lock import hold
-from imagestore.database.schema import (
-    PEER_EXPANDED,
-    PEER_REVISION,
-    VERSION_TABLE,
-    images,
-    peer_version,
-)
 from imagestore.model.errors import ConfigurationError
 
 
@@ -72,19 +66,19 @@ def upgrade(conn: Connection) -> None:
 
 def version(conn: Connection) -> str | None:
     """The revision that the tables stand at; None if there are none of ours."""
-    if not inspect(conn).has_table(VERSION_TABLE):
+    if not inspect(conn).has_table(schema.VERSION_TABLE):
         return None
-    return conn.scalar(select(column("version_num")).select_from(table(VERSION_TABLE)))
+    return conn.scalar(select(column("version_num")).select_from(table(schema.VERSION_TABLE)))
 
 
 def check(conn: Connection) -> State:
     """What is in the database. Reads only."""
     tables = set(inspect(conn).get_table_names())
-    if images.name in tables:
-        peer = _versions_of_peer(conn) if peer_version.name in tables else ()
-        if PEER_REVISION not in peer:
-            return State.HALF_WAY if PEER_EXPANDED in peer else State.FOREIGN
-    elif VERSION_TABLE not in tables:
+    if schema.images.name in tables:
+        peer = _versions_of_peer(conn) if schema.peer_version.name in tables else ()
+        if schema.PEER_REVISION not in peer:
+            return State.HALF_WAY if schema.PEER_EXPANDED in peer else State.FOREIGN
+    elif schema.VERSION_TABLE not in tables:
         return State.EMPTY
     at, known = version(conn), versions.known()
     if at == known[-1]:
@@ -93,4 +87,4 @@ def check(conn: Connection) -> State:
 
 
 def _versions_of_peer(conn: Connection) -> Sequence[str]:
-    return conn.execute(select(peer_version.c.version_num)).scalars().all()
+    return conn.execute(select(schema.peer_version.c.version_num)).scalars().all()

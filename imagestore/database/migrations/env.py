@@ -1,7 +1,5 @@
 """Run by alembic: the migrations on the connection, and in the transaction, of the caller."""
 
-from __future__ import annotations
-
 from alembic import context
 
 from imagestore.database.schema import VERSION_TABLE

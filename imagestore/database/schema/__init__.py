@@ -4,89 +4,44 @@ Either service opens the database that the other made. Tables and indexes of our
 own are called ``imagestore_…``; Glance knows nothing of them and leaves them be.
 """
 
-from __future__ import annotations
-
-from imagestore.database.schema.copies import (
-    orphan_searches,
-    orphans,
-    replicas,
-    site_images,
-    sites,
-)
-from imagestore.database.schema.events import damages, events, patrol
-from imagestore.database.schema.images import (
-    image_locations,
-    image_members,
-    image_properties,
-    image_tags,
-    images,
-)
-from imagestore.database.schema.jobs import job_gates, jobs, tombstones
-from imagestore.database.schema.metadata import (
-    PEER_EXPANDED,
-    PEER_REVISION,
-    metadata,
-    peer_version,
-)
+from imagestore.database.schema.copies import orphan_searches as orphan_searches
+from imagestore.database.schema.copies import orphans as orphans
+from imagestore.database.schema.copies import replicas as replicas
+from imagestore.database.schema.copies import site_images as site_images
+from imagestore.database.schema.copies import sites as sites
+from imagestore.database.schema.events import damages as damages
+from imagestore.database.schema.events import events as events
+from imagestore.database.schema.events import patrol as patrol
+from imagestore.database.schema.images import image_locations as image_locations
+from imagestore.database.schema.images import image_members as image_members
+from imagestore.database.schema.images import image_properties as image_properties
+from imagestore.database.schema.images import image_tags as image_tags
+from imagestore.database.schema.images import images as images
+from imagestore.database.schema.jobs import job_gates as job_gates
+from imagestore.database.schema.jobs import jobs as jobs
+from imagestore.database.schema.jobs import tombstones as tombstones
+from imagestore.database.schema.metadata import PEER_EXPANDED as PEER_EXPANDED
+from imagestore.database.schema.metadata import PEER_REVISION as PEER_REVISION
+from imagestore.database.schema.metadata import metadata as metadata
+from imagestore.database.schema.metadata import peer_version as peer_version
 from imagestore.database.schema.metadefs import (
-    metadef_namespace_resource_types,
-    metadef_namespaces,
-    metadef_objects,
-    metadef_properties,
-    metadef_resource_types,
-    metadef_tags,
+    metadef_namespace_resource_types as metadef_namespace_resource_types,
 )
-from imagestore.database.schema.own import (
-    BESIDE_VISIBILITY,
-    OF_OWNER,
-    OF_VISIBILITY,
-    ORDERS,
-    VERSION_TABLE,
-    indexes_for,
-    journal,
-    quota_gates,
-    reservations,
-)
-from imagestore.database.schema.peer import cached_images, node_reference, task_info, tasks
-
-__all__ = [
-    "BESIDE_VISIBILITY",
-    "OF_OWNER",
-    "OF_VISIBILITY",
-    "ORDERS",
-    "PEER_EXPANDED",
-    "PEER_REVISION",
-    "VERSION_TABLE",
-    "cached_images",
-    "damages",
-    "events",
-    "image_locations",
-    "image_members",
-    "image_properties",
-    "image_tags",
-    "images",
-    "indexes_for",
-    "job_gates",
-    "jobs",
-    "journal",
-    "metadata",
-    "metadef_namespace_resource_types",
-    "metadef_namespaces",
-    "metadef_objects",
-    "metadef_properties",
-    "metadef_resource_types",
-    "metadef_tags",
-    "node_reference",
-    "orphan_searches",
-    "orphans",
-    "patrol",
-    "peer_version",
-    "quota_gates",
-    "replicas",
-    "reservations",
-    "site_images",
-    "sites",
-    "task_info",
-    "tasks",
-    "tombstones",
-]
+from imagestore.database.schema.metadefs import metadef_namespaces as metadef_namespaces
+from imagestore.database.schema.metadefs import metadef_objects as metadef_objects
+from imagestore.database.schema.metadefs import metadef_properties as metadef_properties
+from imagestore.database.schema.metadefs import metadef_resource_types as metadef_resource_types
+from imagestore.database.schema.metadefs import metadef_tags as metadef_tags
+from imagestore.database.schema.own import BESIDE_VISIBILITY as BESIDE_VISIBILITY
+from imagestore.database.schema.own import OF_OWNER as OF_OWNER
+from imagestore.database.schema.own import OF_VISIBILITY as OF_VISIBILITY
+from imagestore.database.schema.own import ORDERS as ORDERS
+from imagestore.database.schema.own import VERSION_TABLE as VERSION_TABLE
+from imagestore.database.schema.own import indexes_for as indexes_for
+from imagestore.database.schema.own import journal as journal
+from imagestore.database.schema.own import quota_gates as quota_gates
+from imagestore.database.schema.own import reservations as reservations
+from imagestore.database.schema.peer import cached_images as cached_images
+from imagestore.database.schema.peer import node_reference as node_reference
+from imagestore.database.schema.peer import task_info as task_info
+from imagestore.database.schema.peer import tasks as tasks

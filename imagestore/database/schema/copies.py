@@ -1,26 +1,21 @@
 """Copies made for rules, what belongs to no image, other sites: tables of our own."""
 
-from __future__ import annotations
+from sqlalchemy import Boolean, Column, DateTime, Index, String
 
-from sqlalchemy import Boolean, Column, DateTime, Index, String, Table
+from imagestore.database.schema.metadata import big_integer, moment, own_table
 
-from imagestore.database.schema.metadata import OWN_OPTIONS, big_integer, metadata, moment
-
-replicas = Table(
+replicas = own_table(
     "imagestore_replicas",
-    metadata,
     # Not a foreign key: the peer removes rows of its tables and knows nothing of ours.
     Column("location_id", big_integer(), primary_key=True, autoincrement=False),
     Column("image_id", String(36), nullable=False),
     Column("unwanted_since", moment()),
     Index("imagestore_replicas_image", "image_id"),
-    **OWN_OPTIONS,
 )
 """A row for each location that was made for a rule; every other one is what a user asked for."""
 
-orphans = Table(
+orphans = own_table(
     "imagestore_orphans",
-    metadata,
     Column("store", String(255), primary_key=True),
     Column("image_id", String(36), primary_key=True),
     # Empty where the store does not keep the objects of projects apart.
@@ -32,35 +27,28 @@ orphans = Table(
     Column("bytes", big_integer(), nullable=False),
     Column("first_seen", moment(), nullable=False),
     Column("last_seen", moment(), nullable=False),
-    **OWN_OPTIONS,
 )
 """A row for everything of one image in one store, by when the searches that saw it began."""
 
-orphan_searches = Table(
+orphan_searches = own_table(
     "imagestore_orphan_searches",
-    metadata,
     Column("store", String(255), primary_key=True),
     Column("started_at", moment(), nullable=False),
     Column("finished_at", moment(), nullable=False),
     Column("objects", big_integer(), nullable=False),
     Column("unknown", big_integer(), nullable=False),
-    **OWN_OPTIONS,
 )
 """The last search of each store that came to its end."""
 
-sites = Table(
+sites = own_table(
     "imagestore_sites",
-    metadata,
     Column("name", String(255), primary_key=True),
     Column("position", DateTime),
     Column("whole_at", DateTime),
-    **OWN_OPTIONS,
 )
 
-site_images = Table(
+site_images = own_table(
     "imagestore_site_images",
-    metadata,
     Column("site", String(255), primary_key=True),
     Column("image_id", String(36), primary_key=True),
-    **OWN_OPTIONS,
 )

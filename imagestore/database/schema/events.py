@@ -1,14 +1,11 @@
 """What happened, for those who watch; what the patrol found: tables of our own."""
 
-from __future__ import annotations
+from sqlalchemy import Column, Index, Integer, String, Text
 
-from sqlalchemy import Column, Index, Integer, String, Table, Text
+from imagestore.database.schema.metadata import big_integer, moment, own_table
 
-from imagestore.database.schema.metadata import OWN_OPTIONS, big_integer, metadata, moment
-
-events = Table(
+events = own_table(
     "imagestore_events",
-    metadata,
     Column("id", big_integer(), primary_key=True, autoincrement=True),
     Column("moment", moment(), nullable=False),
     Column("kind", String(40), nullable=False),
@@ -19,12 +16,10 @@ events = Table(
     Index("imagestore_events_moment", "moment"),
     # Numbers are never given twice, though all rows may be purged.
     sqlite_autoincrement=True,
-    **OWN_OPTIONS,
 )
 
-damages = Table(
+damages = own_table(
     "imagestore_damages",
-    metadata,
     Column("location_id", Integer, primary_key=True, autoincrement=False),
     Column("image_id", String(36), nullable=False),
     Column("store", String(255), nullable=False),
@@ -34,13 +29,11 @@ damages = Table(
     Column("updated_at", moment(), nullable=False),
     Index("imagestore_damages_image", "image_id"),
     Index("imagestore_damages_state", "state", "updated_at"),
-    **OWN_OPTIONS,
 )
 """Copies whose bytes are not those of their image. The row outlives the location."""
 
-patrol = Table(
+patrol = own_table(
     "imagestore_patrol",
-    metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("position", String(36), nullable=False),
     Column("started_at", moment(), nullable=False),
@@ -50,6 +43,5 @@ patrol = Table(
     Column("damaged", big_integer(), nullable=False),
     Column("repaired", big_integer(), nullable=False),
     Column("unread", big_integer(), nullable=False),
-    **OWN_OPTIONS,
 )
 """One row: how far the patrol of all nodes is."""

@@ -17,17 +17,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import SchemaItem
 
-from imagestore.database.schema.metadata import (
-    TABLE_OPTIONS,
-    big_integer,
-    metadata,
-    soft_deletion,
-    timestamps,
-)
+from imagestore.database.schema.metadata import big_integer, soft_deletion, table, timestamps
 
-images = Table(
+images = table(
     "images",
-    metadata,
     Column("id", String(36), primary_key=True),
     Column("name", String(255)),
     Column("size", big_integer()),
@@ -59,20 +52,16 @@ images = Table(
     Index("updated_at_image_idx", "updated_at"),
     Index("os_hidden_image_idx", "os_hidden"),
     Index("os_hash_value_image_idx", "os_hash_value"),
-    **TABLE_OPTIONS,
 )
 
 
 def _child(name: str, *parts: SchemaItem) -> Table:
-    """What belongs to an image."""
-    return Table(
+    return table(
         name,
-        metadata,
         Column("id", Integer, primary_key=True),
         Column("image_id", String(36), ForeignKey("images.id"), nullable=False),
         *parts,
         Index(f"ix_{name}_image_id", "image_id"),
-        **TABLE_OPTIONS,
     )
 
 

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, DateTime, Index, Integer, String, Table, Text
+from sqlalchemy import Boolean, Column, DateTime, Index, Integer, String, Text
 from sqlalchemy.dialects import mysql
 
-from imagestore.database.schema.metadata import (
-    OWN_OPTIONS,
-    TABLE_OPTIONS,
-    big_integer,
-    metadata,
-    moment,
-)
+from imagestore.database.schema.metadata import big_integer, moment, own_table, table
 
 
 def _long_text() -> Text:
@@ -19,9 +13,8 @@ def _long_text() -> Text:
     return Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
 
 
-jobs = Table(
+jobs = own_table(
     "imagestore_jobs",
-    metadata,
     Column("id", String(36), primary_key=True),
     Column("kind", String(40), nullable=False),
     Column("image_id", String(36)),
@@ -50,22 +43,17 @@ jobs = Table(
     Index("imagestore_jobs_project", "project", "state", "turn"),
     Index("imagestore_jobs_image", "image_id", "created_at"),
     Index("imagestore_jobs_ended", "state", "updated_at"),
-    **OWN_OPTIONS,
 )
 
-job_gates = Table(
+job_gates = own_table(
     "imagestore_job_gates",
-    metadata,
     Column("kind", String(40), primary_key=True),
-    **OWN_OPTIONS,
 )
 """A row for each kind that has a limit: locked while its running jobs are counted."""
 
-tombstones = Table(
+tombstones = table(
     "imagestore_tombstones",
-    metadata,
     Column("image_id", String(36), primary_key=True),
     Column("purged_at", DateTime, nullable=False),
-    **TABLE_OPTIONS,
 )
 """Ids of images whose rows are gone: still taken, as somebody may trust what they stood for."""

@@ -16,10 +16,11 @@ from sqlalchemy import (
     Table,
 )
 from sqlalchemy.dialects import mysql
+from sqlalchemy.schema import SchemaItem
 
 metadata = MetaData()
 
-TABLE_OPTIONS: dict[str, Any] = {
+_PEERS_OPTIONS: dict[str, Any] = {
     "mysql_engine": "InnoDB",
     "mysql_charset": "utf8",
     "mysql_collate": "utf8_bin",
@@ -27,12 +28,11 @@ TABLE_OPTIONS: dict[str, Any] = {
 """As the peer's tables, but for the collation: two properties may differ in case alone, as in
 every other database. All have the same, because a foreign key needs that on both sides."""
 
-OWN_OPTIONS: dict[str, Any] = {
+_OWN_OPTIONS: dict[str, Any] = {
     "mysql_engine": "InnoDB",
     "mysql_charset": "utf8mb4",
     "mysql_collate": "utf8mb4_bin",
 }
-"""Of tables that only we read."""
 
 PEER_REVISION = "2024_1_contract01"
 """The migration that Glance 33 stands at; its ``db sync`` has nothing to do beyond."""
@@ -40,12 +40,21 @@ PEER_REVISION = "2024_1_contract01"
 PEER_EXPANDED = "2024_1_expand01"
 """What Glance stands at between the first and the last step of an upgrade to there."""
 
-peer_version = Table(
+
+def table(name: str, *parts: SchemaItem) -> Table:
+    """One of the peer's, or of ours that is made as its are."""
+    return Table(name, metadata, *parts, **_PEERS_OPTIONS)
+
+
+def own_table(name: str, *parts: SchemaItem, **options: Any) -> Table:
+    """One that only we read."""
+    return Table(name, metadata, *parts, **_OWN_OPTIONS, **options)
+
+
+peer_version = table(
     "alembic_version",
-    metadata,
     Column("version_num", String(32), nullable=False),
     PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
-    **TABLE_OPTIONS,
 )
 
 

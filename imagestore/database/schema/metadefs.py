@@ -16,11 +16,10 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from imagestore.database.schema.metadata import TABLE_OPTIONS, metadata, timestamps
+from imagestore.database.schema.metadata import table, timestamps
 
-metadef_namespaces = Table(
+metadef_namespaces = table(
     "metadef_namespaces",
-    metadata,
     Column("id", Integer, primary_key=True),
     Column("namespace", String(80), nullable=False),
     Column("display_name", String(80)),
@@ -31,18 +30,15 @@ metadef_namespaces = Table(
     *timestamps(),
     UniqueConstraint("namespace", name="uq_metadef_namespaces_namespace"),
     Index("ix_metadef_namespaces_owner", "owner"),
-    **TABLE_OPTIONS,
 )
 
-metadef_resource_types = Table(
+metadef_resource_types = table(
     "metadef_resource_types",
-    metadata,
     Column("id", Integer, primary_key=True),
     Column("name", String(80), nullable=False),
     Column("protected", Boolean(create_constraint=True), nullable=False),
     *timestamps(),
     UniqueConstraint("name", name="uq_metadef_resource_types_name"),
-    **TABLE_OPTIONS,
 )
 
 
@@ -50,24 +46,21 @@ def _key_of(table: str, name: str) -> Column[int]:
     return Column(name, Integer, ForeignKey(f"{table}.id"), primary_key=True, autoincrement=False)
 
 
-metadef_namespace_resource_types = Table(
+metadef_namespace_resource_types = table(
     "metadef_namespace_resource_types",
-    metadata,
     _key_of("metadef_resource_types", "resource_type_id"),
     _key_of("metadef_namespaces", "namespace_id"),
     Column("properties_target", String(80)),
     Column("prefix", String(80)),
     *timestamps(),
     Index("ix_metadef_ns_res_types_namespace_id", "namespace_id"),
-    **TABLE_OPTIONS,
 )
 
 
 def _items(kind: str, *columns: Column[Any]) -> Table:
     """What has a name of its own within a namespace."""
-    return Table(
+    return table(
         f"metadef_{kind}",
-        metadata,
         Column("id", Integer, primary_key=True),
         Column("namespace_id", Integer, ForeignKey("metadef_namespaces.id"), nullable=False),
         Column("name", String(80), nullable=False),
@@ -75,7 +68,6 @@ def _items(kind: str, *columns: Column[Any]) -> Table:
         *timestamps(),
         UniqueConstraint("namespace_id", "name", name=f"uq_metadef_{kind}_namespace_id_name"),
         Index(f"ix_metadef_{kind}_name", "name"),
-        **TABLE_OPTIONS,
     )
 
 

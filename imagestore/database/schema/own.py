@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, DateTime, Dialect, Index, String, Table, not_
+from sqlalchemy import Column, ColumnElement, DateTime, Dialect, Index, String, not_
 
 from imagestore.database.expressions import collated, is_long, prefix
 from imagestore.database.schema.images import (
@@ -14,13 +14,12 @@ from imagestore.database.schema.images import (
     image_tags,
     images,
 )
-from imagestore.database.schema.metadata import TABLE_OPTIONS, big_integer, metadata
+from imagestore.database.schema.metadata import big_integer, table
 
 VERSION_TABLE = "imagestore_alembic_version"
 
-journal = Table(
+journal = table(
     "imagestore_journal",
-    metadata,
     Column("id", String(36), primary_key=True),
     Column("kind", String(20), nullable=False),
     Column("image_id", String(36), nullable=False),
@@ -30,26 +29,21 @@ journal = Table(
     Column("started_at", DateTime, nullable=False),
     Column("renewed_at", DateTime, nullable=False),
     Index("imagestore_journal_owner", "owner"),
-    **TABLE_OPTIONS,
 )
 
 
-reservations = Table(
+reservations = table(
     "imagestore_reservations",
-    metadata,
     Column("entry", String(36), primary_key=True),
     Column("project", String(255), nullable=False),
     Column("bytes", big_integer(), nullable=False),
     Index("imagestore_reservations_project", "project"),
-    **TABLE_OPTIONS,
 )
 """Bytes that transfers will store, each by its row of the journal."""
 
-quota_gates = Table(
+quota_gates = table(
     "imagestore_quota_gates",
-    metadata,
     Column("project", String(255), primary_key=True),
-    **TABLE_OPTIONS,
 )
 """A row for each project that has a limit: locked while what it uses is counted."""
 

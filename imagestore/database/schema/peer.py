@@ -1,7 +1,5 @@
 """The peer's tasks, and what its nodes hold in their caches: so that the database is whole."""
 
-from __future__ import annotations
-
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -10,22 +8,14 @@ from sqlalchemy import (
     Index,
     Integer,
     String,
-    Table,
     Text,
     UniqueConstraint,
 )
 
-from imagestore.database.schema.metadata import (
-    TABLE_OPTIONS,
-    big_integer,
-    metadata,
-    soft_deletion,
-    timestamps,
-)
+from imagestore.database.schema.metadata import big_integer, soft_deletion, table, timestamps
 
-tasks = Table(
+tasks = table(
     "tasks",
-    metadata,
     Column("id", String(36), primary_key=True),
     Column("type", String(30), nullable=False),
     Column("status", String(30), nullable=False),
@@ -42,31 +32,25 @@ tasks = Table(
     Index("ix_tasks_deleted", "deleted"),
     Index("ix_tasks_image_id", "image_id"),
     Index("ix_tasks_updated_at", "updated_at"),
-    **TABLE_OPTIONS,
 )
 
-task_info = Table(
+task_info = table(
     "task_info",
-    metadata,
     Column("task_id", String(36), ForeignKey("tasks.id"), primary_key=True),
     Column("input", Text),
     Column("result", Text),
     Column("message", Text),
-    **TABLE_OPTIONS,
 )
 
-node_reference = Table(
+node_reference = table(
     "node_reference",
-    metadata,
     Column("node_reference_id", big_integer(), primary_key=True, autoincrement=True),
     Column("node_reference_url", String(255), nullable=False),
     UniqueConstraint("node_reference_url", name="uq_node_reference_node_reference_url"),
-    **TABLE_OPTIONS,
 )
 
-cached_images = Table(
+cached_images = table(
     "cached_images",
-    metadata,
     Column("id", big_integer(), primary_key=True, autoincrement=True),
     Column("image_id", String(36), nullable=False),
     Column("last_accessed", DateTime, nullable=False),
@@ -83,5 +67,4 @@ cached_images = Table(
     UniqueConstraint(
         "image_id", "node_reference_id", name="ix_cached_images_image_id_node_reference_id"
     ),
-    **TABLE_OPTIONS,
 )

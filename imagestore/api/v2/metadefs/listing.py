@@ -9,7 +9,7 @@ from multidict import MultiMapping
 
 from imagestore.api.texts import Texts
 from imagestore.api.texts import key as possible_texts
-from imagestore.api.v2.listing import page_limit
+from imagestore.api.v2.listing import direction_of, page_limit
 from imagestore.config.settings import Limits
 from imagestore.model.errors import Invalid, NotFound
 from imagestore.model.metadef import (
@@ -19,6 +19,7 @@ from imagestore.model.metadef import (
     NamespaceFilter,
     Page,
 )
+from imagestore.model.query import Direction
 
 _UNLIMITED = Limits(limit_param_default=2**31 - 1, api_limit_max=2**31 - 1)
 
@@ -78,10 +79,7 @@ def _page(given: dict[str, str], sort_keys: Set[str], limit: int | None, texts: 
 
 
 def _is_ascending(given: dict[str, str]) -> bool:
-    direction = given.get("sort_dir", "desc")
-    if direction not in ("asc", "desc"):
-        raise Invalid("A sort direction is asc or desc.")
-    return direction == "asc"
+    return direction_of(given.get("sort_dir", "desc")) is Direction.ASC
 
 
 def _visibility(given: dict[str, str], known: tuple[str, ...]) -> str | None:

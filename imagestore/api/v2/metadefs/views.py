@@ -78,7 +78,6 @@ def show_object(namespace: str, item: MetadefObject) -> dict[str, Any]:
 
 
 def show_properties(items: Iterable[MetadefProperty]) -> dict[str, Definition]:
-    """Properties by name."""
     return {item.name: settled(item.definition) for item in items}
 
 

@@ -1,7 +1,5 @@
 """Jobs, and the ids of purged images."""
 
-from __future__ import annotations
-
 from imagestore.database.migrations.creation import create_tables
 
 revision = "0002"

@@ -1,7 +1,5 @@
 """Reservations of storage, and the gates of projects that are counted."""
 
-from __future__ import annotations
-
 from imagestore.database.migrations.creation import create_tables
 
 revision = "0003"

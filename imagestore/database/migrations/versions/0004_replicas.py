@@ -1,7 +1,5 @@
 """Copies that were made for a rule of replication."""
 
-from __future__ import annotations
-
 from imagestore.database.migrations.creation import create_tables
 
 revision = "0004"

@@ -1,7 +1,5 @@
 """Events, and what the integrity patrol finds."""
 
-from __future__ import annotations
-
 from imagestore.database.migrations.creation import create_tables
 
 revision = "0005"

@@ -1,7 +1,5 @@
 """Replication between sites."""
 
-from __future__ import annotations
-
 from imagestore.database.migrations.creation import create_tables
 
 revision = "0006"

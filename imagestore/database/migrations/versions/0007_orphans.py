@@ -1,7 +1,5 @@
 """What lies in stores and belongs to no image."""
 
-from __future__ import annotations
-
 from imagestore.database.migrations.creation import create_tables
 
 revision = "0007"
