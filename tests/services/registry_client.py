@@ -10,7 +10,7 @@ from tests.services import process, venvs
 REQUIREMENTS: Final = (
     "cryptography", "eventlet", "glance_store", "httplib2", "keystoneauth1", "monotonic",
     "oslo.concurrency", "oslo.config", "oslo.i18n", "oslo.log", "oslo.middleware", "oslo.policy",
-    "oslo.serialization", "oslo.utils", "osprofiler", "PasteDeploy", "pyOpenSSL",
+    "oslo.serialization", "oslo.utils", "osprofiler", "Paste", "PasteDeploy", "pyOpenSSL",
     "python-keystoneclient", "routes", "setuptools<81", "six", "webob", "wsme",
 )  # fmt: skip
 """What the client's modules import; the rest of what Glance asks for it does without."""

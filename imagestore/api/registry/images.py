@@ -94,6 +94,9 @@ def _given(body: Any) -> tuple[Metadata, str | None]:
     if unknown := image.keys() - _FIELDS - {*_READ}:
         raise Invalid(f"An image has no {', '.join(sorted(unknown))}.")
     fields = {name: metadata.typed(name, image[name]) for name in image.keys() & _FIELDS}
+    for name in ("size", "checksum", "status"):
+        if fields.get(name) is None:
+            fields.pop(name, None)  # what is not known is not said
     properties = image.get("properties") or {}
     if not isinstance(properties, dict) or not all(
         value is None or isinstance(value, str) for value in properties.values()
