@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from imagestore.api import application
+from imagestore.api.registry import application as registry
 from imagestore.api.v2.schemas import ImageSchema
 from imagestore.backends.base import Later
 from imagestore.cache.cache import Cache
@@ -22,8 +23,9 @@ from imagestore.config.settings import Settings
 from imagestore.database.characters import require_four_bytes
 from imagestore.database.engine import Database
 from imagestore.identity.policy import Policy
-from imagestore.identity.sources import IdentitySource, source
+from imagestore.identity.sources import IdentitySource, registry_source, source
 from imagestore.observing.notifier import Notifier
+from imagestore.serving.ending import REGISTRY
 from imagestore.stores.stores import Stores
 from imagestore.transfer.verification import verify
 from imagestore.workers import cache as cache_worker
@@ -56,6 +58,9 @@ def create(settings: Settings) -> web.Application:
     sites = Sites(catalog, settings, ImageSchema(settings.images))
     identity = source(settings.identity, policy)
     app = application.build(settings, catalog, stores, identity)
+    app[REGISTRY] = registry.build(
+        app, registry_source(settings.identity, policy, settings.server.registry_secret)
+    )
     app.cleanup_ctx.append(lambda _: _running(deps, catalog, identity, sites, limits))
     return app
 

@@ -16,7 +16,7 @@ def worker(
     fd: Annotated[list[int], typer.Option()],
     control_fd: Annotated[int, typer.Option()],
     app: Annotated[str, typer.Option()],
-    metrics_fd: Annotated[int | None, typer.Option()] = None,
+    internal_fd: Annotated[list[str], typer.Option(default_factory=list)],
 ) -> None:
     """Load what workers need, and become as many of them as the parent process asks for."""
     import gc
@@ -39,8 +39,10 @@ def worker(
         return reports.Failure(sentence(error), exit_code(error))
 
     orphans.end_with_parent(parent)
+    named = (each.partition("=") for each in internal_fd)
+    internal = {use: int(number) for use, _, number in named}
     # No program that is started from here shall have these as well.
-    for each in (*fd, control_fd, *([] if metrics_fd is None else [metrics_fd])):
+    for each in (*fd, control_fd, *internal.values()):
         os.set_inheritable(each, False)
     try:
         settings = given.load()
@@ -52,7 +54,7 @@ def worker(
     place = loader.fork_workers(control_fd, fd)
     try:
         orphans.end_with_parent(parent)
-        inherited = server.inherit(place, metrics_fd)
+        inherited = server.inherit(place, internal)
         # Once more, as a reload may have brought another flavor.
         check_exposure(settings.identity, inherited.listeners)
         gc.enable()

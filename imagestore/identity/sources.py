@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
@@ -27,6 +28,14 @@ class IdentitySource(Protocol):
 
     async def close(self) -> None:
         """Let go of what was opened to find out."""
+
+
+def registry_source(settings: Identity, policy: Policy, secret: str | None) -> IdentitySource:
+    """Who asks the registry: whoever the headers name, if the secret comes with them."""
+    known: IdentitySource = Unauthenticating()
+    if settings.flavor:
+        known = TrustedHeaders(policy, allow_anonymous_access=settings.allow_anonymous_access)
+    return WithSecret(known, secret) if secret else known
 
 
 def source(settings: Identity, policy: Policy) -> IdentitySource:
@@ -83,6 +92,22 @@ class TrustedHeaders:
         raise Unauthenticated("Authentication required.")
 
     async def close(self) -> None: ...
+
+
+class WithSecret:
+    """Lets in who sends a secret as ``X-Auth-Token``, and asks another source who that is."""
+
+    def __init__(self, inner: IdentitySource, secret: str) -> None:
+        self._inner, self._secret = inner, secret.encode()
+
+    async def identify(self, headers: Mapping[str, str], method: str, path: str) -> Caller:
+        given = headers.get("X-Auth-Token", "").encode("utf-8", "surrogateescape")
+        if not hmac.compare_digest(given, self._secret):
+            raise Unauthenticated("Authentication required.")
+        return await self._inner.identify(headers, method, path)
+
+    async def close(self) -> None:
+        await self._inner.close()
 
 
 _EXTRA = {

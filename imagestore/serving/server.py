@@ -10,7 +10,7 @@ import logging
 import signal
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from imagestore.model.errors import ConfigurationError
 from imagestore.observing.access_log import AccessLogger, access_log
 from imagestore.serving import responses
 from imagestore.serving.connections import Runner
-from imagestore.serving.ending import ENDING
+from imagestore.serving.ending import ENDING, REGISTRY
 from imagestore.supervisor import reports
 from imagestore.supervisor.loader import Place
 
@@ -41,19 +41,19 @@ _LOOK = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Inherited:
-    """What the parent hands over."""
+    """What the parent hands over; ``internal``: sockets that are not for users, by their use."""
 
     listeners: Sequence[socket.socket]
     report: int
-    metrics: socket.socket | None = None
+    internal: Mapping[str, socket.socket]
 
 
-def inherit(place: Place, metrics_fd: int | None) -> Inherited:
+def inherit(place: Place, internal: Mapping[str, int]) -> Inherited:
     """Take over the sockets that a worker was born with."""
     return Inherited(
         [socket.socket(fileno=fd) for fd in place.listeners],
         place.report,
-        None if metrics_fd is None else socket.socket(fileno=metrics_fd),
+        {use: socket.socket(fileno=fd) for use, fd in internal.items()},
     )
 
 
@@ -87,11 +87,12 @@ async def serve(settings: Settings, create: Factory, inherited: Inherited) -> No
         # What a client calls encoded is stored as it came.
         auto_decompress=False,
     )
-    metrics = None
+    beside = []
     try:
         await runner.setup()
-        if inherited.metrics is not None:
-            metrics = await _serve_metrics(inherited.metrics, settings.server)
+        for use, listener in inherited.internal.items():
+            internal = app[REGISTRY] if use == "registry" else _metrics(settings.server)
+            beside.append(await _serve_internal(internal, listener, settings.server))
         sites = [
             web.SockSite(runner, listener, ssl_context=tls, backlog=settings.server.backlog)
             for listener in inherited.listeners
@@ -104,9 +105,9 @@ async def serve(settings: Settings, create: Factory, inherited: Inherited) -> No
         await stop_accepting(inherited.listeners, sites)
         await connections.drain(runner, settings.server.graceful_shutdown_timeout)
     finally:
-        await runner.cleanup()
-        if metrics is not None:
-            await metrics.cleanup()
+        # First what lives on the parts of the application.
+        for each in (*beside, runner):
+            await each.cleanup()
 
 
 async def stop_accepting(listeners: Sequence[socket.socket], sites: Sequence[web.SockSite]) -> None:
@@ -154,13 +155,20 @@ def _until_terminated() -> Callable[[], Awaitable[None]]:
     return wait
 
 
-async def _serve_metrics(listener: socket.socket, settings: Server) -> web.AppRunner:
-    """Answer ``GET /metrics`` on a listening socket until the runner is cleaned up."""
+def _metrics(settings: Server) -> web.Application:
+    """What answers ``GET /metrics``."""
     # Imported only now: it looks at the environment when it is, and is not small.
     from imagestore.observing import metrics
 
     app = web.Application(middlewares=[responses.middleware(settings.progress_timeout)])
     app.router.add_get("/metrics", metrics.show)
+    return app
+
+
+async def _serve_internal(
+    app: web.Application, listener: socket.socket, settings: Server
+) -> web.AppRunner:
+    """Serve ``app`` on a listening socket until the runner is cleaned up."""
     runner = Runner(
         app,
         access_log=None,

@@ -14,7 +14,7 @@ import socket
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 
-from imagestore.config.settings import Identity
+from imagestore.config.settings import Identity, Server
 from imagestore.model.errors import ConfigurationError
 from imagestore.supervisor import systemd
 
@@ -99,6 +99,16 @@ def check_exposure(identity: Identity, listeners: Iterable[socket.socket]) -> No
                 f"{name(listener)} can be reached from other machines. Set a flavor, bind to "
                 "127.0.0.1, or set [imagestore] allow_unauthenticated_remote = true."
             )
+
+
+def check_registry(server: Server, listener: socket.socket) -> None:
+    """Refuse a registry that believes whoever reaches it from another machine."""
+    if not server.registry_secret and not _is_local(listener):
+        raise ConfigurationError(
+            "[imagestore] registry_bind: whoever reaches the registry is believed to be who "
+            f"he says, and {name(listener)} can be reached from other machines. Bind to 127.0.0.1, "
+            "or set [imagestore] registry_secret."
+        )
 
 
 def name(listener: socket.socket) -> str:

@@ -37,18 +37,17 @@ class Loader:
         command: Sequence[str],
         listeners: Sequence[int],
         environ: Mapping[str, str],
-        metrics: int | None = None,
+        internal: Mapping[str, int],
     ) -> None:
-        """``listeners``: the descriptors of all listening sockets; ``metrics``: of one more."""
+        """``listeners``: the descriptors of the API's sockets; ``internal``: of others, by use."""
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control.settimeout(_PATIENCE)
-        fds = [*listeners, theirs.fileno()]
+        fds = [*listeners, theirs.fileno(), *internal.values()]
         arguments = ["--parent", str(os.getpid()), "--control-fd", str(theirs.fileno())]
         for fd in listeners:
             arguments += ["--fd", str(fd)]
-        if metrics is not None:
-            fds.append(metrics)
-            arguments += ["--metrics-fd", str(metrics)]
+        for use, fd in internal.items():
+            arguments += ["--internal-fd", f"{use}={fd}"]
         try:
             with theirs:
                 self._process = subprocess.Popen(  # noqa: S603

@@ -8,7 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 
 from imagestore.config.settings import Settings
 from imagestore.supervisor import metrics_directory, orphans
-from imagestore.supervisor.listeners import Listeners, bind_one, check_exposure
+from imagestore.supervisor.listeners import (
+    Listeners,
+    bind_one,
+    check_exposure,
+    check_registry,
+)
 from imagestore.supervisor.loader import Loader
 from imagestore.supervisor.supervisor import Supervisor
 
@@ -31,14 +36,18 @@ def supervise(read: Callable[[], Settings], command: Sequence[str]) -> None:
         check_exposure(settings.identity, listeners)
 
         environ = {name: value for name, value in os.environ.items() if name not in _PRIVATE}
-        metrics_fd: int | None = None
+        internal: dict[str, int] = {}
         ended: Callable[[int], None] = lambda pid: None  # noqa: E731
         if server.metrics_bind is not None:
-            metrics_fd = stack.enter_context(bind_one(*server.metrics_bind)).fileno()
+            internal["metrics"] = stack.enter_context(bind_one(*server.metrics_bind)).fileno()
             ended = stack.enter_context(_metrics_files(settings, environ))
+        if server.registry_bind is not None:
+            registry = stack.enter_context(bind_one(*server.registry_bind))
+            check_registry(server, registry)
+            internal["registry"] = registry.fileno()
 
         def load() -> Loader:
-            return Loader(command, [each.fileno() for each in listeners], environ, metrics_fd)
+            return Loader(command, [each.fileno() for each in listeners], environ, internal)
 
         orphans.adopt()
         Supervisor(settings, listeners, load, read, ended).run()

@@ -36,7 +36,7 @@ _STEADY = 10.0
 _BACK_OFF_FIRST, _BACK_OFF_LAST = 0.5, 30.0
 _HUNG = 60.0
 """Seconds after which a new worker that is not ready yet is not waited for any longer."""
-_ONLY_AT_START = ("bind_host", "bind_port", "metrics_bind")
+_ONLY_AT_START = ("bind_host", "bind_port", "metrics_bind", "registry_bind")
 _BEYOND_GRACE = 5.0
 """Seconds that a worker gets over its own time limit before it is killed."""
 

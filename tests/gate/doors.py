@@ -184,6 +184,22 @@ class V1Location(V1Create):
         return {"x-image-meta-location": world.web.has(data)}, None
 
 
+class RegistryLocation(V1Location):
+    name = "registry location"
+    routes = ("registry POST /images", "registry PUT /images/{image_id}")
+
+    async def send(self, world: World, sent: Sent) -> Came:
+        fields = DRAFT | sent.draft
+        body: dict[str, Any] = {name: fields.pop(name) for name in DRAFT}
+        body |= {"properties": fields, "location": world.web.has(sent.data)}
+        if sent.lie:
+            body["checksum"] = MD5_OF_OTHERS
+        person = replace(sent.person, client=world.registry)
+        answer = await person("POST", "/images", json={"image": body}, headers=SIGNER)
+        image = await self.newest(world)
+        return await self.ended(world, image, answer.status, await answer.text())
+
+
 class Import(Door):
     """``POST …/import`` with one of its methods."""
 
@@ -463,7 +479,8 @@ class Push(Copy):
 
 ALL: tuple[Door, ...] = (
     Upload(), V1Create(), V1Update(), GlanceDirect(), WebDownload(), GlanceDownload(),
-    V1CopyFrom(), Task(), LocationPatch(), LocationPost(), V1Location(), Pull(),
+    V1CopyFrom(), Task(), LocationPatch(), LocationPost(), V1Location(),
+    RegistryLocation(), Pull(),
     CopyImage(), RuleCopy(), ServerSideCopy(), Repair(), CacheFill(), Push(),
 )  # fmt: skip
 BY_NAME = {door.name: door for door in ALL}

@@ -27,7 +27,7 @@ RULES = {
     "failure": "A store that fails leaves nothing behind.",
 }
 
-_LOCATIONS = ("PATCH locations", "POST locations", "v1 location")
+_LOCATIONS = ("PATCH locations", "POST locations", "v1 location", "registry location")
 _BY_OPERATOR = "The operator's configuration asks for it, and no caller."
 _INSPECTED = "Its bytes are those of an active image, by digest: they were judged when they came."
 _SAME_SIZE = "The size of an active image is not changed by one more copy."

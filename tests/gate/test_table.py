@@ -6,6 +6,7 @@ from pathlib import Path
 
 from imagestore import app
 from imagestore.api import keys
+from imagestore.serving.ending import REGISTRY
 from tests.gate import test_rules
 from tests.gate.doors import ALL
 from tests.gate.table import REASONS, RULES
@@ -43,8 +44,9 @@ def test_every_cell_has_a_test_or_a_reason() -> None:
 def test_no_door_is_beside_the_table(tmp_path: Path) -> None:
     application = app.create(settings_in(tmp_path))
     writing = {
-        f"{route.method} {route.resource.canonical}"
-        for route in application.router.routes()
+        f"{where}{route.method} {route.resource.canonical}"
+        for where, served in (("", application), ("registry ", application[REGISTRY]))
+        for route in served.router.routes()
         if route.resource is not None and route.method not in ("GET", "HEAD", "DELETE", "OPTIONS")
     }
     known = {route for door in ALL for route in door.routes} | BRINGS_NOTHING.keys()

@@ -35,6 +35,7 @@ from imagestore.config.settings import (
 from imagestore.database import events, images, journal
 from imagestore.database.engine import Database
 from imagestore.model.job import ACTIVE
+from imagestore.serving.ending import REGISTRY
 from tests.service.conftest import Person, Service, settings_in
 from tests.service.faults import database
 from tests.service.web import Web, served_files
@@ -99,6 +100,7 @@ class World:
     """``alice`` has images, ``bob`` is of another project, ``admin`` an administrator."""
 
     service: Service
+    registry: TestClient[Any, Any]
     web: Origin
     stores: Stores
     peer: Service | None = None
@@ -207,8 +209,11 @@ async def world(
         (directory / "here").mkdir()
         settings = settings_in(directory / "here", **settings_for(directory, web, **changes))
         service = await start(settings)
+        registry: TestClient[Any, Any] = TestClient(TestServer(service.client.app[REGISTRY]))
+        await registry.start_server()
+        clients.append(registry)
         try:
-            yield World(service, Origin(web), stores, other, directory=directory)
+            yield World(service, registry, Origin(web), stores, other, directory=directory)
         finally:
             for client in reversed(clients):
                 await client.close()

@@ -26,14 +26,15 @@ from imagestore.model.image import Image, ImageStatus
 
 
 async def index(request: web.Request) -> web.Response:
-    return json_reply({"images": [views.brief(image) for image in await _page(request)]})
+    return json_reply({"images": [views.brief(image) for image in await page(request)]})
 
 
 async def detail(request: web.Request) -> web.Response:
-    return json_reply({"images": [views.show(image) for image in await _page(request)]})
+    return json_reply({"images": [views.show(image) for image in await page(request)]})
 
 
-async def _page(request: web.Request) -> Iterable[Image]:
+async def page(request: web.Request) -> Iterable[Image]:
+    """The images that a list asks for."""
     refuse_body(request)
     caller = request[keys.caller]
     query = listing.parse(

@@ -115,6 +115,21 @@ def _value(name: str, raw: str, encoded: bool) -> Any:
     return text or None
 
 
+def typed(name: str, value: Any) -> Any:
+    """A field as JSON has it, of the type that it has. Raises :class:`Invalid`."""
+    if value is None:
+        return None
+    if name in _FLAGS or name == "deleted":
+        fits = isinstance(value, bool)
+    elif name in _NUMBERS or name == "virtual_size":
+        fits = type(value) is int and 0 <= value <= _LARGEST
+    else:
+        fits = isinstance(value, str)
+    if not fits:
+        raise Invalid(f"{name} must not be {value!r}.")
+    return value if value != "" else None
+
+
 def _text(raw: str, encoded: bool) -> str:
     # Bytes that are no UTF-8 are handed up as lone surrogates.
     data = raw.encode("utf-8", "surrogateescape")

@@ -66,6 +66,12 @@ class Server:
         "The file of the backend disable_by_file.")
     metrics_bind: tuple[str, int] | None = option(None, group="imagestore", help=
         "host:port on which Prometheus metrics are served as plain HTTP. Unset: not at all.")
+    registry_bind: tuple[str, int] | None = option(None, group="imagestore", help=
+        "host:port on which the registry of 2014 is served as plain HTTP, for tools of a cloud "
+        "that ask it. Never for users: identity headers are believed there. Unset: not at all.")
+    registry_secret: str | None = option(None, group="imagestore", secret=True, help=
+        "What who asks the registry has to send as X-Auth-Token. Needed unless registry_bind is a "
+        "loopback address.")
     compress_json: bool = option(True, group="imagestore", help=
         "Compress JSON for clients that take gzip. Data of images is never compressed.")
     enable_v1_api: bool = option(True, help=
