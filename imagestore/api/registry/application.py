@@ -9,6 +9,7 @@ from imagestore.api.registry import images
 from imagestore.api.v1 import images as v1_images
 from imagestore.api.v1 import members
 from imagestore.api.v2.images import schema_key
+from imagestore.api.v2.members import remove as remove_member
 from imagestore.identity.sources import IdentitySource
 from imagestore.serving import responses
 
@@ -49,7 +50,7 @@ def build(app: web.Application, identity: IdentitySource) -> web.Application:
             web.post(_MEMBERS, members.replace),
             web.put(_MEMBERS, members.replace),
             web.put(_MEMBERS + "/{member_id}", members.add),
-            web.delete(_MEMBERS + "/{member_id}", members.remove),
+            web.delete(_MEMBERS + "/{member_id}", remove_member),
             web.get("/shared-images/{member_id}", members.shared, allow_head=False),
         ]
     )
