@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from contextvars import Context
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -108,7 +109,8 @@ class GuardedStore(ForwardingStore):
         else:
             self.health = replace(self.health, error=error.message)
         if self._probing is None or self._probing.done():
-            self._probing = asyncio.create_task(self._probe())
+            # Of nobody's request: it goes on when the one that has found this out is long answered.
+            self._probing = asyncio.create_task(self._probe(), context=Context())
 
     def _close_circuit(self) -> None:
         if self.health.healthy:

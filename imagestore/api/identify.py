@@ -8,7 +8,7 @@ from aiohttp.typedefs import Handler, Middleware
 from imagestore.api import keys
 from imagestore.api.health import is_health
 from imagestore.identity.sources import IdentitySource
-from imagestore.observing.access_log import project_id
+from imagestore.observing.access_log import context
 
 
 def middleware(identity: IdentitySource) -> Middleware:
@@ -19,7 +19,8 @@ def middleware(identity: IdentitySource) -> Middleware:
                 request.headers, request.method, request.rel_url.raw_path
             )
             request[keys.caller] = caller
-            request[project_id] = caller.project_id or "-"
+            who = request[context]
+            who.user_id, who.project_id = caller.user_id or "", caller.project_id or ""
         return await handler(request)
 
     return identify

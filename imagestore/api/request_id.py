@@ -10,13 +10,11 @@ from aiohttp.typedefs import Handler, Middleware
 
 from imagestore.api.errors import response_to
 from imagestore.model.errors import Invalid
-from imagestore.observing.request_context import request_id
+from imagestore.observing.access_log import context
+from imagestore.observing.context import Context, current
 
 HEADER = "X-Openstack-Request-Id"
 PREFIX = "req-"
-
-key = web.RequestKey("request_id", str)
-"""Where a request holds its id."""
 
 _PRINTABLE = re.compile(r"[ -~]+")
 
@@ -36,27 +34,29 @@ def middleware(max_length: int) -> Middleware:
             refusal = None
         except Invalid as error:
             identifier, refusal = new(), error
-        request[key] = identifier
-        token = request_id.set(identifier)
-        try:
-            if refusal is not None:
-                response: web.StreamResponse = response_to(request, refusal)
-            else:
-                response = await handler(request)
-            if not response.prepared:
-                response.headers[HEADER] = identifier
-            return response
-        finally:
-            request_id.reset(token)
+        request[context] = Context(identifier)
+        # Never reset: the task is of this request, and what sends the response speaks of it, too.
+        current.set(request[context])
+        if refusal is not None:
+            response: web.StreamResponse = response_to(request, refusal)
+        else:
+            response = await handler(request)
+        if not response.prepared:
+            response.headers[HEADER] = identifier
+        return response
 
     return give_request_id
 
 
 async def on_prepare(request: web.Request, response: web.StreamResponse) -> None:
     """Signal handler: the header on responses that a handler begins to send by itself."""
-    identifier = request.get(key)
-    if identifier is not None:
-        response.headers.setdefault(HEADER, identifier)
+    if (who := request.get(context)) is not None:
+        response.headers.setdefault(HEADER, who.request_id)
+
+
+def of(request: web.Request) -> str:
+    """The id of a request."""
+    return request[context].request_id
 
 
 def new() -> str:

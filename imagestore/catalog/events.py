@@ -93,7 +93,7 @@ class Events:
                 found += page.events
             new = position.advance(found, now())
             notices = [
-                _notice(event, position, page.subjects)
+                _notice(event, position, caller)
                 for event in new
                 if image_id in (None, event.image_id)
                 and self._may_hear(
@@ -213,7 +213,7 @@ def _read_page(conn: Connection, after: int) -> _Page:
     return _Page(found, events.subjects(conn, sorted(one for one in ids if one)), running)
 
 
-def _notice(event: Event, position: Position, subjects: dict[str, Subject]) -> Notice:
+def _notice(event: Event, position: Position, caller: Caller) -> Notice:
     document: dict[str, Any] = {
         "id": event.id,
         "time": event.moment.isoformat(timespec="milliseconds") + "Z",
@@ -222,4 +222,8 @@ def _notice(event: Event, position: Position, subjects: dict[str, Subject]) -> N
     if event.job_id is not None:
         document["job"] = event.job_id
     document |= event.document
+    # Who else is at work on an image that all may see is nobody's business.
+    by = event.document.get("by", {})
+    if not caller.is_admin and by.get("project_id") != (caller.project_id or ""):
+        document.pop("by", None)
     return Notice(min(event.id, position.settled), event.kind, document)

@@ -13,7 +13,8 @@ import contextlib
 import queue
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -122,8 +123,13 @@ class _Job:
 
     operation: Operation[Any]
     future: asyncio.Future[Any]
+    context: Context = field(default_factory=copy_context)
+    """Of the caller: what is recorded names the request that it is for."""
     result: Any = None
     error: Exception | None = None
+
+    def run(self, conn: Connection) -> None:
+        self.result = self.context.run(self.operation, conn)
 
     def resolve(self) -> None:
         """Runs on the event loop."""
@@ -221,7 +227,7 @@ class _Reader(_Worker):
         conn = self._connection()
         with conn.begin():
             for job in batch:
-                job.result = job.operation(conn)
+                job.run(conn)
 
 
 class _Writer(_Worker):
@@ -245,7 +251,7 @@ class _Writer(_Worker):
         assert driver is not None
         driver.execute("SAVEPOINT operation")
         try:
-            job.result = job.operation(conn)
+            job.run(conn)
         except Exception as error:
             if not driver.in_transaction:
                 # SQLite undid everything, as it does where the disk is full.

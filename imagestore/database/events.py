@@ -20,6 +20,7 @@ from imagestore.database.schema import events, image_members, images, jobs
 from imagestore.model.clock import now
 from imagestore.model.image import Image
 from imagestore.model.job import JobState
+from imagestore.observing.context import current
 
 _INSERT = insert(events)
 _LAST = select(func.max(events.c.id))
@@ -81,7 +82,9 @@ def record(
     project: str | None = None,
     **document: Any,
 ) -> None:
-    """Write an event in the transaction of what it tells of."""
+    """Write an event in the transaction of what it tells of, with who has brought it about."""
+    if (who := current.get()) is not None:
+        document["by"] = who.known()
     conn.execute(
         _INSERT,
         {

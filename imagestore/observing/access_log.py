@@ -7,10 +7,10 @@ import logging
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 
-REQUEST_ID = "request_id"
+from imagestore.observing.context import Context
+
+context = web.RequestKey("context", Context)
 """Set by the API for each request; the log line is written after the handler has gone."""
-project_id = web.RequestKey("project_id", str)
-"""Set by the API once the caller is known."""
 client_address = web.RequestKey("client_address", str)
 """Set by the API where a proxy tells for whom it asks."""
 sent_directly = web.RequestKey("sent_directly", int)
@@ -29,24 +29,22 @@ class AccessLogger(AbstractAccessLogger):
     def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
         """``time``: seconds from the first byte of the request to the last of the response."""
         path = request.path_qs
-        project = request.get(project_id, "-")
+        who = request.get(context)
         facts = {
             "method": request.method,
             "path": path,
             "status": response.status,
             "bytes": request.writer.output_size + request.get(sent_directly, 0),
             "seconds": round(time, 4),
-            "project": project,
             "remote": request.get(client_address, request.remote or "-"),
         }
         access_log.info(
-            "%s %s %s %s %d bytes %.4f s project %s",
+            "%s %s %s %s %d bytes %.4f s",
             facts["remote"],
             facts["method"],
             path,
             facts["status"],
             facts["bytes"],
             time,
-            project,
-            extra={"request_id": request.get(REQUEST_ID, "-"), "facts": facts},
+            extra={"context": who, "facts": facts},
         )

@@ -18,7 +18,7 @@ from typing import Any
 from imagestore.backends import private
 from imagestore.config.settings import Logging
 from imagestore.model.errors import ConfigurationError
-from imagestore.observing.request_context import request_id
+from imagestore.observing.context import Context, current
 
 MASK = "***"
 
@@ -67,7 +67,7 @@ def redact(text: str) -> str:
 
 
 class TextFormatter(logging.Formatter):
-    """``2026-01-31 12:00:00.000 1234 INFO imagestore.api [req-…] message``.
+    """``2026-01-31 12:00:00.000 1234 INFO imagestore.api [req-… user … project …] message``.
 
     A message is one line, whatever names of others are in it; only a traceback has more.
     """
@@ -76,7 +76,7 @@ class TextFormatter(logging.Formatter):
         moment = datetime.fromtimestamp(record.created).isoformat(" ", "milliseconds")
         line = (
             f"{moment} {record.process} {record.levelname} {record.name} "
-            f"[{_request(record)}] {_on_one_line(record.getMessage())}"
+            f"[{_on_one_line(_worked_for(record))}] {_on_one_line(record.getMessage())}"
         )
         return redact(line + self._trace(record))
 
@@ -85,18 +85,24 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One object a line: time, level, logger, process, request_id, message and extra facts."""
+    """One object a line; what is not known is left out.
+
+    ``timestamp`` (ISO 8601, UTC), ``level``, ``logger``, ``process``, ``message``; of a request
+    ``request_id``, ``user_id`` and ``project_id``, of a job ``job_id``, ``job_kind`` and
+    ``image_id``; ``exception``; and the facts that a line brings along.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
+        moment = datetime.fromtimestamp(record.created, UTC).replace(tzinfo=None)
         entry: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "timestamp": f"{moment.isoformat(timespec='milliseconds')}Z",
             "level": record.levelname,
             "logger": record.name,
             "process": record.process,
-            "request_id": _request(record),
             "message": redact(record.getMessage()),
         }
-        entry |= {name: _plain(value) for name, value in _facts(record).items()}
+        facts = context.known() if (context := _context(record)) is not None else {}
+        entry |= {name: _plain(value) for name, value in (facts | _facts(record)).items()}
         if record.exc_info:
             entry["exception"] = redact(self.formatException(record.exc_info))
         return json.dumps(entry, ensure_ascii=False)
@@ -132,9 +138,22 @@ def _handler(settings: Logging) -> logging.Handler:
         ) from error
 
 
-def _request(record: logging.LogRecord) -> str:
-    # A record made outside the task of its request (the access log) brings the id along.
-    return getattr(record, "request_id", None) or request_id.get()
+def _context(record: logging.LogRecord) -> Context | None:
+    # A record made outside the task of its request (the access log) brings it along.
+    return getattr(record, "context", None) or current.get()
+
+
+def _worked_for(record: logging.LogRecord) -> str:
+    if (context := _context(record)) is None:
+        return "-"
+    parts = [
+        context.request_id,
+        context.job_id and f"job {context.job_kind} {context.job_id}",
+        context.image_id and f"image {context.image_id}",
+        context.user_id and f"user {context.user_id}",
+        context.project_id and f"project {context.project_id}",
+    ]
+    return " ".join(filter(None, parts)) or "-"
 
 
 def _on_one_line(text: str) -> str:

@@ -22,7 +22,7 @@ from imagestore.database.leases import GUESTS
 from imagestore.model.clock import now
 from imagestore.model.errors import ImagestoreError, Unavailable
 from imagestore.model.job import Job, JobState
-from imagestore.observing import metrics
+from imagestore.observing import context, metrics
 from imagestore.supervisor.process_identity import is_gone
 from imagestore.workers.forever import forever
 
@@ -176,6 +176,7 @@ class JobRunner:
 
     async def _carry_out(self, running: _Running) -> None:
         job = running.job
+        context.current.set(context.of_job(job))
         try:
             outcome = await self._handle(running)
             running.recording = True

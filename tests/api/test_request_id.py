@@ -10,7 +10,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from imagestore.api import request_id
 from imagestore.api.errors import errors
 from imagestore.model.errors import Invalid, NotFound
-from imagestore.observing import request_context
+from imagestore.observing.context import current
 
 GENERATED = re.compile(r"req-[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}")
 
@@ -18,8 +18,10 @@ GENERATED = re.compile(r"req-[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}")
 @pytest.fixture
 async def client() -> AsyncIterator[TestClient[web.Request, web.Application]]:
     async def seen(request: web.Request) -> web.Response:
-        assert request[request_id.key] == request_context.request_id.get()
-        return web.Response(text=request_context.request_id.get())
+        who = current.get()
+        assert who is not None
+        assert who.request_id == request_id.of(request)
+        return web.Response(text=who.request_id)
 
     async def fails(request: web.Request) -> web.Response:
         raise NotFound("gone")
@@ -53,7 +55,7 @@ async def test_the_handler_and_its_logs_know_it(client: Client) -> None:
     response = await client.get("/")
 
     assert await response.text() == response.headers[request_id.HEADER]
-    assert request_context.request_id.get() == "-"
+    assert current.get() is None
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import signal
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from imagestore.config.settings import Logging
 from imagestore.model.errors import ConfigurationError
 from imagestore.observing import logs
-from imagestore.observing.request_context import request_id
+from imagestore.observing.context import Context, current
 
 log = logging.getLogger("imagestore.test")
 
@@ -35,22 +37,27 @@ def lines(path: Path) -> list[str]:
 
 def test_text_says_which_request(tmp_path: Path) -> None:
     logs.setup(Logging(log_file=tmp_path / "log"))
-    token = request_id.set("req-1")
+    token = current.set(Context("req-1"))
     log.info("stored %d bytes", 5)
-    request_id.reset(token)
+    current.set(Context("req-1", "u", "p\n"))
+    log.info("stored it")
+    current.set(Context(project_id="p", job_id="j", job_kind="copy", image_id="i"))
+    log.info("copied it")
+    current.reset(token)
     log.debug("too much")
     log.warning("odd")
 
-    first, second = lines(tmp_path / "log")
+    first, known, job, second = lines(tmp_path / "log")
     assert first.endswith(" INFO imagestore.test [req-1] stored 5 bytes")
+    assert known.endswith(" INFO imagestore.test [req-1 user u project p\\n] stored it")
+    assert job.endswith(" INFO imagestore.test [job copy j image i project p] copied it")
     assert second.endswith(" WARNING imagestore.test [-] odd")
 
 
 def test_json_has_the_facts_as_fields(tmp_path: Path) -> None:
     logs.setup(Logging(log_file=tmp_path / "log", use_json=True, debug=True))
-    log.debug(
-        "GET %s", "/v2/images", extra={"request_id": "req-2", "facts": {"status": 200, "bytes": 9}}
-    )
+    who = Context("req-2", "u", "p")
+    log.debug("GET %s", "/v2/images", extra={"context": who, "facts": {"status": 200, "bytes": 9}})
     try:
         raise ValueError("no such thing as ünits")
     except ValueError:
@@ -59,7 +66,12 @@ def test_json_has_the_facts_as_fields(tmp_path: Path) -> None:
     first, second = map(json.loads, lines(tmp_path / "log"))
     assert first["message"] == "GET /v2/images"
     assert (first["request_id"], first["status"], first["bytes"]) == ("req-2", 200, 9)
+    assert (first["user_id"], first["project_id"]) == ("u", "p")
     assert (first["level"], first["logger"]) == ("DEBUG", "imagestore.test")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", first["timestamp"])
+    written = datetime.fromisoformat(first["timestamp"])
+    assert abs(datetime.now(UTC) - written) < timedelta(minutes=5)
+    assert second.keys() == {"timestamp", "level", "logger", "process", "message", "exception"}
     assert "no such thing as ünits" in second["exception"]
 
 

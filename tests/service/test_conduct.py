@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,8 @@ from imagestore import app
 from imagestore.api.compression import SMALLEST, takes_gzip
 from imagestore.config.settings import Cors, Server
 from imagestore.observing.access_log import AccessLogger, access_log
-from tests.service.conftest import AppServer, Person, settings_in
+from imagestore.observing.logs import JsonFormatter
+from tests.service.conftest import OCTETS, AppServer, Person, settings_in
 
 GZIP = {"Accept-Encoding": "gzip"}
 
@@ -182,6 +184,29 @@ async def test_the_log_names_who_asked_the_proxy(
     caplog.set_level("INFO", "imagestore.access")
     assert (await alice("GET", "/v2/images", headers=headers)).status == 200
     assert caplog.records[-1].getMessage().startswith(f"{client} GET /v2/images 200 ")
+
+
+async def test_every_line_of_a_request_says_whose_it_is(
+    alice: Person, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level("INFO", "imagestore")
+    monkeypatch.setattr(caplog.handler, "formatter", JsonFormatter())
+    image = (await alice.create())["id"]
+    answers = [
+        await alice("PUT", f"/v2/images/{image}/file", data=b"data", headers=OCTETS),
+        await alice("GET", "/v2/images/none"),
+        await alice("DELETE", f"/v2/images/{image}"),
+    ]
+    told = [json.loads(line) for line in caplog.text.splitlines()]
+    for answer in answers:
+        identifier = answer.headers["X-Openstack-Request-Id"]
+        (line,) = [
+            one for one in told
+            if one.get("request_id") == identifier and one["logger"] == "imagestore.access"
+        ]  # fmt: skip
+        assert (line["user_id"], line["project_id"]) == ("user-of-red", "red")
+        assert (line["method"], line["status"]) == (answer.method, answer.status)
+    assert all("request_id" in one for one in told if one["logger"] == "imagestore.access")
 
 
 @pytest.mark.parametrize("alice", [NAMED], indirect=True)

@@ -121,6 +121,20 @@ async def test_who_hears_of_what(service: Service, alice: Person, bob: Person) -
         assert private in {told.data["image"] for told in everything}
 
 
+async def test_who_did_it_is_told_to_its_own_project(
+    service: Service, alice: Person, bob: Person, admin: Person
+) -> None:
+    image = (await alice.create(visibility="community"))["id"]
+    async with watching(alice) as hers, watching(bob) as his, watching(admin) as all_:
+        path = f"/v2/images/{image}/tags/x"
+        answer = await alice("PUT", path, headers={"X-Openstack-Request-Id": "req-x"})
+        assert answer.status == 204
+        by = {"request_id": "req-x", "user_id": "user-of-red", "project_id": "red"}
+        for stream, wanted in ((hers, by), (all_, by), (his, None)):
+            found = await stream.until("image.update", image=image)
+            assert found[-1].data.get("by") == wanted
+
+
 async def test_members_are_told_of_themselves_only(service: Service, alice: Person) -> None:
     admin, bob = service.person("ops", "admin,member,reader"), service.person("blue")
     everybody = service.person("yellow")

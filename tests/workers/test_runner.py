@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import logging
+import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -13,12 +16,13 @@ from sqlalchemy import Connection
 from imagestore.backends import errors as store_errors
 from imagestore.catalog import jobs as kinds
 from imagestore.catalog.jobs import Completion, GiveUp, JobKind, Jobs, LeaseLost, Work
-from imagestore.database import images, leases
+from imagestore.database import events, images, leases
 from imagestore.database import jobs as rows
 from imagestore.database.engine import Database
 from imagestore.model.errors import Conflict, Invalid, NotFound, Unavailable
 from imagestore.model.job import Job, JobDraft, JobState
 from imagestore.observing import metrics
+from imagestore.observing.logs import JsonFormatter
 from imagestore.supervisor import process_identity as process
 from imagestore.workers import runner
 from tests.database.samples import MOMENT, image
@@ -320,6 +324,32 @@ async def test_a_runner_that_fails_is_started_again(
     monkeypatch.setattr(jobs, "look", fail)
     async with working(jobs):
         assert (await ended(jobs, await jobs.submit(JobDraft("quick")))).state is JobState.DONE
+
+
+async def test_what_a_job_tells_names_it(
+    jobs: Jobs,
+    database: Database,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(caplog.handler, "formatter", JsonFormatter())
+    image_id = str(uuid.uuid4())
+
+    async def fail(work: Work) -> None:
+        await database.write(events.record, "image.update", image_id=image_id)
+        logging.getLogger("imagestore").warning("on the way")
+        raise Invalid("no")
+
+    jobs.register(JobKind("fail", fail))
+    async with working(jobs):
+        job = await ended(jobs, await jobs.submit(JobDraft("fail", {}, image_id, project="red")))
+    told = [json.loads(line) for line in caplog.text.splitlines()]
+    who = {"job_id": job.id, "job_kind": "fail", "image_id": image_id, "project_id": "red"}
+    lines = [one for one in told if who.items() <= one.items()]
+    assert lines[0]["message"] == "on the way"
+    assert any("is parked" in one["message"] for one in lines)
+    found = await database.read(events.select_after, 0, 100)
+    assert {one.document.get("job_kind"): one.document.get("by") for one in found}[None] == who
 
 
 async def test_metrics(jobs: Jobs) -> None:

@@ -13,10 +13,9 @@ from typing import Any
 
 from aiohttp import web
 
-from imagestore.api import keys
+from imagestore.api import keys, request_id
 from imagestore.api.body import read_json, refuse_body
 from imagestore.api.reply import json_reply
-from imagestore.api.request_id import key as request_id
 from imagestore.api.v1 import metadata, views
 from imagestore.api.v1.drafts import changes, draft
 from imagestore.api.v1.images import page
@@ -129,7 +128,7 @@ def _data(request: web.Request, given: Metadata, location: str | None) -> DataSo
         location=location,
         size=fields.get("size"),
         checksum=None if checksum is None else Digest(CHECKSUM, checksum),
-        request_id=request[request_id],
+        request_id=request_id.of(request),
     )
 
 

@@ -8,10 +8,9 @@ from dataclasses import replace
 from aiohttp import web
 from multidict import CIMultiDict
 
-from imagestore.api import counting, keys, texts
+from imagestore.api import counting, keys, request_id, texts
 from imagestore.api.body import Body, read_blocks, refuse_body
 from imagestore.api.reply import json_reply
-from imagestore.api.request_id import key as request_id
 from imagestore.api.v1 import listing, metadata, views
 from imagestore.api.v1.drafts import changes, draft
 from imagestore.api.v1.metadata import Metadata
@@ -149,7 +148,7 @@ def _delivery(request: web.Request, given: Metadata) -> tuple[DataSource | None,
         checksum=None if checksum is None else Digest(CHECKSUM, checksum),
         store=_store(request, given),
         token=request.headers.get("X-Auth-Token"),
-        request_id=request[request_id],
+        request_id=request_id.of(request),
     )
     if not has_body:
         return delivery, None

@@ -6,10 +6,9 @@ from typing import Any
 
 from aiohttp import web
 
-from imagestore.api import counting, keys
+from imagestore.api import counting, keys, request_id
 from imagestore.api.body import read_blocks, read_json
 from imagestore.api.reply import no_content
-from imagestore.api.request_id import key as request_id
 from imagestore.api.texts import PLAIN
 from imagestore.api.v2.data import announced_size, require_octets
 from imagestore.api.v2.info import available_import_methods
@@ -40,7 +39,7 @@ async def start(request: web.Request) -> web.Response:
         *keys.of_image(request),
         asked,
         header_store=request.headers.get(_STORE),
-        request_id=request[request_id],
+        request_id=request_id.of(request),
         token=token(request),
     )
     return web.Response(status=202)

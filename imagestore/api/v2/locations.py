@@ -7,10 +7,9 @@ from typing import Any
 
 from aiohttp import web
 
-from imagestore.api import keys
+from imagestore.api import keys, request_id
 from imagestore.api.body import read_json, refuse_body
 from imagestore.api.reply import json_reply
-from imagestore.api.request_id import key as request_id
 from imagestore.model.digest import Digest
 from imagestore.model.errors import Invalid
 
@@ -23,7 +22,7 @@ async def add(request: web.Request) -> web.Response:
         *keys.of_image(request),
         url,
         validation,
-        request_id=request[request_id],
+        request_id=request_id.of(request),
     )
     return web.Response(status=202)
 

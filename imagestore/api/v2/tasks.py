@@ -9,10 +9,9 @@ from typing import Any, Never
 
 from aiohttp import web
 
-from imagestore.api import keys, texts
+from imagestore.api import keys, request_id, texts
 from imagestore.api.body import read_json, refuse_body
 from imagestore.api.reply import json_reply
-from imagestore.api.request_id import key as request_id
 from imagestore.api.v2 import imports
 from imagestore.api.v2.documents import UUID_PATTERN
 from imagestore.api.v2.images import schema_key
@@ -67,7 +66,9 @@ async def create(request: web.Request) -> web.Response:
         if not isinstance(url, str) or not isinstance(properties, dict):
             raise Invalid("import_from is a URL, image_properties an object.")
         draft = app[schema_key].validate_create(properties)
-        task = await app[keys.catalog].tasks.create(caller, draft, url, asked, request[request_id])
+        task = await app[keys.catalog].tasks.create(
+            caller, draft, url, asked, request_id.of(request)
+        )
     location = f"{base_url(request)}/v2/tasks/{task.id}"
     return json_reply(_whole(task), 201, {"Location": location})
 
@@ -85,7 +86,7 @@ async def _import(request: web.Request, asked: Mapping[str, Any]) -> Task:
         request[keys.caller],
         image_id,
         wanted,
-        request_id=request[request_id],
+        request_id=request_id.of(request),
         token=imports.token(request),
     )
 

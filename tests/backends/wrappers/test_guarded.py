@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextvars import ContextVar
 
 import pytest
 
@@ -78,6 +79,22 @@ async def test_it_opens_and_closes_by_itself(
     assert faulty.calls == ["capacity"] * 6
     assert told.states == [False, True]
     assert (await store.add("a", cut(b"x"))).size == 1
+
+
+async def test_probes_are_of_nobodys_request(store: GuardedStore, faulty: FaultyStore) -> None:
+    request: ContextVar[str] = ContextVar("request", default="")
+    seen = []
+
+    async def look() -> None:
+        seen.append(request.get())
+
+    request.set("req-1")
+    faulty.fail({"capacity": [away()] * 3 + [look]})
+    for _ in range(3):
+        with pytest.raises(errors.Unavailable, match="forced"):
+            await store.capacity()
+    await healthy(store)
+    assert seen == [""]
 
 
 async def test_after_the_probe_one_failure_is_enough(
