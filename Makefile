@@ -74,6 +74,7 @@ packages: .venv/bin/python
 	tests/packages.sh haproxy curl
 	tests/packages.sh qemu-utils grub-rescue-pc memtest86+ ipxe
 	tests/packages.sh ceph-mon ceph-osd ceph-common radosgw python3-rados python3-rbd
+	tests/packages.sh prometheus # promtool, too: alerts and the dashboard
 	tests/packages.sh memcached mariadb-server-core mariadb-client-core postgresql-15
 	-$(BIN)/python tests/services/link_ceph.py
 

@@ -24,12 +24,13 @@ from imagestore.database.characters import require_four_bytes
 from imagestore.database.engine import Database
 from imagestore.identity.policy import Policy
 from imagestore.identity.sources import IdentitySource, registry_source, source
+from imagestore.observing import metrics
 from imagestore.observing.notifier import Notifier
 from imagestore.serving.ending import REGISTRY
 from imagestore.stores.stores import Stores
 from imagestore.transfer.verification import verify
 from imagestore.workers import cache as cache_worker
-from imagestore.workers import recovery
+from imagestore.workers import process, recovery
 from imagestore.workers.runner import JobRunner
 from imagestore.workers.sites.sites import Sites
 
@@ -47,7 +48,7 @@ def create(settings: Settings) -> web.Application:
     cache = Cache(settings.cache, verify) if settings.cache.directory else None
     deps = assemble(
         settings,
-        Database(settings.database),
+        Database(settings.database, metrics.count_transaction),
         policy=policy,
         stores=stores,
         cache=cache,
@@ -61,6 +62,7 @@ def create(settings: Settings) -> web.Application:
     app[REGISTRY] = registry.build(
         app, registry_source(settings.identity, policy, settings.server.registry_secret)
     )
+    app[metrics.refresh] = catalog.figures.refresh
     app.cleanup_ctx.append(lambda _: _running(deps, catalog, identity, sites, limits))
     return app
 
@@ -121,6 +123,7 @@ async def _running(
     background = [
         asyncio.create_task(recovery.watch(catalog.recovery)),
         asyncio.create_task(runner.run()),
+        asyncio.create_task(process.watch(deps.database)),
     ]
     if deps.cache is not None:
         background.append(asyncio.create_task(cache_worker.watch(catalog.cache)))
@@ -133,6 +136,7 @@ async def _running(
     if deps.cache is not None:
         await deps.cache.stop()
         catalog.cache.close()
+    await catalog.figures.close()
     await catalog.imports.close()
     await catalog.downloads.close()
     await identity.close()

@@ -32,6 +32,7 @@ from imagestore.model.clock import now
 from imagestore.model.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from imagestore.model.image import ImageStatus
 from imagestore.model.job import ACTIVE, Job, JobDraft
+from imagestore.observing import metrics
 
 log = logging.getLogger(__name__)
 
@@ -211,6 +212,9 @@ class CacheEntries(Operations):
         if entries is None:
             return
         there = {entry.image_id: entry for entry in entries}
+        metrics.CACHE_ENTRIES.set(len(entries))
+        metrics.CACHE_BYTES.set(sum(entry.size for entry in entries))
+        metrics.CACHE_LIMIT.set(self._config.max_size)
         node = await self._database.write(rows.node_id, self._config.node)
         known = set(await self._database.read(rows.recorded, self._config.node))
         usable = await self._database.read(rows.usable, there)

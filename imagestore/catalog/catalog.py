@@ -10,6 +10,7 @@ from imagestore.catalog.deletions import Deletions
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.downloads import Downloads
 from imagestore.catalog.events import Events
+from imagestore.catalog.figures import Figures
 from imagestore.catalog.health import Health
 from imagestore.catalog.housekeeping import Housekeeping
 from imagestore.catalog.images import Images
@@ -64,4 +65,5 @@ class Catalog:
         self.orphans = Orphans(deps, self.jobs, staging.host)
         self.patrol = Patrol(deps, self.jobs, Replacement(deps))
         self.copy_jobs = CopyJobs(deps, self.jobs, self.copies, self.recovery)
+        self.figures = Figures(deps, self.jobs, self.patrol)
         self.replication = Replication(deps, self.jobs, self.deletions, self.copies)

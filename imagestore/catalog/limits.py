@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from imagestore.model.errors import OverLimit
+from imagestore.observing import metrics
 
 MIB = 1 << 20
 
@@ -15,6 +16,7 @@ def require_room(name: str, limit: int, used: int, asked: int, unit: str = "") -
     """
     if used + asked <= limit:
         return
+    metrics.QUOTA_REFUSALS.labels(name).inc()
     most, used_, more = (_told(number, unit) for number in (limit, used, asked))
     unit = f" {unit}" if unit else ""
     raise OverLimit(

@@ -22,7 +22,7 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, exc
 
 from imagestore.backends import private
 from imagestore.database import sqlite
-from imagestore.database.runner import Operation, T
+from imagestore.database.runner import Load, Operation, T
 from imagestore.database.turns import Turns
 from imagestore.model.errors import ConfigurationError, Unavailable
 
@@ -47,7 +47,13 @@ class EmbeddedRunner:
         self._turns: Turns | None = None
         self._reads: _Jobs | None = None
         self._writes: _Jobs | None = None
-        self._threads: list[threading.Thread] = []
+        self._threads: list[_Worker] = []
+
+    @property
+    def load(self) -> Load:
+        busy = sum(thread.busy for thread in self._threads)
+        waiting = sum(jobs.waiting for jobs in (self._reads, self._writes) if jobs is not None)
+        return Load(busy, len(self._threads) - busy, waiting)
 
     async def start(self) -> None:
         assert not self._threads, "the database is open"
@@ -148,6 +154,11 @@ class _Jobs:
         self._loop = asyncio.get_running_loop()
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
 
+    @property
+    def waiting(self) -> int:
+        """How many operations no thread has taken yet."""
+        return self._queue.qsize()
+
     def submit(self, operation: Operation[T]) -> asyncio.Future[T]:
         future: asyncio.Future[T] = self._loop.create_future()
         self._queue.put(_Job(operation, future))
@@ -196,9 +207,11 @@ class _Worker(threading.Thread):
         self._engine = engine
         self._jobs = jobs
         self._conn: Connection | None = None
+        self.busy = False
 
     def run(self) -> None:
         while (job := self._jobs.take()) is not None:
+            self.busy = True
             batch = [job]
             try:
                 self._carry_out(batch)
@@ -206,6 +219,7 @@ class _Worker(threading.Thread):
                 for one in batch:
                     one.error = error
             self._jobs.give_back(batch)
+            self.busy = False
         if self._conn is not None:
             self._conn.close()
 

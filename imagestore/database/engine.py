@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
 from imagestore.config import settings
 from imagestore.database import characters, failures, migrations, urls
 from imagestore.database.migrations import State
-from imagestore.database.runner import Operation, TransactionRunner
+from imagestore.database.runner import Load, Operation, TransactionRunner
 from imagestore.model.errors import ConfigurationError, Unavailable
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,13 @@ _LONGEST_PAUSE = 10.0
 """Seconds between two attempts to reach the database at start, at the most."""
 
 
+class Observer(Protocol):
+    """Called on the event loop, after each transaction; it must not block or raise."""
+
+    def __call__(self, operation: str, seconds: float, *, failed: bool) -> object:
+        """``operation``: select, read or write. ``failed``: the database did not answer."""
+
+
 class Database:
     """One database. Functions that are run get a synchronous connection as first argument.
 
@@ -33,8 +41,10 @@ class Database:
     errors pass through and undo what they did.
     """
 
-    def __init__(self, config: settings.Database) -> None:
+    def __init__(self, config: settings.Database, observer: Observer | None = None) -> None:
+        """``observer``: is told of each transaction that has ended."""
         self._config = config
+        self._observer = observer
         self._url = urls.parse(config.connection)
         self._runner: TransactionRunner
         self._seconds: int | None = None
@@ -49,6 +59,11 @@ class Database:
 
             self._runner = PooledRunner(self._url, config)
             self._seconds = config.timeout
+
+    @property
+    def load(self) -> Load:
+        """How busy its connections are at this moment."""
+        return self._runner.load
 
     async def open(self) -> None:
         """Connect, and upgrade the tables if ``auto_upgrade`` is set.
@@ -89,15 +104,17 @@ class Database:
 
         On a server that is one round trip, where a transaction takes two more.
         """
-        return await self._persist(
-            self._runner.select, lambda conn: function(conn, *args, **kwargs)
+        return await self._observed(
+            "select", self._runner.select, lambda conn: function(conn, *args, **kwargs)
         )
 
     async def read(
         self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """``function(connection, *args, **kwargs)`` on one snapshot of the data."""
-        return await self._persist(self._runner.read, lambda conn: function(conn, *args, **kwargs))
+        return await self._observed(
+            "read", self._runner.read, lambda conn: function(conn, *args, **kwargs)
+        )
 
     async def write(
         self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -106,7 +123,9 @@ class Database:
 
         One whose caller is cancelled meanwhile may or may not have taken place.
         """
-        return await self._persist(self._runner.write, lambda conn: function(conn, *args, **kwargs))
+        return await self._observed(
+            "write", self._runner.write, lambda conn: function(conn, *args, **kwargs)
+        )
 
     async def upgrade(self) -> None:
         """Create or upgrade the tables. Of several processes that start together one does it."""
@@ -123,6 +142,20 @@ class Database:
     async def check(self) -> State:
         """Whether the tables are what this release needs."""
         return await self.read(migrations.check)
+
+    async def _observed(
+        self, name: str, run: Callable[[Operation[T]], Awaitable[T]], operation: Operation[T]
+    ) -> T:
+        if self._observer is None:
+            return await self._persist(run, operation)
+        begin, failed = time.perf_counter(), False
+        try:
+            return await self._persist(run, operation)
+        except Unavailable:
+            failed = True
+            raise
+        finally:
+            self._observer(name, time.perf_counter() - begin, failed=failed)
 
     async def _persist(
         self, run: Callable[[Operation[T]], Awaitable[T]], operation: Operation[T]

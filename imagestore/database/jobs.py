@@ -17,13 +17,13 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, case, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from imagestore.database import events
 from imagestore.database.schema import jobs
 from imagestore.model.errors import Conflict
-from imagestore.model.job import ENDED, Job, JobDraft, JobState
+from imagestore.model.job import ACTIVE, ENDED, Job, JobDraft, JobState
 
 COLUMNS = tuple(jobs.c[name] for name in Job.__slots__)
 """The columns of a job, in the order of the fields of :class:`Job`."""
@@ -38,6 +38,17 @@ _OF_A_PROJECT = _LAST_TURN.where(jobs.c.project == bindparam("project"))
 _OF_NOBODY = _LAST_TURN.where(jobs.c.project.is_(None))
 _ENDED = sorted(state.value for state in ENDED)
 _COUNT = select(jobs.c.kind, jobs.c.state, func.count()).group_by(jobs.c.kind, jobs.c.state)
+_TALLIED = 10_000
+_SOME = (
+    select(jobs.c.kind, jobs.c.not_before)
+    .where(jobs.c.state == bindparam("state"))
+    # The order of an index, so that no more of them are read.
+    .order_by(jobs.c.turn, jobs.c.created_at, jobs.c.id)
+    .limit(_TALLIED)
+    .subquery()
+)
+_DUE = func.min(case((_SOME.c.not_before <= bindparam("moment"), _SOME.c.not_before)))
+_TALLY = select(_SOME.c.kind, func.count(), _DUE).group_by(_SOME.c.kind)
 
 
 def enqueue(conn: Connection, draft: JobDraft, moment: datetime) -> tuple[str, bool]:
@@ -87,6 +98,12 @@ def get(conn: Connection, job_id: str) -> Job | None:
     return None if row is None else to_job(row)
 
 
+def get_active(conn: Connection, draft: JobDraft) -> Job | None:
+    """The active job that does what the draft says, if there may be only one."""
+    found = conn.scalar(_BY_KEY, {"key": draft.key})
+    return None if found is None else get(conn, found)
+
+
 def select_jobs(
     conn: Connection,
     *,
@@ -108,8 +125,23 @@ def select_jobs(
 
 
 def counts(conn: Connection) -> Mapping[tuple[str, JobState], int]:
-    """How many jobs there are of each kind in each state."""
+    """How many jobs there are of each kind in each state. Reads all of them."""
     return {(kind, JobState(state)): count for kind, state, count in conn.execute(_COUNT)}
+
+
+def tally(
+    conn: Connection, moment: datetime
+) -> Mapping[tuple[str, JobState], tuple[int, datetime | None]]:
+    """How many jobs there are of each kind that are active or failed, and since when the one that
+    has waited for longest is due.
+
+    Of each state 10,000 are counted at the most, those whose turn it is first.
+    """
+    return {
+        (kind, state): (count, due)
+        for state in (*ACTIVE, JobState.FAILED)
+        for kind, count, due in conn.execute(_TALLY, {"state": state.value, "moment": moment})
+    }
 
 
 def request_cancel(conn: Connection, job_id: str, moment: datetime) -> bool:

@@ -8,13 +8,13 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from sqlalchemy import URL, Connection, Engine, NullPool, exc
+from sqlalchemy import URL, Connection, Engine, NullPool, QueuePool, exc
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.util import greenlet_spawn
 
 from imagestore.config import settings
 from imagestore.database import failures, sessions, sqlite
-from imagestore.database.runner import Operation, T
+from imagestore.database.runner import Load, Operation, T
 from imagestore.model.errors import ConfigurationError
 
 PATIENCE = 0.05
@@ -49,6 +49,13 @@ class PooledRunner:
             pool_use_lifo=True,  # the one that was used last is warm
         )
         self._kept = _Kept(config.max_pool_size or sys.maxsize)
+
+    @property
+    def load(self) -> Load:
+        pool = self._engine.pool
+        if not isinstance(pool, QueuePool):
+            return Load(0, 0, self._kept.waiting)
+        return Load(pool.checkedout(), pool.checkedin(), self._kept.waiting)
 
     async def start(self) -> None:
         async with self._engine.connect():
@@ -148,6 +155,11 @@ class _Kept:
         self._waiting: deque[asyncio.Future[bool]] = deque()
         self._watch: asyncio.TimerHandle | None = None
         self._came_free = False
+
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return len(self._waiting)
 
     async def acquire(self) -> bool:
         """Whether the caller gets one; False: none has come free for :data:`PATIENCE`."""

@@ -150,6 +150,11 @@ def usage(conn: Connection, project: str) -> Usage:
     )
 
 
+def reserved_total(conn: Connection) -> int:
+    """Bytes that the transfers under way of all projects have reserved: a row for each."""
+    return int(conn.scalar(select(func.sum(reservations.c.bytes))) or 0)
+
+
 def reserve(conn: Connection, entry: str, project: str, size: int) -> None:
     """Count ``size`` bytes for the transfer of a journal row."""
     conn.execute(insert(reservations).values(entry=entry, project=project, bytes=size))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
@@ -12,8 +13,20 @@ Operation = Callable[[Connection], T]
 """One transaction: statements on a connection that it neither commits nor closes."""
 
 
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Connections, and transactions that wait for one, at this moment."""
+
+    in_use: int
+    idle: int
+    waiting: int
+
+
 class TransactionRunner(Protocol):
     """Runs each operation in one transaction. Errors of the driver pass through unchanged."""
+
+    @property
+    def load(self) -> Load: ...
 
     async def start(self) -> None:
         """Connect; raises if the database does not answer."""

@@ -91,7 +91,7 @@ async def serve(settings: Settings, create: Factory, inherited: Inherited) -> No
     try:
         await runner.setup()
         for use, listener in inherited.internal.items():
-            internal = app[REGISTRY] if use == "registry" else _metrics(settings.server)
+            internal = app[REGISTRY] if use == "registry" else _metrics(settings.server, app)
             beside.append(await _serve_internal(internal, listener, settings.server))
         sites = [
             web.SockSite(runner, listener, ssl_context=tls, backlog=settings.server.backlog)
@@ -155,12 +155,14 @@ def _until_terminated() -> Callable[[], Awaitable[None]]:
     return wait
 
 
-def _metrics(settings: Server) -> web.Application:
+def _metrics(settings: Server, served: web.Application) -> web.Application:
     """What answers ``GET /metrics``."""
     # Imported only now: it looks at the environment when it is, and is not small.
     from imagestore.observing import metrics
 
     app = web.Application(middlewares=[responses.middleware(settings.progress_timeout)])
+    if (refresh := served.get(metrics.refresh)) is not None:
+        app[metrics.refresh] = refresh
     app.router.add_get("/metrics", metrics.show)
     return app
 

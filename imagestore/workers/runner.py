@@ -78,7 +78,6 @@ class JobRunner:
         self._running: dict[tuple[str, int], _Running] = {}
         """By id and fence: a handler that lost its job may still clean up when it comes back."""
         self._renewed = 0.0
-        self._counted = 0.0
 
     async def run(self) -> None:
         """Work until cancelled; then give back what is held, so that others go on at once."""
@@ -123,7 +122,6 @@ class JobRunner:
             held = [running.job for running in self._running.values()]
             for job in await self._jobs.claim(self._workers, self._lease, held):
                 self._begin(job)
-        await self._count()
 
     def _notice(self, rows: dict[str, Job]) -> None:
         """End the handlers of jobs that were cancelled, or that another worker has."""
@@ -241,12 +239,6 @@ class JobRunner:
                     await asyncio.sleep(self._look)
         except TimeoutError:
             raise LeaseLost from None
-
-    async def _count(self) -> None:
-        loop = asyncio.get_running_loop()
-        if loop.time() - self._counted >= self._heartbeat:
-            self._counted = loop.time()
-            metrics.set_jobs(await self._jobs.counts(), self._jobs.kinds)
 
     def _end_all(self, why: _Stop) -> None:
         for running in self._running.values():

@@ -268,6 +268,12 @@ async def test_lists_and_counts(database: Database) -> None:
         ("copy", JobState.DONE): 1,
         ("move", JobState.QUEUED): 1,
     }
+    assert await database.read(jobs.tally, MOMENT + SECOND) == {
+        ("move", JobState.QUEUED): (1, MOMENT)
+    }
+    assert await database.read(jobs.tally, MOMENT - SECOND) == {
+        ("move", JobState.QUEUED): (1, None)
+    }
     assert await database.write(jobs.remove_ended, MOMENT, 10) == 0
     assert await database.write(jobs.remove_ended, MOMENT + SECOND, 10) == 1
     assert await listed() == {second}

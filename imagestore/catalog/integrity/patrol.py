@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -73,11 +73,19 @@ class Patrol(Operations):
         """
         if image_id is not None and await self._database.select(images.get, image_id) is None:
             raise NotFound(f"No image found with ID {image_id}")
-        return await self._jobs.begin_now(_draft(self._rate if rate is None else rate, image_id))
+        draft = _draft(self._rate if rate is None else rate, await self.verified_since(), image_id)
+        return await self._jobs.begin_now(draft)
 
     async def progress(self) -> Progress | None:
         """How far the pass of all nodes is, or how the last one ended; None: there was none."""
         return await self._database.read(damages.progress)
+
+    async def verified_since(self) -> datetime | None:
+        """When the last whole pass began: all copies that are older were compared after that.
+
+        None: there was none, or nobody knows any more.
+        """
+        return await self._database.read(_verified_since)
 
     async def damages(self, *, settled: bool = False) -> list[Damage]:
         """Copies that are damaged; ``settled``: also those that were and are not any more."""
@@ -121,7 +129,8 @@ class Patrol(Operations):
         damages.set_progress(conn, replace(at, finished_at=moment))
         if self._rate:
             next_ = max(at.started_at + self._interval, moment + timedelta(seconds=60))
-            jobs.enqueue(conn, replace(_draft(self._rate), not_before=next_), moment)
+            draft = replace(_draft(self._rate, at.started_at), not_before=next_)
+            jobs.enqueue(conn, draft, moment)
 
     async def _check(self, image: Image, pace: Pace, tally: _Tally) -> None:
         """Read all copies; what is damaged is marked, and made anew where that can be done."""
@@ -237,5 +246,16 @@ def _add(at: Progress, image_id: str, count: int, tally: _Tally) -> Progress:
     )
 
 
-def _draft(rate: int, image_id: str | None = None) -> JobDraft:
-    return JobDraft(KIND, {"rate": rate}, image_id)
+def _draft(rate: int, since: datetime | None = None, image_id: str | None = None) -> JobDraft:
+    """``since``: when the whole pass before this one began; kept while that one is at work."""
+    told = {} if since is None else {"since": since.isoformat()}
+    return JobDraft(KIND, {"rate": rate, **told}, image_id)
+
+
+def _verified_since(conn: Connection) -> datetime | None:
+    at = damages.progress(conn)
+    if at is not None and at.finished_at is not None:
+        return at.started_at
+    job = jobs.get_active(conn, _draft(0))
+    since = None if job is None else job.payload.get("since")
+    return None if since is None else datetime.fromisoformat(since)
