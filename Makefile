@@ -93,7 +93,7 @@ services-stop:
 	touch $@
 
 .venv/test.stamp: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --editable '.[postgresql,mysql,swift,s3,signatures,notifications]' --group lint --group test
+	$(BIN)/python -m pip install --quiet --editable '.[postgresql,mysql,swift,s3,signatures,notifications,tracing]' --group lint --group test
 	touch .venv/run.stamp $@
 
 .venv/bench.stamp: pyproject.toml | .venv/bin/python

@@ -24,7 +24,7 @@ from imagestore.database.characters import require_four_bytes
 from imagestore.database.engine import Database
 from imagestore.identity.policy import Policy
 from imagestore.identity.sources import IdentitySource, registry_source, source
-from imagestore.observing import metrics
+from imagestore.observing import metrics, tracing
 from imagestore.observing.notifier import Notifier
 from imagestore.serving.ending import REGISTRY
 from imagestore.stores.stores import Stores
@@ -43,6 +43,8 @@ def create(settings: Settings) -> web.Application:
     Raises :class:`imagestore.model.errors.ConfigurationError` for settings that cannot
     be used. Connections are made when the application starts.
     """
+    # First: the others are built with or without what makes spans.
+    tracer = tracing.active() or tracing.start(settings.tracing)
     policy, stores = Policy(settings.identity), Stores(settings.stores)
     limits = _limits(settings)
     cache = Cache(settings.cache, verify) if settings.cache.directory else None
@@ -56,6 +58,8 @@ def create(settings: Settings) -> web.Application:
         notifier=Notifier(settings.notifications),
     )
     catalog = Catalog(deps)
+    if tracer is not None:
+        tracer.operations(catalog)
     sites = Sites(catalog, settings, ImageSchema(settings.images))
     identity = source(settings.identity, policy)
     app = application.build(settings, catalog, stores, identity)
@@ -83,6 +87,7 @@ def preload(settings: Settings) -> None:
     # These import their libraries when they are made, and connect nobody.
     Database(settings.database)
     Notifier(settings.notifications)
+    tracing.preload(settings.tracing)
     if settings.identity.flavor == "keystone":
         importlib.import_module("imagestore.identity.keystone.source")
 
@@ -145,3 +150,4 @@ async def _running(
     await deps.stores.stop()
     await asyncio.to_thread(deps.notifier.stop)
     await deps.database.close()
+    await asyncio.to_thread(tracing.stop)

@@ -22,6 +22,7 @@ from imagestore.api import (
     paths,
     request_id,
     texts,
+    tracing,
     versions,
 )
 from imagestore.api.openapi.document import document
@@ -54,6 +55,7 @@ def build(
         # The first is the outermost. Each stands where it does for a reason.
         middlewares=[
             counting.count,  # what is counted is what came of the request, unsent or not
+            *tracing.middlewares(),
             responses.middleware(settings.server.progress_timeout, settings.limits.image_size_cap),
             # Whatever follows writes to the log, and may refuse.
             request_id.middleware(settings.server.max_request_id_length),

@@ -78,6 +78,7 @@ def read(
             events=_build(source, settings.Events),
             notifications=_notifications(source),
             logging=_logging(source),
+            tracing=_build(source, settings.Tracing),
             imports=_imports(source, data_dir, warnings),
             import_filter=_import_filter(source),
         )

@@ -34,6 +34,7 @@ _CLASSES: tuple[tuple[type[Any], str], ...] = (
     (settings.Notifications, "oslo_messaging_notifications"),
     (settings.StoreChoice, "DEFAULT"),
     (settings.Logging, "DEFAULT"),
+    (settings.Tracing, "tracing"),
     (Elsewhere, "imagestore"),
     (Ignored, "DEFAULT"),
 )
@@ -59,6 +60,7 @@ SECTIONS = {
     "healthcheck": "What load balancers ask.",
     "task": "Work in the background.",
     "oslo_messaging_notifications": "Messages to other services.",
+    "tracing": "Traces by OpenTelemetry.",
     "imagestore": "What only imagestore has.",
 }
 """Sections in the order in which they are shown, and what they are about."""

@@ -18,6 +18,7 @@ from typing import Any
 from imagestore.backends import private
 from imagestore.config.settings import Logging
 from imagestore.model.errors import ConfigurationError
+from imagestore.observing import tracing
 from imagestore.observing.context import Context, current
 
 MASK = "***"
@@ -102,6 +103,7 @@ class JsonFormatter(logging.Formatter):
             "message": redact(record.getMessage()),
         }
         facts = context.known() if (context := _context(record)) is not None else {}
+        facts |= tracing.ids()
         entry |= {name: _plain(value) for name, value in (facts | _facts(record)).items()}
         if record.exc_info:
             entry["exception"] = redact(self.formatException(record.exc_info))

@@ -21,6 +21,7 @@ from imagestore.model.errors import (
     Unauthenticated,
     Unavailable,
 )
+from imagestore.observing import tracing
 from imagestore.sites.credentials import Credentials
 
 _ATTEMPTS = 4
@@ -65,6 +66,7 @@ class Client:
             auto_decompress=False,
             headers={"Accept-Encoding": "identity", "User-Agent": "imagestore"},
             read_bufsize=_WINDOW,
+            trace_configs=tracing.outgoing(),
         )
         return self
 

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from keystoneauth1.session import Session
 from imagestore.identity.keystone.credentials import plugin
 from imagestore.identity.keystone.single_flight import SingleFlight
 from imagestore.model.errors import ConfigurationError, Unavailable
+from imagestore.observing import tracing
 from imagestore.sites.credentials import Entry, without_version
 
 log = logging.getLogger(__name__)
@@ -53,10 +55,11 @@ class Keystone:
 
     async def _ask(self) -> Entry:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._authenticate)
+        return await loop.run_in_executor(self._thread, copy_context().run, self._authenticate)
 
     def _authenticate(self) -> Entry:
         """keystoneauth keeps the token, and gets another one before it expires."""
+        self.session.additional_headers = tracing.headers()
         try:
             headers = self.session.get_auth_headers()
             url = self.url or self.session.get_endpoint(

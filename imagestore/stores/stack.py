@@ -8,6 +8,7 @@ guarded      judges by the same attempts; while the store is away nothing goes f
 limited      outside the guard: whoever waits in line when the store goes away fails at once then,
              and waiting is no fault of the store
 retrying     outside the limits: a pause holds nobody else up, and each attempt queues again
+traced       where there are traces: sees a call as its caller meets it, queues and all
 read-only    outermost: what is forbidden never gets in
 ===========  ====================================================================================
 
@@ -17,7 +18,9 @@ Files that the kernel sends by itself (``local_path``) go past all of it.
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager
 from dataclasses import MISSING, dataclass, fields
+from functools import partial
 from typing import Any
 
 from imagestore.backends import errors
@@ -28,10 +31,11 @@ from imagestore.backends.wrappers.limited import LimitedStore
 from imagestore.backends.wrappers.measured import MeasuredStore
 from imagestore.backends.wrappers.read_only import ReadOnlyStore
 from imagestore.backends.wrappers.retrying import RetryingStore
+from imagestore.backends.wrappers.traced import TracedStore
 from imagestore.config import drivers
 from imagestore.config.settings import StoreSection
 from imagestore.model.errors import ConfigurationError
-from imagestore.observing import metrics
+from imagestore.observing import metrics, tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,8 @@ def stacked(store: Store, section: StoreSection) -> StackedStore:
         patience=access.queue_timeout,
     )
     store = RetryingStore(store, retries=access.retries, within=access.call_timeout or math.inf)
+    if (tracer := tracing.active()) is not None:
+        store = TracedStore(store, partial(_span, tracer))
     if section.read_only:
         store = ReadOnlyStore(store)
     return StackedStore(store, guard, driver)
@@ -97,6 +103,10 @@ def _count(store: str, operation: str, outcome: str, *, seconds: float, size: in
     metrics.STORE_SECONDS.labels(store, operation).observe(seconds)
     if size:
         metrics.STORE_BYTES.labels(store, operation).inc(size)
+
+
+def _span(tracer: tracing.Tracer, store: str, operation: str) -> AbstractContextManager[object]:
+    return tracer.leaf(f"store {operation}", **{"imagestore.store": store})
 
 
 def _tell(store: str, health: Health) -> None:

@@ -22,7 +22,7 @@ from imagestore.database.leases import GUESTS
 from imagestore.model.clock import now
 from imagestore.model.errors import ImagestoreError, Unavailable
 from imagestore.model.job import Job, JobState
-from imagestore.observing import context, metrics
+from imagestore.observing import context, metrics, tracing
 from imagestore.supervisor.process_identity import is_gone
 from imagestore.workers.forever import forever
 
@@ -174,11 +174,15 @@ class JobRunner:
 
     async def _carry_out(self, running: _Running) -> None:
         job = running.job
-        context.current.set(context.of_job(job))
+        context.current.set(who := context.of_job(job))
         try:
-            outcome = await self._handle(running)
-            running.recording = True
-            await self._record(outcome)
+            with tracing.root(f"job {job.kind}") as span:
+                if span is not None:
+                    known = who.known().items()
+                    span.set_attributes({f"imagestore.{name}": value for name, value in known})
+                outcome = await self._handle(running)
+                running.recording = True
+                await self._record(outcome)
         except LeaseLost:
             log.warning("job %s (%s) is another worker's by now", job.id, job.kind)
         except Exception:

@@ -40,7 +40,8 @@ _TELL = "print(json.dumps(found))"
 
 OF_NO_USE = {
     "aiobotocore", "asyncmy", "aiosqlite", "asyncpg", "botocore", "castellan", "keystoneauth1",
-    "openstack", "oslo_messaging", "pygments", "requests", "rich", "swiftclient", "typer",
+    "openstack", "opentelemetry", "oslo_messaging", "pygments", "requests", "rich", "swiftclient",
+    "typer",
     "urllib3", "sqlalchemy.ext.asyncio", "imagestore.backends.s3.store",
     "imagestore.backends.swift.store",
 }  # fmt: skip

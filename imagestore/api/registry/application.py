@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from imagestore.api import counting, errors, health, identify, keys, paths, request_id, texts
+from imagestore.api import (
+    counting,
+    errors,
+    health,
+    identify,
+    keys,
+    paths,
+    request_id,
+    texts,
+    tracing,
+)
 from imagestore.api.registry import images
 from imagestore.api.v1 import images as v1_images
 from imagestore.api.v1 import members
@@ -25,6 +35,7 @@ def build(app: web.Application, identity: IdentitySource) -> web.Application:
         # In the order, and for the reasons, of the public application.
         middlewares=[
             counting.count,
+            *tracing.middlewares(),
             responses.middleware(server.progress_timeout),
             request_id.middleware(server.max_request_id_length),
             errors.errors,

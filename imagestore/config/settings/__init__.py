@@ -28,6 +28,7 @@ from imagestore.config.settings.server import Cors as Cors
 from imagestore.config.settings.server import Limits as Limits
 from imagestore.config.settings.server import Logging as Logging
 from imagestore.config.settings.server import Server as Server
+from imagestore.config.settings.server import Tracing as Tracing
 from imagestore.config.settings.stores import StoreAccess as StoreAccess
 from imagestore.config.settings.stores import StoreChoice as StoreChoice
 from imagestore.config.settings.stores import Stores as Stores
@@ -53,6 +54,7 @@ class Settings:
     events: Events = field(default_factory=Events)
     notifications: Notifications = field(default_factory=Notifications)
     logging: Logging = field(default_factory=Logging)
+    tracing: Tracing = field(default_factory=Tracing)
     imports: Imports = field(default_factory=Imports)
     import_filter: AddressRules = field(default_factory=AddressRules)
     """Which URLs users may have fetched: imports, and locations that they add."""

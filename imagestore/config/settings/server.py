@@ -135,3 +135,23 @@ class Logging:
         "File to log to instead of standard error. It may be rotated at any time.")
     log_dir: Path | None = option(None, help="Directory of a relative log_file.")
     use_json: bool = option(False, help="Log one JSON object a line instead of text.")
+
+
+@dataclass(frozen=True, slots=True)
+class Tracing:
+    """Traces by OpenTelemetry (``[tracing]``)."""
+
+    exporter: str = option("none", choices=("none", "otlp", "file"), help=
+        "Where traces go: otlp, to a collector by OTLP over HTTP; file; none: nothing is traced. "
+        "Needs OpenTelemetry (imagestore[tracing]).")
+    endpoint: str | None = option(None, help=
+        "URL of the collector. Default: http://localhost:4318, or what the variables "
+        "OTEL_EXPORTER_OTLP_… say, which also may set headers and certificates.")
+    timeout: float = option(3.0, minimum=0.1, help=
+        "Seconds in which the collector has to take spans. No request waits for that.")
+    file: Path | None = option(None, help=
+        "File to which spans are appended, one JSON object a line, with exporter = file.")
+    sample_ratio: float = option(1.0, minimum=0, maximum=1, help=
+        "Share of the requests and jobs that are traced. A request that brings a traceparent is "
+        "traced if its caller is.")
+    service_name: str = option("imagestore", help="What the service is called in traces.")

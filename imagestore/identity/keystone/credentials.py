@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,7 @@ from keystoneauth1.session import Session
 from imagestore.config.settings import Keystone
 from imagestore.identity.keystone.single_flight import SingleFlight
 from imagestore.model.errors import ConfigurationError, Unavailable
+from imagestore.observing import tracing
 
 log = logging.getLogger(__name__)
 
@@ -85,11 +87,14 @@ class Credentials:
 
     async def _renew(self) -> Grant:
         loop = asyncio.get_running_loop()
-        self._grant = await loop.run_in_executor(self._thread, self._authenticate)
+        self._grant = await loop.run_in_executor(
+            self._thread, copy_context().run, self._authenticate
+        )
         return self._grant
 
     def _authenticate(self) -> Grant:
         settings, plugin = self._settings, self._plugin
+        self._session.additional_headers = tracing.headers()
         try:
             plugin.invalidate()
             headers = self._session.get_auth_headers(plugin)

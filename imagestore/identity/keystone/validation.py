@@ -14,6 +14,7 @@ from imagestore.identity.keystone import token as tokens
 from imagestore.identity.keystone.credentials import SECTION, Credentials, Grant
 from imagestore.identity.keystone.token import Token
 from imagestore.model.errors import ConfigurationError, Unavailable
+from imagestore.observing import tracing
 
 log = logging.getLogger(__name__)
 
@@ -131,6 +132,7 @@ def client(context: ssl.SSLContext) -> aiohttp.ClientSession:
         # A token is in a header: no cookie of one caller may meet another's.
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=True,
+        trace_configs=tracing.outgoing(),
     )
 
 
