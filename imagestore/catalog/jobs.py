@@ -213,6 +213,16 @@ class Jobs:
             limit=limit,
         )
 
+    async def named(self, prefix: str) -> str:
+        """The id of the only job whose id begins so; what is no beginning of any stays as it is.
+
+        Raises :class:`Conflict` where there are several.
+        """
+        found = await self.database.read(jobs.beginning, prefix)
+        if len(found) > 1:
+            raise Conflict(f"Several jobs have ids that begin with {prefix}.")
+        return found[0] if found else prefix
+
     async def show(self, job_id: str) -> Job:
         job = await self.database.read(jobs.get, job_id)
         if job is None:
@@ -240,6 +250,13 @@ class Jobs:
     async def counts(self) -> Mapping[tuple[str, JobState], int]:
         """How many jobs there are of each kind in each state."""
         return await self.database.read(jobs.counts)
+
+    async def longest_wait(self) -> timedelta:
+        """For how long the job waits that has been due for longest."""
+        moment = now()
+        found = await self.database.read(jobs.tally, moment)
+        since = [due for (_, state), (_, due) in found.items() if due and state == JobState.QUEUED]
+        return moment - min(since, default=moment)
 
     # For the workers.
 

@@ -41,7 +41,7 @@ def list_entries(where: Configuration, as_json: AsJson = False) -> None:
     def told(entry: dict[str, Any]) -> Iterator[object]:
         yield entry["image_id"]
         yield "cached, pinned" if entry["pinned"] else "cached"
-        yield f"{entry['size']:,}"
+        yield entry["size"]
         yield entry["hits"]
         for name in ("last_accessed", "last_modified"):
             yield datetime.fromtimestamp(entry[name], UTC).strftime("%Y-%m-%d %H:%M:%SZ")

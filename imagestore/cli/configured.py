@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -15,10 +16,13 @@ if TYPE_CHECKING:
     from imagestore.catalog.catalog import Catalog
     from imagestore.config.settings import Settings
     from imagestore.database.engine import Database
+    from imagestore.model.job import Job
 
 T = TypeVar("T")
 
 _PANEL = "Configuration"
+_UNATTENDED = timedelta(minutes=2)
+"""After which a job that is due would have been begun, if there were anybody."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,22 @@ class Configuration:
                 await configured.stop()
 
         return self.with_database(run, tables=True)
+
+    def queue(self, begin: Callable[[Catalog], Awaitable[Job]], *, as_json: bool) -> None:
+        """Have a job queued, and say what becomes of it: also that nobody works on any."""
+        from imagestore.cli.output import document, print_json
+
+        async def run(catalog: Catalog) -> tuple[Job, timedelta]:
+            return await begin(catalog), await catalog.jobs.longest_wait()
+
+        job, waits = self.with_catalog(run)
+        if as_json:
+            print_json(document(job))
+        else:
+            typer.echo(f"Job {job.id} is {job.state}: imagestore job show {job.id[:8]}")
+        if waits > _UNATTENDED:
+            told = f"Other jobs wait for {waits.total_seconds() / 60:,.0f} minutes"
+            typer.echo(f"{told}: does any node run, with job_workers?", err=True)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import typer
 
 from imagestore.cli.configured import Configuration
 from imagestore.cli.group import Group
-from imagestore.cli.output import AsJson, document, print_fields, print_list
+from imagestore.cli.output import AsJson, document, print_fields, print_list, size
 from imagestore.model.job import ACTIVE, Job, JobState
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 app = Group()
 
-JobId = Annotated[str, typer.Argument(metavar="JOB", help="The id of the job.")]
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="The id of the job, or its beginning.")]
 
 
 @app.command("list")
@@ -45,10 +45,11 @@ def list_jobs(
         )
 
     found = _with_jobs(where, run)
+    fields = "id kind for image_id target state updated_at attempts progress message"
     print_list(
         [document(job) if as_json else _told(job) for job in found],
-        "id kind image_id target state attempts progress message",
-        ("id", "kind", "image", "target", "state", "attempts", "progress", "message"),
+        fields,
+        fields.replace("image_id", "image").replace("updated_at", "since").split(),
         as_json=as_json,
     )
 
@@ -56,34 +57,40 @@ def list_jobs(
 @app.command()
 def show(where: Configuration, job: JobId, as_json: AsJson = False) -> None:
     """Show everything about one job."""
-    found = _with_jobs(where, lambda jobs: jobs.show(job))
+    found = _with_jobs(where, lambda jobs: _to(jobs, jobs.show, job))
     print_fields(document(found), as_json=as_json)
 
 
 @app.command()
 def cancel(where: Configuration, job: JobId, as_json: AsJson = False) -> None:
     """Have a job end that waits or runs. The nodes notice within seconds."""
-    found = _with_jobs(where, lambda jobs: jobs.cancel(job))
+    found = _with_jobs(where, lambda jobs: _to(jobs, jobs.cancel, job))
     print_fields(document(found), as_json=as_json)
 
 
 @app.command()
 def retry(where: Configuration, job: JobId, as_json: AsJson = False) -> None:
     """Queue a job anew that has failed or was cancelled, with all its attempts."""
-    found = _with_jobs(where, lambda jobs: jobs.retry(job))
+    found = _with_jobs(where, lambda jobs: _to(jobs, jobs.retry, job))
     print_fields(document(found), as_json=as_json)
 
 
 def _told(job: Job) -> dict[str, Any]:
     ending = job.cancel_requested and job.state in ACTIVE
     state = f"{job.state}, to be cancelled" if ending else job.state.value
-    return document(job) | {"state": state, "progress": _progress(job)}
+    more = {"for": job.project or "the service", "state": state, "progress": _progress(job)}
+    return document(job) | more
 
 
 def _progress(job: Job) -> str:
     if job.bytes_total:
-        return f"{100 * job.bytes_done // job.bytes_total} % of {job.bytes_total:,}"
-    return f"{job.bytes_done:,}" if job.bytes_done else ""
+        return f"{100 * job.bytes_done // job.bytes_total} % of {size(job.bytes_total)}"
+    return size(job.bytes_done) if job.bytes_done else ""
+
+
+async def _to(jobs: Jobs, operation: Callable[[str], Awaitable[Job]], prefix: str) -> Job:
+    """What is done to the job whose id begins so."""
+    return await operation(await jobs.named(prefix))
 
 
 def _with_jobs(where: Configuration, function: Callable[[Jobs], Awaitable[T]]) -> T:

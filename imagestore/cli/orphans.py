@@ -32,10 +32,9 @@ def status(where: Configuration, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def search(where: Configuration) -> None:
+def search(where: Configuration, as_json: AsJson = False) -> None:
     """Have a running node search all stores now. What it finds counts from the second time on."""
-    job = where.with_catalog(lambda catalog: catalog.orphans.search())
-    typer.echo(f"Job {job.id} is {job.state}: imagestore job show {job.id}")
+    where.queue(lambda catalog: catalog.orphans.search(), as_json=as_json)
 
 
 @app.command("list")

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
+import shutil
+import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+
+_BYTES = frozenset({"bytes", "size"})
+_UNITS = ("KiB", "MiB", "GiB", "TiB")
+_LEAST_ROOM = 20
+"""Characters below which a column is not folded."""
+_MOMENT = re.compile(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z$")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -29,14 +40,55 @@ def print_json(value: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> None:
-    """A cell that is None is left empty."""
-    from rich.console import Console
-    from rich.table import Table
+    """A line for each row, without borders; a cell that is None is ``-``.
 
-    table = Table(*columns)
-    for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
-    Console().print(table)
+    Nothing is ever cut, least of all an id. In a terminal the last column is folded into what
+    room the others leave; a pipe gets one line a row, whose columns two spaces part.
+    """
+    from rich.cells import cell_len
+
+    told = [[readable(cell, column) for cell, column in zip_longest(row, columns)] for row in rows]
+    head = [column.upper() for column in columns]
+    widths = [max(map(cell_len, column)) for column in zip(head, *told, strict=True)]
+    taken = sum(widths[:-1]) + 2 * len(widths[:-1])
+    room = _terminal_width() - taken
+    for *others, last in (head, *told):
+        before = ""
+        for cell, width in zip(others, widths, strict=False):
+            before += cell + " " * (width - cell_len(cell) + 2)
+        parts = [last]
+        if room >= _LEAST_ROOM:
+            parts = textwrap.wrap(last, room, break_long_words=False)
+        for part in parts:
+            typer.echo((before + part).rstrip())
+            before = " " * taken
+
+
+def _terminal_width() -> int:
+    """0: it is no terminal."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+
+
+def readable(value: object, name: str = "") -> str:
+    """A value as people read it; ``name``: of the field, which tells what is a number of bytes."""
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int) and any(word in _BYTES for word in name.split("_")):
+        return size(value)
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False)
+    text = _MOMENT.sub(r"\1 \2Z", str(value))
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def size(count: int) -> str:
+    """A number of bytes with a unit: ``3.2 GiB``."""
+    if count < 1024:
+        return f"{count} B"
+    power = min((count.bit_length() - 1) // 10, len(_UNITS))
+    return f"{count / 1024**power:,.1f} {_UNITS[power - 1]}"
 
 
 def print_list(
@@ -60,4 +112,5 @@ def print_fields(fields: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(fields)
     else:
-        print_table(("field", "value"), fields.items())
+        rows = ((name, readable(value, name)) for name, value in fields.items())
+        print_table(("field", "value"), rows)

@@ -38,6 +38,7 @@ def run(
             show_default=False,
         ),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Have a running node begin a pass now, or go on with the one that was interrupted."""
     from imagestore.config.value_types import Size
@@ -47,8 +48,7 @@ def run(
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
 
-    job = where.with_catalog(lambda catalog: catalog.patrol.start(rate=number, image_id=image))
-    typer.echo(f"Job {job.id} is {job.state}: imagestore job show {job.id}")
+    where.queue(lambda catalog: catalog.patrol.start(rate=number, image_id=image), as_json=as_json)
 
 
 @app.command("list")

@@ -55,8 +55,4 @@ def plan(where: Configuration, as_json: AsJson = False) -> None:
 @app.command()
 def run(where: Configuration, as_json: AsJson = False) -> None:
     """Have the nodes begin a pass over all images now."""
-    job = where.with_catalog(lambda catalog: catalog.replication.run_now())
-    if as_json:
-        print_json(document(job))
-    else:
-        typer.echo(f"Job {job.id} is {job.state}.")
+    where.queue(lambda catalog: catalog.replication.run_now(), as_json=as_json)

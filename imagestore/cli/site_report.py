@@ -7,7 +7,6 @@ from typing import Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -109,10 +108,9 @@ def _differing(step: Step) -> list[str]:
     return names
 
 
-def _row(step: Step) -> tuple[str, ...]:
-    name = str(step.source.fields.get("name") or "")
-    count = f"{step.bytes:,}" if step.bytes else ""
-    return step.id, escape(name), step.action, count, escape(", ".join(_differing(step)))
+def _row(step: Step) -> tuple[object, ...]:
+    name, differs = step.source.fields.get("name"), ", ".join(_differing(step))
+    return step.id, name, step.action, step.bytes or None, differs
 
 
 def _sum(steps: Sequence[Step]) -> int:

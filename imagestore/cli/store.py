@@ -9,7 +9,7 @@ import typer
 
 from imagestore.cli.configured import Configuration
 from imagestore.cli.group import Group
-from imagestore.cli.output import print_table
+from imagestore.cli.output import print_table, size
 
 if TYPE_CHECKING:
     from imagestore.backends.base import Capacity
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from imagestore.stores.stores import Stores
 
 app = Group()
-
-_GIB = 1 << 30
 
 
 @app.command("list")
@@ -32,7 +30,7 @@ def list_stores(where: Configuration) -> None:
     stores = Stores(where.load().stores)
     answers = asyncio.run(_ask(stores))
     print_table(
-        ("store", "type", "weight", "state", "free GiB", "of GiB", "description"),
+        ("store", "type", "weight", "state", "free", "of", "description"),
         (_row(section, stores, answers[section.name]) for section in stores.sections),
     )
 
@@ -44,7 +42,7 @@ def check(
         list[str] | None, typer.Argument(metavar="[NAME]...", help="Stores; default: all.")
     ] = None,
 ) -> None:
-    """Try the stores: connect, write a probe object, read it back, delete it. Times in ms.
+    """Try the stores: connect, write a probe object, read it back, delete it.
 
     From a store that is not written to, nothing is read either: it may be empty. The exit
     code is 1 if a step failed.
@@ -70,7 +68,7 @@ def check(
         yield result.store
         for step in STEPS:
             seconds = result.seconds.get(step)
-            yield None if seconds is None else f"{1000 * seconds:,.1f}"
+            yield None if seconds is None else f"{1000 * seconds:,.1f} ms"
         yield result.failure or "good"
 
     print_table(("store", *STEPS, "result"), map(row, results))
@@ -101,9 +99,9 @@ def _row(section: StoreSection, stores: Stores, answer: Capacity | str) -> list[
         state, free, total = answer, "", ""
     else:
         state = "ready" if stores.is_writable(section.name) else "read-only"
-        free, total = _gib(answer.free), _gib(answer.total)
+        free, total = _room(answer.free), _room(answer.total)
     return [name, section.type, str(section.weight), state, free, total, section.description]
 
 
-def _gib(count: int | None) -> str:
-    return "?" if count is None else f"{count / _GIB:,.1f}"
+def _room(count: int | None) -> str:
+    return "?" if count is None else size(count)

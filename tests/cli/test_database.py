@@ -58,10 +58,14 @@ def test_tables_from_their_making_to_their_purge(url: str, tmp_path: Path) -> No
     assert "image_properties: 1 rows" in imagestore("db", "purge", "--max-rows", "-1")[1]
     assert imagestore("db", "purge-images-table") == (0, "images: 1 rows removed.\n")
 
-    assert job in imagestore("job", "list")[1]
+    listed = imagestore("job", "list")[1]
+    assert job in listed
+    assert f"  {samples.MOMENT:%Y-%m-%d %H:%M:%SZ}  " in listed
+    assert "  the service  " in listed
     assert imagestore("job", "list", "--state", "failed", "--json") == (0, "[]\n")
     code, text = imagestore("job", "show", job, "--json")
     assert (code, json.loads(text)["payload"]) == (0, {"a": 1})
+    assert imagestore("job", "show", job[:8], "--json") == (code, text)
     assert imagestore("job", "retry", job)[0] == 1
     assert json.loads(imagestore("job", "cancel", job, "--json")[1])["cancel_requested"]
     assert "to be cancelled" in imagestore("job", "list")[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from pathlib import Path
 
 from imagestore.database import images
@@ -28,7 +29,15 @@ def test_status_plan_and_run(tmp_path: Path) -> None:
     assert step["image_id"] in run("replication", "plan", *where).stdout
     first = json.loads(run("replication", "run", "--json", *where).stdout)
     assert (first["kind"], first["state"]) == ("replication", "queued")
-    assert first["id"] in run("replication", "run", *where).stdout
+    again = run("replication", "run", *where)
+    assert first["id"] in again.stdout
+    assert again.stderr == ""
+    # What is due and stays where it is: whoever queues more is told.
+    with sqlite3.connect(tmp_path / "imagestore.sqlite") as database:
+        database.execute("UPDATE imagestore_jobs SET not_before = '2020-01-01 00:00:00.000000'")
+    queued = run("orphans", "search", "--json", *where)
+    assert json.loads(queued.stdout)["kind"] == "orphans"
+    assert "does any node run" in queued.stderr
 
 
 async def _insert(path: Path) -> None:
