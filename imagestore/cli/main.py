@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Annotated
 
 import typer
 
@@ -45,10 +46,25 @@ def version() -> None:
     typer.echo(__version__)
 
 
-def commands(words: Sequence[str]) -> Group:
-    """All commands; whole are those that a command line of these words can mean."""
-    asked = next((word for word in words if not word.startswith("-")), None)
-    completing = "_IMAGESTORE_COMPLETE" in os.environ  # set by a shell
+def _print_version(asked: bool) -> None:
+    if asked:
+        version()
+        raise typer.Exit
+
+
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    pass
+
+
+def commands(words: Sequence[str] | None) -> Group:
+    """All commands; whole are those that a command line of these words can mean, or all (None)."""
+    asked = next((word for word in words or () if not word.startswith("-")), None)
+    completing = words is None or "_IMAGESTORE_COMPLETE" in os.environ  # set by a shell
     app = Group(
         name="imagestore",
         help="An image service that speaks the OpenStack Images API.\n\n"
@@ -64,11 +80,12 @@ def commands(words: Sequence[str]) -> Group:
         from imagestore.cli.worker import worker
 
         app.command(name="worker", hidden=True)(worker)
-    elif asked != "version":
+    elif asked != "version" and "--version" not in (words or ()):
         from imagestore.cli.serve import serve
 
         app.command(name="serve")(serve)
     app.command()(version)
+    app.callback()(options)
     for name, purpose in _GROUPS.items():
         former = _FORMERLY.get(name, name)
         wanted = asked in (name, former) or completing
