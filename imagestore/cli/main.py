@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -33,6 +34,8 @@ _GROUPS = {
     "scrub": "Look at deleted images whose data is still there, and remove it.",
     "patrol": "See whether what is stored is what was uploaded, and what is damaged.",
     "orphans": "Find what lies in stores, or is staged, and belongs to no image.",
+    "status": "See whether an upgrade can go on.",
+    "commands": "The commands of Glance: what is in their place; links with their names.",
     "site": "Carry images between sites: other Images APIs, imagestore or Glance, and "
     "directories.\n\nA site is a URL, [bold]host:port[/bold], or the name of a cloud in "
     "clouds.yaml.",
@@ -55,7 +58,7 @@ def _print_version(asked: bool) -> None:
 def options(
     version: Annotated[
         bool,
-        typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True),
+        typer.Option("--version", help="Print it.", callback=_print_version, is_eager=True),
     ] = False,
 ) -> None:
     pass
@@ -97,12 +100,23 @@ def commands(words: Sequence[str] | None) -> Group:
 
 
 def main() -> None:
-    """Run the command line. What went wrong is told in one line."""
+    """Run the command line, also under a name of Glance's. What went wrong is told in one line."""
     private.restrict_process()
+    program, words, codes = Path(sys.argv[0]).name, sys.argv[1:], dict[int, int]()
     try:
-        commands(sys.argv[1:])(prog_name="imagestore")
+        if program.startswith("glance-"):
+            from imagestore.cli import formerly
+
+            call = formerly.translate(program, words)
+            words, codes = call.words, dict(call.codes)
+            os.environ.update(call.environ)
+        commands(words)(words, prog_name="imagestore")
     except ImagestoreError as error:
         typer.echo(f"imagestore: {error.message}", err=True)
         sys.exit(exit_code(error))
     except KeyboardInterrupt:
         sys.exit(130)
+    except SystemExit as end:
+        if isinstance(end.code, int) and end.code in codes:
+            sys.exit(codes[end.code])
+        raise

@@ -27,15 +27,15 @@ class Answer:
     stderr: str
 
 
-def run(*args: str, **environ: str) -> Answer:
-    """Run ``imagestore`` with arguments and variables of the environment."""
+def run(*args: str, program: str = "imagestore", **environ: str) -> Answer:
+    """Run ``imagestore``, by a name, with arguments and variables of the environment."""
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("OS_")]:
             patch.delenv(name)
-        for name, value in (environ | {"COLUMNS": "120", "NO_COLOR": "1"}).items():
+        for name, value in ({"COLUMNS": "120", "NO_COLOR": "1"} | environ).items():
             patch.setenv(name, value)
-        patch.setattr("sys.argv", ["imagestore", *args])
+        patch.setattr("sys.argv", [program, *args])
         with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as end:
             main()
     assert end.value.code is None or isinstance(end.value.code, int)

@@ -55,7 +55,8 @@ def build() -> str:
 def serve(root: Path, config: dict[str, Any]) -> None:
     """Start what the image starts, ask it by the image's own health check, and end it."""
     port = process.free_port()
-    user, environ = config["User"], [*config["Env"], "OS_IMAGESTORE__ALLOW_UNAUTHENTICATED_REMOTE=1"]
+    user = config["User"]
+    environ = [*config["Env"], "OS_IMAGESTORE__ALLOW_UNAUTHENTICATED_REMOTE=true"]
     inside = ["chroot", f"--userspec={user}", str(root), "env", "-i", *environ]
     service = [*inside, *config["Entrypoint"], *config["Cmd"], "--port", str(port)]
     health = [word.replace("9292", str(port)) for word in config["Healthcheck"]["Test"][1:]]
@@ -66,8 +67,9 @@ def serve(root: Path, config: dict[str, Any]) -> None:
             f"mount -t tmpfs -o mode=1777 tmpfs {root}/tmp && mount --bind /dev {root}/dev\n"
             f"mount -o remount,ro,bind {root} && ! touch {root}/x 2>/dev/null || exit 3\n"
             f"{shlex.join(service)} & service=$!\n"
-            f"for _ in $(seq 300); do {shlex.join([*inside, *health])} 2>/dev/null && break; sleep 0.2; done\n"
-            f"{shlex.join([*inside, *health])}; well=$?\n"
+            f"well() {{ {shlex.join([*inside, *health])}; }}\n"
+            "for _ in $(seq 300); do well 2>/dev/null && break; sleep 0.2; done\n"
+            "well; well=$?\n"
             "kill $service; wait $service; ended=$?\n"
             "exit $((well ? 4 : ended))\n"
         )  # fmt: skip
@@ -87,7 +89,7 @@ def main() -> None:
         used = subprocess.run(["du", "-sm", root], capture_output=True, text=True).stdout.split()[0]
     finally:
         buildah("rm", container)
-    print(f"{image}: built, {used} MiB; served as {config['User']} on a read-only root, and is well.")
+    print(f"{image}: {used} MiB; served as {config['User']} on a read-only root, and is well.")
 
 
 if __name__ == "__main__":
