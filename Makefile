@@ -7,6 +7,7 @@ TESTERS ?= 4
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test tests coverage quick lint conformance clients schemathesis soak kills packages services services-stop
+.PHONY: container docs release
 .PHONY: bench bench-stores bench-cache soak-nodes
 
 run: .venv/run.stamp
@@ -75,8 +76,21 @@ packages: .venv/bin/python
 	tests/packages.sh qemu-utils grub-rescue-pc memtest86+ ipxe
 	tests/packages.sh ceph-mon ceph-osd ceph-common radosgw python3-rados python3-rbd
 	tests/packages.sh prometheus # promtool, too: alerts and the dashboard
+	tests/packages.sh systemd git
 	tests/packages.sh memcached mariadb-server-core mariadb-client-core postgresql-15
 	-$(BIN)/python tests/services/link_ceph.py
+
+# The Containerfile built and served, from a Debian that is made here: minutes, most of them downloads.
+container: .venv/test.stamp packages
+	tests/packages.sh buildah mmdebstrap
+	$(BIN)/python -m tests.packaging.container
+
+docs: .venv/test.stamp
+	$(BIN)/mkdocs build
+
+# A commit, a tag, and archives in dist: make release VERSION=0.2.0. Nothing is pushed.
+release: .venv/test.stamp
+	$(BIN)/python .ci/release.py $(VERSION)
 
 services: .venv/test.stamp
 	$(BIN)/python -m tests.services.glance start

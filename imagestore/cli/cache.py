@@ -116,6 +116,9 @@ def delete(
     everything: Annotated[
         bool, typer.Option("--all", help="Empty the cache and the queue of this node.")
     ] = False,
+    queued: Annotated[
+        bool, typer.Option("--queued", help="From the queue alone; what is cached stays.")
+    ] = False,
 ) -> None:
     """Remove images from the caches of all nodes, and from the queue of this one."""
     if bool(images) == everything:
@@ -123,11 +126,13 @@ def delete(
 
     async def run(cache: CacheEntries, _: Jobs) -> None:
         if everything:
-            await cache.clear()
             await cache.dequeue()
+            if not queued:
+                await cache.clear()
         for image_id in images or ():
-            await cache.delete(image_id)
             await cache.dequeue(image_id)
+            if not queued:
+                await cache.delete(image_id)
 
     _with_cache(where, run)
 

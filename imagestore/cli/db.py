@@ -41,19 +41,24 @@ MaxRows = Annotated[
         help="At most so many rows; -1: all.",
     ),
 ]
+# glance-manage has them, and its scripts may give them.
+To = Annotated[str | None, typer.Argument(hidden=True)]
+ToVersion = Annotated[str | None, typer.Option("--version", hidden=True)]
 _AT_ONCE = 1000
 
 app = Group()
 
 
 @app.command()
-def upgrade(where: Configuration) -> None:
+def upgrade(where: Configuration, to: To = None, to_version: ToVersion = None) -> None:
     """Create the tables, or bring them to what this version needs. May be repeated."""
 
     async def run(database: Database, _: Settings) -> str | None:
         await database.upgrade()
         return await database.version()
 
+    if (to or to_version or "head") not in ("head", "heads"):
+        typer.echo("The tables are brought to the newest version, not to another.", err=True)
     revision = where.with_database(run)
     typer.echo(f"The tables are at {revision}.")
 
@@ -151,3 +156,9 @@ def _batches(rows: int) -> Iterator[int]:
 
 
 metadefs.register(app)
+# As glance-manage has them. After an upgrade nothing is left to migrate and to contract.
+for _name in ("sync", "expand", "version_control"):
+    app.command(_name, hidden=True)(upgrade)
+app.command("purge_images_table", hidden=True)(purge_images_table)
+app.command("migrate", hidden=True)(check)
+app.command("contract", hidden=True)(check)

@@ -8,8 +8,21 @@ from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar, get_type_hints
 
 import typer
+from typer.core import TyperGroup
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Answering(TyperGroup):
+    """Says what is in the place of a command that Glance has."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and self.get_command(ctx, args[0]) is None:
+            from imagestore.cli import formerly
+
+            if told := formerly.advice(args) or formerly.advice(args[:1]):
+                ctx.fail(f"No such command {args[0]!r}. {told}")
+        return super().resolve_command(ctx, args)
 
 
 class Group(typer.Typer):
@@ -19,7 +32,7 @@ class Group(typer.Typer):
     """
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(no_args_is_help=True, **settings)
+        super().__init__(cls=_Answering, no_args_is_help=True, **settings)
 
     def command(self, name: str | None = None, **settings: Any) -> Callable[[F], F]:
         def add(function: F) -> F:

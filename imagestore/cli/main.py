@@ -10,6 +10,8 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -32,6 +34,8 @@ _GROUPS = {
     "scrub": "Look at deleted images whose data is still there, and remove it.",
     "patrol": "See whether what is stored is what was uploaded, and what is damaged.",
     "orphans": "Find what lies in stores, or is staged, and belongs to no image.",
+    "status": "See whether an upgrade can go on.",
+    "commands": "The commands of Glance: what is in their place; links with their names.",
     "site": "Carry images between sites: other Images APIs, imagestore or Glance, and "
     "directories.\n\nA site is a URL, [bold]host:port[/bold], or the name of a cloud in "
     "clouds.yaml.",
@@ -45,10 +49,25 @@ def version() -> None:
     typer.echo(__version__)
 
 
-def commands(words: Sequence[str]) -> Group:
-    """All commands; whole are those that a command line of these words can mean."""
-    asked = next((word for word in words if not word.startswith("-")), None)
-    completing = "_IMAGESTORE_COMPLETE" in os.environ  # set by a shell
+def _print_version(asked: bool) -> None:
+    if asked:
+        version()
+        raise typer.Exit
+
+
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print it.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    pass
+
+
+def commands(words: Sequence[str] | None) -> Group:
+    """All commands; whole are those that a command line of these words can mean, or all (None)."""
+    asked = next((word for word in words or () if not word.startswith("-")), None)
+    completing = words is None or "_IMAGESTORE_COMPLETE" in os.environ  # set by a shell
     app = Group(
         name="imagestore",
         help="An image service that speaks the OpenStack Images API.\n\n"
@@ -64,11 +83,12 @@ def commands(words: Sequence[str]) -> Group:
         from imagestore.cli.worker import worker
 
         app.command(name="worker", hidden=True)(worker)
-    elif asked != "version":
+    elif asked != "version" and "--version" not in (words or ()):
         from imagestore.cli.serve import serve
 
         app.command(name="serve")(serve)
     app.command()(version)
+    app.callback()(options)
     for name, purpose in _GROUPS.items():
         former = _FORMERLY.get(name, name)
         wanted = asked in (name, former) or completing
@@ -80,12 +100,23 @@ def commands(words: Sequence[str]) -> Group:
 
 
 def main() -> None:
-    """Run the command line. What went wrong is told in one line."""
+    """Run the command line, also under a name of Glance's. What went wrong is told in one line."""
     private.restrict_process()
+    program, words, codes = Path(sys.argv[0]).name, sys.argv[1:], dict[int, int]()
     try:
-        commands(sys.argv[1:])(prog_name="imagestore")
+        if program.startswith("glance-"):
+            from imagestore.cli import formerly
+
+            call = formerly.translate(program, words)
+            words, codes = call.words, dict(call.codes)
+            os.environ.update(call.environ)
+        commands(words)(words, prog_name="imagestore")
     except ImagestoreError as error:
         typer.echo(f"imagestore: {error.message}", err=True)
         sys.exit(exit_code(error))
     except KeyboardInterrupt:
         sys.exit(130)
+    except SystemExit as end:
+        if isinstance(end.code, int) and end.code in codes:
+            sys.exit(codes[end.code])
+        raise

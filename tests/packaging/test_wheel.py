@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -14,36 +13,14 @@ from pathlib import Path
 
 import pytest
 
+import imagestore
+from tests.packaging.conftest import ROOT, plain_environment
 from tests.services import process as processes
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
 PATIENCE = processes.PATIENCE
-
-
-@pytest.fixture(scope="module")
-def archives(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The source archive, and the wheel that was built from it.
-
-    In this environment: the build in one of its own is what installed the checkout.
-    """
-    directory = tmp_path_factory.mktemp("dist")
-    subprocess.run(
-        [sys.executable, "-m", "build", "--no-isolation", "--outdir", directory, ROOT],
-        check=True,
-        capture_output=True,
-        env=plain_environment(),
-    )
-    (source,) = directory.glob("*.tar.gz")
-    (wheel,) = directory.glob("*.whl")
-    return source, wheel
-
-
-def plain_environment() -> dict[str, str]:
-    """Without what would let this checkout, or its measuring of coverage, leak in."""
-    hidden = ("PYTHON", "COV_", "COVERAGE_", "OS_", "IMAGESTORE_")
-    return {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
+HOW = ("--no-deps", "--no-build-isolation", "--quiet")
 
 
 def test_it_claims_one_name_and_holds_everything(archives: tuple[Path, Path]) -> None:
@@ -62,6 +39,49 @@ def test_it_claims_one_name_and_holds_everything(archives: tuple[Path, Path]) ->
         assert any(name.endswith("/backends/base.py") for name in archive.getnames())
 
 
+@pytest.mark.parametrize("source", [str(ROOT), f"git+file://{ROOT}"], ids=["checkout", "git"])
+def test_every_way_to_install_it_brings_the_same(
+    source: str, archives: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """Not by the source archive, as a link in the checkout once brought files in twice."""
+    pip = [sys.executable, "-m", "pip"]
+    environ = plain_environment()
+    subprocess.run(
+        [*pip, "wheel", *HOW, "--wheel-dir", tmp_path, source],
+        check=True, capture_output=True, env=environ,
+    )  # fmt: skip
+    (built,) = tmp_path.glob("*.whl")
+    names = set(zipfile.ZipFile(built).namelist())
+    if source == str(ROOT):  # the other has what is committed
+        assert names == set(zipfile.ZipFile(archives[1]).namelist())
+    subprocess.run(
+        [*pip, "install", *HOW, "--no-compile", "--target", tmp_path / "installed", source],
+        check=True, capture_output=True, env=environ,
+    )  # fmt: skip
+    for name in names:
+        assert ".dist-info/" in name or (tmp_path / "installed" / name).is_file()
+    assert {"imagestore/backends/base.py", "imagestore/conf/metadefs/watchdog.json"} <= names
+
+
+def test_an_editable_installation_is_the_checkout(tmp_path: Path) -> None:
+    python = tmp_path / "venv/bin/python"
+    for arguments in (
+        ["venv", "--without-pip", tmp_path / "venv"],
+        ["pip", "--python", python, "install", "--no-deps", "--quiet", "--editable", ROOT],
+    ):
+        subprocess.run(
+            [sys.executable, "-m", *arguments],
+            check=True, capture_output=True, env=plain_environment(),
+        )  # fmt: skip
+    code = "import imagestore.backends.base as b, imagestore as i; print(i.__file__, b.__file__)"
+    told = subprocess.run(
+        [python, "-c", code], check=True, capture_output=True, text=True, cwd=tmp_path,
+        env=plain_environment(),
+    )  # fmt: skip
+    package = ROOT / "imagestore"
+    assert told.stdout.split() == [f"{package}/__init__.py", f"{package}/backends/base.py"]
+
+
 def test_it_serves_from_an_empty_environment(archives: tuple[Path, Path], tmp_path: Path) -> None:
     _, wheel = archives
     environ = plain_environment()
@@ -73,6 +93,9 @@ def test_it_serves_from_an_empty_environment(archives: tuple[Path, Path], tmp_pa
         subprocess.run(
             [sys.executable, "-m", *arguments], check=True, capture_output=True, env=environ
         )
+    command = [venv / "bin/imagestore", "--version"]
+    told = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environ)
+    assert told.stdout == f"{imagestore.__version__}\n"
     command = [
         venv / "bin/imagestore", "serve", "--port", "0", "--data-dir", tmp_path / "data",
     ]  # fmt: skip
