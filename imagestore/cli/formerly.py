@@ -31,7 +31,7 @@ class Former:
 
 TABLE = (
     Former("glance-api", "", "serve"),
-    Former("glance-registry", "", None, "the API reads the database itself"),
+    Former("glance-registry", "", None, "set registry_bind where something still asks it"),
     Former("glance-control", "", None, "use systemctl start, stop, reload imagestore"),
     Former("glance-manage", "db sync", "db upgrade"),
     Former("glance-manage", "db upgrade", "db upgrade"),
