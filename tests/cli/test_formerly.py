@@ -50,7 +50,7 @@ def test_the_table_is_documented() -> None:
         ("glance-manage db sync", "imagestore db upgrade"),
         ("db_load_metadefs", "imagestore db load-metadefs"),
         ("glance-control api start", "systemctl start"),
-        ("glance-registry", "the API reads the database itself"),
+        ("glance-registry", "set registry_bind where something still asks it"),
     ],
 )
 def test_no_such_command_says_what_to_type(typed: str, told: str) -> None:
