@@ -120,15 +120,19 @@ def driver_of(name: str) -> Driver:
 async def remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
     """Three stores in memory; the first is the default and the best. No job is worked on."""
     monkeypatch.setattr(drivers, "get", driver_of)
-    reserved = settings_in(tmp_path).stores.reserved
+    async with opened(in_memory(tmp_path, server_side=False)) as opened_house:
+        yield opened_house
+
+
+def in_memory(directory: Path, *, server_side: bool) -> Settings:
+    """Of stores of the type ``memory``; ``server_side``: whether they copy by themselves."""
+    reserved = settings_in(directory).stores.reserved
     sections = tuple(
         StoreSection(name, "memory", {}, weight=10 - number, access=PATIENT)
         for number, name in enumerate(NAMES)
     )
     stores = Stores(sections, "first", multiple=True, reserved=reserved)
-    settings = settings_in(tmp_path, stores=stores, replication=Replication(server_side=False))
-    async with opened(settings) as opened_house:
-        yield opened_house
+    return settings_in(directory, stores=stores, replication=Replication(server_side=server_side))
 
 
 @pytest.fixture

@@ -2,9 +2,10 @@
 
 The driver names an object by its image, so there cannot be two in one store. The
 damaged copy, which nobody reads any more, is therefore taken away first, with a journal row;
-then the good bytes are written, compared while they are, and the location is recorded when
-they are durable. A crash in between leaves an image without that copy and a damage in the
-state ``repairing``, from which the next attempt goes on.
+then the good bytes are written, compared while they are, or copied by the service of both stores
+and compared then; and the location is recorded when they are durable. A crash in between leaves
+an image without that copy and a damage in the state ``repairing``, from which the next attempt
+goes on.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from sqlalchemy import Connection
 
 from imagestore.backends.base import Capability, Store, Stored
 from imagestore.backends.errors import Busy, NotFound
+from imagestore.catalog.copies.server_side import ServerSide
+from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.integrity.damage import mark_property
 from imagestore.catalog.intent import Intent, in_any_status
 from imagestore.catalog.operations import Operations
@@ -26,6 +29,8 @@ from imagestore.model.clock import now
 from imagestore.model.digest import Expected, comparable
 from imagestore.model.errors import Corrupt
 from imagestore.model.image import Image, ImageStatus, Location
+from imagestore.transfer.local_files import LocalFiles
+from imagestore.transfer.reading import Copy, Reading
 from imagestore.transfer.verification import Pace, Verified, find_fault
 
 log = logging.getLogger(__name__)
@@ -43,6 +48,11 @@ class BadSource(Exception):
 
 class Replacement(Operations):
     """The one seam behind which a bad copy becomes a good one."""
+
+    def __init__(self, deps: Dependencies) -> None:
+        super().__init__(deps)
+        self._server_side = ServerSide(deps.stores, wanted=deps.settings.replication.server_side)
+        self._files = LocalFiles({})
 
     async def replace(
         self, damage: Damage, pace: Pace, whole: frozenset[int] = frozenset()
@@ -114,11 +124,24 @@ class Replacement(Operations):
                 await target.delete(location.url)
             except NotFound:
                 log.info("image %s: the damaged copy in %s is gone", image.id, target.name)
-        async with (
-            source.open(good.url) as blocks,
-            aclosing(Verified(blocks, wanted, pace=pace).blocks()) as checked,
-        ):
-            return await target.add(image.id, checked, wanted.size, owner=image.owner)
+
+        def verified(copy: Copy) -> Verified:
+            assert wanted.size is not None
+            reading = Reading(
+                [copy],
+                wanted.size,
+                0,
+                wanted.size,
+                files=self._files,
+                judge=self._stores.judge,
+            )
+            return Verified(reading.blocks(), wanted, pace=pace)
+
+        copied = await self._server_side.copy(target, image, [(source, good)], verified)
+        if copied is not None:
+            return copied[0]
+        async with aclosing(verified(Copy(source, good.url)).blocks()) as blocks:
+            return await target.add(image.id, blocks, wanted.size, owner=image.owner)
 
     async def _give_up(
         self, image_id: str, damage: Damage, entry: str, target: Store, error: BaseException
