@@ -56,15 +56,15 @@ class Body(Payload):
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """What a server can check a body against."""
+    """What a server can check a body against: as much of it as is wanted."""
 
-    md5: bytes
+    md5: bytes | None
     crc32: int | None
 
     @property
-    def content_md5(self) -> str:
-        """As the header ``Content-MD5`` has it."""
-        return base64.b64encode(self.md5).decode()
+    def content_md5(self) -> dict[str, str]:
+        """The parameter of requests that tells an MD5, if there is one."""
+        return {} if self.md5 is None else {"ContentMD5": base64.b64encode(self.md5).decode()}
 
     @property
     def checksum_crc32(self) -> dict[str, str]:
@@ -74,15 +74,18 @@ class Digest:
         return {"ChecksumCRC32": base64.b64encode(self.crc32.to_bytes(4, "big")).decode()}
 
 
-async def digest(buffers: Sequence[Buffer], *, crc32: bool) -> Digest:
-    """Calculated on a thread; ``crc32`` only if wanted."""
-    return await asyncio.to_thread(_digest, buffers, crc32)
+async def digest(buffers: Sequence[Buffer], *, md5: bool, crc32: bool) -> Digest:
+    """Calculated on a thread, what is wanted."""
+    if not (md5 or crc32):
+        return Digest(None, None)
+    return await asyncio.to_thread(_digest, buffers, md5, crc32)
 
 
-def _digest(buffers: Sequence[Buffer], crc32: bool) -> Digest:
-    md5, crc = hashlib.md5(usedforsecurity=False), 0
+def _digest(buffers: Sequence[Buffer], md5: bool, crc32: bool) -> Digest:
+    digest, crc = hashlib.md5(usedforsecurity=False), 0
     for buffer in buffers:
-        md5.update(buffer)
+        if md5:
+            digest.update(buffer)
         if crc32:
             crc = zlib.crc32(buffer, crc)
-    return Digest(md5.digest(), crc if crc32 else None)
+    return Digest(digest.digest() if md5 else None, crc if crc32 else None)

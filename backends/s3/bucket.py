@@ -56,6 +56,7 @@ class Bucket:
     _: KW_ONLY
     timeout: float
     """Seconds without an answer or any progress before a request is ``Unavailable``."""
+    md5: bool
     crc32: bool
     """Whether the server is sent one with each body."""
 
@@ -140,7 +141,7 @@ class Bucket:
 
     async def digest(self, buffers: Sequence[Buffer]) -> Digest:
         """What the server is to check those buffers against."""
-        return await digest(buffers, crc32=self.crc32)
+        return await digest(buffers, md5=self.md5, crc32=self.crc32)
 
     def body(self, buffers: Sequence[Buffer]) -> Body:
         """Those buffers as the body of a request."""
@@ -159,7 +160,7 @@ class Bucket:
             Metadata={_WRITER: writer},
             **_sent(body, check),
         )
-        self._compare(answer, check.md5.hex(), key)
+        self._compare(answer, check, key)
 
     async def copy(self, key: str, bucket: str, source: str, writer: str) -> None:
         """Make an object of that in a bucket of the same server. Replaces what is there."""
@@ -216,7 +217,7 @@ class Bucket:
             PartNumber=number,
             **_sent(body, check),
         )
-        self._compare(answer, check.md5.hex(), key)
+        self._compare(answer, check, key)
         return SentPart(number, len(body), answer["ETag"], check)
 
     async def copy_part(
@@ -262,8 +263,10 @@ class Bucket:
         with while_asking(self.place.store, url, writing=writing):
             return await getattr(self.client, operation)(Bucket=self.place.bucket, **parameters)
 
-    def _compare(self, answer: dict[str, Any], etag: str, key: str) -> None:
-        if not _is_encrypted(answer) and answer["ETag"].strip('"') != etag:
+    def _compare(self, answer: dict[str, Any], check: Digest, key: str) -> None:
+        if check.md5 is None or _is_encrypted(answer):
+            return
+        if answer["ETag"].strip('"') != check.md5.hex():
             raise errors.Unavailable(
                 "the server has other bytes than were sent",
                 store=self.place.store,
@@ -272,8 +275,8 @@ class Bucket:
 
 
 def _sent(body: Body, check: Digest) -> dict[str, Any]:
-    sent = {"Body": body, "ContentLength": len(body), "ContentMD5": check.content_md5}
-    return sent | check.checksum_crc32
+    sent = {"Body": body, "ContentLength": len(body)}
+    return sent | check.content_md5 | check.checksum_crc32
 
 
 def _is_encrypted(answer: dict[str, Any]) -> bool:

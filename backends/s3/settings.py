@@ -39,11 +39,15 @@ class S3Settings:
         "Parts of an object that are uploaded at the same time, as far as 64 MiB hold them.")
     s3_store_cacert: str = option("", help=
         "A file with the certificates of the authorities to trust. Empty: the system's.")
+    s3_store_md5: bool = option(True, help=
+        "Send an MD5 with each part, and compare what the server says that it has. That costs as "
+        "much as the checksum of the image. Without it TLS has to protect what is sent, or a CRC32 "
+        "(the next two options); and buckets with object lock take no part without either.")
     s3_store_enable_data_integrity_protection: bool = option(False, help=
-        "Let the next two options count. What is sent carries an MD5 in any case.")
+        "Let the next two options count.")
     s3_store_request_checksum_calculation: str = option(
         "when_required", choices=("when_required", "when_supported"), help=
-        "when_supported sends a CRC32 with each part too, which the server keeps. Ceph before "
+        "when_supported sends a CRC32 with each part, which the server keeps. Ceph before "
         "release 18 does not know it.")
     s3_store_response_checksum_validation: str = option(
         "when_required", choices=("when_required", "when_supported"), help=

@@ -46,6 +46,15 @@ class S3Store(Store):
     async def start(self) -> None:
         settings = self._settings
         place = S3Location.configured(self.name, settings)
+        crc32 = (
+            settings.s3_store_enable_data_integrity_protection
+            and settings.s3_store_request_checksum_calculation == "when_supported"
+        )
+        if not (settings.s3_store_md5 or crc32 or place.secure):
+            raise Misconfigured(
+                "s3_store_md5: without it https, or a CRC32, has to protect what is sent",
+                store=self.name,
+            )
         try:
             # Only here, so that the options are known where the SDK is not installed.
             from imagestore.backends.s3.bucket import Bucket
@@ -59,8 +68,8 @@ class S3Store(Store):
                 await connect(stack, place, settings),
                 place,
                 timeout=settings.s3_store_timeout,
-                crc32=settings.s3_store_enable_data_integrity_protection
-                and settings.s3_store_request_checksum_calculation == "when_supported",
+                md5=settings.s3_store_md5,
+                crc32=crc32,
             )
             if settings.s3_store_create_bucket_on_put and await bucket.is_missing():
                 await bucket.create(settings.s3_store_region_name)

@@ -159,6 +159,23 @@ async def test_crc32_of_each_part(swift_server: Server) -> None:
         await _there_and_back(made)
 
 
+async def test_crc32_in_place_of_the_md5(swift_server: Server) -> None:
+    async with service(
+        swift_server,
+        s3_store_md5=False,
+        s3_store_enable_data_integrity_protection=True,
+        s3_store_request_checksum_calculation="when_supported",
+    ) as made:
+        await _there_and_back(made)
+
+
+async def test_without_md5_where_tls_protects(ceph_https: Server, ceph_http: Server) -> None:
+    async with service(ceph_https, s3_store_md5=False) as made:
+        await _there_and_back(made)
+    with pytest.raises(errors.Misconfigured, match="s3_store_md5"):
+        await S3Store("s3", ceph_http.settings(s3_store_md5=False)).start()
+
+
 @pytest.mark.parametrize("style", ["auto", "path"])
 async def test_where_the_bucket_is_named(ceph_http: Server, style: str) -> None:
     async with service(ceph_http, s3_store_bucket_url_format=style) as made:

@@ -110,19 +110,20 @@ async def test_completed_by_two_at_once_on_a_server_that_replaces(
 
 
 @SIZES
-@pytest.mark.parametrize("crc32", [False, True])
+@pytest.mark.parametrize(("md5", "crc32"), [(True, False), (True, True), (False, True)])
 async def test_bytes_that_change_on_the_way(
-    swift_server: Server, monkeypatch: pytest.MonkeyPatch, size: int, crc32: bool
+    swift_server: Server, monkeypatch: pytest.MonkeyPatch, size: int, md5: bool, crc32: bool
 ) -> None:
     """The digest that goes with a body is of other bytes: the server refuses it."""
     options = {
+        "s3_store_md5": md5,
         "s3_store_enable_data_integrity_protection": crc32,
         "s3_store_request_checksum_calculation": "when_supported",
     }
     async with service(swift_server, **options) as made:
 
         async def of_others(self: Bucket, buffers: list[Buffer]) -> object:
-            return await digest([b"changed", *buffers[1:]], crc32=crc32)
+            return await digest([b"changed", *buffers[1:]], md5=md5, crc32=crc32)
 
         monkeypatch.setattr(Bucket, "digest", of_others)
         with pytest.raises(errors.Unavailable, match=r"Digest|Checksum"):
