@@ -215,6 +215,20 @@ class Selective(Protocol):
 
 
 @runtime_checkable
+class Movable(Protocol):
+    """A store whose operator can give its places another name: directories that are moved.
+
+    What it had at the former one it opens, measures and removes at locations of then as well.
+    """
+
+    def may_have_had(self, url: str) -> bool:
+        """Whether ``url`` is none of its locations, and could have been before. Does no I/O."""
+
+    async def moved_to(self, url: str) -> str | None:
+        """The location of what ``url`` meant then; None if it is not here, or still there."""
+
+
+@runtime_checkable
 class Copier(Protocol):
     """A store whose service makes an object of another one by itself."""
 

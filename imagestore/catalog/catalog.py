@@ -16,6 +16,7 @@ from imagestore.catalog.images import Images
 from imagestore.catalog.images_with_data import ImagesWithData
 from imagestore.catalog.imports.imports import Imports
 from imagestore.catalog.imports.staging import Staging
+from imagestore.catalog.integrity.lost import LostCopies
 from imagestore.catalog.integrity.orphans import Orphans
 from imagestore.catalog.integrity.patrol import Patrol
 from imagestore.catalog.integrity.recovery import Recovery
@@ -62,6 +63,7 @@ class Catalog:
         self.housekeeping = Housekeeping(self.jobs, deps.settings)
         self.scrubber = Scrubber(deps, self.jobs, self.deletions)
         self.orphans = Orphans(deps, self.jobs, staging.host)
+        self.lost_copies = LostCopies(deps)
         self.patrol = Patrol(deps, self.jobs, Replacement(deps))
         self.copy_jobs = CopyJobs(deps, self.jobs, self.copies, self.recovery)
         self.replication = Replication(deps, self.jobs, self.deletions, self.copies)

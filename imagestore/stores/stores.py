@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 
 from imagestore.backends import errors
-from imagestore.backends.base import Capability, Selective, Store
+from imagestore.backends.base import Capability, Movable, Selective, Store
 from imagestore.backends.wrappers.guarded import Health
 from imagestore.config import settings
 from imagestore.model.errors import ConfigurationError, Unavailable
@@ -111,9 +111,19 @@ class Stores:
         )
 
     def of(self, location: Location) -> Store | None:
-        """The store of a location: the one that it names, else the one that its URL belongs to."""
-        named = self._stores.get(location.store or "")
-        return named if named is not None else self.by_url(location.url)
+        """The store of a location: the one that it names, else the one that its URL belongs to,
+        or belonged to before directories were moved, if no other could have had it."""
+        named = self._stores.get(location.store or "") or self.by_url(location.url)
+        if named is not None:
+            return named
+        former = [store for store in self if self.mover(store, location.url) is not None]
+        return former[0] if len(former) == 1 else None
+
+    def mover(self, store: Store, url: str) -> Movable | None:
+        """The driver of the store, if ``url`` is no location of it, and may have been one before
+        its directories were moved."""
+        driver = self.driver(store.name)
+        return driver if isinstance(driver, Movable) and driver.may_have_had(url) else None
 
     def ordered(
         self, locations: Iterable[Location], prefer: Sequence[str] = ()

@@ -21,6 +21,7 @@ from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.integrity.damage import mark, unmark
 from imagestore.catalog.integrity.replacement import BadSource, Replacement
 from imagestore.catalog.jobs import PATIENT, Completion, JobKind, Jobs, Work
+from imagestore.catalog.locations.correction import StoreCorrections
 from imagestore.catalog.operations import Operations
 from imagestore.database import damages, images, jobs, locations
 from imagestore.database.damages import Damage, DamageState, Progress
@@ -54,6 +55,7 @@ class Patrol(Operations):
         super().__init__(deps)
         self._jobs = jobs_
         self._replacement = replacement
+        self._corrections = StoreCorrections(deps)
         self._rate = deps.settings.scrubber.patrol_rate
         self._interval = timedelta(hours=deps.settings.scrubber.patrol_interval)
         every = self._interval if self._rate else None
@@ -127,7 +129,12 @@ class Patrol(Operations):
         """Read all copies; what is damaged is marked, and made anew where that can be done."""
         wanted = comparable(image)
         whole: set[int] = set()
-        for store, location in self._stores.ordered(image.locations):
+        for location in self._corrections.corrected(image.locations):
+            store = self._stores.of(location)
+            if store is None:
+                log.error("image %s: no store here has %s", image.id, location.url)
+                tally.unread += 1
+                continue
             if Capability.EXTERNAL in store.capabilities or location.id is None:
                 continue
             if wanted is None:
@@ -145,6 +152,7 @@ class Patrol(Operations):
                 tally.damaged += location.status != locations.DAMAGED
         if await self._database.read(damages.list, image_id=image.id, limit=1):
             await self._repair(pace, tally, frozenset(whole), image_id=image.id)
+        await self._corrections.settle()
 
     async def _mark(self, image: Image, location: Location, store: str, fault: str) -> bool:
         """Take the copy out of use, and tell of it the first time; whether it is the image's."""
