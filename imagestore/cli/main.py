@@ -85,7 +85,8 @@ def main() -> None:
     try:
         commands(sys.argv[1:])(prog_name="imagestore")
     except ImagestoreError as error:
-        typer.echo(f"imagestore: {error.message}", err=True)
+        for line in error.message.split("\n"):
+            typer.echo(f"imagestore: {line}", err=True)
         sys.exit(exit_code(error))
     except KeyboardInterrupt:
         sys.exit(130)
