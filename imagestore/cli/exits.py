@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import typer
+
 from imagestore.model.errors import ConfigurationError, ImagestoreError, Unavailable
 
 FAILED = 1
@@ -15,6 +17,12 @@ def exit_code(error: BaseException) -> int:
     if isinstance(error, ConfigurationError):
         return MISCONFIGURED
     return UNAVAILABLE if isinstance(error, Unavailable) else FAILED
+
+
+def complain(message: str) -> None:
+    """Tell the terminal, each line as one of this program."""
+    for line in message.split("\n"):
+        typer.echo(f"imagestore: {line}", err=True)
 
 
 def sentence(error: BaseException) -> str:

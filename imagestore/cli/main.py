@@ -15,7 +15,7 @@ import typer
 
 from imagestore import __version__
 from imagestore.backends import private
-from imagestore.cli.exits import exit_code
+from imagestore.cli.exits import complain, exit_code
 from imagestore.cli.group import Group
 from imagestore.model.errors import ImagestoreError
 
@@ -85,8 +85,7 @@ def main() -> None:
     try:
         commands(sys.argv[1:])(prog_name="imagestore")
     except ImagestoreError as error:
-        for line in error.message.split("\n"):
-            typer.echo(f"imagestore: {line}", err=True)
+        complain(error.message)
         sys.exit(exit_code(error))
     except KeyboardInterrupt:
         sys.exit(130)

@@ -84,7 +84,7 @@ def _settings(
         jobs=_build(source, settings.Jobs),
         replication=part(_replication, stores) or settings.Replication(),
         cache=part(_cache) or settings.Cache(),
-        signatures=key_manager.read(source, _build(source, settings.Signatures)),
+        signatures=key_manager.read(source, _build(source, settings.Signatures), warnings),
         sites=part(site_sections.read) or (),
         scrubber=_build(source, settings.Scrubber),
         events=_build(source, settings.Events),

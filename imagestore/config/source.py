@@ -75,7 +75,7 @@ class ConfigSource:
     def require_all(self) -> None:
         """Raise :class:`ConfigurationError` with all that is wrong, if anything is."""
         if self.wrong:
-            raise ConfigurationError("\n".join(self.wrong))
+            raise ConfigurationError(*self.wrong)
 
     def value(self, group: str, name: str) -> Any:
         """The typed value, or the default, also of a value that does not fit: see ``wrong``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sqlite3
 
@@ -29,6 +30,14 @@ _POSTGRESQL_PASSING = _POSTGRESQL_UNDONE | {"25006", "25P03", "57P01", "57P02", 
 """Read-only, idle for too long, shutdowns and start, too many connections."""
 _POSTGRESQL_FAULTS = ("08", "25006", "25P03", "40", "53", "55", "57", "58", "XX")
 """Classes of what is no fault of the statement."""
+
+_REFUSED_FOR_GOOD = frozenset(
+    {1044, 1045, 1049, 1130, 1251, 1698, 2049, 2059, "28000", "28P01", "3D000", "42501", "0A000"}
+)
+"""User, password, database or way of authentication that a server does not take, by the lists of
+MySQL and of PostgreSQL: the same will not do later."""
+_UNUSABLE = ("unable to open database file", "readonly database", "access permission denied")
+"""What SQLite says of a file that it may not open or write."""
 
 _NO_ANSWER = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError, OSError, sqlite3.Error)
 """SQLite's own: from where its driver is used without the library."""
@@ -71,6 +80,24 @@ def is_of_connection(cause: BaseException | None) -> bool:
     if type(cause).__name__ in ("InternalClientError", "InterfaceError"):
         return True
     return _code(cause) in (1290, 1836, "25006", "25P03")
+
+
+def refusal(error: BaseException) -> str | None:
+    """What the database says to the user, the password or the name that it is given, none of which
+    it will take later either; None if it says something else."""
+    told = described(error)
+    if _code(error) in _REFUSED_FOR_GOOD or any(words in told for words in _UNUSABLE):
+        return told
+    return None
+
+
+def described(error: BaseException) -> str:
+    """What the server or its driver says, without what the library puts around it."""
+    cause: BaseException = getattr(error, "orig", None) or error
+    if isinstance(cause, OSError) and cause.strerror and cause.errno:
+        return os.strerror(cause.errno) if cause.errno > 0 else cause.strerror
+    words = [str(each) for each in cause.args if isinstance(each, str) and each]
+    return " ".join((words[-1] if words else str(cause) or type(cause).__name__).split())
 
 
 def pause(attempt: int) -> float:

@@ -82,3 +82,8 @@ class Corrupt(ImagestoreError):
 
 class ConfigurationError(ImagestoreError):
     """The configuration cannot be used; the message names section and option."""
+
+    def __init__(self, *faults: str) -> None:
+        """Each is told in a line of its own, whatever a library has put into it."""
+        self.faults = tuple(" ".join(fault.split()) for fault in faults)
+        super().__init__("\n".join(self.faults))

@@ -41,6 +41,10 @@ class Stores:
     def __iter__(self) -> Iterator[Store]:
         return iter(self._stores.values())
 
+    def _every(self) -> list[Store]:
+        """Those for images, and those for the service's own use."""
+        return [*self._stores.values(), *self._reserved.values()]
+
     def __contains__(self, name: object) -> bool:
         return name in self._stores
 
@@ -82,9 +86,16 @@ class Stores:
         default store that does not answer is :class:`Unavailable`; both leave all
         stores stopped. Any other that does not answer is tried again until it does.
         """
-        every = [*self._stores.values(), *self._reserved.values()]
+        every = self._every()
         results = await asyncio.gather(*(store.start() for store in every), return_exceptions=True)
+        wrong = [
+            f"[{store.name}] {result.message}"
+            for store, result in zip(every, results, strict=True)
+            if isinstance(result, errors.Misconfigured)
+        ]
         try:
+            if wrong:
+                raise ConfigurationError(*wrong)
             for store, result in zip(every, results, strict=True):
                 if isinstance(result, BaseException):
                     self._not_started(store, result)
@@ -97,8 +108,7 @@ class Stores:
         for task in self._retries:
             task.cancel()
         await asyncio.gather(*self._retries, return_exceptions=True)
-        every = [*self._stores.values(), *self._reserved.values()]
-        await asyncio.gather(*(store.stop() for store in every), return_exceptions=True)
+        await asyncio.gather(*(store.stop() for store in self._every()), return_exceptions=True)
 
     def by_url(self, url: str) -> Store | None:
         """The store that a URL belongs to by itself, for a location without a valid store id.
@@ -151,8 +161,6 @@ class Stores:
         return wish, self._rank[name]
 
     def _not_started(self, store: Store, error: BaseException) -> None:
-        if isinstance(error, errors.Misconfigured):
-            raise ConfigurationError(f"[{store.name}] {error.message}") from error
         if not isinstance(error, errors.Unavailable):
             raise error
         if store is self.default:

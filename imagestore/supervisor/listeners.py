@@ -90,15 +90,25 @@ def bind_one(host: str, port: int) -> socket.socket:
 
 def check_exposure(identity: Identity, listeners: Iterable[socket.socket]) -> None:
     """Refuse to let everyone who reaches the port be an administrator, unless asked to by name."""
-    if identity.flavor or identity.allow_unauthenticated_remote:
-        return
     for listener in listeners:
-        if not _is_local(listener):
-            raise ConfigurationError(
-                f"[paste_deploy] flavor is empty, so every caller would be an administrator, and "
-                f"{name(listener)} can be reached from other machines. Set a flavor, bind to "
-                "127.0.0.1, or set [imagestore] allow_unauthenticated_remote = true."
-            )
+        _check_exposure(identity, listener, name(listener))
+
+
+def check_address(server: Server, identity: Identity) -> None:
+    """Raise :class:`ConfigurationError` for an address at which the service would not listen. Its
+    port is left alone: a service that runs has it."""
+    with contextlib.closing(_bind(server.bind_host, 0, reuse_port=False)) as listener:
+        _check_exposure(identity, listener, server.bind_host)
+
+
+def _check_exposure(identity: Identity, listener: socket.socket, address: str) -> None:
+    if identity.flavor or identity.allow_unauthenticated_remote or _is_local(listener):
+        return
+    raise ConfigurationError(
+        f"[paste_deploy] flavor is empty, so every caller would be an administrator, and {address} "
+        "can be reached from other machines. Set a flavor, bind to 127.0.0.1, or set [imagestore] "
+        "allow_unauthenticated_remote = true."
+    )
 
 
 def check_registry(server: Server, listener: socket.socket) -> None:

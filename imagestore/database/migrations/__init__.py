@@ -45,6 +45,10 @@ class State(Enum):
         self.advice = advice
         self.exit_code = exit_code
 
+    def serves(self, *, upgrades: bool) -> bool:
+        """Whether a service can start with that. ``upgrades``: it brings tables up to date."""
+        return self is State.OK or (upgrades and self in (State.EMPTY, State.BEHIND))
+
 
 def upgrade(conn: Connection) -> None:
     """Bring the tables to this release, inside the transaction of the connection."""
