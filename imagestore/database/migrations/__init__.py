@@ -37,8 +37,8 @@ class State(Enum):
     AHEAD = ("ahead", "the tables are of a newer release than this one.", 1)
     FOREIGN = (
         "foreign",
-        "the tables are those of Glance, of another release than 33: run the 'glance-manage db sync' "
-        "of Glance 33 first.",
+        "the tables are those of Glance, of another release than 33: "
+        "run the 'glance-manage db sync' of Glance 33 first.",
         3,
     )
     HALF_WAY = (
