@@ -231,6 +231,7 @@ async def _running(
         at_end(catalog.downloads.close)
         await catalog.imports.open()
         at_end(catalog.imports.close)
+        await catalog.hold.notice()
         await catalog.recovery.run()
         if deps.cache is not None:
             stack.callback(catalog.cache.close)
@@ -243,7 +244,7 @@ async def _running(
         await catalog.scrubber.ensure()
         await catalog.patrol.ensure()
         await catalog.orphans.ensure()
-        background = [recovery.watch(catalog.recovery), runner.run()]
+        background = [recovery.watch(catalog.recovery, catalog.hold), runner.run()]
         if deps.cache is not None:
             background.append(cache_worker.watch(catalog.cache))
         at_end(_end, [asyncio.create_task(each) for each in background])

@@ -128,6 +128,27 @@ def relocate(
     typer.echo(f"{more}\n{'Would be changed' if dry_run else 'Changed'}: {count}.".strip())
 
 
+@app.command()
+def hold(where: Configuration) -> None:
+    """Have the service remove nothing from the stores by itself, as after a restore from a backup.
+
+    What was half done when the database was left is listed. A start does this alone where it sees
+    that the database is older than it was. What users delete is deleted.
+    """
+    found = where.with_catalog(lambda catalog: catalog.hold.begin())
+    for entry in found:
+        place = f" in {entry.store}" if entry.store else ""
+        typer.echo(f"half done: {entry.kind} of image {entry.image_id}{place}, {entry.started_at}Z")
+    typer.echo("Nothing is removed by itself until: imagestore db release")
+
+
+@app.command()
+def release(where: Configuration) -> None:
+    """End the hold: the database is the right one, and what it says is removed may be removed."""
+    was_on = where.with_catalog(lambda catalog: catalog.hold.end())
+    typer.echo("The hold is over." if was_on else "There was no hold.")
+
+
 def _beginning(text: str) -> str:
     """How the URLs begin that ``text`` stands for, up to a slash."""
     if "://" not in text and not text.startswith("/"):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, false, insert, null, select, true, update
+from sqlalchemy import Connection, bindparam, false, func, insert, null, select, true, update
 
 from imagestore.database.expressions import not_deleted
 from imagestore.database.rows import LOCATION, to_location
@@ -64,6 +64,7 @@ _AFTER = (
     .order_by(image_locations.c.id)
     .limit(bindparam("number"))
 )
+_NEWEST = select(func.max(image_locations.c.id))
 _EVERY = (
     select(image_locations.c.id, image_locations.c.value)
     .where(image_locations.c.id > bindparam("after"))
@@ -110,6 +111,11 @@ def relocate(
         fitting(image_locations, {"value": moved}, "A location")
         conn.execute(_RELOCATE, {"of_id": id_, "was": url, "new_url": moved})
     return [(url, moved) for _, url, moved in changes], rows[-1].id if rows else None
+
+
+def newest(conn: Connection) -> int:
+    """The highest id of all rows; 0 if there are none."""
+    return conn.scalar(_NEWEST) or 0
 
 
 def after(conn: Connection, last: int, number: int) -> list[tuple[str, int | None, Location]]:

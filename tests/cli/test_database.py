@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, update
 
-from imagestore.database import images, jobs
+from imagestore.database import images, jobs, journal
 from imagestore.database.schema import images as table
 from imagestore.model.image import ImageStatus, Location
 from imagestore.model.job import JobDraft
@@ -104,6 +104,29 @@ def test_copies_that_were_moved_are_named_and_found_again(tmp_path: Path) -> Non
     assert imagestore("db", "relocate", str(here), "file:///srv/a/images")[1].endswith("ged: 1.\n")
     answer = run("db", "relocate", "srv/a", "/b", "--data-dir", str(tmp_path))
     assert answer.returncode == 2
+
+
+def test_a_hold_lists_what_was_half_done_and_is_released(tmp_path: Path) -> None:
+    def imagestore(*args: str) -> tuple[int, str]:
+        answer = run(*args, "--data-dir", str(tmp_path))
+        return answer.returncode, answer.stdout
+
+    assert imagestore("db", "upgrade")[0] == 0
+
+    async def begin() -> None:
+        url = f"sqlite:///{tmp_path}/imagestore.sqlite"
+        async with samples.opened(url, upgrade=False) as database:
+            entry = (journal.new_entry(), "an-image", "file", "a:1:1", samples.MOMENT)
+            await database.write(journal.open_upload, *entry)
+
+    asyncio.run(begin())
+    for _ in range(2):
+        code, out = imagestore("db", "hold")
+        assert code == 0
+        assert out.startswith("half done: upload of image an-image in file, ")
+        assert out.endswith("until: imagestore db release\n")
+    assert imagestore("db", "release") == (0, "The hold is over.\n")
+    assert imagestore("db", "release") == (0, "There was no hold.\n")
 
 
 def test_an_upgrade_of_the_peer_that_has_not_ended(tmp_path: Path) -> None:

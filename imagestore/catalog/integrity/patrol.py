@@ -19,6 +19,7 @@ from imagestore.backends.base import Capability, Store
 from imagestore.backends.errors import StoreError
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.integrity.damage import mark, unmark
+from imagestore.catalog.integrity.hold import Hold
 from imagestore.catalog.integrity.replacement import BadSource, Replacement
 from imagestore.catalog.jobs import PATIENT, Completion, JobKind, Jobs, Work
 from imagestore.catalog.locations.correction import StoreCorrections
@@ -51,10 +52,13 @@ class _Tally:
 class Patrol(Operations):
     """The operations of the patrol. For operators."""
 
-    def __init__(self, deps: Dependencies, jobs_: Jobs, replacement: Replacement) -> None:
+    def __init__(
+        self, deps: Dependencies, jobs_: Jobs, replacement: Replacement, hold: Hold
+    ) -> None:
         super().__init__(deps)
         self._jobs = jobs_
         self._replacement = replacement
+        self._hold = hold
         self._corrections = StoreCorrections(deps)
         self._rate = deps.settings.scrubber.patrol_rate
         self._interval = timedelta(hours=deps.settings.scrubber.patrol_interval)
@@ -190,6 +194,8 @@ class Patrol(Operations):
         image_id: str | None = None,
     ) -> None:
         """Make anew what can be, of one image or of all that is known to be damaged."""
+        if await self._hold.is_on():
+            return  # what is there may be right, and what is known of it old
         for damage in await self._database.read(damages.list, image_id=image_id):
             row = await self._database.select(images.get, damage.image_id)
             if row is None or _has_lost_it(row.image, damage):

@@ -18,6 +18,7 @@ from imagestore.catalog.activation import put_back
 from imagestore.catalog.deletions import Deletions
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.imports.staging import Staging
+from imagestore.catalog.integrity.hold import Hold
 from imagestore.catalog.operations import Operations
 from imagestore.config.store_sections import STAGING
 from imagestore.database import journal
@@ -44,10 +45,12 @@ class Recovery(Operations):
         deps: Dependencies,
         deletions_: Deletions,
         staging: Staging,
+        hold: Hold,
     ) -> None:
         super().__init__(deps)
         self._deletions = deletions_
         self._staging = staging
+        self._hold = hold
         self._turn = asyncio.Lock()
         """Two that put right the same row would undo what has begun after the first."""
 
@@ -74,6 +77,8 @@ class Recovery(Operations):
 
         Raises :class:`imagestore.model.errors.Unavailable` if that takes longer than a lease.
         """
+        if await self._hold.is_on():
+            raise NotNow("What earlier attempts left stays until 'imagestore db release'.")
         end = asyncio.get_running_loop().time() + 2 * LEASE.total_seconds()
         while True:
             async with self._turn:
@@ -86,6 +91,8 @@ class Recovery(Operations):
             await asyncio.sleep(_LOOK)
 
     async def _run(self, entries: list[Entry]) -> int:
+        if not entries or await self._hold.is_on():
+            return 0
         done = 0
         away: set[str] = set()
         for entry in entries:
