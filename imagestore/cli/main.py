@@ -85,7 +85,7 @@ def main() -> None:
     try:
         commands(sys.argv[1:])(prog_name="imagestore")
     except ImagestoreError as error:
-        complain(error.message)
+        complain(error.message, getattr(error, "warnings", ()))
         sys.exit(exit_code(error))
     except KeyboardInterrupt:
         sys.exit(130)

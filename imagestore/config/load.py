@@ -58,9 +58,10 @@ def read(
         for option in OPTIONS:
             source.register(option.group, [option.opt])
         found = source.attempt(_settings, environ, warnings)
-    source.require_all()
+    warnings += source.unknown()
+    source.require_all(warnings)
     assert found is not None
-    return replace(found, warnings=(*warnings, *source.unknown())), source
+    return replace(found, warnings=tuple(warnings)), source
 
 
 def _settings(

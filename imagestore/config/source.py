@@ -39,6 +39,7 @@ class ConfigSource:
         self.registered: list[tuple[str, cfg.Opt]] = []
         """Known options with their sections, in the order of their registration."""
         self._overridden: dict[tuple[str, str], str] = {}
+        self._is_whole = True
         self.wrong: list[str] = []
         """What cannot be used, a sentence each, in the order in which it was met."""
         self._conf = cfg.ConfigOpts()
@@ -69,13 +70,15 @@ class ConfigSource:
         try:
             return function(self, *args, **kwargs)
         except ConfigurationError as error:
+            self._is_whole = False
             self._keep(error)
             return None
 
-    def require_all(self) -> None:
-        """Raise :class:`ConfigurationError` with all that is wrong, if anything is."""
+    def require_all(self, warnings: Iterable[str]) -> None:
+        """Raise :class:`ConfigurationError` with all that is wrong, and ``warnings`` besides, if
+        anything is wrong."""
         if self.wrong:
-            raise ConfigurationError(*self.wrong)
+            raise ConfigurationError(*self.wrong, warnings=warnings)
 
     def value(self, group: str, name: str) -> Any:
         """The typed value, or the default, also of a value that does not fit: see ``wrong``."""
@@ -120,6 +123,8 @@ class ConfigSource:
     def unknown(self) -> list[str]:
         """A sentence for each section that sets options which nobody has registered, with those
         that were perhaps meant."""
+        if not self._is_whole:
+            return []  # what could not be read has not registered its options
         known = set().union(*self._names.values())
         groups = {_normal(group): group for group, _ in self.registered}
         found = []

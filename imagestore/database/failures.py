@@ -32,10 +32,12 @@ _POSTGRESQL_FAULTS = ("08", "25006", "25P03", "40", "53", "55", "57", "58", "XX"
 """Classes of what is no fault of the statement."""
 
 _REFUSED_FOR_GOOD = frozenset(
-    {1044, 1045, 1049, 1130, 1251, 1698, 2049, 2059, "28000", "28P01", "3D000", "42501", "0A000"}
+    {1044, 1045, 1049, 1130, 1251, 1698, 2049, 2059, "28000", "28P01", "3D000", "42501"}
 )
 """User, password, database or way of authentication that a server does not take, by the lists of
 MySQL and of PostgreSQL: the same will not do later."""
+_NOT_LET_IN = frozenset({"28000", "28P01", "3D000"})
+"""Those of PostgreSQL, of which its driver makes errors of no class of the library."""
 _UNUSABLE = ("unable to open database file", "readonly database", "access permission denied")
 """What SQLite says of a file that it may not open or write."""
 
@@ -109,9 +111,9 @@ def translated(error: BaseException) -> ImagestoreError | None:
     """What a caller is told of an error; None if it is none of the database."""
     if _is_value_refused(error):
         return Invalid("A value is larger than the database can hold, or has characters it cannot.")
-    if isinstance(error, _NO_ANSWER) or may_pass(error):
-        return Unavailable("The database does not answer.")
     code = _code(error)
+    if isinstance(error, _NO_ANSWER) or may_pass(error) or code in _NOT_LET_IN:
+        return Unavailable("The database does not answer.")
     if code in _MYSQL_TOO_SLOW or str(code).startswith(_POSTGRESQL_FAULTS):
         return Unavailable("The database takes too long to answer.")
     return None

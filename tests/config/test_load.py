@@ -378,6 +378,10 @@ def test_everything_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
         "[glance_store]\ndefault_store = punchcards\n[import_filtering_opts]\nallowed_ports = a\n"
     )
     lines = refused(tmp_path, text, OS_DEFAULT__WORKERS="many").split("\n")
+    with pytest.raises(ConfigurationError) as caught:
+        loaded(tmp_path, "[DEFAULT]\nbind_port = high\nbind_hots = ::\n")
+    assert len(caught.value.faults) == 1
+    assert "Did you mean bind_host by bind_hots?" in caught.value.warnings[0]
     for name in (
         "bind_port", "image_size_cap", "key_file", "flavor", "max_retries", "default_store",
         "allowed_ports", "workers in the environment",
@@ -405,8 +409,8 @@ def test_a_name_that_is_not_known_is_compared_with_those_that_are(
 @pytest.mark.parametrize(
     ("text", "count"),
     [
-        ("10GiB", 10 << 30), ("512 MiB", 512 << 20), ("1.5 gb", 3 << 29), ("7", 7), ("2TB", 2 << 40),
-        ("0.5k", 512), ("1000 bytes", 1000),
+        ("10GiB", 10 << 30), ("512 MiB", 512 << 20), ("1.5 gb", 3 << 29), ("7", 7),
+        ("2TB", 2 << 40), ("0.5k", 512), ("1000 bytes", 1000),
     ],
 )  # fmt: skip
 def test_sizes_have_units(tmp_path: Path, text: str, count: int) -> None:

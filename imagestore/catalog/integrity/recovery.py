@@ -77,8 +77,6 @@ class Recovery(Operations):
 
         Raises :class:`imagestore.model.errors.Unavailable` if that takes longer than a lease.
         """
-        if await self._hold.is_on():
-            raise NotNow("What earlier attempts left stays until 'imagestore db release'.")
         end = asyncio.get_running_loop().time() + 2 * LEASE.total_seconds()
         while True:
             async with self._turn:
@@ -86,6 +84,8 @@ class Recovery(Operations):
                 left = [entry for entry in found if entry.image_id == image_id]
                 if not left or await self._run(left) == len(left):
                     return
+            if await self._hold.is_on():
+                raise NotNow(f"What an earlier attempt left of image {image_id} is kept for now.")
             if asyncio.get_running_loop().time() > end:
                 raise NotNow(f"What an earlier attempt left of image {image_id} is not removed.")
             await asyncio.sleep(_LOOK)

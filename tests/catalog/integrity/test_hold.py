@@ -114,7 +114,7 @@ async def test_an_older_database_takes_nothing_from_newer_stores(
         assert [one.image_id async for one in house.catalog.orphans.list()] == [new]
         assert [one.id for one, _ in await house.catalog.scrubber.pending()] == [deleted]
         assert await lost(house, everywhere=True) == []
-        with pytest.raises(Unavailable, match="db release"):
+        with pytest.raises(Unavailable, match="kept for now"):
             await house.catalog.recovery.clear(uploaded)
 
     # It was the wrong backup: with the newer one everything is there.
