@@ -232,6 +232,7 @@ async def _running(
         await catalog.imports.open()
         at_end(catalog.imports.close)
         await catalog.hold.notice()
+        at_end(catalog.hold.note)
         await catalog.recovery.run()
         if deps.cache is not None:
             stack.callback(catalog.cache.close)

@@ -47,6 +47,11 @@ class Listeners:
         """``host:port`` as it is really bound, or the path of a Unix socket."""
         return name(self._sockets[0])
 
+    @property
+    def inherited(self) -> bool:
+        """Whether they are systemd's."""
+        return not self._own
+
     def __iter__(self) -> Iterator[socket.socket]:
         return iter(self._sockets)
 

@@ -33,7 +33,8 @@ def supervise(read: Callable[[], Settings], command: Sequence[str]) -> None:
     with contextlib.ExitStack() as stack:
         listeners = Listeners(server.bind_host, server.bind_port, server.workers, server.backlog)
         stack.callback(listeners.close)
-        check_exposure(settings.identity, listeners)
+        if listeners.inherited:  # others the workers look at, with all that is to be said
+            check_exposure(settings.identity, listeners)
 
         environ = {name: value for name, value in os.environ.items() if name not in _PRIVATE}
         internal: dict[str, int] = {}

@@ -18,10 +18,10 @@ async def watch(recovery: Recovery, hold: Hold) -> None:
     while True:
         try:
             await recovery.renew()
+            await hold.note()
             if loop.time() >= next_look:
                 next_look = loop.time() + LEASE.total_seconds()
                 await recovery.run()
-                await hold.note()
         except Exception:
             # A database that is away comes back; this worker has to be there then.
             log.exception("recovery failed and will be tried again")

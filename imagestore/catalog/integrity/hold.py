@@ -28,6 +28,7 @@ from imagestore.database import journal, locations
 from imagestore.database.engine import Database
 from imagestore.database.journal import Entry
 from imagestore.model.clock import now
+from imagestore.model.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -83,13 +84,13 @@ class Hold:
 
     async def note(self, *, lower: bool = False) -> None:
         """Keep in mind what the database has now."""
-        newest = await self._database.read(locations.newest)
-        if newest > self._noted or lower:
-            self._noted = newest
-            try:
+        try:
+            newest = await self._database.read(locations.newest)
+            if newest > self._noted or lower:
+                self._noted = newest
                 await asyncio.to_thread(_write, self._note, self._name, newest)
-            except OSError as error:
-                log.debug("%s was not written: %s", self._note, error)
+        except (OSError, Unavailable) as error:
+            log.debug("%s was not written: %s", self._note, error)
 
 
 def _read(path: Path, name: str) -> int:
