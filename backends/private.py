@@ -36,11 +36,11 @@ def make_directory(path: Path, mode: int = DIRECTORY) -> None:
             path.chmod(mode)
 
 
-def obstacle(directory: Path) -> str:
-    """Why no file can be made there, where the directory itself may have to be made first; empty
-    if one can. Makes nothing."""
+def obstacle(directory: Path, *, is_made: bool) -> str:
+    """Why no file can be made there; empty if one can. ``is_made``: the directory itself is made
+    first, if it is missing. Makes nothing."""
     path = directory
-    while not os.path.exists(path) and path != path.parent:  # noqa: PTH110 (it never raises)
+    while is_made and not os.path.exists(path) and path != path.parent:  # noqa: PTH110 (it never raises)
         path = path.parent
     if not path.is_dir():
         return f"{path} is not a directory"

@@ -8,6 +8,7 @@ import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from functools import partial
+from importlib.metadata import metadata
 from pathlib import Path
 
 from aiohttp import web
@@ -149,9 +150,11 @@ def _load_driver(section: StoreSection) -> None:
         if driver.preload is not None:
             driver.preload()
     except ImportError as error:
+        extras = metadata("imagestore").get_all("Provides-Extra") or ()
+        how = f"; pip install 'imagestore[{section.type}]'" if section.type in extras else ""
         raise ConfigurationError(
-            f"[{section.name}] stores of type {section.type} need more than is installed: {error}; "
-            f"pip install 'imagestore[{section.type}]'"
+            f"[{section.name}] stores of type {section.type} need more than is installed: "
+            f"{error}{how}"
         ) from error
     except StoreError as error:
         raise ConfigurationError(f"[{section.name}] {error.message}") from error
@@ -163,8 +166,8 @@ def _require_directories(settings: Settings) -> None:
     def look() -> None:
         found.extend(
             f"{option}: {reason}"
-            for option, path in _directories(settings)
-            if (reason := private.obstacle(path))
+            for option, path, is_made in _directories(settings)
+            if (reason := private.obstacle(path, is_made=is_made))
         )
 
     # A file system that hangs shall not hold up the start: its store is found to be away.
@@ -175,20 +178,22 @@ def _require_directories(settings: Settings) -> None:
         raise ConfigurationError(*found)
 
 
-def _directories(settings: Settings) -> Iterator[tuple[str, Path]]:
-    """Where files have to be made, and the options that say so."""
+def _directories(settings: Settings) -> Iterator[tuple[str, Path, bool]]:
+    """Where files have to be made: the option that says so, the directory, and whether it is made
+    where it is missing."""
     url = urls.parse(settings.database.connection)
     if urls.is_embedded(url):
-        yield "[database] connection", Path(url.database or "").parent
+        directory = Path(url.database or "").absolute().parent
+        yield "[database] connection", directory, directory == settings.data_dir
     if settings.cache.directory is not None:
-        yield "[DEFAULT] image_cache_dir", settings.cache.directory
+        yield "[DEFAULT] image_cache_dir", settings.cache.directory, True
     if settings.logging.log_file is not None:
-        yield "[DEFAULT] log_file", settings.logging.log_file.parent
+        yield "[DEFAULT] log_file", settings.logging.log_file.absolute().parent, False
     for section in (*settings.stores.sections, *settings.stores.reserved):
         with contextlib.suppress(ConfigurationError, StoreError):  # of which others tell
             for place in sorted(build(section).driver.places()):
                 if place.startswith("file://"):
-                    yield f"[{section.name}]", Path(place.removeprefix("file://"))
+                    yield f"[{section.name}]", Path(place.removeprefix("file://")), True
 
 
 def _protections(settings: Settings, policy: Policy) -> Protections:

@@ -36,6 +36,8 @@ image_cache_dir = {blocked}/cache
 default_backend = files
 [files]
 filesystem_store_datadir = {blocked}/images
+[database]
+connection = sqlite:///{blocked}-is-missing/x.sqlite
 [oslo_policy]
 policy_file = {policy}
 [site:elsewhere]
@@ -59,6 +61,7 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path: Path, monkeypatch: pytest.M
     for told in (
         f"[files]: {blocked} is not a directory",
         f"[DEFAULT] image_cache_dir: {blocked} is not a directory",
+        f"[database] connection: {blocked}-is-missing is not a directory",
         "0.0.0.0 can be reached from other machines",
         "imagestore[s3]",
         str(policy),
