@@ -74,7 +74,7 @@ class Database:
             except Exception as error:
                 await self._runner.stop()
                 where, reason = f"[database] connection: {self._place}", failures.described(error)
-                if failures.refusal(error) is not None:
+                if failures.is_refusal(error):
                     raise ConfigurationError(f"{where}: {reason}") from error
                 if failures.translated(error) is None:
                     raise

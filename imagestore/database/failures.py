@@ -84,13 +84,11 @@ def is_of_connection(cause: BaseException | None) -> bool:
     return _code(cause) in (1290, 1836, "25006", "25P03")
 
 
-def refusal(error: BaseException) -> str | None:
-    """What the database says to the user, the password or the name that it is given, none of which
-    it will take later either; None if it says something else."""
+def is_refusal(error: BaseException) -> bool:
+    """Whether the database does not take the user, the password or the name that it is given, and
+    will not do so later either."""
     told = described(error)
-    if _code(error) in _REFUSED_FOR_GOOD or any(words in told for words in _UNUSABLE):
-        return told
-    return None
+    return _code(error) in _REFUSED_FOR_GOOD or any(words in told for words in _UNUSABLE)
 
 
 def described(error: BaseException) -> str:

@@ -44,6 +44,8 @@ class Hold:
         # Another database counts by itself; its password is nobody's business here.
         self._name = hashlib.sha256(settings.database.connection.encode()).hexdigest()[:16]
         self._noted = 0
+        self._is_older = False
+        """Whether what was noted is of a later time than the database."""
 
     async def is_on(self) -> bool:
         return await self._database.read(journal.is_held)
@@ -60,7 +62,9 @@ class Hold:
     async def end(self) -> bool:
         """Let them go on; whether they had to wait."""
         was_on = await self._database.write(journal.release)
-        await self.note(lower=True)
+        self._noted = await asyncio.to_thread(_read, self._note, self._name)
+        self._is_older = False
+        await self.note()
         return was_on
 
     async def notice(self) -> None:
@@ -68,7 +72,8 @@ class Hold:
         before anything is removed."""
         newest = await self._database.read(locations.newest)
         noted = await asyncio.to_thread(_read, self._note, self._name)
-        if 0 < newest < noted:
+        self._is_older = 0 < newest < noted
+        if self._is_older:
             await self.begin()
             log.error(
                 "The database is older than when this node last saw it (location %d, not %d), as "
@@ -79,14 +84,14 @@ class Hold:
             )
         elif await self.is_on():
             log.warning("Removals wait for 'imagestore db release': see docs/backup.md.")
-        self._noted = max(newest, noted)
+        self._noted = noted
         await self.note()
 
-    async def note(self, *, lower: bool = False) -> None:
-        """Keep in mind what the database has now."""
+    async def note(self) -> None:
+        """Keep in mind what the database has now: also less, when rows are purged."""
         try:
             newest = await self._database.read(locations.newest)
-            if newest > self._noted or lower:
+            if newest > self._noted or (newest < self._noted and not self._is_older):
                 self._noted = newest
                 await asyncio.to_thread(_write, self._note, self._name, newest)
         except (OSError, Unavailable) as error:

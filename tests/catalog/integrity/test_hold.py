@@ -13,11 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, delete
 
 from imagestore.config.settings import Scrubber, Settings
 from imagestore.database import images, journal
 from imagestore.database.journal import EntryKind
+from imagestore.database.schema import image_locations
 from imagestore.model.clock import now
 from imagestore.model.errors import Unavailable
 from imagestore.model.image import ImageStatus
@@ -192,6 +193,26 @@ async def test_another_database_or_an_empty_one_is_no_older_one(
     async with opened(settings) as house:
         await start(house)
         assert not await house.catalog.hold.is_on()
+
+
+async def test_rows_that_are_purged_while_it_runs_do_not_look_like_a_restore(
+    settings: Settings,
+) -> None:
+    async with opened(settings) as house:
+        await start(house)
+        first, last = [await house.active() for _ in range(2)]
+        await house.catalog.hold.note()
+        [location] = last.locations
+        await house.database.write(
+            lambda conn: conn.execute(
+                delete(image_locations).where(image_locations.c.id == location.id)
+            )
+        )
+        await house.catalog.hold.note()
+    async with opened(settings) as house:
+        await start(house)
+        assert not await house.catalog.hold.is_on()
+        assert await read(house, first.id) == DATA
 
 
 async def every_worker(house: House) -> None:
