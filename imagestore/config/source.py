@@ -6,6 +6,7 @@ values; each object here has a ``ConfigOpts`` of its own, none is global.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -21,6 +22,10 @@ T = TypeVar("T")
 
 _DATA_DIR = "IMAGESTORE_DATA_DIR"
 """A shorter name for ``OS_IMAGESTORE__DATA_DIR``."""
+_PYTHON = re.compile(
+    r"(?:invalid literal for int\(\) with base 10|could not convert string to float): (.*)"
+)
+"""What options that libraries declare say of a value that is no number."""
 _OF_THE_BUS = ("oslo_messaging_rabbit", "oslo_messaging_kafka", "oslo_messaging_amqp")
 """Sections that oslo.messaging reads by itself."""
 
@@ -118,6 +123,7 @@ class ConfigSource:
     def error(self, group: str, name: str, reason: str) -> ConfigurationError:
         """An error that names section, option and place."""
         place = self.where(group, name)
+        reason = _PYTHON.sub(r"\1 is not a number", reason)
         return ConfigurationError(f"[{group}] {name}{f' in {place}' if place else ''}: {reason}")
 
     def unknown(self) -> list[str]:

@@ -71,6 +71,7 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path: Path, monkeypatch: pytest.M
     assert not (tmp_path / "data").exists(), "nothing is made"
 
 
+@pytest.mark.slow
 def test_the_start_says_the_same(tmp_path: Path) -> None:
     blocked, policy = tmp_path / "file", tmp_path / "policy.yaml"
     blocked.touch()

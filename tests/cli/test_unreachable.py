@@ -46,6 +46,7 @@ def test_what_the_server_refuses_ends_the_start_at_once(
     assert not [line for line in lines if "sqlalche.me" in line or "Event loop" in line], lines
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["mysql", "postgresql"])
 def test_what_does_not_answer_is_tried_again_and_named(tmp_path: Path, kind: str) -> None:
     port = process.free_port()
@@ -63,6 +64,7 @@ def test_what_does_not_answer_is_tried_again_and_named(tmp_path: Path, kind: str
     ]
 
 
+@pytest.mark.slow
 def test_a_file_that_may_not_be_opened_ends_it_at_once(tmp_path: Path) -> None:
     (tmp_path / "there.sqlite").mkdir()
     code, lines = start(tmp_path, f"sqlite:///{tmp_path}/there.sqlite")

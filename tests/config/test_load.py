@@ -448,6 +448,8 @@ def test_times_have_units_and_plain_numbers_mean_what_they_did(tmp_path: Path) -
         ("[DEFAULT]\nimage_size_cap = 3 apples", "'3 apples' is not a whole number of bytes"),
         ("[DEFAULT]\nbind_port = 70000", "70000 is more than 65535"),
         ("[DEFAULT]\nuser_storage_quota = -1GB", "-1GB is less than 0"),
+        ("[keystone_authtoken]\nadmin_user = x\nauth_port = y", "auth_port in"),
+        ("[keystone_authtoken]\nadmin_user = x\nauth_port = y", "'y' is not a number"),
     ],
 )
 def test_a_number_that_is_none_is_said_so_in_words(tmp_path: Path, text: str, reason: str) -> None:
