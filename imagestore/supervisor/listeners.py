@@ -106,6 +106,13 @@ def check_address(server: Server, identity: Identity) -> None:
         _check_exposure(identity, listener, server.bind_host)
 
 
+def check_registry_address(server: Server) -> None:
+    """The same of the address of the registry, if there is one."""
+    if server.registry_bind is not None:
+        with contextlib.closing(_bind(server.registry_bind[0], 0, reuse_port=False)) as listener:
+            check_registry(server, listener)
+
+
 def _check_exposure(identity: Identity, listener: socket.socket, address: str) -> None:
     if identity.flavor or identity.allow_unauthenticated_remote or _is_local(listener):
         return

@@ -42,6 +42,8 @@ connection = sqlite:///{blocked}-is-missing/x.sqlite
 policy_file = {policy}
 [site:elsewhere]
 direction = pull
+[imagestore]
+registry_bind = 0.0.0.0:9191
 [paste_deploy]
 flavour = keystone
 """
@@ -62,7 +64,8 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path: Path, monkeypatch: pytest.M
         f"[files]: {blocked} is not a directory",
         f"[DEFAULT] image_cache_dir: {blocked} is not a directory",
         f"[database] connection: {blocked}-is-missing is not a directory",
-        "0.0.0.0 can be reached from other machines",
+        "administrator, and 0.0.0.0 can be reached from other machines",
+        "[imagestore] registry_bind: whoever",
         "imagestore[s3]",
         str(policy),
         "[site:elsewhere] url",

@@ -84,10 +84,10 @@ def test_a_stop_says_nothing_of_its_own(tmp_path: Path, url: str) -> None:
 
 
 def test_a_start_that_fails_later_closes_its_connections(tmp_path: Path, url: str) -> None:
-    (tmp_path / "images").touch()
-    code, lines = start(tmp_path, url, OS_IMAGESTORE__AUTO_UPGRADE="true")
+    wrong = {"OS_GLANCE_STORE__FILESYSTEM_STORE_FILE_PERM": "1"}  # which the store itself finds
+    code, lines = start(tmp_path, url, OS_IMAGESTORE__AUTO_UPGRADE="true", **wrong)
     assert code == 78, lines
-    assert "filesystem_store_datadir" in lines[-1]
+    assert "filesystem_store_file_perm" in lines[-1]
     assert not [line for line in lines if "Traceback" in line or "Event loop" in line], lines
 
 

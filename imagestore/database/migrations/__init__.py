@@ -93,7 +93,7 @@ def check(conn: Connection) -> State:
         return State.EMPTY
     at, known = version(conn), versions.known()
     if at is None:
-        return State.BEHIND if VERSION_TABLE in tables else State.GLANCE
+        return State.BEHIND if schema.VERSION_TABLE in tables else State.GLANCE
     if at == known[-1]:
         return State.OK
     return State.BEHIND if at in known else State.AHEAD
