@@ -38,7 +38,7 @@ from imagestore.serving.server import tls
 from imagestore.sites.configured import check as check_site
 from imagestore.stores.stack import build
 from imagestore.stores.stores import Stores
-from imagestore.supervisor.listeners import check_address, check_registry_address
+from imagestore.supervisor.listeners import check_address, check_registry
 from imagestore.transfer.verification import verify
 from imagestore.workers import cache as cache_worker
 from imagestore.workers import recovery
@@ -107,7 +107,7 @@ def faults(settings: Settings) -> Iterator[str]:
         lambda: Notifier(settings.notifications),
         lambda: tls(settings.server),
         lambda: check_address(settings.server, settings.identity),
-        lambda: check_registry_address(settings.server),
+        lambda: check_registry(settings.server),
         lambda: _limits(settings),
         lambda: ImageSchema(settings.images),
         lambda: policy.append(Policy(settings.identity)),

@@ -106,11 +106,18 @@ def check_address(server: Server, identity: Identity) -> None:
         _check_exposure(identity, listener, server.bind_host)
 
 
-def check_registry_address(server: Server) -> None:
-    """The same of the address of the registry, if there is one."""
-    if server.registry_bind is not None:
-        with contextlib.closing(_bind(server.registry_bind[0], 0, reuse_port=False)) as listener:
-            check_registry(server, listener)
+def check_registry(server: Server) -> None:
+    """Refuse a registry that believes whoever reaches it from another machine."""
+    if server.registry_bind is None or server.registry_secret:
+        return
+    host, port = server.registry_bind
+    with contextlib.closing(_bind(host, 0, reuse_port=False)) as listener:
+        if not _is_local(listener):
+            raise ConfigurationError(
+                "[imagestore] registry_bind: whoever reaches the registry is believed to be who "
+                f"he says, and {host}:{port} can be reached from other machines. Bind to "
+                "127.0.0.1, or set [imagestore] registry_secret."
+            )
 
 
 def _check_exposure(identity: Identity, listener: socket.socket, address: str) -> None:
@@ -121,16 +128,6 @@ def _check_exposure(identity: Identity, listener: socket.socket, address: str) -
         "can be reached from other machines. Set a flavor, bind to 127.0.0.1, or set [imagestore] "
         "allow_unauthenticated_remote = true."
     )
-
-
-def check_registry(server: Server, listener: socket.socket) -> None:
-    """Refuse a registry that believes whoever reaches it from another machine."""
-    if not server.registry_secret and not _is_local(listener):
-        raise ConfigurationError(
-            "[imagestore] registry_bind: whoever reaches the registry is believed to be who "
-            f"he says, and {name(listener)} can be reached from other machines. Bind to 127.0.0.1, "
-            "or set [imagestore] registry_secret."
-        )
 
 
 def name(listener: socket.socket) -> str:

@@ -8,12 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from imagestore.config.settings import Settings
 from imagestore.supervisor import metrics_directory, orphans
-from imagestore.supervisor.listeners import (
-    Listeners,
-    bind_one,
-    check_exposure,
-    check_registry,
-)
+from imagestore.supervisor.listeners import Listeners, bind_one, check_exposure
 from imagestore.supervisor.loader import Loader
 from imagestore.supervisor.supervisor import Supervisor
 
@@ -44,7 +39,6 @@ def supervise(read: Callable[[], Settings], command: Sequence[str]) -> None:
             ended = stack.enter_context(_metrics_files(settings, environ))
         if server.registry_bind is not None:
             registry = stack.enter_context(bind_one(*server.registry_bind))
-            check_registry(server, registry)
             internal["registry"] = registry.fileno()
 
         def load() -> Loader:
