@@ -215,6 +215,20 @@ class Selective(Protocol):
 
 
 @runtime_checkable
+class Movable(Protocol):
+    """A store whose operator can give its places another name: directories that are moved.
+
+    What it had at the former one it opens, measures and removes at locations of then as well.
+    """
+
+    def may_have_had(self, url: str) -> bool:
+        """Whether ``url`` is none of its locations, and could have been before. Does no I/O."""
+
+    async def moved_to(self, url: str) -> str | None:
+        """The location of what ``url`` meant then; None if it is not here, or still there."""
+
+
+@runtime_checkable
 class Copier(Protocol):
     """A store whose service makes an object of another one by itself."""
 
@@ -247,6 +261,7 @@ def option(
     maximum: float | None = None,
     choices: tuple[str, ...] = (),
     inherits: tuple[str, str] | None = None,
+    unit: str = "",
     **more: Any,
 ) -> Any:
     """A field of a settings class that is an option: ``retries: int = option(3, help="…")``.
@@ -254,8 +269,9 @@ def option(
     ``name`` is the option in the configuration file, if it is not the field's own. Its type is
     the field's: ``str int bool float``, ``tuple[str, ...]``, or one of these ``| None``. Without
     ``default`` it has to be set. ``inherits`` is section and name of an option of the service
-    whose value holds where the store has none of its own. ``more`` is kept in the metadata of
-    the field, with all of these but the default.
+    whose value holds where the store has none of its own. ``unit`` is what a plain number counts,
+    ``bytes MiB seconds hours days``: an operator may then write ``10GiB`` or ``30d``.
+    ``more`` is kept in the metadata of the field, with all of these but the default.
     """
     metadata = {
         "option": name,
@@ -265,6 +281,7 @@ def option(
         "maximum": maximum,
         "choices": choices,
         "inherits": inherits,
+        "unit": unit,
         **more,
     }
     if isinstance(default, dict):

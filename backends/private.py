@@ -36,6 +36,18 @@ def make_directory(path: Path, mode: int = DIRECTORY) -> None:
             path.chmod(mode)
 
 
+def obstacle(directory: Path, *, is_made: bool) -> str:
+    """Why no file can be made there; empty if one can. ``is_made``: the directory itself is made
+    first, if it is missing. Makes nothing."""
+    path = directory
+    while is_made and not os.path.exists(path) and path != path.parent:  # noqa: PTH110 (it never raises)
+        path = path.parent
+    if not path.is_dir():
+        return f"{path} is not a directory"
+    writable = os.access(path, os.W_OK | os.X_OK, effective_ids=True)
+    return "" if writable else f"{path} cannot be written to"
+
+
 def make_file(path: Path) -> None:
     """Make it empty where it is missing. ``OSError`` where that cannot be."""
     with contextlib.suppress(FileExistsError):

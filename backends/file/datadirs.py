@@ -15,6 +15,7 @@ from pathlib import Path
 from imagestore.backends import private
 from imagestore.backends.errors import Full, InvalidLocation, Misconfigured, Unavailable
 from imagestore.backends.file.settings import FileSettings
+from imagestore.backends.ids import is_id
 
 # No separator, no leading dot: no path, no "..", and nothing that a hidden temporary
 # file could be called. What percent escapes would hide stays outside as well.
@@ -121,13 +122,38 @@ class DataDirs:
         directories. Nothing in a location is decoded or resolved: ``%2e%2e`` and
         ``..`` are names like others, which no directory has.
         """
-        match = _LOCATION.fullmatch(url)
-        if match:
-            directory, name = match.groups()
-            datadir = self._by_name.get(re.sub(r"/{2,}", "/", directory).rstrip("/") or "/")
-            if datadir is not None and _NAME.fullmatch(name):
-                return datadir.path / name
-        raise InvalidLocation("not a location of this store", store=self._store, url=url)
+        directory, name = _split(url)
+        datadir = self._by_name.get(directory)
+        if datadir is not None and _NAME.fullmatch(name):
+            return datadir.path / name
+        raise InvalidLocation("not in a directory of this store", store=self._store, url=url)
+
+    def may_have_had(self, url: str) -> bool:
+        """Whether it names a file as this store does, in another directory. Does no I/O."""
+        directory, name = _split(url)
+        return bool(directory) and directory not in self._by_name and is_id(name)
+
+    def find(self, url: str) -> Path:
+        """The same as :meth:`locate`, also of a location from before the directories were moved.
+
+        The layout says where the file is now: in one of them, under its name. Only if nothing is
+        at the old place, which may be another service's. Blocks.
+        """
+        if self.may_have_had(url):
+            directory, name = _split(url)
+            for each in () if os.path.lexists(f"{directory}/{name}") else self.dirs:
+                if os.path.lexists(each.path / name):
+                    return each.path / name
+        return self.locate(url)
+
+
+def _split(url: str) -> tuple[str, str]:
+    """Directory and name of a location, as written but for doubled slashes; else empty."""
+    match = _LOCATION.fullmatch(url)
+    if match is None:
+        return "", ""
+    directory, name = match.groups()
+    return re.sub(r"/{2,}", "/", directory).rstrip("/") or "/", name
 
 
 def _absolute(path: str) -> Path:

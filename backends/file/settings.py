@@ -26,11 +26,11 @@ class FileSettings:
     filesystem_store_file_perm: int = option(0, help=
         "Permissions of new files in octal digits, such as 644. With 0 the owner and the group "
         "may read them, nobody else, and the umask may forbid more.")
-    filesystem_store_chunk_size: int = option(BLOCK_SIZE, minimum=1, help=
+    filesystem_store_chunk_size: int = option(BLOCK_SIZE, minimum=1, unit="bytes", help=
         f"Bytes read at a time. Less than {BLOCK_SIZE} is taken as that.")
     filesystem_thin_provisioning: bool = option(True, help=
         "Do not store runs of zeros: they become holes that take no room.")
-    filesystem_store_timeout: float = option(0.0, minimum=0, help=
+    filesystem_store_timeout: float = option(0.0, minimum=0, unit="seconds", help=
         "Seconds after which a call that the file system does not answer counts as failed. 0 "
         "waits for ever.")
     filesystem_store_thread_pool_size: int = option(10, minimum=1, help=

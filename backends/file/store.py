@@ -137,7 +137,7 @@ class FileStore(Store):
         return self._stored(made, size)
 
     def _open_whole(self, url: str, size: int) -> int:
-        path = self._dirs.locate(url)
+        path = self._dirs.find(url)
         with while_using(self.name, url):
             found = self._size(path, url)
             if found != size:
@@ -166,8 +166,7 @@ class FileStore(Store):
     async def open(
         self, url: str, offset: int = 0, length: int | None = None
     ) -> AsyncIterator[Blocks]:
-        path = self._dirs.locate(url)
-        reader = await self._calls.call(Reader, self.name, url, path, self._pool, undo=Reader.close)
+        reader = await self._calls.call(self._reader, url, undo=Reader.close)
         try:
             end = reader.size if length is None else min(reader.size, offset + length)
             window = Window(self._pool.block_size, BLOCKS)
@@ -179,8 +178,11 @@ class FileStore(Store):
         finally:
             reader.close()
 
+    def _reader(self, url: str) -> Reader:
+        return Reader(self.name, url, self._dirs.find(url), self._pool)
+
     async def size(self, url: str) -> int:
-        return await self._calls.call(self._size, self._dirs.locate(url), url)
+        return await self._calls.call(lambda: self._size(self._dirs.find(url), url))
 
     def _size(self, path: Path, url: str) -> int:
         with while_using(self.name, url):
@@ -190,9 +192,10 @@ class FileStore(Store):
         return status.st_size
 
     async def delete(self, url: str) -> None:
-        await self._calls.call(self._delete, self._dirs.locate(url), url)
+        await self._calls.call(self._delete, url)
 
-    def _delete(self, path: Path, url: str) -> None:
+    def _delete(self, url: str) -> None:
+        path = self._dirs.find(url)
         self._size(path, url)
         with while_removing(self.name, url):
             path.unlink()
@@ -236,7 +239,21 @@ class FileStore(Store):
         )
 
     def local_path(self, url: str) -> Path | None:
-        return self._dirs.locate(url)
+        # Where that is, nobody knows without a look.
+        return None if self.may_have_had(url) else self._dirs.locate(url)
+
+    def may_have_had(self, url: str) -> bool:
+        return self._dirs.may_have_had(url)
+
+    async def moved_to(self, url: str) -> str | None:
+        return await self._calls.call(self._moved_to, url)
+
+    def _moved_to(self, url: str) -> str | None:
+        try:
+            path = self._dirs.find(url)
+        except InvalidLocation:
+            return None
+        return f"file://{path}" if self.may_have_had(url) else None
 
     def owns(self, url: str) -> bool:
         try:

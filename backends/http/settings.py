@@ -45,16 +45,16 @@ class HttpSettings:
     http_store_allow_private_addresses: bool = option(
         False, inherits=(_FILTER, "allow_private_addresses"), help=
         "Read also from hosts with addresses in private networks.")
-    http_store_connect_timeout: float = option(30.0, minimum=1, help=
+    http_store_connect_timeout: float = option(30.0, minimum=1, unit="seconds", help=
         "Seconds after which an address of a server counts as out of reach.")
-    http_store_progress_timeout: float = option(60.0, minimum=1, help=
+    http_store_progress_timeout: float = option(60.0, minimum=1, unit="seconds", help=
         "Seconds within which a server has to answer, and then to send at least 64 KiB each time.")
     http_store_min_rate: int = option(
-        MIN_RATE, inherits=("imagestore", "fetch_min_rate"), minimum=0, help=
+        MIN_RATE, inherits=("imagestore", "fetch_min_rate"), minimum=0, unit="bytes", help=
         "Bytes a second that have to come on average, once http_store_grace is over. 0: any. "
         "Unset, here as below: what [imagestore] fetch_min_rate and fetch_grace say.")
     http_store_grace: float = option(
-        GRACE, inherits=("imagestore", "fetch_grace"), minimum=1, help=
+        GRACE, inherits=("imagestore", "fetch_grace"), minimum=1, unit="seconds", help=
         "Seconds that a transfer may take beyond that.")
 
     # fmt: on

@@ -22,15 +22,15 @@ class RBDSettings:
         "librados takes 'admin'.")
     rbd_store_ceph_conf: str = option("", help=
         "The path of ceph.conf. Without it librados looks in the usual places.")
-    rbd_store_chunk_size: int = option(8, minimum=1, maximum=32, help=
+    rbd_store_chunk_size: int = option(8, minimum=1, maximum=32, unit="MiB", help=
         "Size in MiB of the RADOS objects of new images; what is no power of two is taken as the "
         "next lower one.")
     rbd_thin_provisioning: bool = option(False, help=
         "Do not write runs of zeros: they take no room, and no time.")
-    rados_connect_timeout: int = option(-1, help=
+    rados_connect_timeout: int = option(-1, unit="seconds", help=
         "Seconds within which the cluster has to answer a connection or a request. 0 or less "
         "leaves it to rbd_store_timeout.")
-    rbd_store_timeout: int = option(60, minimum=1, help=
+    rbd_store_timeout: int = option(60, minimum=1, unit="seconds", help=
         "Seconds within which the cluster has to answer a connection or a request, where "
         "rados_connect_timeout does not say it. Left alone, librados waits for ever.")
     rbd_store_features: tuple[str, ...] = option((), help=

@@ -30,10 +30,10 @@ class S3Settings:
     s3_store_bucket_url_format: str = option("auto", choices=("auto", "path", "virtual"), help=
         "Where a request names the bucket: path (host/bucket), virtual (bucket.host), or auto, "
         "which is virtual where the names allow it.")
-    s3_store_large_object_size: int = option(100, minimum=0, help=
+    s3_store_large_object_size: int = option(100, minimum=0, unit="MiB", help=
         "MiB from which an object is uploaded in parts. What does not fit into one part is "
         "uploaded in parts in any case.")
-    s3_store_large_object_chunk_size: int = option(10, minimum=5, help=
+    s3_store_large_object_chunk_size: int = option(10, minimum=5, unit="MiB", help=
         "MiB of a part. Parts are larger where 10,000 of them would not hold the object.")
     s3_store_thread_pools: int = option(10, minimum=1, help=
         "Parts of an object that are uploaded at the same time, as far as 64 MiB hold them.")
@@ -53,5 +53,5 @@ class S3Settings:
         "when_required", choices=("when_required", "when_supported"), help=
         "when_supported asks for the checksum that the server keeps. It has none for a range, "
         "which is how images are read.")
-    s3_store_timeout: float = option(60.0, minimum=1, help=
+    s3_store_timeout: float = option(60.0, minimum=1, unit="seconds", help=
         "Seconds without an answer or any progress after which a request counts as failed.")

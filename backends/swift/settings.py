@@ -38,9 +38,10 @@ class SwiftSettings:
         "The container of the images, or with several containers what their names begin with.")
     swift_store_create_container_on_put: bool = option(False, help=
         "Make the container if it does not exist.")
-    swift_store_large_object_size: int = option(5120, minimum=1, help=
+    swift_store_large_object_size: int = option(5120, minimum=1, unit="MB of 1024000 bytes", help=
         "MB (of 1024000 bytes) from which on an image is stored in segments.")
-    swift_store_large_object_chunk_size: int = option(200, minimum=1, help=
+    swift_store_large_object_chunk_size: int = option(
+        200, minimum=1, unit="MB of 1024000 bytes", help=
         "MB (of 1024000 bytes) of a segment. Small segments are sent in parallel, but Swift gives "
         "out at most one a second to whoever reads a whole image through it.")
     swift_store_multiple_containers_seed: int = option(0, minimum=0, maximum=32, help=
@@ -63,11 +64,11 @@ class SwiftSettings:
         "Do not check the certificates of Keystone and Swift.")
     swift_store_cacert: str | None = option(None, help=
         "A file with the certificates of the authorities to trust.")
-    swift_store_expire_soon_interval: int = option(60, minimum=0, help=
+    swift_store_expire_soon_interval: int = option(60, minimum=0, unit="seconds", help=
         "Seconds before the end of a token's life at which a new one is fetched.")
-    swift_store_connect_timeout: float = option(10.0, minimum=1, help=
+    swift_store_connect_timeout: float = option(10.0, minimum=1, unit="seconds", help=
         "Seconds within which Swift must accept a connection.")
-    swift_store_timeout: float = option(60.0, minimum=1, help=
+    swift_store_timeout: float = option(60.0, minimum=1, unit="seconds", help=
         "Seconds within which Swift must answer a request, or take a block of an upload.")
-    swift_store_cleanup_timeout: float = option(30.0, minimum=1, help=
+    swift_store_cleanup_timeout: float = option(30.0, minimum=1, unit="seconds", help=
         "Seconds that a failed upload may take to remove what it has stored.")

@@ -100,7 +100,7 @@ def error_response(
 ) -> web.Response:
     """An error of this ``status`` in the form that the request's ``Accept`` prefers."""
     title = _title(status)
-    kind = _preferred(",".join(request.headers.getall("Accept", ())))
+    kind = _preferred(",".join(request.headers.getall("Accept", ("text/plain",))))
     code = f"{status} {title}"
     charset: str | None = "UTF-8"
     if kind == "application/json":
@@ -165,8 +165,11 @@ def _preferred(accept: str) -> str:
     """The form of an error body for this ``Accept``: a page, JSON, or else plain text.
 
     As with the peer, a page wins where the client likes both the same (so that
-    ``*/*`` gets a page), and text is what is left when it likes neither.
+    ``*/*`` gets a page), and text is what is left when it likes neither. One that is sent and
+    empty is openstacksdk's, of uploads and downloads: it shows a user the message of JSON alone.
     """
+    if not accept.strip(" ,"):
+        return "application/json"
     accepted = [_weighed(entry) for entry in accept.lower().split(",")]
     page = _quality("text/html", accepted)
     json = _quality("application/json", accepted)

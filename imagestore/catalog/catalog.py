@@ -17,6 +17,8 @@ from imagestore.catalog.images import Images
 from imagestore.catalog.images_with_data import ImagesWithData
 from imagestore.catalog.imports.imports import Imports
 from imagestore.catalog.imports.staging import Staging
+from imagestore.catalog.integrity.hold import Hold
+from imagestore.catalog.integrity.lost import LostCopies
 from imagestore.catalog.integrity.orphans import Orphans
 from imagestore.catalog.integrity.patrol import Patrol
 from imagestore.catalog.integrity.recovery import Recovery
@@ -44,9 +46,10 @@ class Catalog:
         self.deletions = Deletions(deps)
         self.images = Images(deps, LocationChanges(deps, self.deletions), self.deletions)
         self.copies = CopyMaker(deps)
+        self.hold = hold = Hold(deps.database, deps.settings)
         self.jobs = Jobs(deps.database, deps.settings.jobs, deps.owner)
-        staging = Staging(deps, self.jobs)
-        self.recovery = Recovery(deps, self.deletions, staging)
+        staging = Staging(deps, self.jobs, hold)
+        self.recovery = Recovery(deps, self.deletions, staging, hold)
         self.imports = Imports(deps, staging, self.recovery, self.copies, self.jobs)
         self.tasks = Tasks(deps, self.images, self.imports, self.jobs)
         self.metadefs = Metadefs(deps)
@@ -61,9 +64,10 @@ class Catalog:
             deps, self.images, self.uploads, self.imports, self.location_imports, self.jobs
         )
         self.housekeeping = Housekeeping(self.jobs, deps.settings)
-        self.scrubber = Scrubber(deps, self.jobs, self.deletions)
-        self.orphans = Orphans(deps, self.jobs, staging.host)
-        self.patrol = Patrol(deps, self.jobs, Replacement(deps))
+        self.scrubber = Scrubber(deps, self.jobs, self.deletions, hold)
+        self.orphans = Orphans(deps, self.jobs, staging.host, hold)
+        self.lost_copies = LostCopies(deps)
+        self.patrol = Patrol(deps, self.jobs, Replacement(deps), hold)
         self.copy_jobs = CopyJobs(deps, self.jobs, self.copies, self.recovery)
         self.figures = Figures(deps, self.jobs, self.patrol)
-        self.replication = Replication(deps, self.jobs, self.deletions, self.copies)
+        self.replication = Replication(deps, self.jobs, self.deletions, self.copies, hold)

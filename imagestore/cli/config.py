@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from imagestore.cli.configured import Configuration
 from imagestore.cli.group import Group
+from imagestore.model.errors import ConfigurationError, Unavailable
+
+if TYPE_CHECKING:
+    from imagestore.config.settings import Settings
 
 app = Group()
 
@@ -52,18 +58,88 @@ def sample() -> None:
 
 
 @app.command()
-def check(where: Configuration) -> None:
-    """Say what the service would say of the configuration at its start, and start nothing."""
-    from imagestore.identity.policy import Policy
-    from imagestore.identity.sources import source
-    from imagestore.sites import configured
-    from imagestore.stores.stores import Stores
+def check(
+    where: Configuration,
+    connect: Annotated[
+        bool,
+        typer.Option(
+            "--connect", help="Also try Keystone and the stores, and insist on the database."
+        ),
+    ] = False,
+) -> None:
+    """Say all that the service would say of the configuration at its start, and start nothing.
+
+    The database is asked whether it takes the user and has the tables; that it does not answer now
+    is a warning. Exit code 78 if the service would not start, 69 if somebody does not answer whom
+    it needs.
+    """
+    import asyncio
+
+    from imagestore.app import faults, warnings_aside
 
     settings = where.load()
-    Stores(settings.stores)
-    for site in settings.sites:
-        configured.check(site)
-    source(settings.identity, Policy(settings.identity))
-    for warning in settings.warnings:
+    warnings = [*settings.warnings]
+    with warnings_aside(warnings):
+        wrong = list(faults(settings))
+        # Whoever is wrongly described has been told of, and cannot be asked.
+        away = [] if wrong else asyncio.run(_ask(settings, wrong, everybody=connect))
+    if not connect:
+        warnings += away
+    for warning in dict.fromkeys(warnings):
         typer.echo(f"warning: {warning}")
+    if wrong:
+        raise ConfigurationError(*wrong, *(away if connect else ()))
+    if away and connect:
+        raise Unavailable("\n".join(away))
     typer.echo("The configuration can be used.")
+
+
+async def _ask(settings: Settings, wrong: list[str], *, everybody: bool) -> list[str]:
+    """Who does not answer; what they refuse becomes ``wrong``."""
+    from imagestore.database.engine import Database
+    from imagestore.identity.keystone.credentials import Credentials
+    from imagestore.stores.stores import Stores
+
+    async def database() -> None:
+        if settings.database.connection.startswith("sqlite:///") and not _is_there(settings):
+            return  # it is made at the start
+        upgrades = settings.database.auto_upgrade
+        asked = Database(replace(settings.database, max_retries=0))
+        await asked.connect()
+        try:
+            state = await asked.check()
+        finally:
+            await asked.close()
+        if not state.serves(upgrades=upgrades):
+            raise ConfigurationError(f"[database] connection: {state.advice}")
+
+    async def keystone() -> None:
+        if settings.identity.flavor == "keystone":
+            credentials = Credentials(settings.identity.keystone)
+            try:
+                await credentials.get()
+            except Unavailable as error:
+                raise Unavailable(f"[keystone_authtoken] {error.message}") from error
+            finally:
+                await credentials.close()
+
+    async def stores() -> None:
+        configured = Stores(settings.stores)
+        try:
+            await configured.start()
+        finally:
+            await configured.stop()
+
+    away = []
+    for part in (database, keystone, stores) if everybody else (database,):
+        try:
+            await part()
+        except ConfigurationError as error:
+            wrong += error.faults
+        except Unavailable as error:
+            away.append(error.message)
+    return away
+
+
+def _is_there(settings: Settings) -> bool:
+    return Path(settings.database.connection.removeprefix("sqlite:///")).exists()

@@ -45,6 +45,7 @@ MaxRows = Annotated[
 To = Annotated[str | None, typer.Argument(hidden=True)]
 ToVersion = Annotated[str | None, typer.Option("--version", hidden=True)]
 _AT_ONCE = 1000
+_SHOWN = 20
 
 app = Group()
 
@@ -93,6 +94,71 @@ def check(where: Configuration) -> None:
 def version(where: Configuration) -> None:
     """Print the revision that the tables stand at; none if there are none of ours."""
     typer.echo(where.with_database(lambda database, _: database.version()) or "none")
+
+
+@app.command()
+def relocate(
+    where: Configuration,
+    old: Annotated[str, typer.Argument(metavar="OLD", help="Directory, or how URLs begin.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="What stands in place of it now.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show it, and change nothing.")
+    ] = False,
+) -> None:
+    """Put right the locations of images whose directory, bucket or server has another name now.
+
+    A directory stands for the files below it (/srv/a and /srv/b), anything else is a URL as far
+    as a slash (swift+https://old/ and swift+https://new/). Nothing but locations is changed, and
+    no store is asked. Again with OLD and NEW exchanged, it is undone.
+    """
+    from imagestore.database import locations
+
+    before, after = _beginning(old), _beginning(new)
+
+    async def run(database: Database, _: Settings) -> int:
+        last: int | None = 0
+        count = 0
+        look = database.read if dry_run else database.write
+        while last is not None:
+            changed, last = await look(
+                locations.relocate, before, after, last, _AT_ONCE, only_look=dry_run
+            )
+            for was, now in changed[: max(0, _SHOWN - count)]:
+                typer.echo(f"{was} -> {now}")
+            count += len(changed)
+        return count
+
+    count = where.with_database(run, tables=True)
+    more = f" (and {count - _SHOWN} more)" if count > _SHOWN else ""
+    typer.echo(f"{more}\n{'Would be changed' if dry_run else 'Changed'}: {count}.".strip())
+
+
+@app.command()
+def hold(where: Configuration) -> None:
+    """Have the service remove nothing from the stores by itself, as after a restore from a backup.
+
+    What was half done when the database was left is listed. A start does this alone where it sees
+    that the database is older than it was. What users delete is deleted.
+    """
+    found = where.with_catalog(lambda catalog: catalog.hold.begin())
+    for entry in found:
+        place = f" in {entry.store}" if entry.store else ""
+        typer.echo(f"half done: {entry.kind} of image {entry.image_id}{place}, {entry.started_at}Z")
+    typer.echo("Nothing is removed by itself until: imagestore db release")
+
+
+@app.command()
+def release(where: Configuration) -> None:
+    """End the hold: the database is the right one, and what it says is removed may be removed."""
+    was_on = where.with_catalog(lambda catalog: catalog.hold.end())
+    typer.echo("The hold is over." if was_on else "There was no hold.")
+
+
+def _beginning(text: str) -> str:
+    """How the URLs begin that ``text`` stands for, up to a slash."""
+    if "://" not in text and not text.startswith("/"):
+        raise typer.BadParameter(f"{text} is neither an absolute path nor the beginning of a URL.")
+    return (text if "://" in text else f"file://{text}").rstrip("/") + "/"
 
 
 @app.command()

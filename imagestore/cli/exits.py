@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+import typer
+
 from imagestore.model.errors import ConfigurationError, ImagestoreError, Unavailable
 
 FAILED = 1
@@ -15,6 +19,14 @@ def exit_code(error: BaseException) -> int:
     if isinstance(error, ConfigurationError):
         return MISCONFIGURED
     return UNAVAILABLE if isinstance(error, Unavailable) else FAILED
+
+
+def complain(message: str, warnings: Iterable[str] = ()) -> None:
+    """Tell the terminal, each line as one of this program; ``warnings`` before it."""
+    for warning in warnings:
+        typer.echo(f"imagestore: warning: {warning}", err=True)
+    for line in message.split("\n"):
+        typer.echo(f"imagestore: {line}", err=True)
 
 
 def sentence(error: BaseException) -> str:

@@ -17,7 +17,7 @@ import typer
 
 from imagestore import __version__
 from imagestore.backends import private
-from imagestore.cli.exits import exit_code
+from imagestore.cli.exits import complain, exit_code
 from imagestore.cli.group import Group
 from imagestore.model.errors import ImagestoreError
 
@@ -112,7 +112,7 @@ def main() -> None:
             os.environ.update(call.environ)
         commands(words)(words, prog_name="imagestore")
     except ImagestoreError as error:
-        typer.echo(f"imagestore: {error.message}", err=True)
+        complain(error.message, getattr(error, "warnings", ()))
         sys.exit(exit_code(error))
     except KeyboardInterrupt:
         sys.exit(130)

@@ -44,7 +44,7 @@ def run(
     from imagestore.config.value_types import Size
 
     try:
-        number = None if rate is None else Size()(rate)
+        number = None if rate is None else int(Size()(rate))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
 

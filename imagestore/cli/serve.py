@@ -21,6 +21,7 @@ def serve(
     """
     import logging
 
+    from imagestore.cli.exits import complain
     from imagestore.config import data_directory
     from imagestore.config.settings import Settings
     from imagestore.observing import logs
@@ -42,5 +43,5 @@ def serve(
     try:
         supervise(read, command)
     except StartError as error:
-        typer.echo(f"imagestore: {error.failure.message}", err=True)
+        complain(error.failure.message)
         raise typer.Exit(error.failure.code) from error

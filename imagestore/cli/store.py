@@ -10,9 +10,12 @@ import typer
 from imagestore.cli.configured import Configuration
 from imagestore.cli.group import Group
 from imagestore.cli.output import print_table, size
+from imagestore.model.errors import ImagestoreError
 
 if TYPE_CHECKING:
     from imagestore.backends.base import Capacity
+    from imagestore.catalog.catalog import Catalog
+    from imagestore.catalog.integrity.lost import LostCopy
     from imagestore.config.settings import StoreSection
     from imagestore.stores.probe import Result
     from imagestore.stores.stores import Stores
@@ -41,11 +44,16 @@ def check(
     names: Annotated[
         list[str] | None, typer.Argument(metavar="[NAME]...", help="Stores; default: all.")
     ] = None,
+    copies: Annotated[
+        bool,
+        typer.Option("--copies", help="Also ask for every copy: is it there, in its size?"),
+    ] = False,
 ) -> None:
     """Try the stores: connect, write a probe object, read it back, delete it.
 
-    From a store that is not written to, nothing is read either: it may be empty. The exit
-    code is 1 if a step failed.
+    From a store that is not written to, nothing is read either: it may be empty. Then name the
+    copies whose locations lead to none of the stores, as when a directory was moved. The exit
+    code is 1 if a step failed or a copy is not found.
     """
     import asyncio
 
@@ -72,8 +80,30 @@ def check(
         yield result.failure or "good"
 
     print_table(("store", *STEPS, "result"), map(row, results))
-    if any(result.failure for result in results):
+    lost = [each for each in _lost(where, everywhere=copies) if not names or each.store in names]
+    for each in lost:
+        named = each.store or "no store"
+        typer.echo(f"image {each.image_id}, {named}: {each.url}: {each.reason}")
+    if lost:
+        typer.echo(
+            f"Copies that are not found: {len(lost)}. What was moved as a whole is found again "
+            "with: imagestore db relocate OLD NEW"
+        )
+    if lost or any(result.failure for result in results):
         raise typer.Exit(1)
+
+
+def _lost(where: Configuration, *, everywhere: bool) -> list[LostCopy]:
+    """Copies that are not found; none, with a word why, if the database cannot be asked."""
+
+    async def run(catalog: Catalog) -> list[LostCopy]:
+        return [each async for each in catalog.lost_copies.search(everywhere=everywhere)]
+
+    try:
+        return where.with_catalog(run, stores=True)
+    except ImagestoreError as error:
+        typer.echo(f"The copies of the images were not looked for: {error.message}", err=True)
+        return []
 
 
 async def _ask(stores: Stores) -> dict[str, Capacity | str]:

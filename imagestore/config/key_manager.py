@@ -13,19 +13,23 @@ SECTION = "key_manager"
 _SECTIONS = re.compile(r"^\s*\[(key_manager|barbican|barbican_service_user|vault)\]", re.M)
 
 
-def read(source: ConfigSource, signatures: Signatures) -> Signatures:
+def read(source: ConfigSource, signatures: Signatures, warnings: list[str]) -> Signatures:
     """``signatures`` with the files that castellan is to read; its options become known."""
     if any(_SECTIONS.search(file.read_text(errors="replace")) for file in source.files):
-        _register(source)
+        try:
+            _register(source)
+        except ImportError:
+            warnings.append(
+                f"[{SECTION}]: signed images are refused until castellan is installed; "
+                "pip install 'imagestore[signatures]'."
+            )
     return Signatures(signatures.backend, tuple(source.files))
 
 
 def _register(source: ConfigSource) -> None:
-    try:
-        # Only here: a service without signatures does without the library.
-        from castellan import options
-    except ImportError:
-        return
+    # Only here: a service without signatures does without the library.
+    from castellan import options
+
     ours = {option.opt.dest for option in declared(Signatures, SECTION)}
     for section, opts in options.list_opts():
         named = section or "DEFAULT"

@@ -42,7 +42,7 @@ def load(args: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> s
     """Read the configuration.
 
     ``args`` are those of :mod:`imagestore.config.arguments`. Nothing is created
-    or connected to. What cannot be used is a :class:`ConfigurationError` that
+    or connected to. What cannot be used is a :class:`ConfigurationError` with a line for each that
     names section, option and place; what is merely not known is in ``warnings``.
     """
     return read(args, environ)[0]
@@ -57,32 +57,44 @@ def read(
         source = ConfigSource(arguments.parse(args, environ), environ)
         for option in OPTIONS:
             source.register(option.group, [option.opt])
-        data_dir = _data_dir(source, environ)
-        stores = store_sections.read(source, data_dir, warnings)
-        identity = _identity(source, warnings)
-        found = settings.Settings(
-            data_dir=data_dir,
-            server=_server(source),
-            cors=_build(source, settings.Cors),
-            limits=_build(source, settings.Limits),
-            images=_images(source, identity, warnings),
-            identity=identity,
-            database=_database(source, data_dir),
-            stores=stores,
-            jobs=_build(source, settings.Jobs),
-            replication=_replication(source, stores),
-            cache=_cache(source),
-            signatures=key_manager.read(source, _build(source, settings.Signatures)),
-            sites=site_sections.read(source),
-            scrubber=_build(source, settings.Scrubber),
-            events=_build(source, settings.Events),
-            notifications=_notifications(source),
-            logging=_logging(source),
-            tracing=_build(source, settings.Tracing),
-            imports=_imports(source, data_dir, warnings),
-            import_filter=_import_filter(source),
-        )
-    return replace(found, warnings=(*warnings, *source.unknown())), source
+        found = source.attempt(_settings, environ, warnings)
+    warnings += source.unknown()
+    source.require_all(warnings)
+    assert found is not None
+    return replace(found, warnings=tuple(warnings)), source
+
+
+def _settings(
+    source: ConfigSource, environ: Mapping[str, str], warnings: list[str]
+) -> settings.Settings:
+    """Where anything in the source is wrong, what is returned is of no use."""
+    # What is wrong in one part shall not hide what is wrong in another.
+    data_dir = _data_dir(source, environ)
+    stores = source.attempt(store_sections.read, data_dir, warnings) or settings.Stores()
+    identity = source.attempt(_identity, warnings) or settings.Identity()
+    part = source.attempt
+    return settings.Settings(
+        data_dir=data_dir,
+        server=part(_server) or settings.Server(),
+        cors=_build(source, settings.Cors),
+        limits=_build(source, settings.Limits),
+        images=_images(source, identity, warnings),
+        identity=identity,
+        database=_database(source, data_dir),
+        stores=stores,
+        jobs=_build(source, settings.Jobs),
+        replication=part(_replication, stores) or settings.Replication(),
+        cache=part(_cache) or settings.Cache(),
+        signatures=key_manager.read(source, _build(source, settings.Signatures), warnings),
+        sites=part(site_sections.read) or (),
+        scrubber=_build(source, settings.Scrubber),
+        events=_build(source, settings.Events),
+        notifications=_notifications(source),
+        logging=_logging(source),
+        tracing=_build(source, settings.Tracing),
+        imports=_imports(source, data_dir, warnings),
+        import_filter=part(_import_filter) or AddressRules(),
+    )
 
 
 def _build(source: ConfigSource, into: type[T]) -> T:

@@ -18,7 +18,7 @@ from oslo_config import cfg, types
 
 from imagestore.backends import base
 from imagestore.config.source import ConfigSource
-from imagestore.config.value_types import HostPort, Numbers, Pairs, Ports, Words
+from imagestore.config.value_types import HostPort, Numbers, Pairs, Ports, Quantity, Words
 
 T = TypeVar("T")
 
@@ -50,6 +50,7 @@ def option(
     minimum: float | None = None,
     maximum: float | None = None,
     choices: tuple[str, ...] = (),
+    unit: str = "",
 ) -> Any:
     """A field of a settings class that is an option of the service, as an operator sets it.
 
@@ -57,11 +58,13 @@ def option(
     the name of the field. ``kind``: how its text is read, if the type of the field does not say
     that. ``multiple``: it may be given several times. ``formerly``: sections and names that it
     had, which are understood and warned of. ``unset``: what it is in a file that does not set
-    it, if that is not yet the default of the field.
+    it, if that is not yet the default of the field. ``unit``: what a plain number counts, one of
+    those that :class:`imagestore.config.value_types.Quantity` knows; the text may name another.
     """
     return base.option(
         default, help=help, name=name, secret=secret, minimum=minimum, maximum=maximum,
-        choices=choices, group=group, kind=kind, multiple=multiple, formerly=formerly, unset=unset,
+        choices=choices, unit=unit, group=group, kind=kind, multiple=multiple, formerly=formerly,
+        unset=unset,
     )  # fmt: skip
 
 
@@ -123,8 +126,8 @@ def plain(hint: Any) -> Any:
 def _kind(hint: Any, meta: Mapping[str, Any]) -> types.ConfigType:
     kind = plain(hint)
     if kind in (int, float):
-        number = types.Integer if kind is int else types.Float
-        return number(min=meta["minimum"], max=meta["maximum"])
+        unit = meta.get("unit", "")
+        return Quantity(kind, unit=unit, min=meta["minimum"], max=meta["maximum"])
     if kind not in _KINDS:
         raise TypeError(f"option {meta['option']} has a type that no option can have: {hint}")
     if meta["choices"]:

@@ -10,14 +10,16 @@ from oslo_config import cfg, types
 
 from imagestore.config import drivers, replication, site_sections, store_options
 from imagestore.config.options import OPTIONS, SECTIONS
-from imagestore.config.value_types import HostPort, Numbers, Pairs
+from imagestore.config.value_types import HostPort, Numbers, Pairs, Quantity
 
 _WIDTH = 96
 _HEAD = """\
 Configuration of imagestore: every option, with its default.
 
 The format, and the names of sections and options, are those of glance-api.conf. Nothing needs to
-be set: without a file, imagestore serves on loopback from SQLite and a directory.
+be set: without a file, imagestore serves on loopback from SQLite and a directory. Sizes and times
+may have a unit: 512 MiB, 10GiB (powers of 1024, as GB too), 90s, 15m, 12h, 30d, 4w.
+
 Every option can also be given in the environment, as OS_<SECTION>__<OPTION>.
 """
 _STORES = """\
@@ -100,8 +102,9 @@ def _comment(text: str) -> str:
 
 def _kind(opt: cfg.Opt) -> str:
     type_ = opt.type
-    if isinstance(type_, types.Number):
-        kind = "whole number" if isinstance(type_, types.Integer) else "number"
+    if isinstance(type_, Quantity):
+        kind = "whole number" if type_.kind is int else "number"
+        kind += f" of {type_.unit}, or with a unit" if type_.unit else ""
         if type_.min is not None and type_.max is not None:
             return f"{kind}, {type_.min} to {type_.max}"
         return f"{kind}, at least {type_.min}" if type_.min is not None else kind

@@ -78,20 +78,34 @@ class Database:
             raise ConfigurationError(f"[database] connection: {state.advice}")
 
     async def connect(self) -> None:
-        """Connect, whatever it holds. Tries ``max_retries`` times, for ever if negative."""
+        """Connect, whatever it holds. Tries ``max_retries`` times, for ever if negative.
+
+        :class:`ConfigurationError` at once for what the database will not take later either.
+        """
         attempt = 0
         while True:
             try:
                 return await self._runner.start()
             except Exception as error:
-                told = failures.translated(error)
-                if told is None:
+                await self._runner.stop()
+                where, reason = f"[database] connection: {self._place}", failures.described(error)
+                if failures.is_refusal(error):
+                    raise ConfigurationError(f"{where}: {reason}") from error
+                if failures.translated(error) is None:
                     raise
                 attempt += 1
                 if 0 <= self._config.max_retries < attempt:
-                    raise told from error
-                log.warning("the database does not answer (attempt %d): %s", attempt, error)
+                    raise Unavailable(f"{where} does not answer: {reason}") from error
+                log.warning("%s does not answer (attempt %d): %s", where, attempt, reason)
                 await asyncio.sleep(min(attempt, _LONGEST_PAUSE))
+
+    @property
+    def _place(self) -> str:
+        """Where the database is, in words that hold no secret."""
+        if urls.is_embedded(self._url):
+            return self._url.database or ""
+        host = self._url.host or "localhost"
+        return f"{host}:{self._url.port}" if self._url.port else host
 
     async def close(self) -> None:
         """End what is under way and close all connections."""
@@ -178,9 +192,11 @@ class Database:
             except Exception as error:
                 told = failures.translated(error)
                 if failures.may_pass(error) and attempt + 1 < failures.ATTEMPTS:
-                    log.info("the database failed for a passing reason: %s", error)
+                    log.info(
+                        "the database failed for a passing reason: %s", failures.described(error)
+                    )
                 elif told is not None:
-                    log.error("the database failed: %s", error)
+                    log.error("the database failed: %s", failures.described(error))
                     raise told from error
                 else:
                     raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sqlite3
 
@@ -29,6 +30,16 @@ _POSTGRESQL_PASSING = _POSTGRESQL_UNDONE | {"25006", "25P03", "57P01", "57P02", 
 """Read-only, idle for too long, shutdowns and start, too many connections."""
 _POSTGRESQL_FAULTS = ("08", "25006", "25P03", "40", "53", "55", "57", "58", "XX")
 """Classes of what is no fault of the statement."""
+
+_REFUSED_FOR_GOOD = frozenset(
+    {1044, 1045, 1049, 1130, 1251, 1698, 2049, 2059, "28000", "28P01", "3D000", "42501"}
+)
+"""User, password, database or way of authentication that a server does not take, by the lists of
+MySQL and of PostgreSQL: the same will not do later."""
+_NOT_LET_IN = frozenset({"28000", "28P01", "3D000"})
+"""Those of PostgreSQL, of which its driver makes errors of no class of the library."""
+_UNUSABLE = ("unable to open database file", "readonly database", "access permission denied")
+"""What SQLite says of a file that it may not open or write."""
 
 _NO_ANSWER = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError, OSError, sqlite3.Error)
 """SQLite's own: from where its driver is used without the library."""
@@ -73,6 +84,22 @@ def is_of_connection(cause: BaseException | None) -> bool:
     return _code(cause) in (1290, 1836, "25006", "25P03")
 
 
+def is_refusal(error: BaseException) -> bool:
+    """Whether the database does not take the user, the password or the name that it is given, and
+    will not do so later either."""
+    told = described(error)
+    return _code(error) in _REFUSED_FOR_GOOD or any(words in told for words in _UNUSABLE)
+
+
+def described(error: BaseException) -> str:
+    """What the server or its driver says, without what the library puts around it."""
+    cause: BaseException = getattr(error, "orig", None) or error
+    if isinstance(cause, OSError) and cause.strerror and cause.errno:
+        return os.strerror(cause.errno) if cause.errno > 0 else cause.strerror
+    words = [str(each) for each in cause.args if isinstance(each, str) and each]
+    return " ".join((words[-1] if words else str(cause) or type(cause).__name__).split())
+
+
 def pause(attempt: int) -> float:
     """Seconds to wait after a failed attempt, 0 the first: longer each time, never in step."""
     return 0.02 * float(2**attempt) * (0.5 + random.random())  # noqa: S311 (no secret)
@@ -82,9 +109,9 @@ def translated(error: BaseException) -> ImagestoreError | None:
     """What a caller is told of an error; None if it is none of the database."""
     if _is_value_refused(error):
         return Invalid("A value is larger than the database can hold, or has characters it cannot.")
-    if isinstance(error, _NO_ANSWER) or may_pass(error):
-        return Unavailable("The database does not answer.")
     code = _code(error)
+    if isinstance(error, _NO_ANSWER) or may_pass(error) or code in _NOT_LET_IN:
+        return Unavailable("The database does not answer.")
     if code in _MYSQL_TOO_SLOW or str(code).startswith(_POSTGRESQL_FAULTS):
         return Unavailable("The database takes too long to answer.")
     return None

@@ -48,7 +48,13 @@ class Entry:
     renewed_at: datetime
 
 
-_LIST = select(*journal.c[*Entry.__slots__]).order_by(journal.c.started_at, journal.c.id)
+_HOLD = "hold"
+"""Id and kind of the row that is there while nothing is to be removed."""
+_LIST = (
+    select(*journal.c[*Entry.__slots__])
+    .where(journal.c.kind != _HOLD)
+    .order_by(journal.c.started_at, journal.c.id)
+)
 _LIST_BY_OWNER = _LIST.where(journal.c.owner == bindparam("of_owner"))
 _INSERT = insert(journal)
 _IS_OPEN = select(journal.c.id).where(journal.c.id == bindparam("of_id"))
@@ -152,6 +158,23 @@ def entries(conn: Connection, owner: str | None = None) -> builtins.list[Entry]:
     else:
         rows = conn.execute(_LIST_BY_OWNER, {"of_owner": owner})
     return [_to_entry(row) for row in rows]
+
+
+def hold(conn: Connection, moment: datetime) -> None:
+    """Have what removes by itself wait, from this transaction on."""
+    if not is_held(conn):
+        row = {"id": _HOLD, "kind": _HOLD, "image_id": "", "owner": "operator"}
+        conn.execute(_INSERT, {**row, "started_at": moment, "renewed_at": moment})
+
+
+def is_held(conn: Connection) -> bool:
+    """Whether that waits."""
+    return is_open(conn, _HOLD)
+
+
+def release(conn: Connection) -> bool:
+    """Let it go on; whether it was waiting."""
+    return close(conn, _HOLD)
 
 
 def _to_entry(row: Any) -> Entry:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, false, insert, null, select, true, update
+from sqlalchemy import Connection, bindparam, false, func, insert, null, select, true, update
 
 from imagestore.database.expressions import not_deleted
 from imagestore.database.rows import LOCATION, to_location
-from imagestore.database.schema import image_locations
+from imagestore.database.schema import image_locations, images
 from imagestore.database.sizes import fitting
 from imagestore.model.clock import now
 from imagestore.model.image import Location
@@ -43,6 +43,38 @@ _HIDDEN = select(*LOCATION).where(
 _SET_METADATA = _CHANGE.where(image_locations.c.value == bindparam("of_url")).values(
     meta_data=bindparam("new_metadata")
 )
+_SET_URL = _CHANGE.where(image_locations.c.value == bindparam("of_url")).values(
+    value=bindparam("new_url")
+)
+_SIBLINGS = select(image_locations.c.id, image_locations.c.value).where(
+    image_locations.c.image_id.in_(
+        select(image_locations.c.image_id).where(image_locations.c.id == bindparam("of_id"))
+    ),
+    not_deleted(image_locations),
+)
+
+_AFTER = (
+    select(images.c.id, images.c.size, *LOCATION)
+    .join_from(image_locations, images, images.c.id == image_locations.c.image_id)
+    .where(
+        image_locations.c.id > bindparam("after"),
+        not_deleted(image_locations),
+        not_deleted(images),
+    )
+    .order_by(image_locations.c.id)
+    .limit(bindparam("number"))
+)
+_NEWEST = select(func.max(image_locations.c.id))
+_EVERY = (
+    select(image_locations.c.id, image_locations.c.value)
+    .where(image_locations.c.id > bindparam("after"))
+    .order_by(image_locations.c.id)
+    .limit(bindparam("number"))
+)
+_RELOCATE = _ROW.where(image_locations.c.value == bindparam("was")).values(
+    value=bindparam("new_url")
+)
+
 _TAKEN = (
     select(image_locations.c.id)
     .where(
@@ -52,6 +84,44 @@ _TAKEN = (
     )
     .limit(1)
 )
+
+
+def set_url(conn: Connection, location: Location, url: str) -> bool:
+    """Its bytes are at another URL by now; whether that is recorded. Not if the image has a copy
+    there already: two rows of one object would remove it with the first."""
+    given = {"of_id": location.id, "of_url": location.url, "new_url": url, "moment": now()}
+    if any(row.value == url for row in conn.execute(_SIBLINGS, given)):
+        return False
+    fitting(image_locations, {"value": url}, "A location")
+    return conn.execute(_SET_URL, given).rowcount > 0
+
+
+def relocate(
+    conn: Connection, old: str, new: str, after: int, number: int, *, only_look: bool = False
+) -> tuple[Sequence[tuple[str, str]], int | None]:
+    """Put ``new`` in place of ``old`` where a URL begins so, in ``number`` rows after ``after``.
+
+    What was changed into what (or would be: ``only_look``), and the last row that was looked at;
+    None if there was none. Rows of copies that are gone are changed too: orphans are told by them.
+    """
+    rows = conn.execute(_EVERY, {"after": after, "number": number}).all()
+    found = [(row.id, row.value) for row in rows if row.value.startswith(old)]
+    changes = [(id_, url, new + url.removeprefix(old)) for id_, url in found]
+    for id_, url, moved in () if only_look else changes:
+        fitting(image_locations, {"value": moved}, "A location")
+        conn.execute(_RELOCATE, {"of_id": id_, "was": url, "new_url": moved})
+    return [(url, moved) for _, url, moved in changes], rows[-1].id if rows else None
+
+
+def newest(conn: Connection) -> int:
+    """The highest id of all rows; 0 if there are none."""
+    return conn.scalar(_NEWEST) or 0
+
+
+def after(conn: Connection, last: int, number: int) -> list[tuple[str, int | None, Location]]:
+    """The next locations of all images, with id and size in bytes of the image."""
+    rows = conn.execute(_AFTER, {"after": last, "number": number})
+    return [(row[0], row[1], to_location(*row[2:])) for row in rows]
 
 
 def is_taken(conn: Connection, url: str, image_id: str) -> bool:

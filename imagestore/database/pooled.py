@@ -63,6 +63,8 @@ class PooledRunner:
 
     async def stop(self) -> None:
         await self._engine.dispose()
+        # A connection of asyncmy is closed in the next turn of the loop, or complains without one.
+        await asyncio.sleep(0)
 
     async def select(self, operation: Operation[T]) -> T:
         return await self._run(self._read if self._is_sqlite else self._select, operation)

@@ -7,6 +7,8 @@ no path, host or credential of the service.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class ImagestoreError(Exception):
     """Base of every error that a caller may see."""
@@ -82,3 +84,10 @@ class Corrupt(ImagestoreError):
 
 class ConfigurationError(ImagestoreError):
     """The configuration cannot be used; the message names section and option."""
+
+    def __init__(self, *faults: str, warnings: Iterable[str] = ()) -> None:
+        """Each is told in a line of its own, whatever a library has put into it. ``warnings``:
+        what was noticed besides."""
+        self.warnings = tuple(warnings)
+        self.faults = tuple(" ".join(fault.split()) for fault in faults)
+        super().__init__("\n".join(self.faults))

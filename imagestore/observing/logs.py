@@ -25,15 +25,20 @@ MASK = "***"
 
 # Most lines hold no secret. A look for these words costs a tenth of the search by pattern.
 _HINTS = ("token", "password", "secret", "signature", "temp_url_sig", "authorization")
+_NAMES = r"""(?: \b(?: x-auth-token | x-subject-token | x-service-token | authorization
+    | access_token | token | temp_url_sig | x-amz-signature | signature )
+    | password | secret(?:_key)? ) ["']? \s*"""
+_SCHEME = r"(?: bearer\s+ | basic\s+ )"
 _NAMED = re.compile(
-    r"""(?ix) (
-      (?: \b(?: x-auth-token | x-subject-token | x-service-token | authorization
-              | access_token | token | temp_url_sig | x-amz-signature | signature )
-          | password | secret(?:_key)? )
-      ["']? \s* [:=] \s* ["']? (?: bearer\s+ | basic\s+ )?
-    ) [^\s"',;&}]+"""
+    rf"""(?ix) ( {_NAMES} (?:
+        (?: [=:] \s* (?P<quote>["']) | = \s* | : (?=\S) ) {_SCHEME}?
+      | : \s+ (?: {_SCHEME} | (?! (?: yes | no )\b | [a-z]{{1,14}} [.,]? \s+ [a-z(] ) )
+    ) ) (?(quote) [^"']+ | [^\s"',;&}})]+ )"""
 )
-"""Headers and parameters, also as they look in the repr of a mapping.
+"""Headers, parameters and options, also as they look in the repr of a mapping.
+
+After a colon and a space there may be prose ("password: Could not connect", "using password:
+YES"): a word of letters that another word follows is none of the secrets that people have.
 
 What may stand before a word is not matched: every place in a long word would be a beginning,
 and a URL that somebody sends would be searched for seconds.

@@ -73,7 +73,7 @@ def factory(path: str, settings: Settings) -> Factory:
 async def serve(settings: Settings, create: Factory, inherited: Inherited) -> None:
     """Serve until SIGTERM, and then until what is under way has ended or its time is up."""
     ending = _until_terminated()
-    tls = _tls(settings.server)
+    context = tls(settings.server)
     app = create(settings)
     connections = _Connections(app)
     runner = Runner(
@@ -94,7 +94,7 @@ async def serve(settings: Settings, create: Factory, inherited: Inherited) -> No
             internal = app[REGISTRY] if use == "registry" else _metrics(settings.server, app)
             beside.append(await _serve_internal(internal, listener, settings.server))
         sites = [
-            web.SockSite(runner, listener, ssl_context=tls, backlog=settings.server.backlog)
+            web.SockSite(runner, listener, ssl_context=context, backlog=settings.server.backlog)
             for listener in inherited.listeners
         ]
         for site in sites:
@@ -241,7 +241,8 @@ class _Connections:
             response.headers["Connection"] = "close"
 
 
-def _tls(server: Server) -> ssl.SSLContext | None:
+def tls(server: Server) -> ssl.SSLContext | None:
+    """What connections are accepted with; None for plain HTTP. :class:`ConfigurationError`."""
     if server.cert_file is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

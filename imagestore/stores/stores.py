@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 
 from imagestore.backends import errors
-from imagestore.backends.base import Capability, Selective, Store
+from imagestore.backends.base import Capability, Movable, Selective, Store
 from imagestore.backends.wrappers.guarded import Health
 from imagestore.config import settings
 from imagestore.model.errors import ConfigurationError, Unavailable
@@ -40,6 +40,10 @@ class Stores:
 
     def __iter__(self) -> Iterator[Store]:
         return iter(self._stores.values())
+
+    def _every(self) -> list[Store]:
+        """Those for images, and those for the service's own use."""
+        return [*self._stores.values(), *self._reserved.values()]
 
     def __contains__(self, name: object) -> bool:
         return name in self._stores
@@ -82,9 +86,16 @@ class Stores:
         default store that does not answer is :class:`Unavailable`; both leave all
         stores stopped. Any other that does not answer is tried again until it does.
         """
-        every = [*self._stores.values(), *self._reserved.values()]
+        every = self._every()
         results = await asyncio.gather(*(store.start() for store in every), return_exceptions=True)
+        wrong = [
+            f"[{store.name}] {result.message}"
+            for store, result in zip(every, results, strict=True)
+            if isinstance(result, errors.Misconfigured)
+        ]
         try:
+            if wrong:
+                raise ConfigurationError(*wrong)
             for store, result in zip(every, results, strict=True):
                 if isinstance(result, BaseException):
                     self._not_started(store, result)
@@ -97,8 +108,7 @@ class Stores:
         for task in self._retries:
             task.cancel()
         await asyncio.gather(*self._retries, return_exceptions=True)
-        every = [*self._stores.values(), *self._reserved.values()]
-        await asyncio.gather(*(store.stop() for store in every), return_exceptions=True)
+        await asyncio.gather(*(store.stop() for store in self._every()), return_exceptions=True)
 
     def by_url(self, url: str) -> Store | None:
         """The store that a URL belongs to by itself, for a location without a valid store id.
@@ -111,9 +121,19 @@ class Stores:
         )
 
     def of(self, location: Location) -> Store | None:
-        """The store of a location: the one that it names, else the one that its URL belongs to."""
-        named = self._stores.get(location.store or "")
-        return named if named is not None else self.by_url(location.url)
+        """The store of a location: the one that it names, else the one that its URL belongs to,
+        or belonged to before directories were moved, if no other could have had it."""
+        named = self._stores.get(location.store or "") or self.by_url(location.url)
+        if named is not None:
+            return named
+        former = [store for store in self if self.mover(store, location.url) is not None]
+        return former[0] if len(former) == 1 else None
+
+    def mover(self, store: Store, url: str) -> Movable | None:
+        """The driver of the store, if ``url`` is no location of it, and may have been one before
+        its directories were moved."""
+        driver = self.driver(store.name)
+        return driver if isinstance(driver, Movable) and driver.may_have_had(url) else None
 
     def ordered(
         self, locations: Iterable[Location], prefer: Sequence[str] = ()
@@ -141,8 +161,6 @@ class Stores:
         return wish, self._rank[name]
 
     def _not_started(self, store: Store, error: BaseException) -> None:
-        if isinstance(error, errors.Misconfigured):
-            raise ConfigurationError(f"[{store.name}] {error.message}") from error
         if not isinstance(error, errors.Unavailable):
             raise error
         if store is self.default:

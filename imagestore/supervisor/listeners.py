@@ -47,6 +47,11 @@ class Listeners:
         """``host:port`` as it is really bound, or the path of a Unix socket."""
         return name(self._sockets[0])
 
+    @property
+    def inherited(self) -> bool:
+        """Whether they are systemd's."""
+        return not self._own
+
     def __iter__(self) -> Iterator[socket.socket]:
         return iter(self._sockets)
 
@@ -90,25 +95,39 @@ def bind_one(host: str, port: int) -> socket.socket:
 
 def check_exposure(identity: Identity, listeners: Iterable[socket.socket]) -> None:
     """Refuse to let everyone who reaches the port be an administrator, unless asked to by name."""
-    if identity.flavor or identity.allow_unauthenticated_remote:
-        return
     for listener in listeners:
+        _check_exposure(identity, listener, name(listener))
+
+
+def check_address(server: Server, identity: Identity) -> None:
+    """Raise :class:`ConfigurationError` for an address at which the service would not listen. Its
+    port is left alone: a service that runs has it."""
+    with contextlib.closing(_bind(server.bind_host, 0, reuse_port=False)) as listener:
+        _check_exposure(identity, listener, server.bind_host)
+
+
+def check_registry(server: Server) -> None:
+    """Refuse a registry that believes whoever reaches it from another machine."""
+    if server.registry_bind is None or server.registry_secret:
+        return
+    host, port = server.registry_bind
+    with contextlib.closing(_bind(host, 0, reuse_port=False)) as listener:
         if not _is_local(listener):
             raise ConfigurationError(
-                f"[paste_deploy] flavor is empty, so every caller would be an administrator, and "
-                f"{name(listener)} can be reached from other machines. Set a flavor, bind to "
-                "127.0.0.1, or set [imagestore] allow_unauthenticated_remote = true."
+                "[imagestore] registry_bind: whoever reaches the registry is believed to be who "
+                f"he says, and {host}:{port} can be reached from other machines. Bind to "
+                "127.0.0.1, or set [imagestore] registry_secret."
             )
 
 
-def check_registry(server: Server, listener: socket.socket) -> None:
-    """Refuse a registry that believes whoever reaches it from another machine."""
-    if not server.registry_secret and not _is_local(listener):
-        raise ConfigurationError(
-            "[imagestore] registry_bind: whoever reaches the registry is believed to be who "
-            f"he says, and {name(listener)} can be reached from other machines. Bind to 127.0.0.1, "
-            "or set [imagestore] registry_secret."
-        )
+def _check_exposure(identity: Identity, listener: socket.socket, address: str) -> None:
+    if identity.flavor or identity.allow_unauthenticated_remote or _is_local(listener):
+        return
+    raise ConfigurationError(
+        f"[paste_deploy] flavor is empty, so every caller would be an administrator, and {address} "
+        "can be reached from other machines. Set a flavor, bind to 127.0.0.1, or set [imagestore] "
+        "allow_unauthenticated_remote = true."
+    )
 
 
 def name(listener: socket.socket) -> str:

@@ -8,12 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from imagestore.config.settings import Settings
 from imagestore.supervisor import metrics_directory, orphans
-from imagestore.supervisor.listeners import (
-    Listeners,
-    bind_one,
-    check_exposure,
-    check_registry,
-)
+from imagestore.supervisor.listeners import Listeners, bind_one, check_exposure
 from imagestore.supervisor.loader import Loader
 from imagestore.supervisor.supervisor import Supervisor
 
@@ -33,7 +28,8 @@ def supervise(read: Callable[[], Settings], command: Sequence[str]) -> None:
     with contextlib.ExitStack() as stack:
         listeners = Listeners(server.bind_host, server.bind_port, server.workers, server.backlog)
         stack.callback(listeners.close)
-        check_exposure(settings.identity, listeners)
+        if listeners.inherited:  # others the workers look at, with all that is to be said
+            check_exposure(settings.identity, listeners)
 
         environ = {name: value for name, value in os.environ.items() if name not in _PRIVATE}
         internal: dict[str, int] = {}
@@ -43,7 +39,6 @@ def supervise(read: Callable[[], Settings], command: Sequence[str]) -> None:
             ended = stack.enter_context(_metrics_files(settings, environ))
         if server.registry_bind is not None:
             registry = stack.enter_context(bind_one(*server.registry_bind))
-            check_registry(server, registry)
             internal["registry"] = registry.fileno()
 
         def load() -> Loader:

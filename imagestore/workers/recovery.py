@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from imagestore.catalog.integrity.hold import Hold
 from imagestore.catalog.integrity.recovery import HEARTBEAT, LEASE, Recovery
 
 log = logging.getLogger(__name__)
 
 
-async def watch(recovery: Recovery) -> None:
+async def watch(recovery: Recovery, hold: Hold) -> None:
     """Renew every ``HEARTBEAT``, look for what was left behind every ``LEASE``; for ever."""
     loop = asyncio.get_running_loop()
     next_look = loop.time()
     while True:
         try:
             await recovery.renew()
+            await hold.note()
             if loop.time() >= next_look:
                 next_look = loop.time() + LEASE.total_seconds()
                 await recovery.run()

@@ -105,7 +105,7 @@ JSON, PAGE, TEXT = "application/json", "text/html", "text/plain"
         ("application/vnd.api+json", TEXT),
         ("application/json;q=0", TEXT),
         ("application/json;q=x", TEXT),
-        ("", TEXT),
+        ("", JSON),
     ],
 )
 async def test_the_form_that_the_client_likes_best(accept: str, form: str) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, update
 
-from imagestore.database import images, jobs
+from imagestore.database import images, jobs, journal
 from imagestore.database.schema import images as table
-from imagestore.model.image import ImageStatus
+from imagestore.model.image import ImageStatus, Location
 from imagestore.model.job import JobDraft
 from tests.cli.test_commands import run
 from tests.database import samples
@@ -70,6 +70,67 @@ def test_tables_from_their_making_to_their_purge(url: str, tmp_path: Path) -> No
     assert json.loads(imagestore("job", "cancel", job, "--json")[1])["cancel_requested"]
     assert "to be cancelled" in imagestore("job", "list")[1]
     assert imagestore("job", "show", "unknown") == (1, "imagestore: There is no job unknown.\n")
+
+
+def test_copies_that_were_moved_are_named_and_found_again(tmp_path: Path) -> None:
+    def imagestore(*args: str) -> tuple[int, str]:
+        answer = run(*args, "--data-dir", str(tmp_path))
+        assert answer.stderr == ""
+        return answer.returncode, answer.stdout
+
+    assert imagestore("db", "upgrade")[0] == 0
+    made = samples.image(locations=(Location("file:///srv/a/images/1"),), size=4)
+    other = samples.image(locations=(Location("file:///srv/ab/images/2"),), size=4)
+
+    async def fill() -> None:
+        url = f"sqlite:///{tmp_path}/imagestore.sqlite"
+        async with samples.opened(url, upgrade=False) as database:
+            for each in (made, other):
+                await database.write(images.insert, each)
+
+    asyncio.run(fill())
+    code, out = imagestore("store", "check")
+    assert code == 1
+    assert f"image {made.id}, no store: file:///srv/a/images/1: no store" in out
+    assert "not found: 2" in out
+    here = tmp_path / "images"
+    change = f"file:///srv/a/images/1 -> file://{here}/1\n"
+    told = imagestore("db", "relocate", "/srv/a/images", str(here), "--dry-run")
+    assert told == (0, f"{change}Would be changed: 1.\n")
+    assert "not found: 2" in imagestore("store", "check")[1]
+    assert imagestore("db", "relocate", "/srv/a/images/", str(here)) == (
+        0,
+        f"{change}Changed: 1.\n",
+    )
+    assert "not found: 1" in imagestore("store", "check")[1]
+    code, out = imagestore("store", "check", "--copies")
+    assert f"image {made.id}, file: file://{here}/1: missing\n" in out
+    assert imagestore("db", "relocate", str(here), "file:///srv/a/images")[1].endswith("ged: 1.\n")
+    answer = run("db", "relocate", "srv/a", "/b", "--data-dir", str(tmp_path))
+    assert answer.returncode == 2
+
+
+def test_a_hold_lists_what_was_half_done_and_is_released(tmp_path: Path) -> None:
+    def imagestore(*args: str) -> tuple[int, str]:
+        answer = run(*args, "--data-dir", str(tmp_path))
+        return answer.returncode, answer.stdout
+
+    assert imagestore("db", "upgrade")[0] == 0
+
+    async def begin() -> None:
+        url = f"sqlite:///{tmp_path}/imagestore.sqlite"
+        async with samples.opened(url, upgrade=False) as database:
+            entry = (journal.new_entry(), "an-image", "file", "a:1:1", samples.MOMENT)
+            await database.write(journal.open_upload, *entry)
+
+    asyncio.run(begin())
+    for _ in range(2):
+        code, out = imagestore("db", "hold")
+        assert code == 0
+        assert out.startswith("half done: upload of image an-image in file, ")
+        assert out.endswith("until: imagestore db release\n")
+    assert imagestore("db", "release") == (0, "The hold is over.\n")
+    assert imagestore("db", "release") == (0, "There was no hold.\n")
 
 
 def test_an_upgrade_of_the_peer_that_has_not_ended(tmp_path: Path) -> None:

@@ -163,7 +163,7 @@ def test_the_peers_directory_is_found_as_the_peer_finds_it(tmp_path: Path) -> No
     [
         ("[DEFAULT]\nbind_port = 70000", ["[DEFAULT]", "bind_port"]),
         ("[DEFAULT]\nworkers = many", ["[DEFAULT]", "workers"]),
-        ("[DEFAULT]\nuser_storage_quota = 5 apples", ["user_storage_quota", "10GB"]),
+        ("[DEFAULT]\nuser_storage_quota = 5 apples", ["user_storage_quota", "10GiB"]),
         ("[DEFAULT]\nhashing_algorithm = md-nothing", ["hashing_algorithm", "md-nothing"]),
         ("[DEFAULT]\nhashing_algorithm = shake_128", ["hashing_algorithm", "128 hexadecimal"]),
         ("[DEFAULT]\nshow_image_direct_url = perhaps", ["show_image_direct_url"]),
@@ -369,3 +369,88 @@ def test_the_plugins_of_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("PATH", "")
     warnings = loaded(tmp_path, f"{text}[task]\nwork_dir = /srv/work\n").warnings
     assert [warning for warning in warnings if "qemu-img" in warning]
+
+
+def test_everything_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
+    text = (
+        "[DEFAULT]\nbind_port = high\nimage_size_cap = 0\nkey_file = /nowhere.pem\n"
+        "[paste_deploy]\nflavor = keystoen\n[database]\nmax_retries = often\n"
+        "[glance_store]\ndefault_store = punchcards\n[import_filtering_opts]\nallowed_ports = a\n"
+    )
+    lines = refused(tmp_path, text, OS_DEFAULT__WORKERS="many").split("\n")
+    with pytest.raises(ConfigurationError) as caught:
+        loaded(tmp_path, "[DEFAULT]\nbind_port = high\nbind_hots = ::\n")
+    assert len(caught.value.faults) == 1
+    assert "Did you mean bind_host by bind_hots?" in caught.value.warnings[0]
+    for name in (
+        "bind_port", "image_size_cap", "key_file", "flavor", "max_retries", "default_store",
+        "allowed_ports", "workers in the environment",
+    ):  # fmt: skip
+        assert sum(name in line for line in lines) == 1, (name, lines)
+    assert not [line for line in lines if "literal" in line or "int()" in line], lines
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("[paste_deploy]\nflavour = keystone", "Did you mean flavor by flavour?"),
+        ("[DEFAULT]\nbind_prot = 1", "Did you mean bind_port by bind_prot?"),
+        ("[past_deploy]\nflavor = keystone", "Did you mean [paste_deploy]?"),
+        ("[profiler]\nenabled = true", "no effect."),
+    ],
+)
+def test_a_name_that_is_not_known_is_compared_with_those_that_are(
+    tmp_path: Path, text: str, meant: str
+) -> None:
+    [warning] = loaded(tmp_path, text).warnings
+    assert warning.endswith(meant)
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("10GiB", 10 << 30), ("512 MiB", 512 << 20), ("1.5 gb", 3 << 29), ("7", 7),
+        ("2TB", 2 << 40), ("0.5k", 512), ("1000 bytes", 1000),
+    ],
+)  # fmt: skip
+def test_sizes_have_units(tmp_path: Path, text: str, count: int) -> None:
+    found = loaded(tmp_path, f"[DEFAULT]\nimage_size_cap = {text}\nuser_storage_quota = {text}")
+    assert found.limits.image_size_cap == found.limits.user_storage_quota == count
+
+
+def test_times_have_units_and_plain_numbers_mean_what_they_did(tmp_path: Path) -> None:
+    text = (
+        "[DEFAULT]\nscrub_time = 30d\nwakeup_time = 90\ngraceful_shutdown_timeout = 1.5 min\n"
+        "[task]\ntask_time_to_live = 2 weeks\n"
+        "[imagestore]\npatrol_interval = 12\norphan_interval = 7 days\n"
+        "purge_deleted_after = 4w\n"
+        "[glance_store]\nfilesystem_store_timeout = 500ms\nfilesystem_store_chunk_size = 8 MiB\n"
+        "stores = file, s3\ns3_store_large_object_size = 1GiB\n"
+    )
+    found = loaded(tmp_path, text)
+    assert (found.scrubber.scrub_time, found.scrubber.wakeup_time) == (30 * 86400, 90)
+    assert found.server.graceful_shutdown_timeout == 90.0
+    assert found.jobs.time_to_live == 14 * 24
+    assert (found.scrubber.patrol_interval, found.scrubber.orphan_interval) == (12, 7 * 24)
+    assert found.jobs.purge_deleted_after == 28
+    file, s3 = found.stores.sections
+    assert file.options["filesystem_store_timeout"] == 0.5
+    assert file.options["filesystem_store_chunk_size"] == 8 << 20
+    assert s3.options["s3_store_large_object_size"] == 1024
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[DEFAULT]\nscrub_time = a day", "'a day' is not a whole number of seconds such as 90"),
+        ("[imagestore]\npatrol_interval = 90m", "'90m' is not a whole number of hours"),
+        ("[DEFAULT]\nworkers = 2.5", "'2.5' is not a whole number"),
+        ("[DEFAULT]\nimage_size_cap = 3 apples", "'3 apples' is not a whole number of bytes"),
+        ("[DEFAULT]\nbind_port = 70000", "70000 is more than 65535"),
+        ("[DEFAULT]\nuser_storage_quota = -1GB", "-1GB is less than 0"),
+        ("[keystone_authtoken]\nadmin_user = x\nauth_port = y", "auth_port in"),
+        ("[keystone_authtoken]\nadmin_user = x\nauth_port = y", "'y' is not a number"),
+    ],
+)
+def test_a_number_that_is_none_is_said_so_in_words(tmp_path: Path, text: str, reason: str) -> None:
+    assert reason in refused(tmp_path, text)

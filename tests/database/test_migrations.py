@@ -15,7 +15,7 @@ from imagestore.database import jobs as rows
 from imagestore.database.engine import Database
 from imagestore.database.migrations import State
 from imagestore.database.migrations.lock import hold
-from imagestore.database.schema import job_gates, jobs, tombstones
+from imagestore.database.schema import job_gates, jobs, metadata, tombstones
 from imagestore.model.errors import ConfigurationError, Conflict
 from imagestore.model.image import Image
 from tests.database import samples
@@ -84,6 +84,22 @@ async def test_tables_of_the_first_release(fresh_url: str) -> None:
         assert await database.check() is State.OK
         assert await database.read(rows.counts) == {}
         assert await database.read(images.get, mine.id) is not None
+
+
+async def test_the_tables_of_glance_are_called_so(fresh_url: str) -> None:
+    def only_glance(conn: Connection) -> None:
+        for table in reversed(metadata.sorted_tables):
+            if table.name.startswith("imagestore_"):
+                table.drop(conn)
+        conn.execute(text("DROP TABLE imagestore_alembic_version"))
+
+    async with samples.opened(fresh_url) as database:
+        await database.write(only_glance)
+        state = await database.check()
+        assert state is State.GLANCE
+        assert "those of Glance 33" in state.advice
+        await database.upgrade()
+        assert await database.check() is State.OK
 
 
 async def test_an_upgrade_that_was_cut_off_goes_on(fresh_url: str) -> None:

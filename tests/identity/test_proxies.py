@@ -44,8 +44,8 @@ async def believed() -> set[str]:
 
 
 def test_samples_strip_them_and_the_documentation_names_them(believed: set[str]) -> None:
-    nginx = (ROOT / "conf/nginx.conf.sample").read_text()
-    haproxy = (ROOT / "conf/haproxy.cfg.sample").read_text()
+    nginx = (ROOT / "conf/nginx-load-balancer.conf.sample").read_text()
+    haproxy = (ROOT / "conf/haproxy-load-balancer.cfg.sample").read_text()
     assert believed <= set(re.findall(r'proxy_set_header (\S+) "";', nginx))
     assert believed <= set(re.findall(r"http-request del-header (\S+)", haproxy))
     assert believed <= set(re.findall(r"`([\w-]+)`", (ROOT / "docs/identity.md").read_text()))

@@ -72,6 +72,23 @@ async def test_old_and_new_names(
     assert (caller.user_id, caller.project_id) == (user, project)
 
 
+@pytest.mark.parametrize(
+    ("roles", "implied"),
+    [
+        ("member", {"member", "reader"}),
+        ("Admin,x", {"admin", "manager", "member", "reader", "x"}),
+        ("manager", {"manager", "member", "reader"}),
+        ("reader", {"reader"}),
+        ("x", {"x"}),
+    ],
+)
+async def test_roles_imply_those_below_them_as_at_keystone(roles: str, implied: set[str]) -> None:
+    caller = await identify(CONFIRMED | {"X-Roles": roles, "X-Project-Id": "p"})
+    assert caller.roles == implied
+    may_read = Policy(Identity()).allows("get_image", caller, {"project_id": "p"})
+    assert may_read == ("reader" in implied)
+
+
 @pytest.mark.parametrize("roles", ["admin", "ADMIN", "reader,Admin"])
 async def test_who_has_the_role_admin_is_one(roles: str) -> None:
     caller = await identify(CONFIRMED | {"X-Roles": roles})

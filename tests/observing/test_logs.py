@@ -103,6 +103,9 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         "GET /x?token=SECRET",
         "s3_store_secret_key = SECRET",
         "admin_password=SECRET",
+        "password: SECRET",
+        "{'password': 'SECRET SECRET', 'user': 'me'}",
+        "token: SECRET1x was refused",
         "the token gAAAAABSECRETSECRETSECRETSECRET== has expired",
     ],
 )
@@ -152,6 +155,10 @@ def test_a_name_with_a_line_break_makes_no_line(tmp_path: Path, text: str, use_j
         "http://127.0.0.1:9292/v2/images",
         "The token has expired.",
         "user a@example.org",
+        "wrong password: Could not connect to the server",
+        "Access denied for user 'glance'@'db' (using password: YES)",
+        "token: expired, or not of this service",
+        "signature: none, as nobody asked",
     ],
 )
 def test_what_is_no_secret_stays(text: str) -> None:

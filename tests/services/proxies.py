@@ -69,7 +69,7 @@ def haproxy(directory: Path, nodes: Sequence[int]) -> HAProxy:
     """Raises :class:`tests.services.process.StartError`."""
     directory.mkdir(parents=True)
     port, log, control = process.free_port(), directory / "haproxy.log", directory / "admin.sock"
-    text = _sample("haproxy.cfg.sample", port, nodes)
+    text = _sample("haproxy-load-balancer.cfg.sample", port, nodes)
     configuration = directory / "haproxy.cfg"
     configuration.write_text(text.replace("/run/haproxy/admin.sock", str(control)))
     found = program("haproxy")
@@ -118,7 +118,7 @@ def nginx(directory: Path, nodes: Sequence[int]) -> Nginx:
     directory.mkdir(parents=True)
     port, log = process.free_port(), directory / "nginx.log"
     configuration, main = directory / "imagestore.conf", directory / "nginx.conf"
-    text = _sample("nginx.conf.sample", port, nodes)
+    text = _sample("nginx-load-balancer.conf.sample", port, nodes)
     configuration.write_text(text)
     user = "user root;" if Path.home() == Path("/root") else ""
     temporary = "".join(

@@ -79,7 +79,8 @@ async def test_a_service_of_its_own(tmp_path: Path) -> None:
     ("options", "needed"),
     [
         (
-            "[paste_deploy]\nflavor = keystone\n[database]\nconnection = mysql://u:p@h/d\n",
+            "[paste_deploy]\nflavor = keystone\n[database]\nconnection = mysql://u:p@h/d\n"
+            "[keystone_authtoken]\nauth_type = admin_token\nendpoint = http://h\ntoken = t\n",
             {"imagestore.identity.keystone.source", "asyncmy", "sqlalchemy.ext.asyncio"},
         ),
         (

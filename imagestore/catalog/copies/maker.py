@@ -162,7 +162,7 @@ class CopyMaker(Operations):
         return _Claim(image, intent.copy(conn, image_id, target.name))
 
     def _location_in(self, store: Store, image: Image) -> Location | None:
-        found = self._corrections.corrected(image.locations)
+        found = map(self._corrections.right, image.locations)
         return next((each for each in found if self._stores.of(each) is store), None)
 
     # The bytes.

@@ -17,6 +17,7 @@ from imagestore.catalog.copies.maker import CopyMaker
 from imagestore.catalog.copies.placement import COPY, Placements, Standing
 from imagestore.catalog.deletions import Deletions
 from imagestore.catalog.dependencies import Dependencies
+from imagestore.catalog.integrity.hold import Hold
 from imagestore.catalog.jobs import PATIENT, JobKind, Jobs, Work
 from imagestore.catalog.operations import Operations
 from imagestore.database import jobs, replicas
@@ -64,13 +65,19 @@ class Replication(Operations):
     """The passes, and the kinds of work that they queue."""
 
     def __init__(
-        self, deps: Dependencies, jobs_: Jobs, deletions: Deletions, copies: CopyMaker
+        self,
+        deps: Dependencies,
+        jobs_: Jobs,
+        deletions: Deletions,
+        copies: CopyMaker,
+        hold: Hold,
     ) -> None:
         super().__init__(deps)
         self._config = deps.settings.replication
         self._jobs = jobs_
         self._deletions = deletions
         self._copies = copies
+        self._hold = hold
         self._placements = Placements(deps)
         self._grace = timedelta(seconds=self._config.grace)
         interval = self._config.interval
@@ -212,6 +219,8 @@ class Replication(Operations):
         """Remove a copy, if no rule and no user wants it now."""
         job = work.job
         assert job.image_id is not None
+        if await self._hold.is_on():
+            return  # a later pass finds it again
 
         def may_go(conn: Connection, image: Image, copy: Location) -> bool:
             known = replicas.of_images(conn, [image.id])

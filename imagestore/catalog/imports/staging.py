@@ -23,6 +23,7 @@ from imagestore.catalog.activation import Activation, put_back
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.imports import progress
 from imagestore.catalog.imports.unstaging import UNSTAGE, host_key, unstage
+from imagestore.catalog.integrity.hold import Hold
 from imagestore.catalog.intent import Intent, close
 from imagestore.catalog.jobs import PATIENT, JobKind, Jobs, Work
 from imagestore.catalog.locations import refused_locations
@@ -33,7 +34,7 @@ from imagestore.config.store_sections import STAGING
 from imagestore.database import images, jobs, journal
 from imagestore.identity.caller import Caller
 from imagestore.model.clock import now
-from imagestore.model.errors import Conflict, Gone, NotFound
+from imagestore.model.errors import Conflict, Gone, NotFound, Unavailable
 from imagestore.model.image import Image, ImageStatus
 from imagestore.model.job import ACTIVE
 from imagestore.transfer.judgement import require_size
@@ -47,9 +48,10 @@ _CLEANING = 10.0
 class Staging(Operations):
     """Takes bytes in, gives them to the import, and removes them."""
 
-    def __init__(self, deps: Dependencies, jobs_: Jobs) -> None:
+    def __init__(self, deps: Dependencies, jobs_: Jobs, hold: Hold) -> None:
         super().__init__(deps)
         self._jobs = jobs_
+        self._hold = hold
         self._url = deps.settings.server.worker_self_reference_url
         self.host = host_key(self._url)
         jobs_.register(JobKind(UNSTAGE + self.host, self._unstage, attempts=PATIENT))
@@ -190,6 +192,8 @@ class Staging(Operations):
         """Handler: remove what was staged for an image."""
         image_id = work.job.image_id
         assert image_id is not None
+        if await self._hold.is_on():
+            raise Unavailable("It stays until 'imagestore db release'.")
         await self.store.discard(image_id)
 
 

@@ -14,6 +14,7 @@ from datetime import timedelta
 
 from imagestore.backends.errors import StoreError
 from imagestore.catalog.dependencies import Dependencies
+from imagestore.catalog.integrity.hold import Hold
 from imagestore.catalog.integrity.orphan_removal import OrphanRemoval
 from imagestore.catalog.integrity.orphan_search import OrphanSearch, SearchedPlace
 from imagestore.catalog.jobs import PATIENT, JobKind, Jobs, Work
@@ -44,10 +45,11 @@ class SearchResult:
 class Orphans:
     """The operations on orphans. For operators."""
 
-    def __init__(self, deps: Dependencies, jobs_: Jobs, host: str) -> None:
+    def __init__(self, deps: Dependencies, jobs_: Jobs, host: str, hold: Hold) -> None:
         """``host``: what stands for this node, if it keeps to itself what is staged."""
         self._database = deps.database
         self._jobs = jobs_
+        self._hold = hold
         self._settings = deps.settings.scrubber
         self._host = host
         stores = deps.stores
@@ -156,7 +158,7 @@ class Orphans:
                 # What was found there before stays as it is until the next search.
                 log.error("store %s was not searched for orphans: %s", place.name, error)
                 continue
-            if self._settings.orphan_delete:
+            if self._settings.orphan_delete and not await self._hold.is_on():
                 await self._delete_ours(place)
         await self._count()
 

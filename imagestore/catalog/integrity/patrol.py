@@ -19,8 +19,10 @@ from imagestore.backends.base import Capability, Store
 from imagestore.backends.errors import StoreError
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.integrity.damage import mark, unmark
+from imagestore.catalog.integrity.hold import Hold
 from imagestore.catalog.integrity.replacement import BadSource, Replacement
 from imagestore.catalog.jobs import PATIENT, Completion, JobKind, Jobs, Work
+from imagestore.catalog.locations.correction import StoreCorrections
 from imagestore.catalog.operations import Operations
 from imagestore.database import damages, images, jobs, locations
 from imagestore.database.damages import Damage, DamageState, Progress
@@ -50,10 +52,14 @@ class _Tally:
 class Patrol(Operations):
     """The operations of the patrol. For operators."""
 
-    def __init__(self, deps: Dependencies, jobs_: Jobs, replacement: Replacement) -> None:
+    def __init__(
+        self, deps: Dependencies, jobs_: Jobs, replacement: Replacement, hold: Hold
+    ) -> None:
         super().__init__(deps)
         self._jobs = jobs_
         self._replacement = replacement
+        self._hold = hold
+        self._corrections = StoreCorrections(deps)
         self._rate = deps.settings.scrubber.patrol_rate
         self._interval = timedelta(hours=deps.settings.scrubber.patrol_interval)
         every = self._interval if self._rate else None
@@ -136,7 +142,12 @@ class Patrol(Operations):
         """Read all copies; what is damaged is marked, and made anew where that can be done."""
         wanted = comparable(image)
         whole: set[int] = set()
-        for store, location in self._stores.ordered(image.locations):
+        for location in self._corrections.corrected(image.locations):
+            store = self._stores.of(location)
+            if store is None:
+                log.error("image %s: no store here has %s", image.id, location.url)
+                tally.unread += 1
+                continue
             if Capability.EXTERNAL in store.capabilities or location.id is None:
                 continue
             if wanted is None:
@@ -154,6 +165,7 @@ class Patrol(Operations):
                 tally.damaged += location.status != locations.DAMAGED
         if await self._database.read(damages.list, image_id=image.id, limit=1):
             await self._repair(pace, tally, frozenset(whole), image_id=image.id)
+        await self._corrections.settle()
 
     async def _mark(self, image: Image, location: Location, store: str, fault: str) -> bool:
         """Take the copy out of use, and tell of it the first time; whether it is the image's."""
@@ -191,6 +203,8 @@ class Patrol(Operations):
         image_id: str | None = None,
     ) -> None:
         """Make anew what can be, of one image or of all that is known to be damaged."""
+        if await self._hold.is_on():
+            return  # what is there may be right, and what is known of it old
         for damage in await self._database.read(damages.list, image_id=image_id):
             row = await self._database.select(images.get, damage.image_id)
             if row is None or _has_lost_it(row.image, damage):

@@ -18,6 +18,7 @@ from imagestore.catalog.activation import put_back
 from imagestore.catalog.deletions import Deletions
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.imports.staging import Staging
+from imagestore.catalog.integrity.hold import Hold
 from imagestore.catalog.operations import Operations
 from imagestore.config.store_sections import STAGING
 from imagestore.database import journal
@@ -44,10 +45,12 @@ class Recovery(Operations):
         deps: Dependencies,
         deletions_: Deletions,
         staging: Staging,
+        hold: Hold,
     ) -> None:
         super().__init__(deps)
         self._deletions = deletions_
         self._staging = staging
+        self._hold = hold
         self._turn = asyncio.Lock()
         """Two that put right the same row would undo what has begun after the first."""
 
@@ -81,11 +84,15 @@ class Recovery(Operations):
                 left = [entry for entry in found if entry.image_id == image_id]
                 if not left or await self._run(left) == len(left):
                     return
+            if await self._hold.is_on():
+                raise NotNow(f"What an earlier attempt left of image {image_id} is kept for now.")
             if asyncio.get_running_loop().time() > end:
                 raise NotNow(f"What an earlier attempt left of image {image_id} is not removed.")
             await asyncio.sleep(_LOOK)
 
     async def _run(self, entries: list[Entry]) -> int:
+        if not entries or await self._hold.is_on():
+            return 0
         done = 0
         away: set[str] = set()
         for entry in entries:

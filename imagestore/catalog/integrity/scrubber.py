@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from imagestore.backends.errors import StoreError
 from imagestore.catalog.deletions import Deletions
 from imagestore.catalog.dependencies import Dependencies
+from imagestore.catalog.integrity.hold import Hold
 from imagestore.catalog.intent import Intent
 from imagestore.catalog.jobs import PATIENT, JobKind, Jobs, Work
 from imagestore.catalog.operations import Operations
@@ -47,10 +48,11 @@ class Scrubbed:
 class Scrubber(Operations):
     """The operations on images that are deleted but whose bytes are there. For operators."""
 
-    def __init__(self, deps: Dependencies, jobs_: Jobs, deletions: Deletions) -> None:
+    def __init__(self, deps: Dependencies, jobs_: Jobs, deletions: Deletions, hold: Hold) -> None:
         super().__init__(deps)
         self._deletions = deletions
         self._jobs = jobs_
+        self._hold = hold
         self._settings = deps.settings.scrubber
         pause = timedelta(seconds=self._settings.wakeup_time)
         jobs_.register(JobKind(KIND, self._run, attempts=PATIENT, every=pause))
@@ -102,7 +104,8 @@ class Scrubber(Operations):
         return timedelta(seconds=self._settings.scrub_time)
 
     async def _run(self, work: Work) -> None:
-        await self.scrub()
+        if not await self._hold.is_on():
+            await self.scrub()
 
     async def _scrub(self, image_id: str, before: datetime) -> bool:
         """Remove the bytes of one image; whether that was still to be done."""

@@ -25,10 +25,11 @@ class Jobs:
         "Background jobs of a kind that all nodes together work on at once, as kind:number pairs.")
     per_target: int = option(0, name="jobs_per_store", minimum=0, help=
         "Background jobs that all nodes together direct at one store at once; 0: no limit.")
-    purge_deleted_after: int = option(0, minimum=0, help=
+    purge_deleted_after: int = option(0, minimum=0, unit="days", help=
         "Days after which the rows of what was deleted are removed, those of images apart, as "
         "imagestore db purge does. 0: never.")
-    time_to_live: int = option(48, group="task", name="task_time_to_live", minimum=0, help=
+    time_to_live: int = option(
+        48, group="task", name="task_time_to_live", minimum=0, unit="hours", help=
         "Hours for which a task or background job that has ended can be looked at.")
 
 
@@ -37,10 +38,10 @@ class Replication:
     """Copies between stores (``[replication:NAME]``)."""
 
     rules: tuple[Rule, ...] = ()
-    interval: float = option(300.0, name="replication_interval", minimum=0, help=
+    interval: float = option(300.0, name="replication_interval", minimum=0, unit="seconds", help=
         "Seconds between two passes over all images, which find what the rules in "
         "[replication:NAME] ask for and nobody has done. 0: no passes.")
-    grace: float = option(86400.0, name="replication_grace", minimum=0, help=
+    grace: float = option(86400.0, name="replication_grace", minimum=0, unit="seconds", help=
         "Seconds for which a copy that was made for a rule is kept when no rule wants it any more.")
     bandwidth: int = option(0, name="replication_bandwidth", kind=Size(), help=
         "Bytes a second that each worker process reads to copy between stores, of all its copies "
@@ -67,12 +68,12 @@ class Cache:
         "tell which nodes have an image.")
     max_size: int = option(10 << 30, name="image_cache_max_size", kind=Size(), help=
         "Bytes that the cache may take, also with a unit (500GB). Kept to at any time.")
-    stall_time: int = option(86400, name="image_cache_stall_time", minimum=0, help=
+    stall_time: int = option(86400, name="image_cache_stall_time", minimum=0, unit="seconds", help=
         "Seconds after which an incomplete entry is removed that nobody goes on with.")
     node: str = ""
     """The URL by which other nodes and clients know this one."""
     sync_interval: float = option(
-        10.0, group="imagestore", name="cache_sync_interval", minimum=0.1, help=
+        10.0, group="imagestore", name="cache_sync_interval", minimum=0.1, unit="seconds", help=
         "Seconds between two comparisons of the cache with the database: until then an entry may "
         "lie on the disk whose image was deleted through another node. It is never served.")
     keep_filling: bool = option(True, group="imagestore", name="cache_keep_filling", help=
@@ -128,8 +129,9 @@ class Site:
         "Remove at the target what was carried there and is gone at the source.")
     store: str | None = option(None, help=
         "Store for images that are pulled. Without it the default one.")
-    interval: float = option(300.0, minimum=1, help="Seconds from the end of a pass to the next.")
-    full_interval: float = option(86400.0, minimum=0, help=
+    interval: float = option(300.0, minimum=1, unit="seconds", help=
+        "Seconds from the end of a pass to the next.")
+    full_interval: float = option(86400.0, minimum=0, unit="seconds", help=
         "Seconds after which all images are compared again, not only those that were changed. "
         "With delete or members they always are.")
     transfers: int = option(2, minimum=1, maximum=64, help="Images at a time.")
@@ -148,21 +150,21 @@ class Scrubber:
 
     delayed_delete: bool = option(False, help=
         "Keep the bytes of a deleted image for scrub_time: imagestore image restore.")
-    scrub_time: int = option(0, minimum=0, help=
+    scrub_time: int = option(0, minimum=0, unit="seconds", help=
         "Seconds for which the bytes of a deleted image are kept, with delayed_delete.")
     scrub_pool_size: int = option(1, minimum=1, help=
         "Deleted images whose bytes are removed at once.")
-    wakeup_time: int = option(300, minimum=1, help=
+    wakeup_time: int = option(300, minimum=1, unit="seconds", help=
         "Seconds between two looks for deleted images whose time is up.")
     patrol_rate: int = option(0, group="imagestore", kind=Size(), help=
         "Bytes a second, also with a unit (20MB), at which one node reads all stored images again "
         "and compares their digests. 0: not at all.")
-    patrol_interval: int = option(168, group="imagestore", minimum=0, help=
+    patrol_interval: int = option(168, group="imagestore", minimum=0, unit="hours", help=
         "Hours from the beginning of one such pass to that of the next, at the least.")
-    orphan_interval: int = option(24, group="imagestore", minimum=0, help=
+    orphan_interval: int = option(24, group="imagestore", minimum=0, unit="hours", help=
         "Hours from the beginning of one search for what lies in stores and belongs to no image "
         "to that of the next. 0: no search.")
-    orphan_grace: int = option(24, group="imagestore", minimum=0, help=
+    orphan_grace: int = option(24, group="imagestore", minimum=0, unit="hours", help=
         "Hours that must lie between two searches that see the same, for it to be an orphan.")
     orphan_max_unknown: int = option(5, group="imagestore", minimum=0, maximum=100, help=
         "Percent of the objects in a store that may be orphans which no image of this database "
@@ -174,7 +176,7 @@ class Scrubber:
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    kept_hours: int = option(24, name="events_kept_hours", minimum=1, help=
+    kept_hours: int = option(24, name="events_kept_hours", minimum=1, unit="hours", help=
         "Hours for which GET /v2/events can go back.")
     kept_rows: int = option(1_000_000, name="events_kept_rows", minimum=1000, help=
         "Most events that are kept, however young.")

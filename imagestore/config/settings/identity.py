@@ -38,12 +38,12 @@ class Keystone:
     keyfile: Path | None = option(None, help="Private key (PEM) of certfile.")
     insecure: bool = option(False, help=
         "Believe any certificate. Whoever is on the way to Keystone can then be anyone.")
-    http_connect_timeout: int = option(10, minimum=1, help=
+    http_connect_timeout: int = option(10, minimum=1, unit="seconds", help=
         "Seconds that Keystone may take for one answer, with all attempts. After that the caller "
         "is told to come again (503).")
     http_request_max_retries: int = option(3, minimum=0, help=
         "Further attempts when Keystone does not take a connection, or answers 503.")
-    token_cache_time: int = option(300, help=
+    token_cache_time: int = option(300, unit="seconds", help=
         "Seconds for which each worker process keeps what Keystone said of a token, and so for "
         "which a revoked token may go on. 0 or -1: every request asks.")
     service_token_roles: tuple[str, ...] = option(("service",), help=

@@ -97,7 +97,7 @@ class Imports:
         "is made of it. Default: conversion in the data directory.")
     conversions: int = option(1, minimum=1, help=
         "Conversions at once, of all processes that have the same work_dir; others wait.")
-    conversion_timeout: float = option(3600.0, minimum=1, help=
+    conversion_timeout: float = option(3600.0, minimum=1, unit="seconds", help=
         "Seconds that a conversion may take.")
     conversion_memory: int = option(1 << 30, kind=Size(), help=
         "Bytes of address space that qemu-img may take.")

@@ -32,16 +32,16 @@ class Server:
         "Certificate chain (PEM). When set, the API speaks only HTTPS.")
     key_file: Path | None = option(None, help=
         "Private key (PEM) of the certificate, if it is not in cert_file.")
-    graceful_shutdown_timeout: float = option(60.0, minimum=0, help=
+    graceful_shutdown_timeout: float = option(60.0, minimum=0, unit="seconds", help=
         "Seconds that transfers under way are given to end when a worker is stopped or replaced.")
-    keepalive_timeout: float = option(75.0, group="imagestore", minimum=0, help=
+    keepalive_timeout: float = option(75.0, group="imagestore", minimum=0, unit="seconds", help=
         "Seconds that an idle connection is kept.")
-    progress_timeout: float = option(60.0, group="imagestore", minimum=1, help=
+    progress_timeout: float = option(60.0, group="imagestore", minimum=1, unit="seconds", help=
         "Seconds without a single byte after which a transfer is given up.")
-    fetch_min_rate: int = option(MIN_RATE, group="imagestore", minimum=0, help=
+    fetch_min_rate: int = option(MIN_RATE, group="imagestore", minimum=0, unit="bytes", help=
         "Bytes a second that the source of an import, or another site, has to send on average, "
         "once fetch_grace is over: else the transfer is given up. 0: any number.")
-    fetch_grace: float = option(GRACE, group="imagestore", minimum=1, help=
+    fetch_grace: float = option(GRACE, group="imagestore", minimum=1, unit="seconds", help=
         "Seconds that such a transfer may take beyond that.")
     public_endpoint: str | None = option(None, help=
         "URL under which clients reach the service, for links in version documents. Without it "
@@ -54,7 +54,7 @@ class Server:
     enable_proxy_headers_parsing: bool = option(False, group="oslo_middleware", help=
         "Believe Forwarded, or X-Forwarded-Proto, -Host and -For, and X-Forwarded-Prefix. Only "
         "behind a proxy that sets them.")
-    max_header_line: int = option(16384, minimum=1024, help=
+    max_header_line: int = option(16384, minimum=1024, unit="bytes", help=
         "Longest header line of a request in bytes; tokens with a large catalogue need more.")
     max_request_id_length: int = option(64, minimum=0, help=
         "Longest request id that is taken over from a client, in characters.")
@@ -94,7 +94,7 @@ class Cors:
         "X-Image-Meta-Checksum", "X-Auth-Token", "X-Subject-Token", "X-Service-Token",
         "X-OpenStack-Request-ID"), help=
         "Headers of answers that pages may read, beside those that all may.")
-    max_age: int = option(3600, minimum=0, help=
+    max_age: int = option(3600, minimum=0, unit="seconds", help=
         "Seconds for which a browser need not ask again whether it may. 0: as it likes.")
     allow_methods: tuple[str, ...] = option(("GET", "PUT", "POST", "DELETE", "PATCH"), help=
         "Methods that pages may use.")
@@ -113,7 +113,8 @@ class Limits:
         "Images on a page when the client does not say how many.")
     api_limit_max: int = option(1000, minimum=1, help=
         "Most images on a page, whatever the client says.")
-    image_size_cap: int = option(TIB, minimum=1, maximum=MAX_SIZE, help="Largest image in bytes.")
+    image_size_cap: int = option(TIB, minimum=1, maximum=MAX_SIZE, unit="bytes", help=
+        "Largest image in bytes.")
     image_property_quota: int = option(128, help=
         "Most custom properties of an image; negative: no limit.")
     image_tag_quota: int = option(128, help="Most tags of an image; negative: no limit.")

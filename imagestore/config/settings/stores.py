@@ -19,21 +19,21 @@ class StoreAccess:
     0 stands for no limit, and for never. Times in seconds.
     """
 
-    call_timeout: float = option(30.0, minimum=0, help=
+    call_timeout: float = option(30.0, minimum=0, unit="seconds", help=
         "Seconds within which the store has to answer anything but a transfer. 0: for ever.")
-    progress_timeout: float = option(120.0, minimum=0, help=
+    progress_timeout: float = option(120.0, minimum=0, unit="seconds", help=
         "Seconds without a block taken or given after which a transfer is given up. 0: never.")
     max_transfers: int = option(256, minimum=0, help=
         "Transfers at a time; others wait. 0: no limit.")
     max_calls: int = option(64, minimum=0, help="Other calls at a time; others wait. 0: no limit.")
-    queue_timeout: float = option(30.0, minimum=0, help=
+    queue_timeout: float = option(30.0, minimum=0, unit="seconds", help=
         "Seconds that they wait at most. 0: for ever.")
     retries: int = option(2, minimum=0, help=
         "How often a call is repeated that failed for a passing reason, within call_timeout.")
     failures: int = option(3, minimum=0, help=
         "Failures in a row after which the store counts as away: calls fail at once, and images "
         "are read from other stores, until it answers again. 0: never.")
-    probe_interval: float = option(5.0, minimum=0, help=
+    probe_interval: float = option(5.0, minimum=0, unit="seconds", help=
         "Seconds after which a store that is away is asked again; doubled up to a minute.")
 
 

@@ -28,10 +28,17 @@ class State(Enum):
     OK = ("ok", "the tables are what this release needs.", 0)
     EMPTY = ("empty", "the database has no tables yet: run 'imagestore db upgrade'.", 3)
     BEHIND = ("behind", "the tables are of an older release: run 'imagestore db upgrade'.", 3)
+    GLANCE = (
+        "glance",
+        "the tables are those of Glance 33, without what imagestore keeps beside them: run "
+        "'imagestore db upgrade', which adds that, and leaves Glance's as they are.",
+        3,
+    )
     AHEAD = ("ahead", "the tables are of a newer release than this one.", 1)
     FOREIGN = (
         "foreign",
-        "the tables are not those of Glance 33: run its 'glance-manage db sync' first.",
+        "the tables are those of Glance, of another release than 33: "
+        "run the 'glance-manage db sync' of Glance 33 first.",
         3,
     )
     HALF_WAY = (
@@ -44,6 +51,10 @@ class State(Enum):
         self.word = word
         self.advice = advice
         self.exit_code = exit_code
+
+    def serves(self, *, upgrades: bool) -> bool:
+        """Whether a service can start with that. ``upgrades``: it brings tables up to date."""
+        return self is State.OK or (upgrades and self in (State.EMPTY, State.BEHIND, State.GLANCE))
 
 
 def upgrade(conn: Connection) -> None:
@@ -81,9 +92,11 @@ def check(conn: Connection) -> State:
     elif schema.VERSION_TABLE not in tables:
         return State.EMPTY
     at, known = version(conn), versions.known()
+    if at is None:
+        return State.BEHIND if schema.VERSION_TABLE in tables else State.GLANCE
     if at == known[-1]:
         return State.OK
-    return State.BEHIND if at is None or at in known else State.AHEAD
+    return State.BEHIND if at in known else State.AHEAD
 
 
 def _versions_of_peer(conn: Connection) -> Sequence[str]:
