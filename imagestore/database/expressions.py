@@ -15,10 +15,12 @@ from sqlalchemy import (
     Select,
     String,
     and_,
+    bindparam,
     false,
     func,
     literal_column,
     not_,
+    select,
     text,
 )
 from sqlalchemy.ext.compiler import compiles
@@ -150,6 +152,11 @@ def fenced(found: Select[Any]) -> Select[Any]:
     all images in that order.
     """
     return found.suffix_with(text("OFFSET 0"), dialect="postgresql")
+
+
+def counted(found: Select[Any]) -> Select[Any]:
+    """How many there are, at most the parameter ``few``."""
+    return select(func.count()).select_from(found.limit(bindparam("few")).subquery())
 
 
 def not_deleted(table: FromClause) -> ColumnElement[bool]:

@@ -23,19 +23,18 @@ from sqlalchemy import (
     Select,
     bindparam,
     false,
-    func,
     select,
 )
 
 from imagestore.database.expressions import (
     PREFIX_LENGTH,
-    exact,
+    counted,
     fenced,
     is_long_and_begins,
     is_short_and,
     residual,
 )
-from imagestore.database.filters import ConditionShape, compare
+from imagestore.database.filters import ConditionShape, compare, of_property, of_tag
 from imagestore.database.schema import ORDERS, image_properties, image_tags, images
 from imagestore.database.walks import Shape
 from imagestore.model.query import ImageQuery, Op
@@ -175,8 +174,7 @@ def _lookups(shape: Shape) -> list[Lookup]:
 
 @lru_cache(maxsize=256)
 def _count(lookup: Lookup) -> Select[Any]:
-    some = _ids(lookup).limit(bindparam("few")).subquery()
-    return select(func.count()).select_from(some)
+    return counted(_ids(lookup))
 
 
 def _ids(lookup: Lookup) -> Select[Any]:
@@ -205,19 +203,10 @@ def _found_by(
             if lookup.is_long
             else is_short_and(table.c.value, value)
         )
-        return (
-            table,
-            table.c.image_id,
-            [
-                exact(table.c.name, bindparam(f"p{number}_name")),
-                found,
-                table.c.deleted == false(),
-            ],
-        )
+        return table, table.c.image_id, of_property(table, number, found)
     if lookup.kind is LookupKind.TAG:
         table = image_tags.alias()
-        tag = exact(table.c.value, bindparam(f"t{number}"))
-        return table, table.c.image_id, [tag, table.c.deleted == false()]
+        return table, table.c.image_id, of_tag(table, number)
     table = images.alias()
     column = lookup.conditions[0][1][0]
     conditions = [compare(condition, number, table) for number, condition in lookup.conditions]

@@ -100,6 +100,8 @@ def _rows(conn: Connection, shape: Shape, values: dict[str, Any]) -> Sequence[Ro
 
 def _in_order(conn: Connection, shape: Shape, values: dict[str, Any]) -> Sequence[Row[Any]]:
     shape = walks.with_arms(conn, shape, values)
+    if not shape.arms:
+        return []
     if not shape.needs_slices:
         return conn.execute(_walked(shape), values).all()
     return _sliced(conn, shape, values)

@@ -22,7 +22,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     false,
-    func,
     or_,
     select,
     true,
@@ -31,7 +30,7 @@ from sqlalchemy import (
 
 from imagestore.database import filters, order
 from imagestore.database.branches import PRIVATE, Branch, By, condition_of, memberships_of
-from imagestore.database.expressions import fenced, null_key, residual
+from imagestore.database.expressions import counted, fenced, null_key, residual
 from imagestore.database.filters import ConditionShape
 from imagestore.database.schema import HOLDS, OF_ID, OF_OWNER, OF_VISIBILITY, ORDERS, images
 from imagestore.model.image import DELETED_STATUSES, ImageStatus
@@ -103,12 +102,12 @@ class Shape:
 
 
 def with_arms(conn: Connection, shape: Shape, values: Mapping[str, Any]) -> Shape:
-    """The same list with its arms."""
+    """The same list with its arms; without any where nothing is in it."""
     flags = (False, True) if shape.deleted is None else (shape.deleted,)
     parts = tuple(product(shape.branches, flags))
     key = shape.sort[0].key
     small = _small(conn, parts, values, only_members=key == "created_at")
-    arms = [Arm((branch,), deleted) for branch, deleted in small]
+    arms = [Arm((branch,), deleted) for (branch, deleted), count in small.items() if count]
     large = [part for part in parts if part not in small]
     if key == "created_at":
         for branch, deleted in large:
@@ -141,16 +140,16 @@ def _small(
     values: Mapping[str, Any],
     *,
     only_members: bool,
-) -> set[tuple[Branch, bool]]:
-    """The parts that have few images each."""
+) -> dict[tuple[Branch, bool], int]:
+    """The parts that have few images each, and how many; or as many memberships."""
     if any(branch.by is By.VISIBILITY and branch.visibility is PRIVATE for branch, _ in parts):
         # All is seen.
-        return set()
+        return {}
     asked = tuple(part for part in parts if part[0].by is By.MEMBER or not only_members)
     if not asked:
-        return set()
+        return {}
     counts = conn.execute(_counts(asked), {**values, "few": SMALL + 1}).one()
-    return {part for part, count in zip(asked, counts, strict=True) if count <= SMALL}
+    return {part: count for part, count in zip(asked, counts, strict=True) if count <= SMALL}
 
 
 @lru_cache(maxsize=100)
@@ -161,8 +160,7 @@ def _counts(parts: tuple[tuple[Branch, bool], ...]) -> Select[Any]:
             found = memberships_of(branch)
         else:
             found = select(images.c.id).where(condition_of(branch), _listed(deleted))
-        some = found.limit(bindparam("few")).subquery()
-        counts.append(select(func.count()).select_from(some).scalar_subquery())
+        counts.append(counted(found).scalar_subquery())
     return select(*counts)
 
 
