@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
 from alembic import op
-
-from imagestore.database.migrations.names import names_of_indexes
 
 revision = "0009"
 down_revision = "0008"
@@ -34,7 +33,7 @@ _REPLACED = {
 
 def upgrade() -> None:
     conn = op.get_bind()
-    known = names_of_indexes(conn)
+    known = _names(conn)
     for name, of in _indexes(conn.dialect.name).items():
         if name not in known:
             op.execute(f"CREATE INDEX {name} ON {of}")
@@ -61,3 +60,17 @@ def _indexes(dialect: str) -> dict[str, str]:
             "image_properties (name, value(191), deleted, image_id)"
         )
     return found
+
+
+def _names(conn: sa.Connection) -> set[str]:
+    """Of indexes; reflection leaves out those on expressions."""
+    if conn.dialect.name == "sqlite":
+        asked = "SELECT name FROM sqlite_master WHERE type = 'index'"
+    elif conn.dialect.name == "postgresql":
+        asked = "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema()"
+    else:
+        asked = (
+            "SELECT DISTINCT index_name FROM information_schema.statistics"
+            " WHERE table_schema = database()"
+        )
+    return set(conn.scalars(sa.text(asked)))
