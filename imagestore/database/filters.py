@@ -27,9 +27,10 @@ from imagestore.database.expressions import (
     exact,
     exactly_one_of,
     fenced,
+    found_in,
     is_short_and,
 )
-from imagestore.database.schema import image_properties, image_tags, images
+from imagestore.database.schema import OF_PROPERTY, OF_TAG, image_properties, image_tags, images
 from imagestore.model.errors import Invalid
 from imagestore.model.query import Condition, ImageQuery, Op
 
@@ -141,12 +142,12 @@ def has_property(number: int, *, is_long: bool) -> ColumnElement[bool]:
     table = image_properties.alias()
     compare = exact if is_long else is_short_and
     value = compare(table.c.value, bindparam(f"p{number}_value"))
-    return _has(table, of_property(table, number, value))
+    return _has(table, OF_PROPERTY, of_property(table, number, value))
 
 
 def has_tag(number: int) -> ColumnElement[bool]:
     table = image_tags.alias()
-    return _has(table, of_tag(table, number))
+    return _has(table, OF_TAG, of_tag(table, number))
 
 
 def of_property(
@@ -162,6 +163,8 @@ def of_tag(table: FromClause, number: int) -> list[ColumnElement[bool]]:
     return [exact(table.c.value, bindparam(f"t{number}")), table.c.deleted == false()]
 
 
-def _has(table: FromClause, conditions: list[ColumnElement[bool]]) -> ColumnElement[bool]:
-    found = select(table.c.id).where(table.c.image_id == images.c.id, *conditions)
-    return fenced(found).exists()
+def _has(
+    table: FromClause, index: str, conditions: list[ColumnElement[bool]]
+) -> ColumnElement[bool]:
+    found = select(table.c.image_id).where(table.c.image_id == images.c.id, *conditions)
+    return fenced(found_in(found, table, index)).exists()

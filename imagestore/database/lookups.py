@@ -30,12 +30,20 @@ from imagestore.database.expressions import (
     PREFIX_LENGTH,
     counted,
     fenced,
+    found_in,
     is_long_and_begins,
     is_short_and,
     residual,
 )
 from imagestore.database.filters import ConditionShape, compare, of_property, of_tag
-from imagestore.database.schema import ORDERS, image_properties, image_tags, images
+from imagestore.database.schema import (
+    OF_PROPERTY,
+    OF_TAG,
+    ORDERS,
+    image_properties,
+    image_tags,
+    images,
+)
 from imagestore.database.walks import Shape
 from imagestore.model.query import ImageQuery, Op
 
@@ -63,6 +71,7 @@ class LookupKind(Enum):
 
 
 PROPERTY, TAG = LookupKind.PROPERTY, LookupKind.TAG
+_INDEXES = {PROPERTY: OF_PROPERTY, TAG: OF_TAG}
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,12 +189,18 @@ def _count(lookup: Lookup) -> Select[Any]:
 def _ids(lookup: Lookup) -> Select[Any]:
     """Ids of images, found and read in an index alone where it holds all that is asked."""
     table, column, conditions = _found_by(lookup)
+    found, tables = table, [(lookup.kind, table)]
     for other in lookup.others:
         # A join, for the database to begin with the rarer one.
-        table_beside, beside, more = _found_by(other)
-        table = table.join(table_beside, beside == column)
+        table, beside, more = _found_by(other)
+        found = found.join(table, beside == column)
         conditions += more
-    return select(column).select_from(table).where(*conditions)
+        tables.append((other.kind, table))
+    ids = select(column).select_from(found).where(*conditions)
+    for kind, table in tables:
+        if kind in _INDEXES:
+            ids = found_in(ids, table, _INDEXES[kind])
+    return ids
 
 
 def _found_by(

@@ -30,7 +30,7 @@ from sqlalchemy import (
 
 from imagestore.database import filters, order
 from imagestore.database.branches import PRIVATE, Branch, By, condition_of, memberships_of
-from imagestore.database.expressions import counted, fenced, null_key, residual
+from imagestore.database.expressions import MYSQL, counted, fenced, found_in, null_key, residual
 from imagestore.database.filters import ConditionShape
 from imagestore.database.schema import HOLDS, OF_ID, OF_OWNER, OF_VISIBILITY, ORDERS, images
 from imagestore.model.image import DELETED_STATUSES, ImageStatus
@@ -39,8 +39,10 @@ from imagestore.model.query import Sort
 SMALL = 3000
 """The most images of a branch, or memberships, that are sorted and not looked for in the order
 of all."""
+TIED = 10_000
+"""The most images with one value of the first key that are sorted by the next ones: more of them
+are soon met in the order of the next key."""
 _NEVER_LISTED = sorted({status.value for status in (*DELETED_STATUSES, ImageStatus.KILLED)})
-_MYSQL = ("mysql", "mariadb")
 _WALKED = {"id": OF_ID, **ORDERS}
 
 
@@ -184,12 +186,11 @@ def end(conn: Connection, shape: Shape, values: Mapping[str, Any]) -> Row[Any] |
 
 
 def are_many(conn: Connection, shape: Shape, values: Mapping[str, Any], value: Any) -> bool:
-    """Whether a walk passes more than :data:`SMALL` images that have this value of the first key,
-    so that they would not be sorted with others."""
+    """Whether a walk passes more than :data:`TIED` images that have this value of the first key."""
     if all(arm.index is None for arm in shape.arms):
         return False
     tied = replace(shape, sort=shape.sort[:1], after=0)
-    return conn.execute(_tied(tied), {**values, "tied": value, "depth": SMALL}).first() is not None
+    return conn.execute(_tied(tied), {**values, "tied": value, "depth": TIED}).first() is not None
 
 
 @lru_cache(maxsize=500)
@@ -256,10 +257,10 @@ def sorted_page(
     else:
         read = select(*keys).join_from(found, images, is_found).where(passes)
         if not (shape.tested | {key.key for key in shape.sort}) - {*HOLDS[OF_ID]}:
-            read = _walked_in(read, OF_ID)
+            read = found_in(read, images, OF_ID)
         rows = read.subquery()
     page = select(rows).order_by(*directions(shape.sort, rows.c)).limit(bindparam("limit"))
-    for dialect in _MYSQL:
+    for dialect in MYSQL:
         # It makes one of both queries, which begins with what was found.
         page = page.prefix_with("STRAIGHT_JOIN", dialect=dialect)
     return page
@@ -283,7 +284,7 @@ def _page_of(shape: Shape, arm: Arm) -> Select[Any]:
             if condition[0] in HOLDS[index]
         ]
         found = select(images.c.id).where(condition_of(branch), _listed(arm.deleted))
-        found = _walked_in(found.where(residual(and_(true(), *passes))), index)
+        found = found_in(found.where(residual(and_(true(), *passes))), images, index)
     return sorted_page(shape, found.subquery(), (*seen, *bounds(shape), *tests(shape)))
 
 
@@ -295,13 +296,7 @@ def _ordered(shape: Shape, arm: Arm, conditions: Sequence[ColumnElement[bool]]) 
     by = [order.directed(one, key) for one, key in zip(shape.sort, sorted_by, strict=True)]
     labels = [key.label(one.key) for one, key in zip(shape.sort, keys, strict=True)]
     found = select(*labels).select_from(images).where(*conditions).order_by(*by)
-    return _walked_in(found, arm.index or "")
-
-
-def _walked_in(found: Select[Any], index: str) -> Select[Any]:
-    for dialect in _MYSQL:
-        found = found.with_hint(images, f"FORCE INDEX ({index})", dialect)
-    return found
+    return found_in(found, images, arm.index or "")
 
 
 def _null(arm: Arm, one: Sort, first: Sort) -> bool | None:

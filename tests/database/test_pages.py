@@ -145,7 +145,8 @@ def any_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(lookups, "FEW", few.get(request.param, -1))
     if request.param == "all have much in common":
         monkeypatch.setattr(lookups, "MANY", -1)
-        monkeypatch.setattr(walks, "SMALL", 2)
+        monkeypatch.setattr(walks, "SMALL", 5)
+        monkeypatch.setattr(walks, "TIED", 2)
         monkeypatch.setattr(pages, "DEPTHS", (1, 3))
         monkeypatch.setattr(pages, "PAGES", 0)
 

@@ -35,6 +35,8 @@ from imagestore.database.schema.metadefs import metadef_tags as metadef_tags
 from imagestore.database.schema.own import HOLDS as HOLDS
 from imagestore.database.schema.own import OF_ID as OF_ID
 from imagestore.database.schema.own import OF_OWNER as OF_OWNER
+from imagestore.database.schema.own import OF_PROPERTY as OF_PROPERTY
+from imagestore.database.schema.own import OF_TAG as OF_TAG
 from imagestore.database.schema.own import OF_VISIBILITY as OF_VISIBILITY
 from imagestore.database.schema.own import ORDERS as ORDERS
 from imagestore.database.schema.own import VERSION_TABLE as VERSION_TABLE

@@ -73,6 +73,9 @@ ORDERS = {
 }
 """The indexes that yield all images in the order of another sort key."""
 
+OF_PROPERTY, OF_TAG = "imagestore_properties_found", "imagestore_tags_value"
+"""The indexes that say which images have a property, in MySQL, or a tag."""
+
 # Whoever walks an index reads no row of those that he passes by: it has who sees them, and what
 # lists may be narrowed by. A change of an image that is active changes but a few of the indexes.
 _SEEN_BY = ("visibility", "owner", "status")
@@ -113,7 +116,7 @@ _EVERYWHERE = (
         for name in (OF_VISIBILITY, OF_OWNER, OF_ID)
     ),
     Index("imagestore_images_status", images.c.status, images.c.deleted, images.c.id),
-    Index("imagestore_tags_value", image_tags.c.value, image_tags.c.deleted, image_tags.c.image_id),
+    Index(OF_TAG, image_tags.c.value, image_tags.c.deleted, image_tags.c.image_id),
     Index("imagestore_members_member", image_members.c.member, image_members.c.image_id),
 )
 
@@ -140,7 +143,7 @@ _WITH_EXPRESSIONS = (
 # that is no longer it reads no row.
 _WITH_PREFIXES = (
     Index(
-        "imagestore_properties_found",
+        OF_PROPERTY,
         image_properties.c.name,
         image_properties.c.value,
         image_properties.c.deleted,
