@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, bindparam, not_, or_, select
 
-from imagestore.database.expressions import exact, fenced, not_deleted, residual
+from imagestore.database.expressions import exact, fenced, found_in, not_deleted, residual
 from imagestore.database.schema import image_members, images
 from imagestore.model.image import Visibility
 from imagestore.model.query import ImageQuery, Op, Scope
@@ -122,10 +122,8 @@ def _shared_with_project(
     if not probed:
         return and_(images.c.id.in_(memberships_of(branch)), residual(and_(*tests)))
     membership = memberships_of(branch).where(image_members.c.image_id == images.c.id)
-    for dialect in ("mysql", "mariadb"):
-        # Not all memberships of the project, for each image.
-        index = "FORCE INDEX (ix_image_members_image_id_member)"
-        membership = membership.with_hint(image_members, index, dialect)
+    # Not all memberships of the project, for each image.
+    membership = found_in(membership, image_members, "ix_image_members_image_id_member")
     return and_(*tests, fenced(membership).exists())
 
 

@@ -15,10 +15,12 @@ from sqlalchemy import (
     Select,
     String,
     and_,
+    bindparam,
     false,
     func,
     literal_column,
     not_,
+    select,
     text,
 )
 from sqlalchemy.ext.compiler import compiles
@@ -26,6 +28,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import NullType
 
+MYSQL = ("mysql", "mariadb")
 PREFIX_LENGTH = 255
 """Characters of a long text that are indexed: 1,020 bytes at most, below every limit."""
 
@@ -150,6 +153,18 @@ def fenced(found: Select[Any]) -> Select[Any]:
     all images in that order.
     """
     return found.suffix_with(text("OFFSET 0"), dialect="postgresql")
+
+
+def found_in(found: Select[Any], table: FromClause, index: str) -> Select[Any]:
+    """The same by an index that MySQL is told: it would take a unique one, and read the rows."""
+    for dialect in MYSQL:
+        found = found.with_hint(table, f"FORCE INDEX ({index})", dialect)
+    return found
+
+
+def counted(found: Select[Any]) -> Select[Any]:
+    """How many there are, at most the parameter ``few``."""
+    return select(func.count()).select_from(found.limit(bindparam("few")).subquery())
 
 
 def not_deleted(table: FromClause) -> ColumnElement[bool]:

@@ -27,9 +27,10 @@ from imagestore.database.expressions import (
     exact,
     exactly_one_of,
     fenced,
+    found_in,
     is_short_and,
 )
-from imagestore.database.schema import image_properties, image_tags, images
+from imagestore.database.schema import OF_PROPERTY, OF_TAG, image_properties, image_tags, images
 from imagestore.model.errors import Invalid
 from imagestore.model.query import Condition, ImageQuery, Op
 
@@ -140,21 +141,30 @@ def has_property(number: int, *, is_long: bool) -> ColumnElement[bool]:
     """
     table = image_properties.alias()
     compare = exact if is_long else is_short_and
-    found = select(table.c.id).where(
-        table.c.image_id == images.c.id,
-        exact(table.c.name, bindparam(f"p{number}_name")),
-        compare(table.c.value, bindparam(f"p{number}_value")),
-        table.c.deleted == false(),
-    )
-    return fenced(found).exists()
+    value = compare(table.c.value, bindparam(f"p{number}_value"))
+    return _has(table, OF_PROPERTY, of_property(table, number, value))
 
 
 def has_tag(number: int) -> ColumnElement[bool]:
     table = image_tags.alias()
-    found = select(table.c.id).where(
-        table.c.image_id == images.c.id,
-        exact(table.c.value, bindparam(f"t{number}")),
-        # Part of the index that this is for, and of no better one.
-        table.c.deleted == false(),
-    )
-    return fenced(found).exists()
+    return _has(table, OF_TAG, of_tag(table, number))
+
+
+def of_property(
+    table: FromClause, number: int, value: ColumnElement[bool]
+) -> list[ColumnElement[bool]]:
+    """Rows of the property ``p{number}_name`` whose value passes."""
+    name = exact(table.c.name, bindparam(f"p{number}_name"))
+    return [name, value, table.c.deleted == false()]
+
+
+def of_tag(table: FromClause, number: int) -> list[ColumnElement[bool]]:
+    """Rows of the tag ``t{number}``. Whether it is deleted is in the index that this is for."""
+    return [exact(table.c.value, bindparam(f"t{number}")), table.c.deleted == false()]
+
+
+def _has(
+    table: FromClause, index: str, conditions: list[ColumnElement[bool]]
+) -> ColumnElement[bool]:
+    found = select(table.c.image_id).where(table.c.image_id == images.c.id, *conditions)
+    return fenced(found_in(found, table, index)).exists()

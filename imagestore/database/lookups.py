@@ -23,20 +23,27 @@ from sqlalchemy import (
     Select,
     bindparam,
     false,
-    func,
     select,
 )
 
 from imagestore.database.expressions import (
     PREFIX_LENGTH,
-    exact,
+    counted,
     fenced,
+    found_in,
     is_long_and_begins,
     is_short_and,
     residual,
 )
-from imagestore.database.filters import ConditionShape, compare
-from imagestore.database.schema import ORDERS, image_properties, image_tags, images
+from imagestore.database.filters import ConditionShape, compare, of_property, of_tag
+from imagestore.database.schema import (
+    OF_PROPERTY,
+    OF_TAG,
+    ORDERS,
+    image_properties,
+    image_tags,
+    images,
+)
 from imagestore.database.walks import Shape
 from imagestore.model.query import ImageQuery, Op
 
@@ -64,6 +71,7 @@ class LookupKind(Enum):
 
 
 PROPERTY, TAG = LookupKind.PROPERTY, LookupKind.TAG
+_INDEXES = {PROPERTY: OF_PROPERTY, TAG: OF_TAG}
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,19 +183,24 @@ def _lookups(shape: Shape) -> list[Lookup]:
 
 @lru_cache(maxsize=256)
 def _count(lookup: Lookup) -> Select[Any]:
-    some = _ids(lookup).limit(bindparam("few")).subquery()
-    return select(func.count()).select_from(some)
+    return counted(_ids(lookup))
 
 
 def _ids(lookup: Lookup) -> Select[Any]:
     """Ids of images, found and read in an index alone where it holds all that is asked."""
     table, column, conditions = _found_by(lookup)
+    found, tables = table, [(lookup.kind, table)]
     for other in lookup.others:
         # A join, for the database to begin with the rarer one.
-        table_beside, beside, more = _found_by(other)
-        table = table.join(table_beside, beside == column)
+        table, beside, more = _found_by(other)
+        found = found.join(table, beside == column)
         conditions += more
-    return select(column).select_from(table).where(*conditions)
+        tables.append((other.kind, table))
+    ids = select(column).select_from(found).where(*conditions)
+    for kind, table in tables:
+        if kind in _INDEXES:
+            ids = found_in(ids, table, _INDEXES[kind])
+    return ids
 
 
 def _found_by(
@@ -205,19 +218,10 @@ def _found_by(
             if lookup.is_long
             else is_short_and(table.c.value, value)
         )
-        return (
-            table,
-            table.c.image_id,
-            [
-                exact(table.c.name, bindparam(f"p{number}_name")),
-                found,
-                table.c.deleted == false(),
-            ],
-        )
+        return table, table.c.image_id, of_property(table, number, found)
     if lookup.kind is LookupKind.TAG:
         table = image_tags.alias()
-        tag = exact(table.c.value, bindparam(f"t{number}"))
-        return table, table.c.image_id, [tag, table.c.deleted == false()]
+        return table, table.c.image_id, of_tag(table, number)
     table = images.alias()
     column = lookup.conditions[0][1][0]
     conditions = [compare(condition, number, table) for number, condition in lookup.conditions]

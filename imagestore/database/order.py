@@ -60,6 +60,14 @@ def expression(key: str, null: bool | None = None) -> ColumnElement[Any]:
     return instead if null else func.coalesce(column(key), instead)
 
 
+def equal(key: str, parameter: str, null: bool | None = None) -> ColumnElement[bool]:
+    """Images that have this value of a sort key, and so are told apart by the next one alone.
+
+    ``null``: as in :func:`expression`.
+    """
+    return expression(key, null) == bindparam(parameter, type_=images.c[key].type)
+
+
 def directed(sort: Sort, column: ColumnElement[Any]) -> UnaryExpression[Any]:
     return column.asc() if sort.direction is Direction.ASC else column.desc()
 
@@ -69,12 +77,15 @@ def after(sort: Sequence[Sort], null: bool | None = None) -> ColumnElement[bool]
 
     ``null``: whether the column of the first key is, where that is known.
     """
-    return _bounded(sort, "m", null, beyond=True)
+    return _bounded(sort, "m", null, beyond=True, strictly=True)
 
 
-def until(sort: Sequence[Sort], null: bool | None = None) -> ColumnElement[bool]:
-    """Images up to the one whose keys are the parameters ``u0``, ``u1``, …, and that one."""
-    return _bounded(sort, "u", null, beyond=False)
+def until(
+    sort: Sequence[Sort], null: bool | None = None, apart: bool = False
+) -> ColumnElement[bool]:
+    """Images up to the one whose keys are the parameters ``u0``, ``u1``, …, and those that have
+    the same; ``apart``: without these."""
+    return _bounded(sort, "u", null, beyond=False, strictly=apart)
 
 
 def marker_values(sort: Sequence[Sort], marker: Image) -> dict[str, Any]:
@@ -83,7 +94,7 @@ def marker_values(sort: Sequence[Sort], marker: Image) -> dict[str, Any]:
 
 
 def _bounded(
-    sort: Sequence[Sort], prefix: str, null: bool | None, *, beyond: bool
+    sort: Sequence[Sort], prefix: str, null: bool | None, *, beyond: bool, strictly: bool
 ) -> ColumnElement[bool]:
     keys = [expression(one.key, null if number == 0 else None) for number, one in enumerate(sort)]
     values = [
@@ -99,7 +110,7 @@ def _bounded(
 
     def nested(number: int) -> ColumnElement[bool]:
         if number + 1 == len(sort):
-            return compare(number, strictly=beyond)
+            return compare(number, strictly=strictly)
         equal = keys[number] == values[number]
         return or_(compare(number, strictly=True), and_(equal, nested(number + 1)))
 
@@ -110,9 +121,9 @@ def _bounded(
         return by_columns
     rows, bound = tuple_(*keys), tuple_(*values)
     if ascending == {beyond}:
-        by_rows = rows.__gt__(bound) if beyond else rows.__ge__(bound)
+        by_rows = rows.__gt__(bound) if strictly else rows.__ge__(bound)
     else:
-        by_rows = rows.__lt__(bound) if beyond else rows.__le__(bound)
+        by_rows = rows.__lt__(bound) if strictly else rows.__le__(bound)
     return row_bound(by_columns, by_rows)
 
 

@@ -95,7 +95,13 @@ def _rows(conn: Connection, shape: Shape, values: dict[str, Any]) -> Sequence[Ro
     lookup = lookups.few(conn, shape, values)
     if lookup is not None:
         return conn.execute(_looked_up(shape, lookup), values).all()
+    return _in_order(conn, shape, values)
+
+
+def _in_order(conn: Connection, shape: Shape, values: dict[str, Any]) -> Sequence[Row[Any]]:
     shape = walks.with_arms(conn, shape, values)
+    if not shape.arms:
+        return []
     if not shape.needs_slices:
         return conn.execute(_walked(shape), values).all()
     return _sliced(conn, shape, values)
@@ -104,25 +110,46 @@ def _rows(conn: Connection, shape: Shape, values: dict[str, Any]) -> Sequence[Ro
 def _sliced(conn: Connection, shape: Shape, values: dict[str, Any]) -> Sequence[Row[Any]]:
     """Test images in their order, but not for long where none pass."""
     found: list[Row[Any]] = []
-    keys = len(shape.sort) if order.is_of_index(shape.sort) else 1
+    of_index = order.is_of_index(shape.sort)
+    keys = len(shape.sort) if of_index else 1
     limit = values["limit"]
+    if not of_index and shape.after and walks.are_many(conn, shape, values, values["m0"]):
+        found += _tied(conn, shape, values, values["m0"])
+        shape = replace(shape, after=1)
     for depth in DEPTHS:
+        if len(found) >= limit:
+            return found
+        values = values | {"limit": limit - len(found)}
         end = walks.end(conn, shape, {**values, "depth": max(depth, PAGES * limit)})
         if end is None:
             break
-        part = replace(shape, until=keys)
+        apart = not of_index and walks.are_many(conn, shape, values, end[0])
         reached = {f"u{number}": end[number] for number in range(keys)}
+        part = replace(shape, until=keys, apart=apart)
         found += conn.execute(_walked(part), values | reached)
+        shape = replace(shape, after=keys)
+        if apart and len(found) < limit:
+            values["limit"] = limit - len(found)
+            found += _tied(conn, replace(shape, after=0), values, end[0])
+        values |= {f"m{number}": end[number] for number in range(keys)}
+    else:
         if len(found) >= limit:
             return found
-        shape = replace(shape, after=keys)
-        values = values | {f"m{number}": end[number] for number in range(keys)}
         values["limit"] = limit - len(found)
-    else:
         if (lookup := lookups.least(conn, shape, values)) is not None:
             return [*found, *conn.execute(_looked_up(shape, lookup), values)]
         shape = walks.all_sorted(shape)
     return [*found, *conn.execute(_walked(shape), values)]
+
+
+def _tied(conn: Connection, shape: Shape, values: dict[str, Any], value: Any) -> Sequence[Row[Any]]:
+    """Images that all have this value of the first key, in the order of the next ones."""
+    first, *rest = shape.sort
+    after = max(shape.after - 1, 0)
+    values = values | {f"m{number}": values[f"m{number + 1}"] for number in range(after)}
+    values[f"s{len(shape.same)}"] = value
+    tied = replace(shape, sort=tuple(rest), same=(*shape.same, first.key), after=after, arms=())
+    return _in_order(conn, tied, values)
 
 
 @lru_cache(maxsize=500)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -53,8 +54,10 @@ _VISIBILITIES = {visibility.value: visibility for visibility in Visibility}
 
 _PROPERTY, _TAG, _LOCATION, _MEMBERSHIP, _IMAGE = range(5)
 
-_CHILD = 6
-"""The number of columns of a child."""
+_CHILD = ("id", "size", "name", "owner", "status")
+"""The columns of an image in which a child stands that is read with it: as few as there are, for
+each costs as much as a row."""
+_AS_CHILD = itemgetter(0, *(1 + COLUMNS.index(images.c[name]) for name in _CHILD))
 
 _SHORT = 1024
 """Length of a property's value that is read before it is known whether its image is shown."""
@@ -110,9 +113,9 @@ def load_whole(
     children = []
     for row in conn.execute(_whole(member is not None), parameters):
         if row[0] == _IMAGE:
-            image = to_image(row[_CHILD:])
+            image = to_image(row[1:])
         else:
-            children.append(row[:_CHILD])
+            children.append(_AS_CHILD(row))
     if image is None:
         return None, None
     memberships, _ = _fill({image.id: image}, children)
@@ -222,11 +225,9 @@ def _children(with_membership: bool) -> CompoundSelect[Any]:
 
 @lru_cache(maxsize=2)
 def _whole(with_membership: bool) -> CompoundSelect[Any]:
-    """Of one image: the columns of its children, then its own; nulls where a row is of the other
-    sort. The image comes first, or PostgreSQL would not know of which type its columns are."""
-    text = type_coerce(null(), Text)
-    no_child = (text, type_coerce(null(), Integer), text, text, text)
-    image = select(literal_column(str(_IMAGE), Integer), *no_child, *COLUMNS).where(
+    """One image and its children, which stand in columns of the image, see :data:`_CHILD`. The
+    image comes first, or PostgreSQL would not know of which type its columns are."""
+    image = select(literal_column(str(_IMAGE), Integer), *COLUMNS).where(
         exact(images.c.id, bindparam("id")), images.c.deleted == false()
     )
     children = _branches(
@@ -235,7 +236,13 @@ def _whole(with_membership: bool) -> CompoundSelect[Any]:
         literal_column("0", Integer),
         image_properties.c.value,
     )
-    return union_all(image, *(child.add_columns(*[null()] * len(COLUMNS)) for child in children))
+    together = [image]
+    for child in children:
+        kind, *own = child.selected_columns
+        held = dict(zip(_CHILD, own, strict=True))
+        rest = (held.get(column.name, null()) for column in COLUMNS)
+        together.append(child.with_only_columns(kind, *rest))
+    return union_all(*together)
 
 
 def _branches(

@@ -22,7 +22,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     false,
-    func,
     or_,
     select,
     true,
@@ -31,18 +30,20 @@ from sqlalchemy import (
 
 from imagestore.database import filters, order
 from imagestore.database.branches import PRIVATE, Branch, By, condition_of, memberships_of
-from imagestore.database.expressions import fenced, null_key, residual
+from imagestore.database.expressions import MYSQL, counted, fenced, found_in, null_key, residual
 from imagestore.database.filters import ConditionShape
-from imagestore.database.schema import BESIDE_VISIBILITY, OF_OWNER, OF_VISIBILITY, ORDERS, images
+from imagestore.database.schema import HOLDS, OF_ID, OF_OWNER, OF_VISIBILITY, ORDERS, images
 from imagestore.model.image import DELETED_STATUSES, ImageStatus
 from imagestore.model.query import Sort
 
 SMALL = 3000
 """The most images of a branch, or memberships, that are sorted and not looked for in the order
 of all."""
+TIED = 10_000
+"""The most images with one value of the first key that are sorted by the next ones: more of them
+are soon met in the order of the next key."""
 _NEVER_LISTED = sorted({status.value for status in (*DELETED_STATUSES, ImageStatus.KILLED)})
-_MYSQL = ("mysql", "mariadb")
-_IN_EVERY_INDEX = frozenset({"visibility", "owner", "status", "id", "created_at"})
+_WALKED = {"id": OF_ID, **ORDERS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,9 @@ class Shape:
 
     ``properties``: for each whether its value is too long for an index.
     ``lateral``: whether the database knows LATERAL, and is to look up what was found one by one.
-    ``after``, ``until``: how many keys of the order bound a page.
+    ``after``, ``until``: how many keys of the order bound a page; ``until``: with those that are
+    equal to the bound, or where ``apart`` without them. ``same``: the keys before those of
+    ``sort``, in which all are equal to the parameters ``s0``, ``s1``, …
     """
 
     branches: tuple[Branch, ...]
@@ -77,26 +80,36 @@ class Shape:
     lateral: bool
     after: int = 0
     until: int = 0
+    apart: bool = False
+    same: tuple[str, ...] = ()
     arms: tuple[Arm, ...] = ()
+
+    @property
+    def tested(self) -> set[str]:
+        """The columns of images that are compared with anything but the bounds."""
+        return {column for column, _ in self.conditions} | {*self.same}
 
     @property
     def needs_slices(self) -> bool:
         """Whether images are tested by more than an index has, or are sorted as they come."""
-        tested = {column for column, _ in self.conditions} - _IN_EVERY_INDEX
         return (
-            bool(self.properties or self.tags or tested - {self.sort[0].key})
+            bool(self.properties or self.tags)
             or not order.is_of_index(self.sort)
-            or any(_has_members(arm) and arm.index is not None for arm in self.arms)
+            or any(
+                _has_members(arm) or self.tested - {*HOLDS[arm.index]}
+                for arm in self.arms
+                if arm.index is not None
+            )
         )
 
 
 def with_arms(conn: Connection, shape: Shape, values: Mapping[str, Any]) -> Shape:
-    """The same list with its arms."""
+    """The same list with its arms; without any where nothing is in it."""
     flags = (False, True) if shape.deleted is None else (shape.deleted,)
     parts = tuple(product(shape.branches, flags))
     key = shape.sort[0].key
     small = _small(conn, parts, values, only_members=key == "created_at")
-    arms = [Arm((branch,), deleted) for branch, deleted in small]
+    arms = [Arm((branch,), deleted) for (branch, deleted), count in small.items() if count]
     large = [part for part in parts if part not in small]
     if key == "created_at":
         for branch, deleted in large:
@@ -110,7 +123,7 @@ def with_arms(conn: Connection, shape: Shape, values: Mapping[str, Any]) -> Shap
                 # Null passes no comparison.
                 nulls = nulls[:1]
             if branches:
-                arms += (Arm(branches, deleted, ORDERS.get(key, key), null) for null in nulls)
+                arms += (Arm(branches, deleted, _WALKED[key], null) for null in nulls)
     return replace(shape, arms=tuple(arms))
 
 
@@ -129,16 +142,16 @@ def _small(
     values: Mapping[str, Any],
     *,
     only_members: bool,
-) -> set[tuple[Branch, bool]]:
-    """The parts that have few images each."""
+) -> dict[tuple[Branch, bool], int]:
+    """The parts that have few images each, and how many; or as many memberships."""
     if any(branch.by is By.VISIBILITY and branch.visibility is PRIVATE for branch, _ in parts):
         # All is seen.
-        return set()
+        return {}
     asked = tuple(part for part in parts if part[0].by is By.MEMBER or not only_members)
     if not asked:
-        return set()
+        return {}
     counts = conn.execute(_counts(asked), {**values, "few": SMALL + 1}).one()
-    return {part for part, count in zip(asked, counts, strict=True) if count <= SMALL}
+    return {part: count for part, count in zip(asked, counts, strict=True) if count <= SMALL}
 
 
 @lru_cache(maxsize=100)
@@ -149,8 +162,7 @@ def _counts(parts: tuple[tuple[Branch, bool], ...]) -> Select[Any]:
             found = memberships_of(branch)
         else:
             found = select(images.c.id).where(condition_of(branch), _listed(deleted))
-        some = found.limit(bindparam("few")).subquery()
-        counts.append(select(func.count()).select_from(some).scalar_subquery())
+        counts.append(counted(found).scalar_subquery())
     return select(*counts)
 
 
@@ -173,12 +185,35 @@ def end(conn: Connection, shape: Shape, values: Mapping[str, Any]) -> Row[Any] |
     return conn.execute(_end(shape), values).one_or_none()
 
 
+def are_many(conn: Connection, shape: Shape, values: Mapping[str, Any], value: Any) -> bool:
+    """Whether a walk passes more than :data:`TIED` images that have this value of the first key."""
+    if all(arm.index is None for arm in shape.arms):
+        return False
+    tied = replace(shape, sort=shape.sort[:1], after=0)
+    return conn.execute(_tied(tied), {**values, "tied": value, "depth": TIED}).first() is not None
+
+
+@lru_cache(maxsize=500)
+def _tied(shape: Shape) -> Select[Any]:
+    return _ends(shape, tied=True)
+
+
 @lru_cache(maxsize=500)
 def _end(shape: Shape) -> Select[Any]:
     if not order.is_of_index(shape.sort):
         # The first key is what there is an index for.
         shape = replace(shape, sort=shape.sort[:1], after=min(shape.after, 1))
-    ends = [_end_of(shape, arm) for arm in shape.arms if arm.index is not None]
+    return _ends(shape)
+
+
+def _ends(shape: Shape, *, tied: bool = False) -> Select[Any]:
+    ends = []
+    for arm in shape.arms:
+        if arm.index is not None:
+            passed = _walked(shape, arm)
+            if tied:
+                passed.append(order.equal(shape.sort[0].key, "tied", arm.null))
+            ends.append(_ordered(shape, arm, passed).limit(1).offset(bindparam("depth")))
     return _together(shape, ends).limit(1) if len(ends) > 1 else ends[0]
 
 
@@ -191,6 +226,7 @@ def tests(
     tags = range(shape.tags) if tags is None else tags
     return [
         *((images.c.status.not_in(_NEVER_LISTED),) if shape.deleted is False else ()),
+        *(order.equal(key, f"s{number}") for number, key in enumerate(shape.same)),
         *(filters.compare(condition, n) for n, condition in enumerate(shape.conditions)),
         *(filters.has_property(n, is_long=shape.properties[n]) for n in properties),
         *map(filters.has_tag, tags),
@@ -201,7 +237,7 @@ def bounds(shape: Shape, null: bool | None = None) -> list[ColumnElement[bool]]:
     """What comes after the marker, and not after the end of a slice."""
     return [
         *((order.after(shape.sort[: shape.after], null),) if shape.after else ()),
-        *((order.until(shape.sort[: shape.until], null),) if shape.until else ()),
+        *((order.until(shape.sort[: shape.until], null, shape.apart),) if shape.until else ()),
     ]
 
 
@@ -219,9 +255,12 @@ def sorted_page(
         one = fenced(select(*keys).where(is_found, passes)).lateral()
         rows = select(one).select_from(found.join(one, true())).subquery()
     else:
-        rows = select(*keys).join_from(found, images, is_found).where(passes).subquery()
+        read = select(*keys).join_from(found, images, is_found).where(passes)
+        if not (shape.tested | {key.key for key in shape.sort}) - {*HOLDS[OF_ID]}:
+            read = found_in(read, images, OF_ID)
+        rows = read.subquery()
     page = select(rows).order_by(*directions(shape.sort, rows.c)).limit(bindparam("limit"))
-    for dialect in _MYSQL:
+    for dialect in MYSQL:
         # It makes one of both queries, which begins with what was found.
         page = page.prefix_with("STRAIGHT_JOIN", dialect=dialect)
     return page
@@ -239,19 +278,14 @@ def _page_of(shape: Shape, arm: Arm) -> Select[Any]:
     else:
         index = OF_OWNER if branch.by is By.OWNER else OF_VISIBILITY
         # As much as the index has of the rows.
-        has = {"status", *(BESIDE_VISIBILITY if index is OF_VISIBILITY else ())}
         passes = [
             filters.compare(condition, number)
             for number, condition in enumerate(shape.conditions)
-            if condition[0] in has
+            if condition[0] in HOLDS[index]
         ]
         found = select(images.c.id).where(condition_of(branch), _listed(arm.deleted))
-        found = _walked_in(found.where(residual(and_(true(), *passes))), index)
+        found = found_in(found.where(residual(and_(true(), *passes))), images, index)
     return sorted_page(shape, found.subquery(), (*seen, *bounds(shape), *tests(shape)))
-
-
-def _end_of(shape: Shape, arm: Arm) -> Select[Any]:
-    return _ordered(shape, arm, _walked(shape, arm)).limit(1).offset(bindparam("depth"))
 
 
 def _ordered(shape: Shape, arm: Arm, conditions: Sequence[ColumnElement[bool]]) -> Select[Any]:
@@ -262,14 +296,7 @@ def _ordered(shape: Shape, arm: Arm, conditions: Sequence[ColumnElement[bool]]) 
     by = [order.directed(one, key) for one, key in zip(shape.sort, sorted_by, strict=True)]
     labels = [key.label(one.key) for one, key in zip(shape.sort, keys, strict=True)]
     found = select(*labels).select_from(images).where(*conditions).order_by(*by)
-    return _walked_in(found, arm.index or "")
-
-
-def _walked_in(found: Select[Any], index: str) -> Select[Any]:
-    hint = f"FORCE INDEX ({'PRIMARY' if index == 'id' else index})"
-    for dialect in _MYSQL:
-        found = found.with_hint(images, hint, dialect)
-    return found
+    return found_in(found, images, arm.index or "")
 
 
 def _null(arm: Arm, one: Sort, first: Sort) -> bool | None:

@@ -43,9 +43,9 @@ async def test_an_empty_database(fresh_url: str) -> None:
         assert await database.version() is None
         await database.upgrade()
         assert await database.check() is State.OK
-        assert await database.version() == "0008"
+        assert await database.version() == "0009"
         await database.upgrade()
-        assert await database.version() == "0008"
+        assert await database.version() == "0009"
     finally:
         await database.close()
 
@@ -176,7 +176,7 @@ async def test_processes_that_start_together(fresh_url: str) -> None:
         await asyncio.to_thread(one.join)
     assert [one.exitcode for one in processes] == [0] * 4  # why not is on the standard error
     async with samples.opened(fresh_url, upgrade=False) as database:
-        assert await database.version() == "0008"
+        assert await database.version() == "0009"
         await database.write(images.insert, samples.image())
 
 

@@ -146,6 +146,7 @@ def any_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     if request.param == "all have much in common":
         monkeypatch.setattr(lookups, "MANY", -1)
         monkeypatch.setattr(walks, "SMALL", 5)
+        monkeypatch.setattr(walks, "TIED", 2)
         monkeypatch.setattr(pages, "DEPTHS", (1, 3))
         monkeypatch.setattr(pages, "PAGES", 0)
 

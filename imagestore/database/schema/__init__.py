@@ -32,8 +32,11 @@ from imagestore.database.schema.metadefs import metadef_objects as metadef_objec
 from imagestore.database.schema.metadefs import metadef_properties as metadef_properties
 from imagestore.database.schema.metadefs import metadef_resource_types as metadef_resource_types
 from imagestore.database.schema.metadefs import metadef_tags as metadef_tags
-from imagestore.database.schema.own import BESIDE_VISIBILITY as BESIDE_VISIBILITY
+from imagestore.database.schema.own import HOLDS as HOLDS
+from imagestore.database.schema.own import OF_ID as OF_ID
 from imagestore.database.schema.own import OF_OWNER as OF_OWNER
+from imagestore.database.schema.own import OF_PROPERTY as OF_PROPERTY
+from imagestore.database.schema.own import OF_TAG as OF_TAG
 from imagestore.database.schema.own import OF_VISIBILITY as OF_VISIBILITY
 from imagestore.database.schema.own import ORDERS as ORDERS
 from imagestore.database.schema.own import VERSION_TABLE as VERSION_TABLE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, DateTime, Dialect, Index, String, not_
@@ -64,45 +63,60 @@ def _is_another(*_: Any, dialect: Dialect, **__: Any) -> bool:
     return not _is_postgresql(dialect=dialect)
 
 
-def _branch(name: str, *by: str, tested: Sequence[str] = ()) -> Index:
-    """An index that yields one branch of a list in order of creation.
+OF_VISIBILITY, OF_OWNER = "imagestore_images_of_visibility", "imagestore_images_of_owner"
+"""The indexes that yield branches in order of creation."""
+OF_ID = "imagestore_images_of_id"
+"""The index that yields all images in the order of their ids."""
+ORDERS = {
+    key: f"imagestore_images_of_{key}"
+    for key in ("name", "size", "status", "updated_at", "disk_format", "container_format")
+}
+"""The indexes that yield all images in the order of another sort key."""
 
-    With the status, because every list tests it: no row is read for those passed by. And with
-    what else may be ``tested`` and has no index of its own.
-    """
-    columns = (*by, "os_hidden", "deleted", "created_at", "id", "status", *tested)
-    return Index(name, *(images.c[column] for column in columns))
+OF_PROPERTY, OF_TAG = "imagestore_properties_found", "imagestore_tags_value"
+"""The indexes that say which images have a property, in MySQL, or a tag."""
+
+# Whoever walks an index reads no row of those that he passes by: it has who sees them, and what
+# lists may be narrowed by. A change of an image that is active changes but a few of the indexes.
+_SEEN_BY = ("visibility", "owner", "status")
+_TESTED = (
+    *("size", "virtual_size", "disk_format", "container_format"),
+    *("min_disk", "min_ram", "protected"),
+)
+_BY_CREATION = ("os_hidden", "deleted", "created_at", "id", "status", *_TESTED)
+HOLDS: dict[str, tuple[str, ...]] = {
+    OF_VISIBILITY: ("visibility", *_BY_CREATION, "updated_at", "os_hash_algo"),
+    OF_OWNER: ("owner", "visibility", *_BY_CREATION, "updated_at", "os_hash_algo"),
+    OF_ID: ("id", "os_hidden", "deleted", *_SEEN_BY, "created_at", *_TESTED),
+}
+"""The columns of each of these indexes, in order: at most 16, as MariaDB has it."""
+HOLDS |= {
+    name: tuple(
+        dict.fromkeys(("os_hidden", "deleted", key, "created_at", "id", *_SEEN_BY, *_TESTED))
+    )
+    for key, name in ORDERS.items()
+}
 
 
 def _order(key: str) -> tuple[Index, Index]:
-    """The index that yields all images in the order of a sort key, with what says who sees them:
-    in PostgreSQL with the collation of that order, and elsewhere with the column's."""
-    parts: list[ColumnElement[Any]] = [images.c.os_hidden, images.c.deleted, images.c[key]]
-    rest = ("created_at", "id", "visibility", "owner", "status")
-    parts += (images.c[column] for column in rest if column != key)
+    """The index of a sort key: in PostgreSQL with the collation of that order, and elsewhere with
+    the column's."""
+    columns = [images.c[column] for column in HOLDS[ORDERS[key]]]
     text = isinstance(images.c[key].type, String)
-    sorted_parts = [*parts[:2], collated(parts[2]) if text else parts[2], *parts[3:]]
+    sorted_parts = [collated(one) if text and one.key == key else one for one in columns]
     return (
-        Index(ORDERS[key], *parts).ddl_if(callable_=_is_another),
+        Index(ORDERS[key], *columns).ddl_if(callable_=_is_another),
         Index(ORDERS[key], *sorted_parts).ddl_if(callable_=_is_postgresql),
     )
 
 
-OF_VISIBILITY, OF_OWNER = "imagestore_images_visible", "imagestore_images_owner_created"
-"""The indexes that yield branches in order of creation."""
-BESIDE_VISIBILITY = ("min_disk", "min_ram", "protected", "virtual_size", "os_hash_algo")
-"""What the first of them has of rows for tests, as no other index has it."""
-ORDERS = {
-    key: f"imagestore_images_by_{key}"
-    for key in ("name", "size", "status", "updated_at", "disk_format", "container_format")
-}
-"""The indexes that yield all images in the order of a sort key."""
-
 _EVERYWHERE = (
-    _branch(OF_VISIBILITY, "visibility", tested=BESIDE_VISIBILITY),
-    _branch(OF_OWNER, "owner", "visibility"),
+    *(
+        Index(name, *(images.c[column] for column in HOLDS[name]))
+        for name in (OF_VISIBILITY, OF_OWNER, OF_ID)
+    ),
     Index("imagestore_images_status", images.c.status, images.c.deleted, images.c.id),
-    Index("imagestore_tags_value", image_tags.c.value, image_tags.c.deleted, image_tags.c.image_id),
+    Index(OF_TAG, image_tags.c.value, image_tags.c.deleted, image_tags.c.image_id),
     Index("imagestore_members_member", image_members.c.member, image_members.c.image_id),
 )
 
@@ -125,12 +139,15 @@ _WITH_EXPRESSIONS = (
     _by_value("imagestore_properties_long", prefix(image_properties.c.value), _LONG),
 )
 
-# MariaDB has no indexes on expressions but indexes the beginning of a text by itself.
+# MariaDB has no indexes on expressions but indexes the beginning of a text by itself; of a text
+# that is no longer it reads no row.
 _WITH_PREFIXES = (
     Index(
-        "imagestore_properties_value_prefix",
+        OF_PROPERTY,
         image_properties.c.name,
         image_properties.c.value,
+        image_properties.c.deleted,
+        image_properties.c.image_id,
         mysql_length={"value": 191},
         mariadb_length={"value": 191},
     ).ddl_if(callable_=_has_prefixes),

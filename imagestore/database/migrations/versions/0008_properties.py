@@ -1,7 +1,4 @@
-"""An index for each order of a list, and one that has properties whole; those replaced are gone.
-
-Lists by size had two indexes on an expression, which MariaDB has not, and lists by name none.
-"""
+"""Indexes that have properties whole; those replaced are gone."""
 
 from __future__ import annotations
 
@@ -11,15 +8,6 @@ from alembic import op
 revision = "0008"
 down_revision = "0007"
 
-_ORDERS = {
-    "name": True,
-    "size": False,
-    "status": True,
-    "updated_at": False,
-    "disk_format": True,
-    "container_format": True,
-}
-"""The keys; whether they are texts."""
 _REPLACED = {
     "imagestore_images_created": "images",
     "imagestore_images_name": "images",
@@ -41,11 +29,7 @@ def upgrade() -> None:
 
 
 def _indexes(dialect: str) -> dict[str, str]:
-    visible = (
-        "visibility, os_hidden, deleted, created_at, id, status,"
-        " min_disk, min_ram, protected, virtual_size, os_hash_algo"
-    )
-    found = {"imagestore_images_visible": f"images ({visible})"}
+    found = {}
     if dialect in ("sqlite", "postgresql"):
         for name, value, which in (
             ("short", "value", "<="),
@@ -55,12 +39,6 @@ def _indexes(dialect: str) -> dict[str, str]:
                 f"image_properties (name, {value}, deleted, image_id)"
                 f" WHERE length(value) {which} 255"
             )
-    for key, is_text in _ORDERS.items():
-        ordered = f'{key} COLLATE "C"' if is_text and dialect == "postgresql" else key
-        status = "" if key == "status" else ", status"
-        found[f"imagestore_images_by_{key}"] = (
-            f"images (os_hidden, deleted, {ordered}, created_at, id, visibility, owner{status})"
-        )
     return found
 
 
