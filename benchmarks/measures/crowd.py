@@ -1,0 +1,124 @@
+"""Ten thousand connections that want little, and uploads that hardly move."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.contenders.base import Contender
+from benchmarks.load.generator import Generator
+from benchmarks.measures.base import GIB, MIB, Bench, Figures, Measure, requests
+from benchmarks.measures.images import small_uploads
+from benchmarks.processes import MemoryWatch
+
+CLIENTS = 10_000
+"""Downloads, and as many connections that idle."""
+DOWNLOAD_RATE = 8 << 10
+"""Bytes a second of each download."""
+PARTS = 10
+"""In each tenth of a second a tenth of the crowd reads: clients do not all read at once."""
+TRICKLES = 1000
+TRICKLE_RATE = 1 << 10
+VERSIONS = [{"method": "GET", "path": "/versions"}]
+VERSIONS_RATE = 20
+
+
+class Crowd(Measure):
+    """10,000 downloads of 8 KiB/s, 10,000 connections that idle, and GET /versions beside them."""
+
+    name = "crowd"
+    once = True
+    contenders = ("imagestore",)
+
+    def run(self, bench: Bench, contender: Contender) -> Iterator[tuple[str, Figures]]:
+        path, seconds = bench.stored(contender, bench.scale.one_stream), bench.scale.slow_seconds
+        many = {**contender.address(), "clients": CLIENTS}
+        before, kernel = contender.server.pss(), _kernel_memory()
+        idle = Generator("idle", {**many, "path": "/versions"})
+        downloads = Generator(
+            "slow",
+            {
+                **many,
+                "path": path,
+                "rate": DOWNLOAD_RATE,
+                "every": PARTS,
+                "seconds": seconds + 4,
+            },
+        )
+        downloads.go()
+        _, figures = requests(
+            contender,
+            flow=VERSIONS,
+            clients=64,
+            rate=VERSIONS_RATE,
+            delay=2,  # what the kernel had taken in advance is read by then
+            seconds=seconds,
+        )
+        memory, in_kernel = contender.server.pss() - before, _kernel_memory() - kernel
+        moved = downloads.result()
+        kept = idle.run()
+        connections = kept["connected"] + moved["connected"]
+        for what, found in (("downloads", moved), ("idle connections", kept)):
+            if found["stopped_by"]:
+                count = f"{found['connected']:,} {what} of {CLIENTS:,}"
+                bench.notes.append(f"there were {count}; then {found['stopped_by']}")
+        yield (
+            self.name,
+            {
+                "advancing": float(moved["advancing"]),
+                "kept": float(kept["kept"]),
+                "p50": figures["p50"],
+                "p99": figures["p99"],
+                "each": memory / 1024 / connections,
+                "kernel": in_kernel / 1024 / connections,
+            },
+        )
+
+
+class Trickles(Measure):
+    """1,000 uploads of 1 KiB/s, and small uploads beside them and alone."""
+
+    name = "trickles"
+    once = True
+    contenders = ("imagestore",)
+
+    def run(self, bench: Bench, contender: Contender) -> Iterator[tuple[str, Figures]]:
+        seconds = bench.scale.slow_seconds
+        alone = small_uploads(bench, contender)
+        paths = [contender.new_upload() for _ in range(TRICKLES)]
+        with MemoryWatch(contender.server) as memory:
+            trickles = Generator(
+                "slow",
+                {
+                    **contender.address(),
+                    "clients": TRICKLES,
+                    "upload": paths,
+                    "size": GIB,
+                    "rate": TRICKLE_RATE,
+                    "every": PARTS,
+                    "seconds": seconds + bench.scale.seconds,
+                },
+            )
+            trickles.go()
+            beside = small_uploads(bench, contender)
+            found = trickles.result()
+        yield (
+            self.name,
+            {
+                "rate": beside["rate"],
+                "p99": beside["p99"],
+                "alone_rate": alone["rate"],
+                "advancing": float(found["advancing"]),
+                "memory": memory.growth / MIB,
+            },
+        )
+        for path in paths:
+            contender.remove_upload(path)
+
+
+def _kernel_memory() -> int:
+    """Bytes that the buffers of all TCP sockets of this machine take, clients' as well."""
+    for line in Path("/proc/net/sockstat").read_text().splitlines():
+        if line.startswith("TCP:"):
+            return int(line.split()[-1]) * 4096
+    return 0
