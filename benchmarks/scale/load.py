@@ -35,16 +35,18 @@ class Loaded:
     indexing: float
 
 
-def fill(url: str, number: int, *, own_indexes: bool = True) -> Loaded:
+def fill(
+    url: str, number: int, *, own_indexes: bool = True, place: str = "/var/lib/images"
+) -> Loaded:
     """Write ``number`` images into a database that has Glance's tables and no image.
 
     ``own_indexes``: it has imagestore's as well; they are made when the rows are there, which
-    takes a fraction of the time.
+    takes a fraction of the time. ``place``: the directory that locations lead to.
     """
     begun = time.monotonic()
     if own_indexes:
         databases.run(url, _drop_indexes)
-    databases.run(url, lambda conn: _insert(conn, number))
+    databases.run(url, lambda conn: _insert(conn, number, place))
     indexing = time.monotonic()
     if own_indexes:
         databases.run(url, create_indexes)
@@ -69,8 +71,8 @@ def create_indexes(conn: Connection) -> None:
         index.create(conn)
 
 
-def _insert(conn: Connection, number: int) -> None:
-    sql = _DIALECTS[conn.dialect.name](number)
+def _insert(conn: Connection, number: int, place: str) -> None:
+    sql = _DIALECTS[conn.dialect.name](number, place)
     for statement in (*sql.settings, *sql.inserts()):
         conn.execute(text(statement))
 
@@ -81,8 +83,9 @@ class _Sql:
     settings: tuple[str, ...] = ()
     true, false = "1", "0"
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, place: str) -> None:
         self.number = number
+        self.place = place
 
     def numbers(self) -> str:
         """A table ``s`` with a column ``i`` from 0."""
@@ -166,7 +169,7 @@ class _Sql:
             f"SELECT {of_image}, {value} FROM {self.numbers()} WHERE {where}"
             for value, where in tags
         )
-        url = self.join("'file:///var/lib/images/'", image_id)
+        url = self.join(f"'file://{self.place}/'", image_id)
         yield (
             "INSERT INTO image_locations (image_id, created_at, updated_at, deleted, value, "
             f"meta_data, status) SELECT {of_image}, {url}, '{{}}', 'active' FROM {self.numbers()}"
