@@ -15,8 +15,8 @@ CLIENTS = 10_000
 """Downloads, and as many connections that idle."""
 DOWNLOAD_RATE = 8 << 10
 """Bytes a second of each download."""
-PARTS = 10
-"""In each tenth of a second a tenth of the crowd reads: clients do not all read at once."""
+PARTS = 5
+"""In each tenth of a second a fifth of the crowd reads: clients do not all read at once."""
 TRICKLES = 1000
 TRICKLE_RATE = 1 << 10
 VERSIONS = [{"method": "GET", "path": "/versions"}]
@@ -42,7 +42,7 @@ class Crowd(Measure):
                 "path": path,
                 "rate": DOWNLOAD_RATE,
                 "every": PARTS,
-                "seconds": seconds + 4,
+                "seconds": seconds + 8,
             },
         )
         downloads.go()
