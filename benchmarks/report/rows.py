@@ -203,7 +203,7 @@ def _alone(results: Results) -> float | None:
 
 def _crowds() -> list[Row]:
     number = crowd.CLIENTS
-    many, slow = f"{number:,} downloads and {number:,} idle", "500 slow downloads"
+    many, slow = f"{number:,} downloads and idle", "500 slow downloads"
     section, versions = "under load", "GET /versions, p99"
 
     def quick(key: str, name: str) -> Row:
@@ -218,6 +218,10 @@ def _crowds() -> list[Row]:
             less_is_better=True,
         )
 
+    def count(title: str, metric: str, *targets: Target, of: str | None = None) -> Row:
+        limit = (lambda results: results.get("crowd", "imagestore", of)) if of else None
+        return Row(section, title, "crowd", metric, "clients", targets=targets, limit=limit)
+
     return [
         Row(
             section,
@@ -228,26 +232,13 @@ def _crowds() -> list[Row]:
             targets=[_over(500, VALUE)],
         ),
         quick("slow", slow),
-        Row(
-            section,
-            f"{many}: advancing",
-            "crowd",
-            "advancing",
-            "downloads",
-            targets=[_over(number, VALUE)],
-        ),
-        Row(
-            section,
-            f"{many}: kept",
-            "crowd",
-            "kept",
-            "idle",
-            targets=[_over(number, VALUE)],
-        ),
+        count(f"{many}: at once", "connections", _over(2 * number, VALUE)),
+        count(f"{many}: advancing", "advancing", _over(1, "limit"), of="downloads"),
+        count(f"{many}: kept", "kept", _over(1, "limit"), of="idle"),
         quick("crowd", many),
         Row(
             section,
-            f"create and upload 64 KiB beside {crowd.TRICKLES:,} uploads of 1 KiB/s; limit: alone",
+            f"64 KiB uploads beside {crowd.TRICKLES:,} of 1 KiB/s; limit: alone",
             "trickles",
             "rate",
             "req/s",
