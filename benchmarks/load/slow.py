@@ -7,6 +7,7 @@ They are connected before the start. A job is ``host``, ``port``, ``headers``, `
   reaches the server;
 - ``upload``: a path for each client, and ``size``, the bytes that each says it will send.
 
+With ``patience`` the start is put off until all are answered, for so many seconds at most.
 With ``every`` above 1 a connection is looked at in one of so many ticks, a part of all in each.
 Reports ``connected`` clients, ``stopped_by``, the reason if that is fewer, ``answered`` (a
 download whose 200 came), ``advancing`` (which move at half of ``rate`` or more in the last third)
@@ -16,9 +17,10 @@ and ``bytes``.
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from benchmarks.load import wire
@@ -31,6 +33,7 @@ RECEIVE_BUFFER = 16384
 class Client(Protocol):
     """A slow client; ``moved``: bytes so far."""
 
+    sock: socket.socket
     moved: int
     ok: bool
     """Whether nothing has gone wrong yet."""
@@ -46,7 +49,7 @@ class Download:
     def __init__(self, sock: socket.socket, request: bytes) -> None:
         sock.sendall(request)
         sock.setblocking(False)
-        self._sock = sock
+        self.sock = sock
         self._head = b""
         self._ended = False
         self.ok = False
@@ -56,7 +59,7 @@ class Download:
         if self._ended:
             return
         try:
-            block = self._sock.recv(allowance)
+            block = self.sock.recv(allowance)
         except BlockingIOError:
             return
         except OSError:
@@ -75,17 +78,27 @@ class Upload:
     def __init__(self, sock: socket.socket, request: bytes) -> None:
         sock.sendall(request)
         sock.setblocking(False)
-        self._sock = sock
+        self.sock = sock
         self.ok = True
         self.moved = 0
 
     def move(self, allowance: int) -> None:
         try:
-            self.moved += self._sock.send(b"x" * allowance)
+            self.moved += self.sock.send(b"x" * allowance)
         except BlockingIOError:
             return
         except OSError:
             self.ok = False
+
+
+def _wait_for_answers(socks: Sequence[socket.socket], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    with select.epoll() as answers:
+        for sock in socks:
+            answers.register(sock, select.EPOLLIN | select.EPOLLONESHOT)
+        missing = len(socks)
+        while missing and (left := end - time.monotonic()) > 0:
+            missing -= len(answers.poll(left))
 
 
 def prepare(job: Job) -> Callable[[], Result]:
@@ -105,6 +118,7 @@ def prepare(job: Job) -> Callable[[], Result]:
         return Upload(sock, wire.request("PUT", job["upload"][number], headers))
 
     clients, stopped_by = wire.as_many(job["clients"], connect)
+    _wait_for_answers([client.sock for client in clients], job.get("patience", 0.0))
 
     def work() -> Result:
         start = time.perf_counter()

@@ -52,6 +52,7 @@ class Crowd(Measure):
                 "path": path,
                 "rate": DOWNLOAD_RATE,
                 "every": PARTS,
+                "patience": 60,
                 "seconds": seconds + 8,
             },
         )
