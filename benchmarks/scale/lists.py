@@ -12,6 +12,8 @@ from imagestore.model.query import SORT_KEYS
 ADMIN, BIG, SMALL, NONE, FRIEND = "admin", "big", "project-1", "nobody", "friend"
 """Projects: of an administrator, of one that owns a tenth, some 900, none, and is shared with."""
 
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+
 
 @dataclass(frozen=True, slots=True)
 class List:
@@ -52,7 +54,7 @@ def lists(number: int, marker: str) -> list[List]:
         List("shared with me and accepted", "visibility=shared&member_status=accepted", FRIEND),
         List("shared with me, any answer", "visibility=shared&member_status=all", FRIEND),
         List("by id", f"id={marker}"),
-        List("by ids", f"id=in:{marker},{marker[::-1]}"),
+        List("by ids", f"id=in:{marker},{UNKNOWN}"),
         List("by name", f"name=img-{number // 4}", peer=True),
         List("by 20 names", f"name=in:{names}"),
         List("by status, all have it", "status=active"),

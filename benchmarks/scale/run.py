@@ -129,5 +129,7 @@ class Run:
         except TimeoutError:
             note = f"{service.title} took more than {measure.PATIENCE:g} s: {one.title}"
             self.results.notes.append(note)
+        except BenchmarkError as error:
+            self.results.notes.append(str(error))
         else:
             self.results.add(one.title, contender, figures)
