@@ -165,7 +165,7 @@ def _start(
                 name=name,
                 title=title,
                 database=database(kind, name),
-                populate=seed.populate,
+                populate=None if options is NO_MD5 else seed.populate,
                 options=options,
             ),
         )
