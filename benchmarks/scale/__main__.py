@@ -51,6 +51,7 @@ def main() -> int:
     facts = {"sizes": list(scale.sizes), "kinds": list(scale.kinds), "seconds_each": scale.seconds}
     results = Results(facts=facts_of_machine() | facts)
     begun, strangers = time.monotonic(), Strangers()
+    given.output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="scale-", dir=given.directory) as directory:
         Path(directory).chmod(0o755)  # PostgreSQL runs as another account
         Run(
@@ -58,10 +59,10 @@ def main() -> int:
             Path(directory),
             results,
             lambda text: console.print(f"{time.monotonic() - begun:6.1f} s  {text}", style="dim"),
+            lambda: results.write_json(given.output / "scale.json"),
         ).all()
     results.facts["others_busy"] = round(strangers.cores(), 2)
     results.facts["seconds"] = round(time.monotonic() - begun, 1)
-    given.output.mkdir(parents=True, exist_ok=True)
     results.write_json(given.output / "scale.json")
     results.write_csv(given.output / "scale.csv")
     report.draw(results, given.output / "scale.png")

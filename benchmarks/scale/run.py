@@ -42,6 +42,8 @@ class Run:
     directory: Path
     results: Results
     report: Callable[[str], None]
+    keep: Callable[[], None]
+    """Called when the results have grown: a full run takes long, and may be broken off."""
 
     def all(self) -> None:
         """Measure; what fails is noted, and the rest goes on."""
@@ -57,6 +59,7 @@ class Run:
                             self._glance(server, number)
                     except FAILURES as error:
                         self.results.notes.append(f"{server.title}, {number:,}: {error}")
+                    self.keep()
 
     def _imagestore(self, server: DatabaseServer, number: int) -> None:
         contender = f"{server.kind}-{number}"
