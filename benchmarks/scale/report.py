@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, NullLocator
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -24,8 +24,8 @@ FLAT, FREE, LONGEST = 2.0, 0.1, 1.0
 """A list among the most images may take so many times its p50 among the fewest, or so many
 seconds, whichever is more; and no answer more than the last."""
 _OF_WRITING = ("loading", "create", "create, without own indexes")
-_LABELLED = 6
-"""Lists that the chart names, of each database: the slowest."""
+_LABELLED, _SPACING = 6, 1.15
+"""So many lists are named in the chart, of each database the slowest, and so far apart."""
 
 
 def show(results: Results, console: Console) -> None:
@@ -93,18 +93,14 @@ def draw(results: Results, path: Path) -> None:
 
 def _panel(axes: Axes, results: Results, kind: str, sizes: Sequence[int]) -> None:
     drawn = _lines(axes, results, kind, sizes, "#5a7fa8", "-")
-    for value, title in sorted(drawn, reverse=True)[:_LABELLED]:
-        axes.annotate(
-            title,
-            (sizes[-1], value),
-            xytext=(4, 0),
-            textcoords="offset points",
-            fontsize=7,
-            va="center",
-        )
+    place = 0.0
+    for value, title in sorted(sorted(drawn)[-_LABELLED:]):
+        place = max(value, place * _SPACING)  # no label on top of another
+        axes.text(sizes[-1] * 1.1, place, title, fontsize=7, va="center")
     axes.axhline(1000 * FREE, color="black", lw=1, ls=":")
     axes.set_xscale("log")
     axes.set_yscale("log")
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xticks(sizes, [_short(size) for size in sizes])
     axes.set_xlim(sizes[0] / 1.2, sizes[-1] * 12)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
