@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import resource
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.contenders.base import Contender
+from benchmarks.contenders.base import BenchmarkError, Contender
 from benchmarks.load.generator import Generator
 from benchmarks.measures.base import GIB, MIB, Bench, Figures, Measure, requests
 from benchmarks.measures.images import small_uploads
@@ -23,6 +24,8 @@ FILES_OF_A_PAIR = 4
 twice, and the image."""
 TRICKLES = 1000
 TRICKLE_RATE = 1 << 10
+LONGEST_BEGINNING = 30.0
+"""Seconds that the trickles go on; half of that they have to begin."""
 VERSIONS = [{"method": "GET", "path": "/versions"}]
 VERSIONS_RATE = 20
 
@@ -97,7 +100,6 @@ class Trickles(Measure):
     contenders = ("imagestore",)
 
     def run(self, bench: Bench, contender: Contender) -> Iterator[tuple[str, Figures]]:
-        seconds = bench.scale.slow_seconds
         alone = small_uploads(bench, contender)
         paths = [contender.new_upload() for _ in range(TRICKLES)]
         with MemoryWatch(contender.server) as memory:
@@ -110,10 +112,11 @@ class Trickles(Measure):
                     "size": GIB,
                     "rate": TRICKLE_RATE,
                     "every": PARTS,
-                    "seconds": seconds + bench.scale.seconds,
+                    "seconds": LONGEST_BEGINNING,
                 },
             )
             trickles.go()
+            _wait_until_saving(contender)
             beside = small_uploads(bench, contender)
             found = trickles.result()
         yield (
@@ -128,6 +131,15 @@ class Trickles(Measure):
         )
         for path in paths:
             contender.remove_upload(path)
+
+
+def _wait_until_saving(contender: Contender) -> None:
+    """Until all of the trickles have begun, which takes some milliseconds of the server each."""
+    end = time.monotonic() + LONGEST_BEGINNING / 2
+    while len(contender.fetch(f"/v2/images?status=saving&limit={TRICKLES}")["images"]) < TRICKLES:
+        if time.monotonic() > end:
+            raise BenchmarkError(f"{contender.title}: {TRICKLES} uploads do not begin")
+        time.sleep(0.5)
 
 
 def _may_be_open(contender: Contender) -> int:

@@ -83,7 +83,9 @@ def draw(results: Results, path: Path) -> None:
     figure.suptitle("Lists of 25: p50 against the number of images", fontweight="bold", fontsize=13)
     panels = figure.subplots(1, len(kinds), sharey=True, squeeze=False)[0]
     for axes, kind in zip(panels, kinds, strict=True):
-        axes.set_title(TITLES[kind], loc="left", fontweight="bold")
+        asked = kind == "mariadb" and any(_asked(results, f"glance-{size}") for size in sizes)
+        title = TITLES[kind] + ("; dashed: Glance" if asked else "")
+        axes.set_title(title, loc="left", fontweight="bold")
         _panel(axes, results, kind, sizes)
         if kind == "mariadb":
             _lines(axes, results, "glance", sizes, "#c53030", "--")
