@@ -81,7 +81,7 @@ class _Sql:
     """The statements, in words that all databases know; the methods are what they differ in."""
 
     settings: tuple[str, ...] = ()
-    true, false = "1", "0"
+    false = "0"
 
     def __init__(self, number: int, place: str) -> None:
         self.number = number
@@ -199,7 +199,7 @@ class _MariaDB(_Sql):
 
 
 class _PostgreSQL(_Sql):
-    true, false = "true", "false"
+    false = "false"
 
     def numbers(self) -> str:
         return f"generate_series(CAST(0 AS bigint), {self.number - 1}) AS s(i)"
