@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test tests coverage quick lint conformance clients schemathesis soak kills packages services services-stop
 .PHONY: container docs release
-.PHONY: bench bench-stores bench-cache soak-nodes
+.PHONY: bench bench-scale bench-stores bench-cache bench-orphans soak-nodes
 
 run: .venv/run.stamp
 	$(BIN)/imagestore serve
@@ -58,6 +58,13 @@ schemathesis: .venv/test.stamp packages
 
 bench: .venv/bench.stamp packages
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(BENCH)
+
+# Lists among up to a million images on each database, and what the indexes for them cost.
+bench-scale: .venv/bench.stamp packages
+	$(BIN)/python -m benchmarks.scale $(if $(QUICK),--quick) $(BENCH)
+
+bench-orphans: .venv/bench.stamp packages
+	$(BIN)/python -m benchmarks.orphans $(BENCH)
 
 bench-stores: .venv/bench.stamp packages
 	$(BIN)/python -m benchmarks.stores $(if $(QUICK),--quick) $(BENCH)

@@ -31,7 +31,7 @@ def main() -> int:
     parser.add_argument("measure", nargs="*", help="what to measure; everything by default")
     parser.add_argument("--only", metavar="NAME,...", help=f"of {', '.join(CONTENDERS)}")
     parser.add_argument("--rounds", type=int, help="how often; medians are shown")
-    parser.add_argument("--quick", action="store_true", help="small and once, under 3 minutes")
+    parser.add_argument("--quick", action="store_true", help="small and once, under 4 minutes")
     parser.add_argument("--directory", type=Path, help="where all files lie (default: /tmp)")
     parser.add_argument("--images", type=Path, help="where images lie, as /dev/shm: no disk then")
     parser.add_argument("--output", type=Path, default=RESULTS, help="directory of the results")
@@ -43,7 +43,7 @@ def main() -> int:
     if unknown := set(contenders) - set(CONTENDERS):
         parser.error(f"nobody called {', '.join(sorted(unknown))}: {', '.join(CONTENDERS)}")
 
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    console = Console(width=None if sys.stdout.isatty() else 200)
     if given.show:
         table.show(Results.read_json(given.show), console)
         return 0

@@ -42,6 +42,10 @@ class ProcessTree:
         """Resident bytes; a page shared by two processes counts twice."""
         return sum(_rss(pid) for pid in self.pids())
 
+    def pss(self) -> int:
+        """Bytes of memory; a page that ``n`` processes of the machine share counts as its n-th."""
+        return sum(_pss(pid) for pid in self.pids())
+
     def pids(self) -> Iterator[int]:
         """The process itself first, then those below it."""
         found = [self.pid]
@@ -141,3 +145,11 @@ def _rss(pid: int) -> int:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
     except (FileNotFoundError, ProcessLookupError):
         return 0
+
+
+def _pss(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return sum(int(line.split()[1]) << 10 for line in lines if line.startswith("Pss:"))

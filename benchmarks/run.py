@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from benchmarks import seed
+from benchmarks import databases, seed
 from benchmarks.contenders import glance, imagestore, nginx
 from benchmarks.contenders.base import BenchmarkError, Contender
+from benchmarks.databases import DatabaseServer
 from benchmarks.measures.base import Bench, Figures, Limit, Measure, Scale, settle
+from benchmarks.measures.crowd import Crowd, Trickles
 from benchmarks.measures.images import Create, Delete, Patch, Show, SmallUpload
 from benchmarks.measures.latency import Latency
 from benchmarks.measures.limits import Digests, Disk
 from benchmarks.measures.listing import Listing
-from benchmarks.measures.memory import LargeUpload, Resident, SlowDownloads
+from benchmarks.measures.memory import LargeUpload, Resident, SlowDownloads, Start
 from benchmarks.measures.transfer import ChunkedUpload, Download, Range, Upload
-from benchmarks.processes import Strangers
+from benchmarks.processes import ProcessTree, Strangers
 from benchmarks.results import Results, facts_of_machine
-from tests.services import mariadb
 
 WORKERS = 2
 """Processes of each server."""
 
 MEASURES: tuple[Measure | Limit, ...] = (
+    Start(),
     LargeUpload(),  # first, while memory is what it is idle
     SlowDownloads(),
+    Crowd(),
+    Trickles(),
     Digests(),
     Disk(),
     Upload(),
@@ -43,9 +47,17 @@ MEASURES: tuple[Measure | Limit, ...] = (
     Delete(),
     Latency(),
 )
-CONTENDERS = ("imagestore", "glance", "glance-1m", "nginx")
-GLANCES = (("glance", "Glance", 65536), ("glance-1m", "Glance 1 MiB", 1 << 20))
-"""Name, title and store chunk in bytes; the first is Glance's default."""
+NO_MD5 = {"DEFAULT": {"hashing_algorithm": "sha256"}, "imagestore": {"md5_checksum": "false"}}
+IMAGESTORES: Mapping[str, tuple[str, str, imagestore.Options]] = {
+    "imagestore": ("imagestore", "mariadb", {}),
+    "imagestore-sqlite": ("imagestore on SQLite", "sqlite", {}),
+    "imagestore-postgresql": ("imagestore on PostgreSQL", "postgresql", {}),
+    "imagestore-sha256": ("imagestore without MD5", "mariadb", NO_MD5),
+}
+"""Title, kind of database and further options; the first is compared with Glance."""
+GLANCES = {"glance": ("Glance", 65536), "glance-1m": ("Glance 1 MiB", 1 << 20)}
+"""Title and store chunk in bytes; the first is Glance's default."""
+CONTENDERS = (*IMAGESTORES, *GLANCES, "nginx")
 Report = Callable[[str], None]
 
 
@@ -87,6 +99,7 @@ def run(places: Places, scale: Scale, selection: Selection, report: Report) -> R
                         found = measure.run(bench, contender)
                         _take(found, contender.name, measure.name, results)
         results.facts["others_busy"] = round(strangers.cores(), 2)
+    results.notes += bench.notes
     return results
 
 
@@ -133,25 +146,37 @@ def _start(
         contender.warm_up()
         started.append(contender)
 
-    def start_imagestore() -> Contender:
-        return imagestore.start(
-            places.databases / "imagestore",
-            places.images / "imagestore",
-            workers=WORKERS,
-            populate=seed.populate,
-        )
+    servers: dict[str, DatabaseServer] = {}
 
-    attempt("imagestore", start_imagestore)
-    if {"glance", "glance-1m"} & set(selection.contenders):
-        report("starting MariaDB")
-        database = mariadb.start(places.databases / "mariadb")
-        running.callback(database.stop)
-        for name, title, chunk_size in GLANCES:
+    def database(kind: str, name: str) -> tuple[str, ProcessTree | None]:
+        if kind not in servers:
+            report(f"starting {databases.TITLES[kind]}")
+            servers[kind] = databases.start(kind, places.databases / kind)
+            running.callback(servers[kind].stop)
+        return servers[kind].database(name.replace("-", "_"))
+
+    for name, (title, kind, options) in IMAGESTORES.items():
+        attempt(
+            name,
+            lambda name=name, title=title, kind=kind, options=options: imagestore.start(  # type: ignore[misc]
+                places.databases / name,
+                places.images / name,
+                workers=WORKERS,
+                name=name,
+                title=title,
+                database=database(kind, name),
+                populate=None if options is NO_MD5 else seed.populate,
+                options=options,
+            ),
+        )
+    if set(GLANCES) & set(selection.contenders):
+        shared = database("mariadb", "glance")
+        for name, (title, chunk_size) in GLANCES.items():
             attempt(
                 name,
                 lambda name=name, title=title, chunk_size=chunk_size: glance.start(  # type: ignore[misc]
                     places.images / name,
-                    database,
+                    shared,
                     name=name,
                     title=title,
                     chunk_size=chunk_size,
@@ -159,7 +184,7 @@ def _start(
                 ),
             )
         report("seeding Glance")
-        seed.populate(database.url)
+        seed.populate(shared[0])
     attempt(
         "nginx",
         lambda: nginx.start(places.images / "nginx", workers=WORKERS, document=seed.document(0)),

@@ -1,8 +1,8 @@
 """The same ten thousand images for every contender, written into its database in bulk.
 
 Both services have the same tables, so one set of rows serves both: active raw images
-of one project, each with five properties, two tags and a location. Property
-``os_version`` and the first tag select one image in a hundred.
+of one project, each with five properties, two tags and a location. Property ``os_distro``
+selects one image in five, ``build_id`` a single one, the second tag one in ten.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import DateTime, TableClause, column, create_engine, table, text
+from sqlalchemy import Connection, DateTime, TableClause, column, table, text
 
+from benchmarks import databases
 from benchmarks.contenders.base import OWNER
 
 COUNT = 10_000
@@ -37,33 +38,39 @@ def title(number: int) -> str:
     return f"image-{number:05}"
 
 
-def version(number: int) -> str:
-    """The property ``os_version``: a hundredth of the images share one."""
-    return f"{number * 7 % 100}.04"
+def distribution(number: int) -> str:
+    """The property ``os_distro``: a fifth of the images share one."""
+    return ("debian", "ubuntu", "fedora", "rocky", "alpine")[number % 5]
 
 
-def tag(number: int) -> str:
-    """The first tag: a hundredth of the images share one."""
-    return f"build-{number * 3 % 100}"
+def build(number: int) -> str:
+    """The property ``build_id``: no two images share one."""
+    return uuid.uuid5(uuid.NAMESPACE_URL, str(number)).hex
+
+
+def team(number: int) -> str:
+    """The second tag: a tenth of the images share one."""
+    return f"team-{number * 3 % 10}"
 
 
 def populate(url: str, count: int = COUNT) -> None:
-    """Insert the images through a synchronous SQLAlchemy ``url`` and refresh its statistics."""
-    engine = create_engine(url)
-    try:
-        with engine.begin() as connection:
-            for first in range(0, count, BATCH):
-                numbers = range(first, min(first + BATCH, count))
-                for name, rows in _rows(numbers).items():
-                    connection.execute(_table(name, rows[0]).insert(), rows)
-        with engine.begin() as connection:
-            if engine.dialect.name == "sqlite":
-                connection.execute(text("ANALYZE"))
-            else:
-                for name in TABLES:
-                    connection.execute(text(f"ANALYZE TABLE {name}"))
-    finally:
-        engine.dispose()
+    """Insert the images into the database at ``url`` and refresh its statistics."""
+
+    def insert(connection: Connection) -> None:
+        for first in range(0, count, BATCH):
+            numbers = range(first, min(first + BATCH, count))
+            for name, rows in _rows(numbers).items():
+                connection.execute(_table(name, rows[0]).insert(), rows)
+
+    databases.run(url, insert)
+    databases.run(url, analyze, alone=True)
+
+
+def analyze(connection: Connection) -> None:
+    """Refresh the statistics of a database of images."""
+    verb = "ANALYZE TABLE" if connection.dialect.name == "mysql" else "ANALYZE"
+    for name in TABLES:
+        connection.execute(text(f"{verb} {name}"))
 
 
 def _table(name: str, row: Row) -> TableClause:
@@ -75,7 +82,7 @@ def _table(name: str, row: Row) -> TableClause:
 def document(number: int) -> Row:
     """An image about as the services show it, for a server of static files."""
     shown = {key: str(value) for key, value in _image(number, {"created_at": BEGINNING}).items()}
-    return {**shown, **dict(_properties(number)), "tags": [tag(number)]}
+    return {**shown, **dict(_properties(number)), "tags": [team(number)]}
 
 
 def _rows(numbers: range) -> dict[str, list[Row]]:
@@ -90,7 +97,7 @@ def _rows(numbers: range) -> dict[str, list[Row]]:
             {**of_image, "name": key, "value": value} for key, value in _properties(number)
         ]
         rows["image_tags"] += [
-            {**of_image, "value": value} for value in (tag(number), f"team-{number % 37}")
+            {**of_image, "value": value} for value in (f"build-{number % 100}", team(number))
         ]
         rows["image_locations"].append(
             {
@@ -129,7 +136,7 @@ def _image(number: int, stamps: Row) -> Row:
 
 def _properties(number: int) -> Iterator[tuple[str, str]]:
     yield "architecture", ("x86_64", "aarch64")[number % 2]
-    yield "build_id", uuid.uuid5(uuid.NAMESPACE_URL, str(number)).hex
+    yield "build_id", build(number)
     yield "hw_disk_bus", ("virtio", "scsi", "ide")[number % 3]
-    yield "os_distro", ("debian", "ubuntu", "fedora", "rocky", "alpine")[number % 5]
-    yield "os_version", version(number)
+    yield "os_distro", distribution(number)
+    yield "os_version", f"{number * 7 % 100}.04"

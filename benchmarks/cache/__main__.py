@@ -19,13 +19,14 @@ from pathlib import Path
 
 from rich.console import Console
 
+from benchmarks import databases
 from benchmarks.cache import report
 from benchmarks.cache.measure import MIB, Bench, Fill
 from benchmarks.contenders import glance, imagestore
 from benchmarks.contenders.base import HOST, BenchmarkError, ImageService
+from benchmarks.databases import DatabaseServer
 from benchmarks.run import WORKERS
 from benchmarks.stores.places import Place, Places
-from tests.services import mariadb
 from tests.services.faultproxy import FaultProxy
 
 RATE = 100 * MIB
@@ -42,7 +43,7 @@ class Run:
     place: Place
     options: dict[str, str]
     """Of the store, behind the line."""
-    running: ExitStack
+    server: DatabaseServer
 
     def start(self, name: str) -> ImageService:
         """The service of that name, with its cache on."""
@@ -51,14 +52,13 @@ class Run:
                 self.directory / name,
                 self.directory / "none",
                 workers=WORKERS,
+                database=self.server.database(name),
                 store=(self.place.type, self.options),
                 cache=self.memory / "cache-imagestore",
             )
-        database = mariadb.start(self.directory / "mariadb")
-        self.running.callback(database.stop)
         return glance.start(
             self.directory / name,
-            database,
+            self.server.database(name),
             name="glance",
             title="Glance",
             chunk_size=65536,
@@ -99,7 +99,9 @@ def main() -> int:
             for _ in range(size // MIB):
                 file.write(os.urandom(MIB))
         options = {**place.options, "s3_store_host": f"http://{HOST}:{line.port}"}
-        run = Run(Path(directory), Path(memory), place, options, running)
+        server = databases.start("mariadb", Path(directory) / "mariadb")
+        running.callback(server.stop)
+        run = Run(Path(directory), Path(memory), place, options, server)
         bench = Bench(body, place, line, RATE)
         for name in NAMES if given.only is None else (given.only,):
             try:

@@ -38,7 +38,11 @@ class Contender(ABC):
     first_page: str = "/v2/images?limit=1"
     """What a warm-up asks for."""
     database: ProcessTree | None = None
-    """A database server of its own, whose CPU is counted apart."""
+    """The database server, whose CPU is counted apart. No two use it at the same time."""
+    files: Callable[[str], Path] | None = None
+    """Where the bytes of an image, or of what was uploaded, lie; by its id."""
+    started_in: float | None = None
+    """Seconds from the start of its first process until it was ready."""
     stop: Callable[[], None]
 
     @abstractmethod
@@ -49,19 +53,31 @@ class Contender(ABC):
     def remove_upload(self, path: str) -> None:
         """Delete what was uploaded to a path of :meth:`new_upload`."""
 
+    def file_of(self, path: str) -> str | None:
+        """Where the bytes lie that were uploaded to a path of :meth:`new_upload`."""
+        image = path.removesuffix("/file").rpartition("/")[2]
+        return str(self.files(image)) if self.files else None
+
     def address(self) -> dict[str, Any]:
         """The part of a load generator's job that says where to and as whom."""
         return {"host": HOST, "port": self.port, "headers": dict(self.headers)}
 
     def call(
-        self, method: str, path: str, body: Any = None, kind: str = "application/json"
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        kind: str = "application/json",
+        *,
+        headers: Mapping[str, str] | None = None,
     ) -> bytes:
         """One request outside any measurement; the body of its answer.
 
-        Raises :class:`BenchmarkError` unless it succeeded.
+        ``headers``: who asks, if that is another. Raises :class:`BenchmarkError` unless it
+        succeeded.
         """
         connection = http.client.HTTPConnection(HOST, self.port, timeout=120, blocksize=1 << 20)
-        headers = dict(self.headers)
+        headers = dict(self.headers if headers is None else headers)
         data: bytes | Path | None = None
         if body is not None:
             headers["Content-Type"] = kind
@@ -92,9 +108,9 @@ class Contender(ABC):
                 self.call("GET", self.first_page)
             time.sleep(0.3)
 
-    def fetch(self, path: str) -> Any:
+    def fetch(self, path: str, headers: Mapping[str, str] | None = None) -> Any:
         """The JSON document at ``path``."""
-        return json.loads(self.call("GET", path))
+        return json.loads(self.call("GET", path, headers=headers))
 
 
 @dataclass(kw_only=True)

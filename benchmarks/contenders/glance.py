@@ -11,14 +11,14 @@ from pathlib import Path
 
 from benchmarks.contenders.base import OWNER, ImageService
 from benchmarks.processes import ProcessTree
-from tests.services import glance, mariadb
+from tests.services import glance
 
 THREADS = 16
 
 
 def start(
     directory: Path,
-    database: mariadb.MariaDB,
+    database: tuple[str, ProcessTree | None],
     *,
     name: str,
     title: str,
@@ -29,9 +29,11 @@ def start(
 ) -> ImageService:
     """Serve it with store chunks of ``chunk_size`` bytes; 65536 is its default.
 
+    ``database``: the URL of an empty one, or of another Glance's, and the server that has it.
     ``store`` is the type and the options of another store to use instead of files, ``cache`` the
     directory of its cache.
     """
+    url, server = database
     options: dict[str, Mapping[str, str]] = {}
     if store is not None:
         kind, values = store
@@ -45,7 +47,7 @@ def start(
         options["paste_deploy"] = {"flavor": "tokens+cachemanagement"}
     running = glance.start(
         directory,
-        database=database.url,
+        database=url,
         processes=workers,
         threads=THREADS,
         chunk_size=chunk_size,
@@ -57,7 +59,8 @@ def start(
         title=title,
         port=int(running.url.rpartition(":")[2]),
         server=ProcessTree(running.pid),
-        database=ProcessTree(database.pid),
+        database=server,
         headers={"X-Auth-Token": f"{OWNER}:{OWNER}:member,reader"},
+        files=lambda image_id: directory / "file1" / image_id,
         stop=running.stop,
     )

@@ -25,5 +25,6 @@ def start(directory: Path, *, workers: int, document: object) -> FileServer:
         port=int(running.url.rpartition(":")[2]),
         server=ProcessTree(running.pid),
         first_page=DOCUMENT,
+        files=lambda name: running.root / "files" / name,
         stop=running.stop,
     )

@@ -7,12 +7,14 @@ A job is ``host``, ``port``, ``headers`` and one of
 
 - ``upload``: a path per stream, with ``body`` (a file), ``size`` and ``chunked``; a
   chunked ``body`` holds the chunks with their framing, and ``repeat`` sends it so
-  many times before the last chunk;
+  many times before the last chunk; ``flush``, if given: files that are flushed to the
+  disk when all streams were answered;
 - ``download``: a path per stream, fetched ``repeat`` times;
 - ``seconds``, for background load: ``streams`` that upload ``body`` to a new image and
   delete it, or fetch ``path``, over and over. What has begun at the end is ended.
 
-Reports ``bytes``, ``elapsed`` (first start to last end) and ``failures``.
+Reports ``bytes``, ``elapsed`` (first start to last end), ``flushed`` (the same and the flushing
+after it) and ``failures``.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks.load import wire
@@ -121,7 +123,7 @@ def prepare(job: Job) -> Callable[[], Result]:
             lambda path=path: sum(transfers.download(path) for _ in range(job.get("repeat", 1)))  # type: ignore[misc]
             for path in job["download"]
         ]
-    return lambda: _run(streams)
+    return lambda: _run(streams, job.get("flush", ()))
 
 
 def _until_time_is_up(transfers: Transfers, job: Job) -> Stream:
@@ -139,7 +141,7 @@ def _until_time_is_up(transfers: Transfers, job: Job) -> Stream:
     return stream
 
 
-def _run(streams: list[Stream]) -> Result:
+def _run(streams: list[Stream], to_flush: Sequence[str]) -> Result:
     moved, failures = 0, []
     with ThreadPoolExecutor(len(streams)) as pool:
         begun = time.perf_counter()
@@ -149,7 +151,16 @@ def _run(streams: list[Stream]) -> Result:
             except (OSError, ValueError) as error:
                 failures.append(f"{type(error).__name__}: {error}")
         elapsed = time.perf_counter() - begun
-    return {"bytes": moved, "elapsed": elapsed, "failures": failures}
+        if not failures:
+            list(pool.map(_flush, to_flush))
+        flushed = time.perf_counter() - begun
+    return {"bytes": moved, "elapsed": elapsed, "flushed": flushed, "failures": failures}
+
+
+def _flush(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    os.fsync(descriptor)
+    os.close(descriptor)
 
 
 def _expect(head: wire.Head, method: str, path: str) -> None:

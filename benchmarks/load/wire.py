@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 _TIMEOUT = struct.pack("ll", 120, 0)
 """Seconds until the kernel gives up a blocking call; a socket timeout of Python's would
 make the socket non-blocking, which sendfile does not want."""
+
+
+_IP_BIND_ADDRESS_NO_PORT = 24
+"""From ``linux/in.h``: the port is chosen when it is known where to, so that it can serve twice."""
+_ADDRESSES = 8
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +65,18 @@ def parse(data: bytes | bytearray) -> tuple[Head, int] | None:
     return Head(status, length, close or length is None, location), end + 4
 
 
-def connect(host: str, port: int, receive_buffer: int | None = None) -> socket.socket:
-    """A connected, blocking socket; the kernel ends calls that take two minutes."""
+def connect(
+    host: str, port: int, receive_buffer: int | None = None, *, source: int = 0
+) -> socket.socket:
+    """A connected, blocking socket; the kernel ends calls that take two minutes.
+
+    ``source``: the number of the client. They come from a few addresses of loopback in turn, as
+    a single one has ports for some ten thousand connections.
+    """
     sock = socket.socket()
+    if source:
+        sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
+        sock.bind((f"127.0.0.{1 + source % _ADDRESSES}", 0))
     if receive_buffer is not None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -67,6 +84,19 @@ def connect(host: str, port: int, receive_buffer: int | None = None) -> socket.s
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEOUT)
     sock.connect((host, port))
     return sock
+
+
+def as_many(number: int, connect: Callable[[int], T]) -> tuple[list[T], str]:
+    """``connect`` clients 0 to ``number``, or as many as can be, and what there was no more of."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    found: list[T] = []
+    for each in range(number):
+        try:
+            found.append(connect(each))
+        except OSError as error:
+            return found, f"{type(error).__name__}: {error}"
+    return found, ""
 
 
 def read_head(sock: socket.socket) -> tuple[Head, bytes]:

@@ -76,6 +76,8 @@ class Bench:
     directory: Path
     kept: dict[tuple[str, str], Any] = field(default_factory=dict)
     """What measures leave for each other, by contender and name: paths of images."""
+    notes: list[str] = field(default_factory=list)
+    """What a reader of the figures has to know, one sentence each."""
 
     def source(self, size: int, *, chunked: bool = False) -> Path:
         """A file of random bytes in the page cache; framed in chunks if ``chunked``."""
@@ -134,10 +136,10 @@ class Cost:
     database: float | None = None
 
     def per(self, units: float) -> Figures:
-        """As metrics ``cpu`` and ``database_cpu``, per unit."""
+        """As metrics ``cpu``, ``database_cpu`` and the ``sum`` of both, per unit."""
         if not units:
             return {}
-        found = {"cpu": self.server / units}
+        found = {"cpu": self.server / units, "sum": (self.server + (self.database or 0)) / units}
         if self.database is not None:
             found["database_cpu"] = self.database / units
         return found

@@ -12,6 +12,7 @@ from benchmarks.contenders.nginx import DOCUMENT
 from benchmarks.measures.base import Bench, Figures, Measure, requests
 
 SERVICES = ("imagestore", "glance")
+EVERY_DATABASE = ("imagestore", "imagestore-sqlite", "imagestore-postgresql", "glance")
 CLIENTS = 16
 SMALL = 65536
 PATCH_TYPE = "application/openstack-images-v2.1-json-patch"
@@ -27,7 +28,7 @@ class Show(Measure):
     """GET of one image after another, by 1 client and by 16."""
 
     name = "show"
-    contenders = ("imagestore", "glance", "nginx")
+    contenders = (*EVERY_DATABASE, "nginx")
 
     def run(self, bench: Bench, contender: Contender) -> Iterator[tuple[str, Figures]]:
         for clients in (1, CLIENTS):
@@ -41,7 +42,7 @@ class Create(Measure):
     """POST of images without anything, and with five properties and two tags."""
 
     name = "create"
-    contenders = SERVICES
+    contenders = EVERY_DATABASE
 
     def run(self, bench: Bench, contender: Contender) -> Iterator[tuple[str, Figures]]:
         created = bench.kept.setdefault((contender.name, "created"), [])
@@ -60,7 +61,7 @@ class Patch(Measure):
     """PATCH that renames an image and adds a property, on the images of ``create``."""
 
     name = "patch"
-    contenders = SERVICES
+    contenders = EVERY_DATABASE
 
     def run(self, bench: Bench, contender: Contender) -> Iterator[tuple[str, Figures]]:
         changes = [
@@ -81,7 +82,7 @@ class Delete(Measure):
     """DELETE of the images of ``create``, each once."""
 
     name = "delete"
-    contenders = SERVICES
+    contenders = EVERY_DATABASE
 
     def run(self, bench: Bench, contender: Contender) -> Iterator[tuple[str, Figures]]:
         paths = _created(bench, contender)
@@ -100,21 +101,26 @@ class SmallUpload(Measure):
     """Create an image and upload 64 KiB to it, by 8 clients."""
 
     name = "small-upload"
-    contenders = SERVICES
+    contenders = EVERY_DATABASE
 
     def run(self, bench: Bench, contender: Contender) -> Iterator[tuple[str, Figures]]:
-        put = {"method": "PUT", "path": "{location}/file", "size": SMALL}
-        result, figures = requests(
-            contender,
-            flow=[
-                {"method": "POST", "path": "/v2/images", "body": json.dumps(BARE)},
-                {**put, "type": "application/octet-stream"},
-            ],
-            clients=8,
-            seconds=bench.scale.seconds,
-        )
-        bench.kept.setdefault((contender.name, "created"), []).extend(result["locations"])
-        yield self.name, figures
+        yield self.name, small_uploads(bench, contender)
+
+
+def small_uploads(bench: Bench, contender: Contender) -> Figures:
+    """Create images and upload 64 KiB to each for the usual time."""
+    put = {"method": "PUT", "path": "{location}/file", "size": SMALL}
+    result, figures = requests(
+        contender,
+        flow=[
+            {"method": "POST", "path": "/v2/images", "body": json.dumps(BARE)},
+            {**put, "type": "application/octet-stream"},
+        ],
+        clients=8,
+        seconds=bench.scale.seconds,
+    )
+    bench.kept.setdefault((contender.name, "created"), []).extend(result["locations"])
+    return figures
 
 
 def shows(contender: Contender) -> list[list[dict[str, Any]]]:

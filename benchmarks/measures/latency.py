@@ -49,6 +49,6 @@ class Latency(Measure):
                 if moved["failures"]:
                     raise BenchmarkError(f"{contender.title}: {moved['failures']}")
                 figures["transferred"] = moved["bytes"] / (1 << 20) / moved["elapsed"]
-            figures.pop("cpu", None)
-            figures.pop("database_cpu", None)
+            for of_transfers_too in ("cpu", "database_cpu", "sum"):
+                figures.pop(of_transfers_too, None)
             yield f"{self.name}-{kind}", figures

@@ -8,13 +8,14 @@ from urllib.parse import urlencode
 from benchmarks import seed
 from benchmarks.contenders.base import BenchmarkError, Contender
 from benchmarks.measures.base import Bench, Figures, Measure, requests
-from benchmarks.measures.images import CLIENTS, SERVICES
+from benchmarks.measures.images import CLIENTS, EVERY_DATABASE
 
 QUERIES: Mapping[str, Mapping[str, str]] = {
     "plain": {"limit": "25"},
     "name": {"limit": "25", "name": seed.title(4321)},
-    "property": {"limit": "25", "os_version": seed.version(4321)},
-    "tag": {"limit": "25", "tag": seed.tag(4321)},
+    "property": {"limit": "25", "os_distro": seed.distribution(4321)},
+    "rare": {"limit": "25", "build_id": seed.build(4321)},
+    "tag": {"limit": "25", "tag": seed.team(4321)},
     "deep": {"limit": "25", "marker": seed.identifier(4321)},
     "size": {"limit": "25", "sort": "size:desc"},
     "1000": {"limit": "1000"},
@@ -22,10 +23,10 @@ QUERIES: Mapping[str, Mapping[str, str]] = {
 
 
 class Listing(Measure):
-    """GET of ``/v2/images`` seven ways, by 16 clients and, where thorough, by 1."""
+    """GET of ``/v2/images`` eight ways, by 16 clients and, where thorough, by 1."""
 
     name = "list"
-    contenders = SERVICES
+    contenders = EVERY_DATABASE
 
     def run(self, bench: Bench, contender: Contender) -> Iterator[tuple[str, Figures]]:
         for kind, query in QUERIES.items():

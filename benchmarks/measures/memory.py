@@ -1,8 +1,14 @@
-"""Memory: idle, during a large upload, and with hundreds of slow downloads."""
+"""Memory: idle, during a large upload, and with hundreds of slow downloads; and the start."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import ClassVar
 
 from benchmarks.contenders.base import Contender
 from benchmarks.load.generator import Generator
@@ -30,7 +36,29 @@ class Resident(Measure):
     def run(self, bench: Bench, contender: Contender) -> Iterator[tuple[str, Figures]]:
         resident = contender.server.rss()
         bench.kept.setdefault((contender.name, "idle"), resident)
-        yield f"rss-{self._when}", {"memory": resident / MIB}
+        yield f"rss-{self._when}", {"memory": resident / MIB, "pss": contender.server.pss() / MIB}
+
+
+class Start(Measure):
+    """How long it takes until the service is ready, and until the command line answers."""
+
+    name = "start"
+    contenders = ("imagestore",)
+    COMMANDS: ClassVar[Mapping[str, str]] = {"version": "version", "help": "--help"}
+
+    def run(self, bench: Bench, contender: Contender) -> Iterator[tuple[str, Figures]]:
+        program = str(Path(sys.executable).with_name("imagestore"))
+        figures = {}
+        for name, argument in self.COMMANDS.items():
+            took = []
+            for _ in range(5):
+                begun = time.perf_counter()
+                subprocess.run([program, argument], check=True, stdout=subprocess.DEVNULL)
+                took.append(time.perf_counter() - begun)
+            figures[name] = statistics.median(took)
+        if contender.started_in is not None:
+            figures["ready"] = contender.started_in
+        yield self.name, figures
 
 
 class SlowDownloads(Measure):
@@ -43,17 +71,7 @@ class SlowDownloads(Measure):
     def run(self, bench: Bench, contender: Contender) -> Iterator[tuple[str, Figures]]:
         scale = bench.scale
         path = bench.stored(contender, scale.one_stream)
-        lead = 1.5  # all are connected by then
-        downloads = Generator(
-            "slow",
-            {
-                **contender.address(),
-                "path": path,
-                "clients": scale.slow_clients,
-                "rate": SLOW_RATE,
-                "seconds": scale.slow_seconds + lead,
-            },
-        )
+        lead = 1.5  # what came at once is read by then
         versions = Generator(
             "requests",
             {
@@ -67,6 +85,16 @@ class SlowDownloads(Measure):
             },
         )
         with MemoryWatch(contender.server) as memory:
+            downloads = Generator(
+                "slow",
+                {
+                    **contender.address(),
+                    "path": path,
+                    "clients": scale.slow_clients,
+                    "rate": SLOW_RATE,
+                    "seconds": scale.slow_seconds + lead,
+                },
+            )
             downloads.go()
             versions.go()
             answered = versions.result()

@@ -19,7 +19,7 @@ from benchmarks.measures.base import (
 )
 
 STREAMS = (1, 4)
-ALL = ("imagestore", "glance", "glance-1m", "nginx")
+ALL = ("imagestore", "imagestore-sha256", "glance", "glance-1m", "nginx")
 
 
 class Upload(Measure):
@@ -38,6 +38,7 @@ class Upload(Measure):
                 "body": str(bench.source(size, chunked=self.chunked)),
                 "size": size,
                 "chunked": self.chunked,
+                "flush": [file for path in paths if (file := contender.file_of(path))],
             }
             yield f"{self.name}-{streams}", transfer(contender, job)
             for path in paths:
@@ -48,6 +49,7 @@ class ChunkedUpload(Upload):
     """The same without a known length, in chunks of 64 KiB."""
 
     name = "chunked-upload"
+    contenders = ("imagestore", "glance", "glance-1m")
     chunked = True
 
 
@@ -55,7 +57,7 @@ class Download(Measure):
     """GET of a whole image out of the page cache."""
 
     name = "download"
-    contenders = ALL
+    contenders = ("imagestore", "glance", "glance-1m", "nginx")
 
     def run(self, bench: Bench, contender: Contender) -> Iterator[tuple[str, Figures]]:
         path = bench.stored(contender, bench.scale.one_stream)
@@ -85,15 +87,21 @@ class Range(Measure):
 
 
 def transfer(contender: Contender, job: dict[str, object]) -> Figures:
-    """Run a bulk job: ``rate`` in MiB/s, ``cpu`` and ``client_cpu`` in seconds per GiB."""
+    """Run a bulk job: ``rate`` in MiB/s, ``cpu`` and ``client_cpu`` in seconds per GiB.
+
+    ``durable_rate``: with the flushing of the job's files after it.
+    """
     generator = Generator("bulk", {**contender.address(), **job})
     settle()
     with spent(contender) as cost:
         result = generator.run()
     check(contender, result)
     moved = result["bytes"]
-    return {
+    figures = {
         "rate": moved / MIB / result["elapsed"],
         "client_cpu": result["client_cpu"] / (moved / GIB),
         **cost.per(moved / GIB),
     }
+    if job.get("flush"):
+        figures["durable_rate"] = moved / MIB / result["flushed"]
+    return figures

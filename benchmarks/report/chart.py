@@ -81,7 +81,7 @@ def draw(results: Results, path: Path) -> bool:
 
 def _bars(row: Row, results: Results, against: Against = "glance") -> Sequence[Bar]:
     ratio = row.figure(results, against)
-    own = row.value(results, "imagestore")
+    own = row.value(results, row.own)
     bounded = any(target.against == "value" for target in row.targets)
     if not ratio or ratio <= 0 or own is None or bounded:
         return ()
@@ -181,7 +181,7 @@ def _legend(figure: Figure, results: Results) -> None:
         1 - 0.68 / height,
         f"{facts.get('cores', '?')} cores ({facts.get('processor', '')}), loopback, "
         f"median of {facts.get('rounds', '?')} round(s), {str(facts.get('when', ''))[:10]}; "
-        "Glance under uwsgi with MariaDB and a file store",
+        "both on one MariaDB, Glance under uwsgi; file stores",
         fontsize=9,
         color="#4a5568",
     )

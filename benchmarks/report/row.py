@@ -17,7 +17,9 @@ CORES = 2
 """The cores that the limit of uploads is computed for, as many as server workers."""
 MIB_PER_GIB = 1024
 
-Against = Literal["glance", "limit", "value"]
+Against = Literal["glance", "tuned", "limit", "value"]
+_PEERS = {"glance": "glance", "tuned": "glance-1m"}
+_NAMES = {"glance": "Glance", "tuned": "Glance 1 MiB", "limit": "limit"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +37,10 @@ class Target:
 
     def text(self, unit: str) -> str:
         """For people."""
-        bound = f"{self.bound:g}"
+        bound = f"{self.bound:,g}" if self.bound < 1e6 else f"{self.bound:,.0f}"
         if self.against == "value":
             return f"{self.sign} {bound} {unit}".strip()
-        return f"{self.sign} {bound} × {'Glance' if self.against == 'glance' else 'limit'}"
+        return f"{self.sign} {bound} × {_NAMES[self.against]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,10 @@ class Row:
     limit: Callable[[Results], float | None] | None = None
     """The stored value of the limit."""
     less_is_better: bool = False
+    own: str = "imagestore"
+    """Whose value is compared: imagestore, or imagestore in another configuration."""
+    parts: Sequence[str] = ()
+    """Metrics that the value is the sum of, shown beside it."""
 
     def value(self, results: Results, contender: str) -> float | None:
         """As stored."""
@@ -63,12 +69,12 @@ class Row:
 
     def figure(self, results: Results, against: Against) -> float | None:
         """What a target of that kind is compared with; None if something is missing."""
-        own = self.value(results, "imagestore")
+        own = self.value(results, self.own)
         if own is None or against == "value":
             return None if own is None else own * self.scale
         other = (
-            self.value(results, "glance")
-            if against == "glance"
+            self.value(results, _PEERS[against])
+            if against in _PEERS
             else self.limit(results)
             if self.limit
             else None
@@ -86,7 +92,8 @@ def upload_limit(streams: int, *, besides: float | None = 0.0) -> Callable[[Resu
     """MiB/s: the lower of the slower digest alone, and what the cores can pay for.
 
     The latter is the CPU per GiB of both digests, of nginx's PUT and of the client, on
-    two cores; and ``besides``, of what else an upload costs.
+    two cores; and ``besides``, of what else an upload costs. Where it was measured, the disk is
+    a limit as well, as an image is flushed to it.
     """
 
     def limit(results: Results) -> float | None:
@@ -102,9 +109,17 @@ def upload_limit(streams: int, *, besides: float | None = 0.0) -> Callable[[Resu
         rates = [rate for rate in alone if rate is not None]
         if len(known) < len(parts) or len(rates) < len(alone):
             return None
+        if disk := results.get("disk", "machine"):
+            rates.append(disk)
         return min(*rates, CORES / sum(known) * MIB_PER_GIB)
 
     return limit
+
+
+def single_digest_limit(results: Results) -> float | None:
+    """MiB/s: the slower of sha256 alone and the disk, for one stream without an MD5."""
+    rates = (results.get("sha256", "machine"), results.get("disk", "machine"))
+    return None if None in rates else min(rate for rate in rates if rate is not None)
 
 
 def nginx(key: str, metric: str = "rate") -> Callable[[Results], float | None]:

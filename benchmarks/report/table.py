@@ -35,6 +35,8 @@ class Layout:
     others: Sequence[tuple[str, str]]
     """Contenders and the titles of their columns; the limit comes after them."""
     notes: Sequence[str]
+    also: Sequence[tuple[str, str]] = ()
+    """The same of imagestore elsewhere: columns without a ratio, between it and the others."""
 
 
 def show(results: Results, console: Console, layout: Layout | None = None) -> None:
@@ -44,6 +46,8 @@ def show(results: Results, console: Console, layout: Layout | None = None) -> No
     table.add_column("measure")
     table.add_column("unit", style="dim")
     table.add_column("imagestore", justify="right", style="bold")
+    for _, title in layout.also:
+        table.add_column(title, justify="right")
     for title in (*(title for _, title in layout.others), "limit"):
         table.add_column(title, justify="right")
         table.add_column("×", justify="right")
@@ -57,7 +61,7 @@ def show(results: Results, console: Console, layout: Layout | None = None) -> No
             table.add_section()
             table.add_row(f"[bold]{section}")
         table.add_row(*_cells(row, results, layout))
-    _add_limits(table, results, columns=2 * len(layout.others) + 1)
+    _add_limits(table, results, columns=2 * len(layout.others) + len(layout.also) + 1)
     console.print(table)
     others = results.facts.get("others_busy", 0.0)
     if others > QUIET:
@@ -83,32 +87,47 @@ NOTES = (
     "Targets against Glance are judged by its default store chunk of 64 KiB; the column of 1 MiB "
     "is the same Glance tuned for transfers.",
     "Glance runs under uwsgi's http-socket, which closes each connection: new connections are "
-    "part of its figures, as in production. Server CPU is without MariaDB, which the JSON shows.",
+    "part of its figures, as in production.",
+    "imagestore and Glance have a database each on the same MariaDB server. CPU is of the server "
+    "and of the database together, in brackets each of them; SQLite has no server.",
     "The limit of uploads is the lower of the slower digest alone, and two cores ÷ the CPU per "
-    "GiB of both digests, nginx's PUT and the client. Only imagestore flushes images to the disk "
-    "before it answers.",
+    "GiB of both digests, nginx's PUT and the client; or the disk. Only imagestore flushes images "
+    'to the disk before it answers; in the rows "on the disk" the others\' files are flushed too, '
+    "after their answer.",
 )
 
 
 SERVERS = Layout(
-    "imagestore beside Glance 33 and the limits",
+    "imagestore beside Glance 33 on the same MariaDB, and the limits",
     ROWS,
     (("glance", "Glance"), ("glance-1m", "Glance 1 MiB")),
     NOTES,
+    also=(("imagestore-sqlite", "SQLite"), ("imagestore-postgresql", "PostgreSQL")),
 )
 
 
 def _cells(row: Row, results: Results, layout: Layout) -> list[str]:
-    own = row.value(results, "imagestore")
-    cells = [f"  {row.title}", row.unit, _number(own, row.scale)]
+    own = row.value(results, row.own)
+    cells = [f"  {row.title}", row.unit, _told(row, results, row.own)]
+    cells += [_told(row, results, name) for name, _ in layout.also]
     limit = row.limit(results) if row.limit else None
-    for other in (*(row.value(results, name) for name, _ in layout.others), limit):
-        cells += [_number(other, row.scale), _ratio(own, other)]
+    for name, _ in layout.others:
+        cells += [_told(row, results, name), _ratio(own, row.value(results, name))]
+    cells += [_number(limit, row.scale), _ratio(own, limit)]
     marks = [
         f"{target.text(row.unit)} {_MARKS[held]}"
         for target, held in zip(row.targets, verdicts(row, results), strict=True)
     ]
     return [*cells, "\n".join(marks)]
+
+
+def _told(row: Row, results: Results, contender: str) -> str:
+    """A value, and where it has parts, those."""
+    told = _number(row.value(results, contender), row.scale)
+    parts = [results.get(row.key, contender, metric) for metric in row.parts]
+    if None in parts or not parts:
+        return told
+    return f"{told} ({'+'.join(_number(part, row.scale) for part in parts)})"
 
 
 _MARKS = {True: "[green]✓[/]", False: "[red]✗[/]", None: "[dim]?[/]"}

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from benchmarks import databases
 from benchmarks.contenders import glance, imagestore, nginx
 from benchmarks.contenders.base import BenchmarkError, ImageService
+from benchmarks.databases import DatabaseServer
 from benchmarks.measures.base import Bench, Figures, settle
 from benchmarks.measures.limits import Digests
 from benchmarks.measures.transfer import Upload
@@ -18,7 +20,7 @@ from benchmarks.results import Results
 from benchmarks.run import WORKERS
 from benchmarks.stores.measure import by_tool, through
 from benchmarks.stores.places import Place, Places
-from tests.services import link_ceph, mariadb
+from tests.services import link_ceph
 from tests.services.glance import venv
 
 CONTENDERS = ("imagestore", "glance", "tool")
@@ -67,14 +69,17 @@ class Run:
     ) -> dict[str, Callable[[Path], Iterator[tuple[str, Figures]]]]:
         """How each contender moves an image in and out of ``place``; those that start."""
         directory = self.directory / f"{place.name}-services"
+        server = databases.start("mariadb", directory / "mariadb")
+        services.callback(server.stop)
         starters: dict[str, Callable[[], ImageService]] = {
             "imagestore": lambda: imagestore.start(
                 directory / "imagestore",
                 directory / "none",
                 workers=WORKERS,
+                database=server.database("imagestore"),
                 store=(place.type, place.options),
             ),
-            "glance": lambda: self._glance(directory / "glance", place, services),
+            "glance": lambda: self._glance(directory / "glance", place, server),
         }
         found: dict[str, Callable[[Path], Iterator[tuple[str, Figures]]]] = {}
         for name, start in starters.items():
@@ -93,15 +98,13 @@ class Run:
             found["tool"] = partial(by_tool, place)
         return found
 
-    def _glance(self, directory: Path, place: Place, services: ExitStack) -> ImageService:
+    def _glance(self, directory: Path, place: Place, server: DatabaseServer) -> ImageService:
         if place.type == "rbd":
             python = venv("uwsgi") / "bin" / "python"
             subprocess.run([python, link_ceph.__file__], check=True)
-        database = mariadb.start(directory / "mariadb")
-        services.callback(database.stop)
         return glance.start(
-            directory / "glance",
-            database,
+            directory,
+            server.database("glance"),
             name="glance",
             title="Glance",
             chunk_size=GLANCE_CHUNK,

@@ -68,11 +68,6 @@ _ALL_LOCATIONS = (
     .order_by(image_locations.c.id)
     .limit(bindparam("number"))
 )
-_OTHERS_LOCATION = select(image_locations.c.id).where(
-    image_locations.c.value.like(bindparam("pattern")),
-    image_locations.c.image_id != bindparam("not_of"),
-    _ALIVE,
-)
 _WORK_ON_IT = select(jobs.c.id).where(
     jobs.c.payload.like(bindparam("pattern")), jobs.c.state.in_([each.value for each in ACTIVE])
 )
@@ -110,16 +105,9 @@ def locations_after(conn: Connection, after: int, number: int) -> Sequence[tuple
     return [(row[0], row[1], row[2]) for row in rows]
 
 
-def is_named(conn: Connection, image_id: str) -> bool:
-    """Whether the id stands in a location of another image, or in one that a job is to add.
-
-    Reads all rows of the table.
-    """
-    parameters = {"pattern": f"%{image_id}%", "not_of": image_id}
-    return any(
-        conn.execute(statement, parameters).first() is not None
-        for statement in (_OTHERS_LOCATION, _WORK_ON_IT)
-    )
+def is_named_by_job(conn: Connection, image_id: str) -> bool:
+    """Whether the id stands in what a job is to do, such as a location that it is to add."""
+    return conn.execute(_WORK_ON_IT, {"pattern": f"%{image_id}%"}).first() is not None
 
 
 def projects(conn: Connection) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 from collections.abc import Callable, Iterator, Sequence
 
 from imagestore.config.settings import Settings
@@ -45,7 +46,15 @@ def supervise(read: Callable[[], Settings], command: Sequence[str]) -> None:
             return Loader(command, [each.fileno() for each in listeners], environ, internal)
 
         orphans.adopt()
+        _allow_as_many_files_as_may_be()
         Supervisor(settings, listeners, load, read, ended).run()
+
+
+def _allow_as_many_files_as_may_be() -> None:
+    """For workers, who inherit it. A download takes two: the usual 1024 are for programs that call
+    ``select``, and more are to be had without a right."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 @contextlib.contextmanager

@@ -18,15 +18,21 @@ from imagestore.transfer.verification import close
 log = logging.getLogger(__name__)
 
 
+LAG = 15.0
+"""Seconds for which the others wait until a store takes a block, where one of them is enough."""
+
+
 @dataclass(frozen=True, slots=True)
 class FannedOut:
     """``content`` that is durable in ``stored``, and could not be written to ``failed``: both by
-    the id of the store, in the order asked for.
+    the id of the store, in the order asked for. ``behind``: stores that were too slow for the
+    others, and have nothing.
     """
 
     content: Content
     stored: Mapping[str, Stored]
     failed: Mapping[str, StoreError]
+    behind: frozenset[str] = frozenset()
 
 
 async def fan_out(
@@ -35,7 +41,7 @@ async def fan_out(
     *,
     size: int | None = None,
     all_must_succeed: bool = True,
-    on_first: Callable[[FannedOut], Awaitable[object]] | None = None,
+    on_stored: Callable[[FannedOut], Awaitable[object]] | None = None,
 ) -> FannedOut:
     """Read the source to its end, once, and store it in all ``stores`` as the data of the image.
 
@@ -44,27 +50,27 @@ async def fan_out(
     raised; else the first error is. When anything is raised, stores that were done
     before keep what they have: the caller knows what is to be removed, here as after a crash.
 
-    The slowest store sets the pace. With ``on_first`` whoever waits for the image need not wait
-    for all stores: it is called once, with what is stored when the first store has it durable
-    and others have not ended yet.
+    The slowest store sets the pace, but one that takes nothing for :data:`LAG` seconds while others
+    wait for it falls behind if ``all_must_succeed`` is false: they go on without it. With
+    ``on_stored`` whoever waits for the image need not wait for all stores: it is called whenever
+    further ones have it durable and others have not ended yet, with all that have it.
     """
     outlets = [_Outlet(store, flow.image, size) for store in stores]
     try:
         await _pump(flow, outlets, size, all_must_succeed=all_must_succeed)
-        content, told = flow.content(), False
+        behind = frozenset(outlet.store.name for outlet in outlets if outlet.behind)
+        writing = [outlet for outlet in outlets if not outlet.behind]
+        content, told = flow.content(), 0
         while True:
-            stored, failed = _outcome(outlets, flow.image, all_must_succeed=all_must_succeed)
-            left = len(outlets) - len(stored) - len(failed)
+            stored, failed = _outcome(writing, flow.image, all_must_succeed=all_must_succeed)
+            left = [outlet.task for outlet in writing if not outlet.task.done()]
+            if on_stored is not None and len(stored) > told and (left or behind):
+                told = len(stored)
+                await on_stored(FannedOut(content, stored, failed, behind))
+                continue
             if not left:
                 break
-            if stored and on_first is not None and not told:
-                told = True
-                await on_first(FannedOut(content, stored, failed))
-                continue
-            await asyncio.wait(
-                [outlet.task for outlet in outlets if not outlet.task.done()],
-                return_when=asyncio.FIRST_COMPLETED,
-            )
+            await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
         if not stored:
             raise next(iter(failed.values()))
     finally:
@@ -72,7 +78,7 @@ async def fan_out(
             outlet.task.cancel()
         await asyncio.gather(*(outlet.task for outlet in outlets), return_exceptions=True)
         await close(flow.source)
-    return FannedOut(content, stored, failed)
+    return FannedOut(content, stored, failed, behind)
 
 
 def _outcome(
@@ -100,18 +106,22 @@ async def _pump(
     flow: Flow, outlets: Sequence[_Outlet], size: int | None, *, all_must_succeed: bool
 ) -> None:
     """Hand every block to every store that is still writing; raise where none has to go on."""
+
+    async def put(block: Buffer | None) -> None:
+        for outlet in outlets:
+            others = any(each.writes for each in outlets if each is not outlet)
+            await outlet.put(block, LAG if others and not all_must_succeed else None)
+
     async with contextlib.aclosing(flow.blocks()) as blocks:
         async for block in blocks:
-            for outlet in outlets:
-                await outlet.put(block)
+            await put(block)
             del block  # it may be used again from now on
-            broken = [outlet for outlet in outlets if outlet.task.done()]
+            broken = [outlet for outlet in outlets if not outlet.writes]
             if broken and (all_must_succeed or len(broken) == len(outlets)):
-                broken[-1].task.result()
+                next(outlet for outlet in reversed(broken) if not outlet.behind).task.result()
     if size is not None and flow.size != size:
         raise WrongSize(f"{flow.size} bytes came instead of {size}")
-    for outlet in outlets:
-        await outlet.put(None)
+    await put(None)
 
 
 class _Outlet:
@@ -121,23 +131,39 @@ class _Outlet:
         self.store = store
         self.told = False
         """Its failure is in the log."""
+        self.behind = False
+        """The others did not wait for it."""
         self._queue: asyncio.Queue[Buffer | None] = asyncio.Queue(BEHIND)
         self.task = asyncio.create_task(
             store.add(image.id, self._blocks(), size, owner=image.owner)
         )
 
-    async def put(self, block: Buffer | None) -> None:
-        """Wait until there is room for the block, or the store has given up. None: the end."""
-        if self.task.done():
+    @property
+    def writes(self) -> bool:
+        """Whether it wants more blocks."""
+        return not self.behind and not self.task.done()
+
+    async def put(self, block: Buffer | None, patience: float | None = None) -> None:
+        """Wait until there is room for the block, or the store has given up. None: the end.
+
+        A store that has no room after ``patience`` seconds falls behind.
+        """
+        if not self.writes:
             return
         with contextlib.suppress(asyncio.QueueFull):
             self._queue.put_nowait(block)
             return
         putting = asyncio.create_task(self._queue.put(block))
         try:
-            await asyncio.wait({putting, self.task}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(
+                {putting, self.task}, timeout=patience, return_when=asyncio.FIRST_COMPLETED
+            )
         finally:
             putting.cancel()
+        if not done:
+            log.warning("store %s falls behind: it took nothing for long", self.store.name)
+            self.behind = True
+            self.task.cancel()
 
     async def _blocks(self) -> AsyncGenerator[Buffer, None]:
         while (block := await self._queue.get()) is not None:

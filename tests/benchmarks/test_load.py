@@ -164,3 +164,34 @@ def test_a_crowd_counts_every_byte_and_compares_each_piece(
         assert len(Generator("crowd", job).run()["failures"]) >= 2
     monkeypatch.setattr(f"{__name__}.PAYLOAD", image[:-1])
     assert len(Generator("crowd", job).run()["failures"]) == 8
+
+
+def test_slow_uploads_advance_at_their_rate(server: http.server.ThreadingHTTPServer) -> None:
+    paths = ["/things/1/file"] * 3
+    job = {**address(server), "upload": paths, "size": 100_000, "clients": 3, "rate": 4000}
+    result = Generator("slow", {**job, "every": 2, "seconds": 1.2}).run()
+    assert (result["connected"], result["stopped_by"], result["advancing"]) == (3, "", 3)
+    assert 3 * 2000 < result["bytes"] <= 3 * 4800
+
+
+def test_connections_idle_and_answer_again(server: http.server.ThreadingHTTPServer) -> None:
+    job = {**address(server), "path": "/a", "clients": 10}
+    result = Generator("idle", job).run()
+    assert (result["connected"], result["stopped_by"], result["kept"]) == (10, "", 10)
+
+
+def test_what_stops_a_crowd_is_told(server: http.server.ThreadingHTTPServer) -> None:
+    result = Generator("idle", {**address(server), "path": "/missing", "clients": 10}).run()
+    assert (result["connected"], result["kept"]) == (0, 0)
+    assert result["stopped_by"].startswith("ConnectionError")
+
+
+def test_files_are_flushed_when_all_is_answered(
+    server: http.server.ThreadingHTTPServer, tmp_path: Path
+) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(PAYLOAD)
+    job = {**address(server), "upload": ["/things/1/file"], "body": str(source)}
+    result = Generator("bulk", {**job, "flush": [str(source)]}).run()
+    assert result["failures"] == []
+    assert result["flushed"] > result["elapsed"]

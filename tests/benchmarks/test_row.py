@@ -60,5 +60,28 @@ def test_a_target_is_judged_on_the_ratio_in_its_own_direction() -> None:
 
 
 def test_each_row_is_there_once() -> None:
-    identities = [(row.key, row.metric) for row in ROWS]
+    identities = [(row.key, row.metric, row.own) for row in ROWS]
     assert len(identities) == len(set(identities))
+
+
+def test_the_disk_is_a_limit_of_uploads_where_it_was_measured() -> None:
+    results = measured()
+    results.add("disk", "machine", {"rate": 400})
+    assert upload_limit(1)(results) == 400
+
+
+def test_a_target_against_the_tuned_peer_and_another_configuration_of_ours() -> None:
+    row = Row(
+        "upload",
+        "4 streams",
+        "upload-4",
+        "rate",
+        "MiB/s",
+        targets=(Target("glance", "≥", 3), Target("tuned", "≥", 1.2)),
+        own="imagestore-sha256",
+    )
+    results = Results()
+    rates = {"imagestore": 200, "imagestore-sha256": 610, "glance": 200, "glance-1m": 600}
+    for name, rate in rates.items():
+        results.add("upload-4", name, {"rate": rate})
+    assert verdicts(row, results) == [True, False]

@@ -53,12 +53,19 @@ def available() -> bool:
     return _programs() is not None
 
 
-def start(directory: Path, *, port: int | None = None, max_connections: int = 200) -> PostgreSQL:
+def start(
+    directory: Path,
+    *,
+    port: int | None = None,
+    max_connections: int = 200,
+    shared_buffers: str = "64MB",
+    durable: bool = False,
+) -> PostgreSQL:
     """Serve an empty database ``glance`` on loopback, all files below ``directory``.
 
     ``port``: a free one by default. What was served from the directory before is
-    served again. Nothing is flushed to the disk: a killed server loses nothing,
-    a killed machine may. Raises :class:`tests.services.process.StartError`.
+    served again. Not ``durable``: nothing is flushed to the disk, so that only a machine
+    that is killed loses anything. Raises :class:`tests.services.process.StartError`.
     """
     programs = _programs()
     if programs is None:
@@ -71,8 +78,8 @@ def start(directory: Path, *, port: int | None = None, max_connections: int = 20
     command = [
         *(*_account(), str(programs / "postgres"), "-D", str(data), "-p", str(port)),
         *("-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="),
-        *("-c", f"max_connections={max_connections}", "-c", "shared_buffers=64MB"),
-        *("-c", "fsync=off", "-c", "full_page_writes=off"),
+        *("-c", f"max_connections={max_connections}", "-c", f"shared_buffers={shared_buffers}"),
+        *(() if durable else ("-c", "fsync=off", "-c", "full_page_writes=off")),
     ]
     started = process.spawn(command, log)
     process.wait_until(lambda: _psql(programs, port, "SELECT 1").returncode == 0, started, log)

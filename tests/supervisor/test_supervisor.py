@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -465,3 +466,14 @@ def test_metrics_of_all_workers_are_added_up_while_they_come_and_go(tmp_path: Pa
         served.signal(signal.SIGTERM)
         assert served.process.wait(PATIENCE) == 0
     assert not (tmp_path / f"run/metrics-{served.process.pid}").exists()
+
+
+def test_a_worker_may_have_as_many_connections_as_the_system_lets_it(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        with service(tmp_path) as served:
+            (worker,) = served.workers()
+            assert resource.prlimit(worker, resource.RLIMIT_NOFILE) == (hard, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -69,17 +69,10 @@ class Recording:
         values = fanned.content.attributes() | formats
         activation.activate(attempt.image, values, fanned.stored, attempt.entries, pending=left)
 
-    def first(
+    def record(
         self, activation: Activation, attempt: Attempt, image: Image, fanned: FannedOut
     ) -> None:
-        """The first store has it: the image is active, whatever comes of the others."""
-        images.lock(activation.conn, image.id)
-        self._activate(activation, attempt, image, fanned)
-
-    def finish(
-        self, activation: Activation, attempt: Attempt, image: Image, fanned: FannedOut
-    ) -> None:
-        """All stores have ended. The image is active, or becomes it now."""
+        """Some stores have it: the image is active, whatever comes of the others."""
         conn = activation.conn
         row = images.get(conn, image.id, locked=True)
         if row is None or row.image.status is ImageStatus.IMPORTING:
@@ -89,7 +82,16 @@ class Recording:
             for name, each in fanned.stored.items():
                 if name in missing:
                     activation.copied(image.id, name, each, attempt.entries[name])
+            left = set(attempt.order.stores) - {*fanned.stored, *fanned.failed}
+            progress.advance(conn, row.image, left, fanned.failed, staged=True)
             self._placements.follow(conn, image.id)
+
+    def finish(
+        self, activation: Activation, attempt: Attempt, image: Image, fanned: FannedOut
+    ) -> None:
+        """All stores have ended. The image is active, or becomes it now."""
+        self.record(activation, attempt, image, fanned)
+        conn = activation.conn
         # Where a store has failed and could not be cleaned, recovery has still to do it.
         done = summary(fanned.content.size, fanned.stored, fanned.failed)
         self._tasks.succeed(conn, attempt.job, done)

@@ -47,6 +47,7 @@ ATTEMPTS = 5
 """Of an import. Somebody waits for it: if source or store do not answer, he hears of it within
 half a minute. A process that died on the import counts as one."""
 LONGEST_PAUSE = 15.0
+_BEHIND = store_errors.Unavailable("it was too slow for the others, and is written to later")
 
 
 class Running(Operations):
@@ -98,8 +99,10 @@ class Running(Operations):
             for name, entry in attempt.entries.items():
                 self._notify.preparing(image, name)
                 intent.if_failed(partial(self._undo, image.id, name, entry))
-            await self._transfer(work, intent, attempt)
+            is_left = await self._transfer(work, intent, attempt)
         self._jobs.wake()
+        if is_left and (now_active := await work.write(self._begin, image_id, order)):
+            await self._go_on(work, now_active, order)
 
     def _begin(self, conn: Connection, image_id: str, order: Order) -> Image | None:
         """The image, if it is still to be imported; None if an earlier attempt was recorded."""
@@ -115,7 +118,7 @@ class Running(Operations):
         return image
 
     async def _go_on(self, work: Work, image: Image, order: Order) -> None:
-        """The image is active since an earlier attempt: what is left goes from store to store."""
+        """The image is active by now: what is left goes from store to store."""
         await work.write(self._recording.release, work.job, order)
         left = self._recording.missing(image, order)
         if left:
@@ -139,7 +142,8 @@ class Running(Operations):
             self._quotas.reserve(conn, limits, entry, image.size)
         return Attempt(job, order, image, limits, cap, entries)
 
-    async def _transfer(self, work: Work, intent: Intent, attempt: Attempt) -> None:
+    async def _transfer(self, work: Work, intent: Intent, attempt: Attempt) -> bool:
+        """Whether a store was too slow for the others, which have the image, and has nothing."""
         image, order, entries = attempt.image, attempt.order, attempt.entries
         stores = [self._store(name) for name in order.stores]
         async with (
@@ -152,19 +156,21 @@ class Running(Operations):
                 metered = self._quotas.metered(attempt.limits, entry, stored.blocks, stored.size)
                 stored = replace(stored, blocks=metered)
 
-            async def first(fanned: FannedOut) -> None:
+            async def record(fanned: FannedOut) -> None:
                 await self._activations.within(
-                    work.write, self._recording.first, attempt, stored.image, fanned
+                    work.write, self._recording.record, attempt, stored.image, fanned
                 )
 
             fanned = await self._fan_out(
-                work, attempt, stores, stored, None if order.all_must_succeed else first
+                work, attempt, stores, stored, None if order.all_must_succeed else record
             )
-        for name, error in fanned.failed.items():
+        for name, error in (*fanned.failed.items(), *((name, _BEHIND) for name in fanned.behind)):
             await intent.attempt(self._undo(image.id, name, entries[name], error))
-        await self._activations.within(
-            work.write, self._recording.finish, attempt, stored.image, fanned
-        )
+        if not fanned.behind:
+            await self._activations.within(
+                work.write, self._recording.finish, attempt, stored.image, fanned
+            )
+        return bool(fanned.behind)
 
     def _applied(
         self, work: Work, source: ImportSource, cap: int
@@ -178,7 +184,7 @@ class Running(Operations):
         attempt: Attempt,
         stores: list[Store],
         source: ImportSource,
-        on_first: Callable[[FannedOut], Awaitable[object]] | None,
+        on_stored: Callable[[FannedOut], Awaitable[object]] | None,
     ) -> FannedOut:
         image, order = source.image, attempt.order
         # Without the caller's token: the key manager has to be asked with the service's own.
@@ -200,7 +206,7 @@ class Running(Operations):
                 flow,
                 size=source.size,
                 all_must_succeed=order.all_must_succeed,
-                on_first=on_first,
+                on_stored=on_stored,
             )
         except store_errors.StoreError as error:
             log.warning("import of image %s failed: %s", image.id, error)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from imagestore.backends.base import Capability, Held, Store
-from imagestore.backends.ids import ids_in
+from imagestore.catalog.integrity.named_by_others import NamedByOthers
 from imagestore.catalog.jobs import Work
 from imagestore.catalog.operations import Operations
 from imagestore.database import belongings, orphans
@@ -65,7 +65,8 @@ class OrphanSearch(Operations):
         if Capability.LISTED not in place.store.capabilities:
             return
         started, tally = now(), _Tally()
-        others = await self._named_by_others()
+        others = NamedByOthers(self._database)
+        await others.look()
         projects = await self._database.read(belongings.projects)
         async with aclosing(_in_pages(place.store.held(projects))) as pages:
             async for page in pages:
@@ -78,16 +79,6 @@ class OrphanSearch(Operations):
                 work.progress(tally.bytes)
         search = Search(place.name, started, now(), tally.objects, tally.unknown)
         await work.write(orphans.finish, search)
-
-    async def _named_by_others(self) -> frozenset[str]:
-        """Ids that stand in locations of other images: few, of objects that were given to them."""
-        found: set[str] = set()
-        after = 0
-        while rows := await self._database.read(belongings.locations_after, after, _PAGE):
-            for number, image_id, url in rows:
-                found |= ids_in(url) - {image_id.lower()}
-                after = number
-        return frozenset(found)
 
 
 def is_needed(place: SearchedPlace, stores: Stores, belonging: Belonging, named: bool) -> bool:
@@ -121,7 +112,7 @@ def _orphans(
     stores: Stores,
     page: Sequence[Held],
     belonging: Mapping[str, Belonging],
-    others: frozenset[str],
+    others: NamedByOthers,
     started: datetime,
     tally: _Tally,
 ) -> list[Orphan]:

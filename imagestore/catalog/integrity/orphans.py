@@ -15,6 +15,7 @@ from datetime import timedelta
 from imagestore.backends.errors import StoreError
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.integrity.hold import Hold
+from imagestore.catalog.integrity.named_by_others import NamedByOthers
 from imagestore.catalog.integrity.orphan_removal import OrphanRemoval
 from imagestore.catalog.integrity.orphan_search import OrphanSearch, SearchedPlace
 from imagestore.catalog.jobs import PATIENT, JobKind, Jobs, Work
@@ -110,13 +111,15 @@ class Orphans:
         """
         if store is not None and store not in self._places:
             raise NotFound(f"There is no store '{store}' here.")
-        searches = await self.searches()
+        searches, others = await self.searches(), NamedByOthers(self._database)
         async for one in self.list(store):
             if image_id not in (None, one.image_id) or not one.is_ripe(self.grace):
                 continue
-            yield await self._delete(one, searches.get(one.store), force=force)
+            yield await self._delete(one, searches.get(one.store), others, force=force)
 
-    async def _delete(self, one: Orphan, search: Search | None, *, force: bool) -> SearchResult:
+    async def _delete(
+        self, one: Orphan, search: Search | None, others: NamedByOthers, *, force: bool
+    ) -> SearchResult:
         place = self._places.get(one.store)
         if place is None:
             return SearchResult(one, "its store is not one of this node")
@@ -130,7 +133,7 @@ class Orphans:
                 "of this database: is the store another service's, too?",
             )
         try:
-            await self._removal.remove(one, place)
+            await self._removal.remove(one, place, others)
         except Conflict as error:
             return SearchResult(one, error.message)
         except StoreError as error:
@@ -164,10 +167,10 @@ class Orphans:
 
     async def _delete_ours(self, place: SearchedPlace) -> None:
         """What nobody looks at before it goes has to have been ours."""
-        search = (await self.searches()).get(place.name)
+        search, others = (await self.searches()).get(place.name), NamedByOthers(self._database)
         async for one in self.list(place.name):
             if one.ours and one.is_ripe(self.grace):
-                outcome = await self._delete(one, search, force=False)
+                outcome = await self._delete(one, search, others, force=False)
                 if outcome.reason:
                     log.warning(
                         "the orphan %s in %s stays: %s", one.image_id, one.store, outcome.reason

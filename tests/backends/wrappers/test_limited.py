@@ -11,6 +11,7 @@ from imagestore.backends import errors
 from imagestore.backends.base import BLOCK_SIZE, Buffer
 from imagestore.backends.testing.contract import content, cut, read
 from imagestore.backends.testing.faulty import FaultyStore, hang
+from imagestore.backends.wrappers import limited
 from imagestore.backends.wrappers.limited import LimitedStore
 
 
@@ -44,6 +45,30 @@ async def test_calls(faulty: FaultyStore) -> None:
     faulty.fail({"capacity": [crowd.come] * 20})
     await asyncio.gather(*(store.capacity() for _ in range(20)))
     assert crowd.most == 2
+
+
+@pytest.mark.parametrize("given", [0, 1])
+async def test_a_source_that_gives_nothing_keeps_nobody_waiting(
+    faulty: FaultyStore, monkeypatch: pytest.MonkeyPatch, given: int
+) -> None:
+    """Before its first block, and after it."""
+    monkeypatch.setattr(limited, "IDLE", 0.01)
+    store, more = LimitedStore(faulty, transfers=1, calls=1, patience=30), asyncio.Event()
+
+    async def blocks() -> AsyncIterator[Buffer]:
+        if given:
+            yield b"first"
+        await more.wait()
+        yield b"last"
+
+    slow = asyncio.create_task(store.add("slow", blocks()))
+    async with asyncio.timeout(30):
+        stored = await store.add("quick", cut(b"x"))
+    assert await read(store, stored.url) == b"x"
+    more.set()
+    assert await read(store, (await slow).url) == b"first" * given + b"last"
+    # Nobody has two turns, or none for ever.
+    assert await read(store, stored.url) == b"x"
 
 
 async def test_transfers_do_not_hold_up_calls(faulty: FaultyStore) -> None:

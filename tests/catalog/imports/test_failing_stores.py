@@ -7,13 +7,15 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from imagestore.backends import errors
+from imagestore.backends import errors, in_flight
+from imagestore.backends.base import BLOCK_SIZE
 from imagestore.backends.testing.faulty import Fault, raising
 from imagestore.backends.testing.memory import MemoryStore
 from imagestore.catalog import jobs
 from imagestore.catalog.imports import progress
 from imagestore.model.image import Image, ImageStatus
 from imagestore.model.import_request import ImportRequest, Method
+from imagestore.transfer import fan_out
 from tests.catalog.conftest import ALICE, DATA, NAMES, House, blocks_of
 
 IMPORTING = "os_glance_importing_to_stores"
@@ -183,6 +185,37 @@ async def test_active_with_the_first_where_one_is_enough(working: House) -> None
     gate.set()
     await ended(working, image)
     assert held(working, image) == ALL
+
+
+HANGS = {"before the first block": "add", "in the middle": "write", "at the end": "stored"}
+
+
+@pytest.mark.parametrize("blocks", [in_flight.BEHIND, 2 * in_flight.BEHIND])
+@pytest.mark.parametrize("hung", HANGS)
+async def test_one_that_hangs_holds_up_its_own_part_alone(
+    working: House, monkeypatch: pytest.MonkeyPatch, hung: str, blocks: int
+) -> None:
+    """The copies of the others are there while it hangs; its own is made when it is back."""
+    monkeypatch.setattr(fan_out, "LAG", 0.05)
+    gate = asyncio.Event()
+    working.store("second").fail({HANGS[hung]: [gate.wait] * 99, "discard": [gate.wait] * 99})
+    image = await working.queued()
+    long = bytes(blocks * BLOCK_SIZE)
+    await working.catalog.imports.stage(ALICE, image.id, blocks_of(long))
+    await start(working, image, all_must_succeed=False)
+
+    async def are_there() -> bool:
+        return {*await working.stores_of(image.id)} == {"first", "third"}
+
+    await until(are_there)
+    shown = await working.image(image.id)
+    assert shown.status is ImageStatus.ACTIVE
+    assert (shown.properties[IMPORTING], shown.properties[FAILED]) == ("second", "")
+    gate.set()
+    assert (await ended(working, image)).properties[FAILED] == ""
+    assert {*await working.stores_of(image.id)} == {*NAMES}
+    assert held(working, image) == dict.fromkeys(NAMES, long)
+    await until(lambda: is_clean(working))
 
 
 async def test_not_before_the_last_where_all_are_wanted(working: House) -> None:
