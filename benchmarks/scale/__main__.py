@@ -14,7 +14,7 @@ from rich.console import Console
 from benchmarks.databases import TITLES
 from benchmarks.processes import Strangers
 from benchmarks.results import Results, facts_of_machine
-from benchmarks.scale import report
+from benchmarks.scale import chart, report
 from benchmarks.scale.run import Run, Scale
 
 RESULTS = Path("results")
@@ -65,7 +65,7 @@ def main() -> int:
     results.facts["seconds"] = round(time.monotonic() - begun, 1)
     results.write_json(given.output / "scale.json")
     results.write_csv(given.output / "scale.csv")
-    report.draw(results, given.output / "scale.png")
+    chart.draw(results, given.output / "scale.png")
     report.show(results, console)
     console.print(f"written to {given.output}/scale.json, .csv and .png")
     return 1 if results.notes else 0

@@ -110,9 +110,6 @@ class WithSecret:
         await self._inner.close()
 
 
-_ROLES = ("admin", "manager", "member", "reader")
-"""Each implies the next, as Keystone has it that is set up by ``keystone-manage bootstrap``."""
-
 _EXTRA = {
     "system_scope": ("OpenStack-System-Scope",),
     "user_name": ("X-User-Name",),
@@ -140,18 +137,12 @@ def caller(headers: Mapping[str, str], policy: Policy) -> Caller:
     described = Caller(
         user_id=_first(headers, "X-User-Id", "X-User"),
         project_id=_first(headers, "X-Project-Id", "X-Tenant-Id", "X-Tenant"),
-        roles=_with_implied(_roles(headers.get("X-Roles") or headers.get("X-Role"))),
+        roles=_roles(headers.get("X-Roles") or headers.get("X-Role")),
         service_roles=_roles(headers.get("X-Service-Roles")),
         domain_id=_first(headers, "X-Domain-Id"),
         credentials=extra,
     )
     return replace(described, is_admin=policy.is_admin(described.credentials))
-
-
-def _with_implied(roles: frozenset[str]) -> frozenset[str]:
-    """Each role with those below it, which the tokens of a bootstrapped Keystone name as well."""
-    highest = min((_ROLES.index(role) for role in roles if role in _ROLES), default=len(_ROLES))
-    return roles.union(_ROLES[highest:])
 
 
 def _first(headers: Mapping[str, str], *names: str) -> str | None:

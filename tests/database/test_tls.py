@@ -10,7 +10,7 @@ import pytest
 
 from imagestore.config import settings
 from imagestore.database.engine import Database
-from imagestore.model.errors import Unavailable
+from imagestore.model.errors import ConfigurationError, Unavailable
 from tests.services import certificate, mariadb
 
 
@@ -45,5 +45,5 @@ async def test_a_certificate_of_somebody_else(server: mariadb.MariaDB, tmp_path:
     other = certificate.make(tmp_path / "other.pem")
     with pytest.raises(Unavailable):
         await cipher(f"{server.url}&ssl_ca={other}")
-    with pytest.raises(Unavailable):
+    with pytest.raises(ConfigurationError, match="Access denied"):
         await cipher(server.url)

@@ -72,21 +72,11 @@ async def test_old_and_new_names(
     assert (caller.user_id, caller.project_id) == (user, project)
 
 
-@pytest.mark.parametrize(
-    ("roles", "implied"),
-    [
-        ("member", {"member", "reader"}),
-        ("Admin,x", {"admin", "manager", "member", "reader", "x"}),
-        ("manager", {"manager", "member", "reader"}),
-        ("reader", {"reader"}),
-        ("x", {"x"}),
-    ],
-)
-async def test_roles_imply_those_below_them_as_at_keystone(roles: str, implied: set[str]) -> None:
-    caller = await identify(CONFIRMED | {"X-Roles": roles, "X-Project-Id": "p"})
-    assert caller.roles == implied
-    may_read = Policy(Identity()).allows("get_image", caller, {"project_id": "p"})
-    assert may_read == ("reader" in implied)
+async def test_each_role_has_to_be_named() -> None:
+    """As with Glance behind such a proxy: a Keystone names the roles that others imply."""
+    for roles, may in (("member", False), ("member,reader", True)):
+        caller = await identify(CONFIRMED | {"X-Roles": roles, "X-Project-Id": "p"})
+        assert Policy(Identity()).allows("get_image", caller, {"project_id": "p"}) is may
 
 
 @pytest.mark.parametrize("roles", ["admin", "ADMIN", "reader,Admin"])

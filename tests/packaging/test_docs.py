@@ -30,7 +30,7 @@ def test_it_has_an_index_and_can_be_searched(site: Path) -> None:
     found = json.loads((site / "search/search_index.json").read_text())["docs"]
     pages = {entry["location"].partition("#")[0] for entry in found}
     assert {f"{path.stem}.html" for path in ROOT.glob("docs/*.md")} == pages - {"commands.html"}
-    assert (site / "conf/nginx.conf.sample.txt").is_file()
+    assert (site / "conf/nginx-load-balancer.conf.sample.txt").is_file()
 
 
 def test_every_command_is_in_the_reference(site: Path) -> None:

@@ -28,7 +28,7 @@ import json, os, select, sys, time
 from imagestore.supervisor import orphans
 from imagestore.supervisor.loader import Loader
 orphans.adopt()
-loader = Loader([sys.executable, "-c", {loader!r}], [], os.environ)
+loader = Loader([sys.executable, "-c", {loader!r}], [], os.environ, {{}})
 children = [loader.fork(fds) for fds in {forks}]
 {then}
 for child in children:
