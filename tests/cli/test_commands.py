@@ -13,6 +13,7 @@ import sys
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -31,11 +32,10 @@ class Answer:
 def run(*args: str, program: str = "imagestore", **environ: str) -> Answer:
     """Run ``imagestore``, by a name, with arguments and variables of the environment."""
     out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("OS_")]:
-            patch.delenv(name)
-        for name, value in ({"COLUMNS": "120", "NO_COLOR": "1"} | environ).items():
-            patch.setenv(name, value)
+    given = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
+    given |= {"COLUMNS": "120", "NO_COLOR": "1"} | environ
+    # A former name of a command may set more of them; none is left.
+    with pytest.MonkeyPatch.context() as patch, mock.patch.dict(os.environ, given, clear=True):
         patch.setattr("sys.argv", [program, *args])
         with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as end:
             main()
