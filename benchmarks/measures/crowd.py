@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import time
 from collections.abc import Iterator
@@ -129,8 +130,9 @@ class Trickles(Measure):
                 "memory": memory.growth / MIB,
             },
         )
-        for path in paths:
-            contender.remove_upload(path)
+        with contextlib.ExitStack() as stack:  # all, whatever one says: lists come next
+            for path in paths:
+                stack.callback(contender.remove_upload, path)
 
 
 def _wait_until_saving(contender: Contender) -> None:

@@ -61,6 +61,7 @@ def test_no_such_command_says_what_to_type(typed: str, told: str) -> None:
     assert "In place of" not in run("nonsense").stderr
 
 
+@pytest.mark.slow
 def test_links_are_installed_and_run(tmp_path: Path) -> None:
     taken = tmp_path / "glance-api"
     taken.write_text("another program")

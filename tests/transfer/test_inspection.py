@@ -128,7 +128,7 @@ def test_bare(directory: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ACCEPTED)
-@pytest.mark.parametrize("step", [1, 511, 65_536, 3 << 20])
+@pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.slow), 511, 65_536, 3 << 20])
 def test_it_does_not_matter_how_the_stream_is_cut(directory: Path, name: str, step: int) -> None:
     data = samples.make(directory, name).read_bytes()
     if step == 1:

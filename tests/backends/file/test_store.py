@@ -354,6 +354,7 @@ class TestReadOnlyDisk:
             await started(small_disk)
 
 
+@pytest.mark.slow
 class TestHangingDisk:
     """A file system that answers nobody, as an NFS server that is gone."""
 
