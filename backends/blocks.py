@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import mmap
 import sys
 import threading
+from ctypes import Array, c_char
 
 from imagestore.backends.base import BLOCK_SIZE
+from imagestore.backends.shared_memory import shared_memory
 
 KEPT = 48
 """Buffers that a pool keeps by default: some five transfers at full speed."""
@@ -28,32 +29,30 @@ class BlockPool:
     def __init__(self, *, block_size: int = BLOCK_SIZE, kept: int = KEPT) -> None:
         self.block_size = block_size
         self._kept = kept
-        self._buffers: list[mmap.mmap] = []
+        self._memory = shared_memory()
+        self._buffers: list[Array[c_char]] = []
         self._lock = threading.Lock()
 
     def take(self) -> memoryview:
         """A buffer that nobody else refers to, with any content."""
         with self._lock:
+            if self._memory is not (memory := shared_memory()):
+                self._memory, self._buffers = memory, []  # after a fork
             buffers = self._buffers
             # The first free one, so that what is in use stays few and warm.
             for index in range(len(buffers)):
                 if _references(buffers, index) == _FREE:
-                    return memoryview(buffers[index])
-            buffer = _memory(self.block_size)
+                    return memoryview(buffers[index]).cast("B")
+            buffer = memory.allocate(self.block_size)
             if len(buffers) < self._kept:
                 buffers.append(buffer)
-            return memoryview(buffer)
+            return memoryview(buffer).cast("B")
 
 
-def _memory(size: int) -> mmap.mmap:
-    """Anonymous memory: aligned to pages, as direct I/O demands; not shared with a fork."""
-    return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-
-
-def _references(buffers: list[mmap.mmap], index: int) -> int:
+def _references(buffers: list[Array[c_char]], index: int) -> int:
     return sys.getrefcount(buffers[index])
 
 
 # What the count says of a buffer that only its list refers to: the interpreter's
 # own share in it differs between versions.
-_FREE = _references([_memory(mmap.PAGESIZE)], 0)
+_FREE = _references([(c_char * 1)()], 0)

@@ -6,8 +6,8 @@ A transfer takes at most the sum of the stages that it passes, however large the
 who holds               what                                                    MiB
 ======================  ======================================================  ==========
 an upload's socket      ``BLOCKS`` that have come and were not fetched          4
-digests, inspection,    ``BLOCKS`` that wait and as many in work; all of them   8
-writing to a file       look at the same ones
+digests, inspection,    ``DIGESTED``: ``BLOCKS`` that wait and as many in work; 8
+writing to a file       all of them look at the same ones
 each of several stores  ``BEHIND`` blocks                                       2
 read from a file        ``BLOCKS``, of another size if an option says so         4
 read from RBD           ``RBD``                                                 8
@@ -30,6 +30,8 @@ B = TypeVar("B", bound=Buffer)
 
 BLOCKS = 4
 """Blocks of ``BLOCK_SIZE`` that may wait between two who work on a stream."""
+DIGESTED = 2 * BLOCKS
+"""Blocks of a stream that wait for its digests or are in work there."""
 BEHIND = 2
 """Blocks that a store may lag behind the fastest one before the source is kept waiting."""
 PARTS = 64 << 20

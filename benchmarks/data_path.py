@@ -28,7 +28,7 @@ from imagestore.backends.file import FileSettings
 from imagestore.backends.file.store import FileStore
 from imagestore.config.settings import Images
 from imagestore.model.image import Image
-from imagestore.transfer.digests import Hasher
+from imagestore.transfer.digests import Digests
 from imagestore.transfer.receive import receive
 
 MIB = 1 << 20
@@ -87,12 +87,11 @@ class Bench:
             await asyncio.to_thread(thread.join)
 
     async def digests(self) -> None:
-        digests = [Hasher(algorithm) for algorithm in DIGESTS]
+        digests = Digests(DIGESTS)
         async for block in self.source():
-            for digest in digests:
-                await digest.lane.put(block)
-        for digest in digests:
-            await digest.value()
+            await digests.put(block)
+        await digests.finish()
+        digests.close()
 
     async def receiving(self, store: FileStore) -> None:
         self.made += 1

@@ -14,7 +14,7 @@ from imagestore.backends.base import Blocks, Buffer, Store
 from imagestore.backends.errors import NotFound
 from imagestore.model.digest import Digest, Expected
 from imagestore.model.errors import Corrupt
-from imagestore.transfer.digests import Hasher
+from imagestore.transfer.digests import Digests
 
 
 class Pace:
@@ -63,7 +63,7 @@ class Verified:
     async def blocks(self) -> AsyncGenerator[Buffer, None]:
         size, wanted = self.expected.size, self.expected.digests
         algorithms = {*self.algorithms, *(each.algorithm for each in wanted)}
-        hashers = {name: Hasher(name) for name in algorithms}
+        digests = Digests(algorithms)
         count, kept = 0, None
         try:
             async for block in self.source:
@@ -71,9 +71,7 @@ class Verified:
                 if size is not None and count > size:
                     raise Corrupt(f"more than {size} bytes", self.of)
                 await self.pace.take(len(block))
-                for hasher in hashers.values():
-                    if not hasher.lane.offer(block):
-                        await hasher.lane.put(block)
+                await digests.put(block)
                 self.on_progress(count)
                 ready, kept = (kept, block) if wanted else (block, None)
                 del block  # it may be used again once nobody refers to it
@@ -82,7 +80,7 @@ class Verified:
                 del ready
             if size is not None and count != size:
                 raise Corrupt(f"{count} bytes, not {size}", self.of)
-            self.digests = {name: await hasher.digest() for name, hasher in hashers.items()}
+            self.digests = await digests.finish()
             for digest in wanted:
                 if digest != self.digests[digest.algorithm]:
                     found = self.digests[digest.algorithm].value
@@ -90,6 +88,7 @@ class Verified:
             if kept is not None:
                 yield kept
         finally:
+            digests.close()
             await close(self.source)
 
     async def drain(self) -> None:

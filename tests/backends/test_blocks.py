@@ -86,12 +86,13 @@ def test_is_good_for_direct_io(tmp_path: Path) -> None:
         os.close(fd)
 
 
-def test_is_not_shared_with_a_child() -> None:
-    block = BlockPool().take()
-    block[0] = 1
+def test_a_child_takes_memory_of_its_own() -> None:
+    pool = BlockPool()
+    pool.take()[0] = 1
     pid = os.fork()
     if not pid:
-        block[0] = 2
-        os._exit(0)
-    os.waitpid(pid, 0)
-    assert block[0] == 1
+        block = pool.take()
+        found, block[0] = block[0], 2
+        os._exit(found)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert pool.take()[0] == 1

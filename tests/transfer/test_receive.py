@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import signal
 from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
@@ -17,11 +18,13 @@ from imagestore.backends.base import BLOCK_SIZE, Blocks, Buffer, Stored
 from imagestore.backends.blocks import BlockPool
 from imagestore.backends.file import FileSettings
 from imagestore.backends.file.store import FileStore
+from imagestore.backends.in_flight import DIGESTED
 from imagestore.backends.testing.contract import SourceError, content, cut, read
 from imagestore.config.settings import Images
 from imagestore.model.digest import Digest
-from imagestore.model.errors import Corrupt, OverLimit, Unsupported
+from imagestore.model.errors import Corrupt, OverLimit, Unavailable, Unsupported
 from imagestore.model.image import Image
+from imagestore.transfer.digest_process import digest_process
 from imagestore.transfer.receive import receive
 
 from . import samples
@@ -210,7 +213,7 @@ async def test_nothing_can_be_read_before_the_digests_are_known(
         await asyncio.Event().wait()
         raise AssertionError
 
-    monkeypatch.setattr("imagestore.transfer.digests.Hasher.digest", never)
+    monkeypatch.setattr("imagestore.transfer.digests.Digests.finish", never)
     task = asyncio.create_task(receive(store, image(), cut(content(10)), settings=Images()))
     await computing.wait()
     assert "a" not in left(tmp_path)
@@ -286,23 +289,32 @@ async def test_a_slow_store_slows_the_source() -> None:
     assert len(pool._buffers) <= 16
 
 
-async def test_slow_digests_slow_the_source(
-    store: FileStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import time
-
-    def slow(self: object, blocks: list[Buffer]) -> None:
-        time.sleep(0.005 * len(blocks))
-
-    monkeypatch.setattr("imagestore.transfer.digests.Hasher._update", slow)
-    pool = BlockPool(kept=1000)
+async def test_slow_digests_slow_the_source(store: FileStore) -> None:
+    pool, process = BlockPool(kept=1000), digest_process()
+    os.kill(process.pid, signal.SIGSTOP)
 
     async def source() -> AsyncIterator[Buffer]:
-        for _ in range(100):
+        for count in range(100):
+            if count == DIGESTED:
+                # More is not asked for until some of these are done.
+                asyncio.get_running_loop().call_later(0.05, os.kill, process.pid, signal.SIGCONT)
             yield pool.take().toreadonly()
 
     await receive(store, image(), source(), settings=Images())
     assert len(pool._buffers) <= 16
+
+
+async def test_a_process_that_ends_with_digests_in_work(tmp_path: Path, store: FileStore) -> None:
+    async def source() -> AsyncIterator[Buffer]:
+        yield content(BLOCK_SIZE)
+        os.kill(digest_process().pid, signal.SIGKILL)
+        yield content(BLOCK_SIZE)
+
+    with pytest.raises(Unavailable):
+        await receive(store, image(), source(), settings=Images())
+    assert left(tmp_path) == []
+    received, _ = await receive(store, image(), cut(content(10)), settings=Images())
+    assert received.size == 10
 
 
 async def test_many_slow_sources_leave_threads_for_others(store: FileStore) -> None:
