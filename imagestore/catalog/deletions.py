@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from imagestore.backends import errors as store_errors
 from imagestore.backends.base import Capability
-from imagestore.catalog.access import not_found, require_writer
+from imagestore.catalog.access import require_writer
 from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.imports.unstaging import leave
 from imagestore.catalog.intent import Intent
@@ -91,24 +91,22 @@ class Deletions(Operations):
         self, conn: Connection, intent: Intent, caller: Caller, image_id: str
     ) -> tuple[Image, str | None]:
         """Delete an image without data at once; hide any other and open a journal row."""
-        image = self._access.find(conn, caller, image_id, "delete_image").image
+        # Else an upload that ends meanwhile changes the status that is compared below.
+        image = self._access.find(conn, caller, image_id, "delete_image", locked=True).image
         if image.protected:
             raise Forbidden(f"Image {image_id} is protected and cannot be deleted.")
         moment = now()
         if not image.locations:
-            if not images.soft_delete(conn, image_id, moment, {image.status}):
-                raise not_found(image_id)
+            images.soft_delete(conn, image_id, moment, {image.status})
             leave(conn, image, self._deps.settings.server)
             return image, None
         if self._delayed:
             # Its bytes are for the scrubber.
-            if not pending_deletes.delay(conn, image_id, moment, {image.status}):
-                raise not_found(image_id)
+            pending_deletes.delay(conn, image_id, moment, {image.status})
             return image, None
-        if not images.transition(
+        images.transition(
             conn, image_id, {image.status}, ImageStatus.PENDING_DELETE, updated_at=moment
-        ):
-            raise not_found(image_id)
+        )
         return image, intent.deletion(conn, image_id, image.status)
 
     def _claim_copy(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from imagestore.catalog.access import not_found, require_writer
+from imagestore.catalog.access import require_writer
 from imagestore.catalog.activation import Activation
 from imagestore.catalog.amend import amend, changed_columns
 from imagestore.catalog.copies.placement import Placements
@@ -276,15 +276,14 @@ class Images(Operations):
     def _switch(
         self, conn: Connection, caller: Caller, image_id: str, rule: str, to: ImageStatus
     ) -> Image:
-        row = self._access.find(conn, caller, image_id, rule)
+        row = self._access.find(conn, caller, image_id, rule, locked=True)
         before = row.image.status
         if before is to:
             return row.image
         if before not in (ImageStatus.ACTIVE, ImageStatus.DEACTIVATED):
             raise Forbidden(f"Image {image_id} is {before}; only active images can {rule}.")
         moment = now()
-        if not images.transition(conn, image_id, {before}, to, updated_at=moment):
-            raise not_found(image_id)
+        images.transition(conn, image_id, {before}, to, updated_at=moment)
         self._placements.follow(conn, image_id)
         row.image.status, row.image.updated_at = to, moment
         return row.image
