@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import weakref
 from ctypes import Array, c_char
 
 from imagestore.backends.base import BLOCK_SIZE
@@ -32,6 +33,7 @@ class BlockPool:
         self._memory = shared_memory()
         self._buffers: list[Array[c_char]] = []
         self._lock = threading.Lock()
+        _pools.add(self)
 
     def take(self) -> memoryview:
         """A buffer that nobody else refers to, with any content."""
@@ -47,6 +49,21 @@ class BlockPool:
             if len(buffers) < self._kept:
                 buffers.append(buffer)
             return memoryview(buffer).cast("B")
+
+    def give_back(self) -> None:
+        """Keep only the buffers that are in use."""
+        with self._lock:
+            used = [i for i in range(len(self._buffers)) if _references(self._buffers, i) != _FREE]
+            self._buffers = [self._buffers[i] for i in used]
+
+
+_pools: weakref.WeakSet[BlockPool] = weakref.WeakSet()
+
+
+def give_back() -> None:
+    """Leave to the system what no pool of this process uses just now."""
+    for pool in list(_pools):
+        pool.give_back()
 
 
 def _references(buffers: list[Array[c_char]], index: int) -> int:

@@ -113,7 +113,7 @@ def _measures(selection: Selection, round_: int, rounds: int) -> list[Measure | 
     if round_ == 0:
         chosen.insert(0, Resident("idle"))
     if round_ == rounds - 1:
-        chosen.append(Resident("after"))
+        chosen += [Resident("after"), Resident("rested")]
     return chosen
 
 

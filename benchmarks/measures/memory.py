@@ -19,12 +19,14 @@ from benchmarks.processes import MemoryWatch
 SLOW_RATE = 32 * 1024
 """Bytes a second of each slow download."""
 VERSIONS_RATE = 20
+REST = 22.0
+"""Seconds until a service that has nothing to do has tidied up."""
 PIECE = 256 * MIB
 """A large upload is this many bytes over and over: no large file is needed."""
 
 
 class Resident(Measure):
-    """Resident memory of all server processes, ``idle`` before all else and ``after`` it."""
+    """Memory of all server processes: ``idle`` before all else, ``after`` it, and ``rested``."""
 
     name = "rss"
     once = True
@@ -32,8 +34,12 @@ class Resident(Measure):
 
     def __init__(self, when: str) -> None:
         self._when = when
+        self._begun = 0.0
 
     def run(self, bench: Bench, contender: Contender) -> Iterator[tuple[str, Figures]]:
+        if self._when == "rested":
+            self._begun = self._begun or time.monotonic()  # all of them rest at once
+            time.sleep(max(0.0, self._begun + REST - time.monotonic()))
         resident = contender.server.rss()
         bench.kept.setdefault((contender.name, "idle"), resident)
         yield f"rss-{self._when}", {"memory": resident / MIB, "pss": contender.server.pss() / MIB}

@@ -257,9 +257,10 @@ def _memory() -> list[Row]:
 
     return [
         row("supervisor and workers, PSS, idle", "rss-idle", "pss", 150),
-        row("supervisor and workers, PSS, after the run", "rss-after", "pss", 220),
+        row("supervisor and workers, PSS, as the run ends", "rss-after", "pss"),
+        row("supervisor and workers, PSS, 22 s after the run", "rss-rested", "pss", 220),
         row("resident, idle", "rss-idle", "memory"),
-        row("resident, after the run", "rss-after", "memory"),
+        row("resident, as the run ends", "rss-after", "memory"),
         row("500 slow downloads, over idle", "slow", "memory", 100),
         row("each of the crowd's connections, server", "crowd", "each", None, "KiB"),
         row("each of the crowd's connections, kernel", "crowd", "kernel", None, "KiB"),

@@ -9,7 +9,8 @@ import threading
 from pathlib import Path
 
 from imagestore.backends.base import BLOCK_SIZE
-from imagestore.backends.blocks import BlockPool
+from imagestore.backends.blocks import BlockPool, give_back
+from imagestore.backends.shared_memory import shared_memory
 
 
 def address(view: memoryview) -> int:
@@ -49,6 +50,28 @@ def test_more_than_it_keeps() -> None:
     taken.clear()
     again = [pool.take() for _ in range(4)]
     assert {address(each) for each in again} == kept
+
+
+def test_what_is_given_back_takes_no_memory_and_what_is_in_use_stays() -> None:
+    pool = BlockPool(block_size=1 << 20, kept=8)
+    taken = [pool.take() for _ in range(8)]
+    for each in taken:
+        each[:] = b"x" * len(each)
+    before = shared_pages()
+    kept = taken.pop()
+    del each
+    taken.clear()
+    give_back()
+    assert before - shared_pages() >= 7 << 20
+    assert bytes(kept) == b"x" * len(kept)
+    where = address(kept)
+    del kept
+    assert address(pool.take()) == where
+
+
+def shared_pages() -> int:
+    """Bytes that the memory for blocks takes."""
+    return os.fstat(shared_memory().descriptor).st_blocks * 512
 
 
 def test_nobody_ever_sees_the_bytes_of_another() -> None:

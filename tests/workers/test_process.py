@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 
 import pytest
 
+from imagestore.backends.blocks import BlockPool
+from imagestore.backends.shared_memory import shared_memory
 from imagestore.config import settings
 from imagestore.database.engine import Database
 from imagestore.model.errors import Unavailable
@@ -39,6 +42,25 @@ async def test_it_tells_when_it_is_late_and_how_large_it_is(
     assert load.in_use + load.idle > 0
     told = sum(value("database_connections", state=state) for state in ("in_use", "idle"))
     assert told == load.in_use + load.idle
+
+
+@pytest.mark.parametrize("url", ["embedded"], indirect=True)
+async def test_what_a_busy_time_left_behind_goes_back_to_the_system(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "LOOK", 0.01)
+    monkeypatch.setattr(process, "_IDLE", 100)  # how busy this machine is is not the question
+    watching = asyncio.create_task(process.watch(database))
+    await asyncio.sleep(0.05)
+    pool = BlockPool(block_size=1 << 20, kept=32)
+    blocks = [pool.take() for _ in range(32)]
+    for block in blocks:
+        block[:] = b"x" * len(block)
+    del block, blocks
+    async with asyncio.timeout(30):
+        while os.fstat(shared_memory().descriptor).st_blocks * 512 >= 32 << 20:
+            await asyncio.sleep(0.01)
+    watching.cancel()
 
 
 async def test_transactions_are_timed_and_failures_counted(url: str) -> None:
