@@ -49,12 +49,12 @@ class Served:
         """The supervisor and all processes below it."""
         found = [self.process.pid]
         for pid in found:
-            try:
-                children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-            except OSError:
-                continue
-            found += [int(child) for child in children.split()]
+            found += _children(pid)
         return found
+
+    def workers(self) -> list[int]:
+        """Processes that serve, without those that compute digests for them."""
+        return _children(self.process.pid)
 
     def kill(self) -> None:
         """``kill -9`` of every process at once, as a power cut would."""
@@ -69,6 +69,13 @@ class Served:
             self.process.wait(20)
         except subprocess.TimeoutExpired:
             self.kill()
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
 
 
 def configure(

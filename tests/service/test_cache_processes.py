@@ -46,13 +46,10 @@ class Node:
     place: Path
     options: str
 
-    def workers(self) -> list[int]:
-        return self.served.pids()[1:]
-
     def open_files(self) -> dict[int, Counter[str]]:
         """By worker, which files below the cache it has open, and how often."""
         found = {}
-        for pid in self.workers():
+        for pid in self.served.workers():
             names: Counter[str] = Counter()
             for link in Path(f"/proc/{pid}/fd").iterdir():
                 try:

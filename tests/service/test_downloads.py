@@ -125,11 +125,11 @@ async def test_what_is_not_in_the_page_cache_is_read_by_a_thread(
 
 
 async def test_a_reader_that_stalls_is_given_up(start: Start) -> None:
-    service = await start(server=Server(progress_timeout=0.3))
-    alice = service.person("red")
+    alice = (await start()).person("red")
     image = (await alice.create())["id"]
     data = bytes(64 << 20)
     assert await alice.upload(image, data) == 204
+    service = await start(server=Server(progress_timeout=0.3))
     reader, writer = await asyncio.open_connection(
         service.client.server.host, service.client.server.port, limit=1024
     )

@@ -353,7 +353,7 @@ def resident(served: Served) -> int:
 
 
 def worker(served: Served) -> int:
-    return served.pids()[1]
+    return served.workers()[0]
 
 
 def turns(served: Served) -> int:
