@@ -70,7 +70,7 @@ def lists(number: int, marker: str) -> list[List]:
         List("by min_disk, a quarter has it", "min_disk=3"),
         List("by min_ram, none has it", "min_ram=5000"),
         List("by min_ram, one in 1,000 has it", "min_ram=500"),
-        List("protected, none is", "protected=True"),
+        List("protected, none is", "protected=true"),
         List("hidden, none is", "os_hidden=true"),
         List("created after", "created_at=gt:2025-01-01T00:01:00Z"),
         List("changed since, oldest first", f"{since}&sort=updated_at:asc"),
