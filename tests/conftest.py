@@ -27,6 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
     gc.set_threshold(10_000, 20, 50)  # as the service does
+    gc.disable()  # until the tests are collected: all that is made until then stays
     for line in selection.MARKERS:
         config.addinivalue_line("markers", line)
 
@@ -52,6 +53,7 @@ def pytest_collection_finish() -> None:
     # Seven thousand tests live as long as the run: no collection need look at them again.
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def pytest_runtest_teardown() -> None:
