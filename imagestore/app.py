@@ -15,6 +15,7 @@ from aiohttp import web
 
 from imagestore.api import application
 from imagestore.api.registry import application as registry
+from imagestore.api.v2.images import schema_key
 from imagestore.api.v2.schemas import ImageSchema
 from imagestore.backends import private
 from imagestore.backends.base import Later
@@ -75,9 +76,9 @@ def create(settings: Settings) -> web.Application:
     catalog = Catalog(deps)
     if tracer is not None:
         tracer.operations(catalog)
-    sites = Sites(catalog, settings, ImageSchema(settings.images))
     identity = source(settings.identity, policy)
     app = application.build(settings, catalog, stores, identity)
+    sites = Sites(catalog, settings, app[schema_key])
     app[REGISTRY] = registry.build(
         app, registry_source(settings.identity, policy, settings.server.registry_secret)
     )

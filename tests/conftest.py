@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 
 import pytest
 from aiohttp import web_app
@@ -21,8 +24,18 @@ __all__ = ["keystone", "own_keystone", "pytest_runtest_protocol", "pytest_termin
 def pytest_configure(config: pytest.Config) -> None:
     statements.keep()
     process.watched()  # nothing that a test starts outlives the run, however that ends
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
+    gc.set_threshold(10_000, 20, 50)  # as the service does
+    gc.disable()  # until the tests are collected: all that is made until then stays
     for line in selection.MARKERS:
         config.addinivalue_line("markers", line)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """What Python does by itself. In its place asyncio puts a handler of its own into every run of
+    a loop, and Python 3.11 writes the task out in full for it: an eighth of tests/service."""
+    raise KeyboardInterrupt
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -33,6 +46,14 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if workers := getattr(config, "workerinput", {}).get("workercount"):
         items[:] = selection.ordered(items, workers, lambda item: item.path)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    # Seven thousand tests live as long as the run: no collection need look at them again.
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_runtest_teardown() -> None:

@@ -6,6 +6,7 @@ asks every room by itself, and the gate.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -71,11 +72,11 @@ def ordered(items: Sequence[T], workers: int, file: Callable[[T], Path]) -> list
 
 def mark(item: pytest.Item) -> None:
     """Add the markers that the item has by what it uses."""
-    used = set(_used(item))
-    if _servers(item) or any(_is_service(name) for name in used):
-        item.add_marker("service")
-    elif used & PROCESSES or getattr(item, "originalname", None) in SLOW:
-        item.add_marker("slow")
+    mark = "service" if _servers(item) else _mark_by(frozenset(_modules(item)))
+    if mark != "service" and getattr(item, "originalname", None) in SLOW:
+        mark = "slow"
+    if mark:
+        item.add_marker(mark)
     if item.nodeid.startswith(HTTP):
         item.add_marker("http")
 
@@ -92,26 +93,28 @@ def _servers(item: pytest.Item) -> bool:
     return any(word.partition(" ")[0] in SERVERS for word in words)
 
 
-def _used(item: pytest.Item) -> Iterator[str]:
-    """Names of modules that the item's module and those of its fixtures have in their hands."""
-    own = getattr(item, "module", None)
-    modules = {own.__name__} if own else set()
+def _modules(item: pytest.Item) -> Iterator[str]:
+    """Names of the item's own module, and of those of its fixtures."""
+    if own := getattr(item, "module", None):
+        yield own.__name__
     info = getattr(item, "_fixtureinfo", None)
     for definitions in info.name2fixturedefs.values() if info else ():
-        modules.add(definitions[-1].func.__module__)
-    for name in modules:
-        yield name
-        yield from _in_hand(sys.modules[name])
+        yield definitions[-1].func.__module__
 
 
-_SEEN: dict[str, frozenset[str]] = {}
+@functools.cache
+def _mark_by(modules: frozenset[str]) -> str | None:
+    """By what these have in their hands. The tests of a file share a few such sets."""
+    used = modules.union(*(_in_hand(sys.modules[name]) for name in modules))
+    if any(_is_service(name) for name in used):
+        return "service"
+    return "slow" if used & PROCESSES else None
 
 
+@functools.cache
 def _in_hand(module: ModuleType) -> frozenset[str]:
-    if module.__name__ not in _SEEN:
-        _SEEN[module.__name__] = frozenset(
-            value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
-            for value in vars(module).values()
-            if isinstance(value, ModuleType) or callable(value)
-        ) - {None}
-    return _SEEN[module.__name__]
+    return frozenset(
+        value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+        for value in vars(module).values()
+        if isinstance(value, ModuleType) or callable(value)
+    ) - {None}

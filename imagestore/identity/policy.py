@@ -48,6 +48,12 @@ def _built_in() -> dict[str, Any]:
     return {rule.name: oslo.RuleDefault(rule.name, rule.check).check for rule in RULES}
 
 
+@cache
+def _built_in_compiled() -> dict[str, checks.Predicate]:
+    """What they come to where no file overrides any: workers inherit it. Nobody changes it."""
+    return checks.compile_all(_built_in())
+
+
 _Fingerprint = tuple[tuple[str, int, int, int], ...]
 
 
@@ -141,7 +147,11 @@ class Policy:
         _warn_of_missing(rules)
         try:
             # Without an explicit default a mistyped name must not open a rule to everyone.
-            compiled = checks.compile_all(rules, _DEFAULT if _DEFAULT in overrides else None)
+            compiled = (
+                checks.compile_all(rules, _DEFAULT if _DEFAULT in overrides else None)
+                if overrides
+                else _built_in_compiled()
+            )
         except checks.CycleError as error:
             raise ConfigurationError(
                 f"[oslo_policy] policy_file: rules refer to each other in a circle: {error}"

@@ -7,11 +7,13 @@ through jsonschema. What depends on the image or on who asks is not decided here
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
+import orjson
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError, best_match
 
@@ -226,13 +228,19 @@ def _is_plain(rule: Document) -> bool:
 def _checked(rule: Document, settings: Images) -> Document:
     """``rule``, if it is one. Ours are: to check them as well takes a third of a start."""
     try:
-        Draft202012Validator.check_schema(rule)
+        _check(orjson.dumps(rule))
     except SchemaError as error:
         raise ConfigurationError(
             f"The schema file {settings.schema_file} has a rule that is no JSON schema: "
             f"{error.message}"
         ) from error
     return rule
+
+
+@functools.lru_cache(maxsize=1000)
+def _check(rule: bytes) -> None:
+    """Once, though a schema is made for the check of a start and for each of its workers."""
+    Draft202012Validator.check_schema(orjson.loads(rule))
 
 
 def _by_schema(rule: Document, texts: Texts) -> _Check:
