@@ -33,6 +33,7 @@ class Service:
 
     def __init__(self, connection: Client) -> None:
         self._connection = connection
+        self.url = connection.host
 
     def __call__(
         self,
