@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import http.client
 import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,8 +19,8 @@ import orjson
 
 from tests.conformance.client import Client
 from tests.conformance.normalise import Answer
-from tests.e2e.test_takeover import BYTES, JSON, OWNER, run_imagestore
-from tests.services import glance
+from tests.e2e.test_takeover import ADMIN, BYTES, JSON, OWNER, run_imagestore
+from tests.services import glance, process
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,12 @@ class Service:
     def data(self, image: str) -> bytes | None:
         answer = self("GET", f"/v2/images/{image}/file")
         return answer.body if answer.status == 200 else None
+
+    def ask_import(self, image: str, method: str, **more: Any) -> int:
+        """``more``: of the body; ``uri``: of the method."""
+        how = {"name": method, **({"uri": more.pop("uri")} if "uri" in more else {})}
+        body = {"method": how, **more}
+        return self("POST", f"/v2/images/{image}/import", body=body, caller=ADMIN).status
 
     def delete(self, image: str) -> int:
         return self("DELETE", f"/v2/images/{image}").status
@@ -133,6 +142,58 @@ class Pair:
         words = [glance.venv() / "bin" / program, *config, *arguments]
         subprocess.run(words, check=True, capture_output=True, timeout=120)
 
+    def run_imagestore(self, *command: str) -> None:
+        """One of ours."""
+        files = ("etc/glance-api.conf", f"site-{urlsplit(self.ours.url).port}.conf")
+        config = [word for name in files for word in ("--config-file", self.directory / name)]
+        words = [sys.executable, "-m", "imagestore", *command, *config]
+        subprocess.run(words, check=True, capture_output=True, timeout=120)
+
+
+@contextmanager
+def reading(service: Service, image: str) -> Iterator[Callable[[], bytes]]:
+    """A download whose first bytes have come; what is called is answered with all of it."""
+    connection = http.client.HTTPConnection(urlsplit(service.url).netloc, timeout=60)
+    connection.request("GET", f"/v2/images/{image}/file", headers=trusted(OWNER))
+    answer = connection.getresponse()
+    assert answer.status == 200
+    first = answer.read(1 << 16)
+    try:
+        yield lambda: first + answer.read()
+    finally:
+        connection.close()
+
+
+class Source:
+    """A web server that gives the second half of what it has when it is told to."""
+
+    def __init__(self, data: bytes) -> None:
+        self.go_on = threading.Event()
+        self.go_on.set()
+        source = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data[: len(data) // 2])
+                source.go_on.wait(60)
+                self.wfile.write(data[len(data) // 2 :])
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self._server.server_port
+        self.url = f"http://127.0.0.1:{self.port}/image"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self.go_on.set()
+        self._server.shutdown()
+        self._server.server_close()
+
 
 def until(holds: Callable[[], bool], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
@@ -143,10 +204,25 @@ def until(holds: Callable[[], bool], seconds: float = 60) -> None:
 
 @contextmanager
 def beside(directory: Path, database: str, options: glance.Options | None = None) -> Iterator[Pair]:
-    """``database``: the URL of an empty one of MariaDB; Glance makes its tables, then we ours."""
+    """``database``: the URL of an empty one of MariaDB; Glance makes its tables, then we ours.
+
+    Each is a node of its own: its address, its cache and its place for staged bytes.
+    """
+    directory = directory.resolve()
     glance.venv_with_drivers()
+    options = {name: dict(values) for name, values in (options or {}).items()}
+    options.setdefault("DEFAULT", {})["image_cache_dir"] = str(directory / "their-cache")
+    options["paste_deploy"] = {"flavor": "tokens+cachemanagement"}
+    options["oslo_concurrency"] = {"lock_path": str(directory)}
+    port = process.free_port()
+    site = (
+        f"[DEFAULT]\nworker_self_reference_url = http://127.0.0.1:{port}\n"
+        f"image_cache_dir = {directory}/our-cache\n"
+        "[paste_deploy]\nflavor = trusted-headers+cachemanagement\n"
+        f"[os_glance_staging_store]\nfilesystem_store_datadir = {directory}/our-staging\n"
+    )
     running = glance.start(directory, database=database, threads=16, options=options)
     with ExitStack() as stack:
         stack.callback(running.stop)
-        ours = stack.enter_context(run_imagestore(directory))
+        ours = stack.enter_context(run_imagestore(directory, site, port))
         yield Pair(Service(running.url), Service(ours.url), directory)

@@ -13,17 +13,35 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.beside import Pair, Service, SlowUpload, beside, until
-from tests.e2e.test_takeover import ADMIN, BYTES, OTHER, PATCH
+from tests.e2e.beside import Pair, Service, SlowUpload, Source, beside, reading, until
+from tests.e2e.test_takeover import ADMIN, BYTES, OTHER, PATCH, run_imagestore
 from tests.services.databases import Server
 
 BEFORE, LATER = secrets.token_bytes(3 << 20), secrets.token_bytes(2 << 20)
 
 
 @pytest.fixture(scope="module")
-def pair(mariadb: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    directory = tmp_path_factory.mktemp("beside")
-    with beside(directory, mariadb.fresh().replace("asyncmy", "pymysql")) as both:
+def source() -> Iterator[Source]:
+    made = Source(LATER)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def pair(
+    mariadb: Server, source: Source, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Pair]:
+    allowed = {"allowed_hosts": "[127.0.0.1]", "allowed_ports": f"[{source.port}]"}
+    options = {"import_filtering_opts": allowed}
+    with beside(tmp_path_factory.mktemp("beside"), mariadb.fresh(), options) as both:
+        yield both
+
+
+@pytest.fixture(scope="module")
+def delaying(mariadb: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """Both keep the bytes of what is deleted, until somebody scrubs."""
+    options = {"DEFAULT": {"delayed_delete": "true", "wakeup_time": "86400"}}
+    with beside(tmp_path_factory.mktemp("delaying"), mariadb.fresh(), options) as both:
         yield both
 
 
@@ -57,11 +75,9 @@ def test_what_one_makes_the_other_shows(pair: Pair) -> None:
         accepted = here("PUT", f"{members}/p2", caller=OTHER, body={"status": "accepted"})
         assert accepted.status == 200
         assert here.json(members) == there.json(members)
-        lists = [service.json("/v2/images", OTHER)["images"] for service in pair.both]
-        assert [[each["id"] for each in shown] for shown in lists][0] == [
-            each["id"] for each in lists[1]
-        ]
-        assert image in {each["id"] for each in lists[0]}
+        theirs, ours = (service.json("/v2/images", OTHER)["images"] for service in pair.both)
+        assert [each["id"] for each in theirs] == [each["id"] for each in ours]
+        assert image in {each["id"] for each in ours}
         assert there("DELETE", f"{members}/p2").status == 204
         assert here.json(members)["members"] == []
 
@@ -128,3 +144,120 @@ def test_two_that_delete_one_image(pair: Pair) -> None:
             assert set(statuses) <= {204, 404}, statuses
             assert [service.status(image) for service in pair.both] == ["", ""]
             assert image not in pair.files()
+
+
+def importing(service: Service, source: Source) -> str:
+    """An image whose import from the web is half done."""
+    image = service.create()
+    source.go_on.clear()
+    assert service.ask_import(image, "web-download", uri=source.url) == 202
+    until(lambda: service.status(image) == "importing")
+    return image
+
+
+def tasks(service: Service, image: str) -> Any:
+    return service.json(f"/v2/images/{image}/tasks", ADMIN)["tasks"]
+
+
+def test_an_import_keeps_the_image_from_the_other(pair: Pair, source: Source) -> None:
+    for here, there in pair.each_way():
+        image = importing(here, source)
+        assert there.upload(image, BEFORE) == 409
+        assert there.ask_import(image, "web-download", uri=source.url) == 409
+        assert there.ask_import(image, "copy-image", stores=["file2"]) == 409
+        # Neither runs what the other has begun, and both tell of it alike.
+        (ours,), (theirs,) = tasks(pair.ours, image), tasks(pair.glance, image)
+        told_alike = {*ours} - {"created_at", "updated_at"}  # where Glance shows microseconds
+        assert {ours[name] == theirs[name] for name in told_alike} == {True}
+        assert ours["status"] == "processing"
+        source.go_on.set()
+        until(lambda: there.status(image) == "active")  # noqa: B023
+        until(lambda: tasks(there, image)[0]["status"] == "success")  # noqa: B023
+        assert [service.data(image) for service in pair.both] == [LATER, LATER]
+        assert told(pair.ours, image) == told(pair.glance, image)
+
+
+def test_an_import_into_an_image_that_is_deleted_at_the_other_leaves_nothing(
+    pair: Pair, source: Source
+) -> None:
+    for here, there in pair.each_way():
+        image = importing(here, source)
+        assert there.delete(image) == 204
+        source.go_on.set()
+        until(lambda: image not in pair.files())  # noqa: B023
+        assert [service.status(image) for service in pair.both] == ["", ""]
+
+
+def test_of_two_that_copy_an_image_one_does(pair: Pair) -> None:
+    with ThreadPoolExecutor(2) as threads:
+        for _ in range(6):
+            image = pair.glance.image(BEFORE)
+            copy = lambda service: service.ask_import(image, "copy-image", stores=["file2"])  # noqa: B023, E731
+            assert 202 in list(threads.map(copy, pair.both))
+            until(lambda: told(pair.ours, image)["stores"] == "file1,file2")  # noqa: B023
+            until(lambda: "os_glance_import_task" not in told(pair.ours, image))  # noqa: B023
+            assert (pair.directory / "file2" / image).read_bytes() == BEFORE
+            assert pair.glance.data(image) == BEFORE
+            assert pair.ours.delete(image) == 204
+            assert image not in pair.files() | pair.files("file2")
+
+
+def test_staged_bytes_are_imported_where_they_are(pair: Pair) -> None:
+    image = pair.ours.create()
+    staged = f"/v2/images/{image}/stage"
+    assert pair.ours("PUT", staged, body=LATER, headers=BYTES).status == 204
+    assert pair.ours.ask_import(image, "glance-direct") == 202
+    until(lambda: pair.glance.status(image) == "active")
+    assert pair.glance.data(image) == LATER
+
+    image = pair.glance.create()
+    staged = f"/v2/images/{image}/stage"
+    assert pair.glance("PUT", staged, body=LATER, headers=BYTES).status == 204
+    assert pair.ours.ask_import(image, "glance-direct") == 202
+    # The job waits until imagestore serves on the node that has them.
+    assert image in {path.name for path in (pair.directory / "staging").iterdir()}
+    assert pair.ours.status(image) == "importing"
+    with run_imagestore(pair.directory):
+        until(lambda: pair.ours.status(image) == "active")
+    assert [service.data(image) for service in pair.both] == [LATER, LATER]
+
+
+def test_what_is_cached_is_not_served_when_the_image_is_gone(pair: Pair) -> None:
+    for here, there in pair.each_way():
+        image = here.image(LATER)
+        for service in pair.both * 2:
+            assert service.data(image) == LATER
+        assert here("POST", f"/v2/images/{image}/actions/deactivate", caller=ADMIN).status == 204
+        assert there("GET", f"/v2/images/{image}/file").status == 403
+        assert here("POST", f"/v2/images/{image}/actions/reactivate", caller=ADMIN).status == 204
+        assert there.data(image) == LATER
+        assert here.delete(image) == 204
+        assert there("GET", f"/v2/images/{image}/file").status == 404
+
+
+def test_who_reads_an_image_that_is_deleted_at_the_other_has_it_whole(pair: Pair) -> None:
+    large = secrets.token_bytes(32 << 20)
+    for here, there in pair.each_way():
+        image = here.image(large)
+        with reading(here, image) as rest:
+            assert there.delete(image) == 204
+            assert rest() == large
+        assert image not in pair.files()
+
+
+def test_delayed_deletions_of_either_are_scrubbed_by_both_at_once(delaying: Pair) -> None:
+    pair = delaying
+    made = [service.image(LATER) for service in pair.both for _ in range(6)]
+    for number, image in enumerate(made):
+        assert pair.both[number % 2].delete(image) == 204
+    kept, *gone = made
+    assert set(made) <= pair.files()
+    pair.run_imagestore("image", "restore", kept)
+    assert [service.data(kept) for service in pair.both] == [LATER, LATER]
+    with ThreadPoolExecutor(2) as threads:
+        scrubbing = threads.submit(pair.run_imagestore, "scrub", "run")
+        pair.run_glance("glance-scrubber")
+        scrubbing.result()
+    assert pair.files() == {kept}
+    for image in gone:
+        assert [service.status(image) for service in pair.both] == ["", ""]
