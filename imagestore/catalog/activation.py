@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from imagestore.backends.base import Stored
 from imagestore.catalog.copies.placement import Placements
 from imagestore.catalog.dependencies import Dependencies
-from imagestore.catalog.intent import close
+from imagestore.catalog.intent import complete
 from imagestore.catalog.notifications import Notifications
 from imagestore.database import images, locations
 from imagestore.model.clock import now
@@ -69,7 +69,7 @@ class Activations:
 
         Raises :class:`Unavailable` if the row was taken over, with the bytes that it stood for.
         """
-        if entry is not None and not close(conn, entry):
+        if entry is not None and not complete(conn, entry):
             raise Unavailable(f"What was stored of image {image_id} was taken for left behind.")
         metadata: dict[str, Any] = dict(stored.metadata)
         if self._multiple:

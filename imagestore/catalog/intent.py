@@ -22,11 +22,12 @@ from sqlalchemy import Connection
 
 from imagestore.backends import errors as store_errors
 from imagestore.backends.base import Store
-from imagestore.database import images, journal, quotas
+from imagestore.database import images, jobs, journal, quotas
 from imagestore.database.engine import Database
 from imagestore.model.clock import now
 from imagestore.model.errors import ImagestoreError
 from imagestore.model.image import Image, ImageStatus
+from imagestore.model.job import ACTIVE
 from imagestore.stores.stores import Stores
 
 log = logging.getLogger(__name__)
@@ -73,25 +74,44 @@ class Intents:
         """Remove what was written of the image into ``store``, and close the row.
 
         ``error``: why it is undone; nothing is removed if it says that the store was never
-        written to. ``back``: run in the first transaction, always; it compares the status before
-        it changes it, so that the operation can no longer be recorded once it has been run.
+        written to. ``back``: puts the image back, once, if it still has the status that the
+        operation gave it. That is last, so that nobody writes where bytes are being removed: not
+        even a Glance, which looks at the status and not at this journal. Of a store that fails the
+        image does not wait.
 
-        Does nothing if the operation was recorded after all. Raises what store and database raise;
-        the row stays then, and this may be called again.
+        Does nothing if the operation was recorded after all; from the first transaction on it
+        cannot be. Raises what store and database raise, and :class:`Busy` while another service
+        writes the image; the row stays then, and this may be called again.
         """
 
-        def give_up(conn: Connection) -> tuple[bool, Image | None, str | None]:
-            back(conn)
+        def begin(conn: Connection) -> tuple[Image | None, str | None] | None:
+            if not journal.undo(conn, entry):
+                return None
+            image = in_any_status(conn, image_id)
+            if journal.is_freed(conn, entry) and is_written_by_others(conn, image, entry):
+                name = store.name if store is not None else ""
+                raise store_errors.Busy("another service writes the image", store=name)
             # Of a deleted image too: the account of its owner has what is left.
-            owner = images.owner_of(conn, image_id)
-            return journal.is_open(conn, entry), in_any_status(conn, image_id), owner
+            return image, images.owner_of(conn, image_id)
 
-        is_open, image, owner = await self.database.write(give_up)
-        if not is_open:
+        def end(conn: Connection, removed: bool) -> None:
+            if not journal.is_open(conn, entry):
+                return  # another process was quicker, and has put the image back
+            if not journal.is_freed(conn, entry):
+                back(conn)
+            (close if removed else journal.free)(conn, entry)
+
+        found = await self.database.write(begin)
+        if found is None:
             return
-        if store is not None and not left_nothing(error, store) and not self.is_in(store, image):
-            await store.discard(image_id, owner=owner)
-        await self.database.write(close, entry)
+        image, owner = found
+        removed = False
+        try:
+            if store and not left_nothing(error, store) and not self.is_in(store, image):
+                await store.discard(image_id, owner=owner)
+            removed = True
+        finally:
+            await self.database.write(end, removed)
 
     def leave_removal(self, conn: Connection, image_id: str, store: str) -> None:
         """Have recovery remove the hidden copies in ``store``: nobody is at this row."""
@@ -192,10 +212,26 @@ def left_nothing(error: BaseException | None, store: Store) -> bool:
     return any(isinstance(each, kinds) and each.store == store.name for each in causes)
 
 
+def complete(conn: Connection, entry: str) -> bool:
+    """What the row stood for is done; whether nobody undoes it, or has."""
+    quotas.release(conn, entry)
+    return journal.complete(conn, entry)
+
+
 def close(conn: Connection, entry: str) -> bool:
-    """What the row stood for is done or undone; whether the row was there."""
+    """What the row stood for is undone; whether the row was there."""
     quotas.release(conn, entry)
     return journal.close(conn, entry)
+
+
+def is_written_by_others(conn: Connection, image: Image | None, entry: str) -> bool:
+    """Whether bytes of the image are on their way, and neither another row nor a job is why."""
+    return (
+        image is not None
+        and image.status in (ImageStatus.SAVING, ImageStatus.IMPORTING)
+        and not journal.has_others(conn, image.id, entry)
+        and not jobs.select_jobs(conn, states=ACTIVE, image_id=image.id)
+    )
 
 
 def in_any_status(conn: Connection, image_id: str) -> Image | None:

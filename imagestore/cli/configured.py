@@ -88,7 +88,6 @@ class Configuration:
 
         from imagestore.config import data_directory
         from imagestore.database.engine import Database
-        from imagestore.database.migrations import State
         from imagestore.observing import logs
 
         settings = self.load()
@@ -99,7 +98,8 @@ class Configuration:
             database = Database(settings.database)
             await (database.open() if ready else database.connect())
             try:
-                if tables and (state := await database.check()) is not State.OK:
+                state = await database.check() if tables else None
+                if state and not state.serves(upgrades=False):
                     raise ConfigurationError(f"[database] connection: {state.advice}")
                 return await function(database, settings)
             finally:

@@ -38,7 +38,7 @@ TABLE = (
     Former("glance-manage", "db version_control", "db upgrade"),
     Former("glance-manage", "db expand", "db upgrade", "all of the upgrade; older nodes go on"),
     Former("glance-manage", "db migrate", "db check", "nothing is left to do after the upgrade"),
-    Former("glance-manage", "db contract", "db check", "nothing is left to do after the upgrade"),
+    Former("glance-manage", "db contract", "db contract"),
     Former("glance-manage", "db check", "db check"),
     Former("glance-manage", "db version", "db version"),
     Former("glance-manage", "db load_metadefs", "db load-metadefs"),

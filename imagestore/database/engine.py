@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy import Connection
@@ -74,7 +74,7 @@ class Database:
         if self._config.auto_upgrade:
             await self.upgrade()
         state = await self.check()
-        if state is not State.OK:
+        if not state.serves(upgrades=False):
             raise ConfigurationError(f"[database] connection: {state.advice}")
 
     async def connect(self) -> None:
@@ -144,6 +144,10 @@ class Database:
     async def upgrade(self) -> None:
         """Create or upgrade the tables. Of several processes that start together one does it."""
         await self._repeat(self._runner.write_without_limit, migrations.upgrade)
+
+    async def contract(self) -> Sequence[str]:
+        """Drop what only nodes of older releases need; the names."""
+        return await self._repeat(self._runner.write_without_limit, migrations.contract)
 
     async def widen(self) -> list[str]:
         """Have the tables hold characters of four bytes; the columns that did not yet."""

@@ -34,8 +34,9 @@ class Entry:
     """One row of the journal. Times in UTC without zone.
 
     ``store``: for an upload, a copy or a removal, the store that it is about. ``image_status``: for
-    a deletion, the state that the image was in before. ``owner``: the identity
-    of the process; ``renewed_at``: when it last said that it is alive.
+    a deletion, the state that the image was in before; for what is undone, ``saving`` as long as
+    the image is held for that, then ``queued``. ``owner``: the identity of the process;
+    ``renewed_at``: when it last said that it is alive.
     """
 
     id: str
@@ -65,7 +66,13 @@ _DELETIONS = select(journal.c.id).where(
     journal.c.image_id == bindparam("of_image"), journal.c.kind == EntryKind.DELETION.value
 )
 _OF_IMAGE = select(journal.c.id).where(journal.c.image_id == bindparam("of_image"))
+_OTHERS = _OF_IMAGE.where(journal.c.id != bindparam("of_id"))
+_IS_FREED = _IS_OPEN.where(journal.c.image_status == ImageStatus.QUEUED.value)
+_ROW = update(journal).where(journal.c.id == bindparam("of_id"))
+_HELD = _ROW.where(journal.c.image_status.is_(None)).values(image_status=ImageStatus.SAVING.value)
+_FREED = _ROW.values(image_status=ImageStatus.QUEUED.value)
 _CLOSE = delete(journal).where(journal.c.id == bindparam("of_id"))
+_COMPLETE = _CLOSE.where(journal.c.image_status.is_(None))
 _RENEW = (
     update(journal)
     .where(journal.c.owner == bindparam("of_owner"))
@@ -133,6 +140,32 @@ def has_deletion(conn: Connection, image_id: str) -> bool:
 def has_any(conn: Connection, image_id: str) -> bool:
     """Whether bytes of the image are on their way into any store or out of it."""
     return conn.execute(_OF_IMAGE, {"of_image": image_id}).first() is not None
+
+
+def has_others(conn: Connection, image_id: str, entry: str) -> bool:
+    """Whether the image has another row than this one."""
+    return conn.execute(_OTHERS, {"of_image": image_id, "of_id": entry}).first() is not None
+
+
+def undo(conn: Connection, entry: str) -> bool:
+    """What the row stands for can not be recorded any more; whether the row is there."""
+    conn.execute(_HELD, {"of_id": entry})
+    return is_open(conn, entry)
+
+
+def free(conn: Connection, entry: str) -> None:
+    """The image waits no longer for the bytes that are still to be removed."""
+    conn.execute(_FREED, {"of_id": entry})
+
+
+def is_freed(conn: Connection, entry: str) -> bool:
+    """Whether somebody else may give the image its bytes by now."""
+    return conn.execute(_IS_FREED, {"of_id": entry}).first() is not None
+
+
+def complete(conn: Connection, entry: str) -> bool:
+    """What the row stood for is done; whether nobody undoes it."""
+    return conn.execute(_COMPLETE, {"of_id": entry}).rowcount > 0
 
 
 def close(conn: Connection, entry: str) -> bool:

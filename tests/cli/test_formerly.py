@@ -26,7 +26,7 @@ def test_every_old_command_answers(one: Former) -> None:
         return
     assert answer.returncode == 0, answer.stderr
     new = [word for word in one.new.split() if not word.startswith("-")]
-    also = {"upgrade": ("sync", "version_control", "expand"), "check": ("migrate", "contract")}
+    also = {"upgrade": ("sync", "version_control", "expand"), "check": ("migrate",)}
     usage = next(line for line in answer.stdout.splitlines() if "Usage:" in line).split()
     said = usage[usage.index("imagestore") + 1 :][: len(new)]
     said = [word.replace("_", "-") if word not in also["upgrade"] else word for word in said]

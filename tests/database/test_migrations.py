@@ -68,6 +68,34 @@ async def test_tables_of_a_newer_release(fresh_url: str) -> None:
             await database.upgrade()
 
 
+async def test_tables_of_a_newer_release_that_only_added_something(fresh_url: str) -> None:
+    """A node of the release before is started again: the way back."""
+    mine = samples.image()
+    async with samples.opened(fresh_url) as database:
+        await database.write(set_version, "0999")
+    async with samples.opened(fresh_url) as database:
+        assert await database.check() is State.NEWER
+        await database.write(images.insert, mine)
+        await database.upgrade()
+        assert await database.version() == "0999"
+
+
+async def test_what_only_older_nodes_need_is_dropped_when_asked(fresh_url: str) -> None:
+    old = "imagestore_images_visible"
+
+    def as_the_older_release_made_it(conn: Connection) -> None:
+        conn.execute(text(f"CREATE INDEX {old} ON images (visibility)"))
+
+    async with samples.opened(fresh_url) as database:
+        await database.write(as_the_older_release_made_it)
+        await database.upgrade()
+        assert await database.contract() == [old]
+        assert await database.contract() == []
+        await database.write(set_version, "0001")
+        with pytest.raises(ConfigurationError, match="db upgrade"):
+            await database.contract()
+
+
 async def test_tables_of_the_first_release(fresh_url: str) -> None:
     mine = samples.image()
 

@@ -14,7 +14,10 @@ import pytest
 from tests.e2e.proxy import authenticating_proxy
 from tests.served import Served, serve
 from tests.services import programs
+from tests.services.databases import mariadb, postgresql
 from tests.services.programs import BIN
+
+__all__ = ["mariadb", "postgresql"]
 
 
 @pytest.fixture(scope="module")

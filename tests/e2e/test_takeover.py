@@ -33,6 +33,7 @@ class Service:
 
     def __init__(self, connection: Client) -> None:
         self._connection = connection
+        self.url = connection.host
 
     def __call__(
         self,
@@ -80,15 +81,17 @@ def run_glance(directory: Path) -> Iterator[Service]:
 
 
 @contextmanager
-def run_imagestore(directory: Path) -> Iterator[Service]:
+def run_imagestore(
+    directory: Path, site: str = "[paste_deploy]\nflavor = trusted-headers\n", port: int = 0
+) -> Iterator[Service]:
     """It gets Glance's own file; what a second file adds is what stands for Keystone here."""
-    site, log = directory / "site.conf", directory / "log" / "imagestore.log"
-    site.write_text("[paste_deploy]\nflavor = trusted-headers\n")
-    chosen = ["--config-file", str(directory / "etc/glance-api.conf"), "--config-file", str(site)]
+    port = port or free_port()
+    added, log = directory / f"site-{port}.conf", directory / "log" / f"imagestore-{port}.log"
+    added.write_text(site)
+    chosen = ["--config-file", str(directory / "etc/glance-api.conf"), "--config-file", str(added)]
     imagestore = [sys.executable, "-m", "imagestore"]
     subprocess.run([*imagestore, "db", "upgrade", *chosen], check=True, capture_output=True)
-    port = free_port()
-    listening = ["--port", str(port), "--data-dir", str(directory / "own")]
+    listening = ["--port", str(port), "--data-dir", str(directory / f"own-{port}")]
     running = process.spawn([*imagestore, "serve", *chosen, *listening], log)
     url = f"http://127.0.0.1:{port}"
     try:

@@ -24,7 +24,7 @@ from imagestore.catalog.dependencies import Dependencies
 from imagestore.catalog.imports import progress
 from imagestore.catalog.imports.unstaging import UNSTAGE, host_key, unstage
 from imagestore.catalog.integrity.hold import Hold
-from imagestore.catalog.intent import Intent, close
+from imagestore.catalog.intent import Intent, close, complete
 from imagestore.catalog.jobs import PATIENT, JobKind, Jobs, Work
 from imagestore.catalog.locations import refused_locations
 from imagestore.catalog.operations import Operations
@@ -167,7 +167,8 @@ class Staging(Operations):
         if self._url and row is not None:
             progress.set_stage_host(conn, row.image, self._url)
         activation.updated(image_id)
-        close(conn, entry)
+        if not complete(conn, entry):
+            raise Unavailable(f"What was staged of image {image_id} was taken for left behind.")
 
     @property
     def _name(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -20,14 +21,14 @@ from imagestore.catalog.jobs import Jobs
 from imagestore.catalog.locations import refused_locations
 from imagestore.catalog.operations import Operations
 from imagestore.catalog.quotas import ProjectLimits
-from imagestore.database import images, jobs
+from imagestore.database import images, jobs, tasks
 from imagestore.identity.caller import Caller
 from imagestore.model.clock import now
 from imagestore.model.errors import Conflict, Invalid
 from imagestore.model.image import Image, ImageStatus
 from imagestore.model.import_request import ImportRequest, Method, Order
 from imagestore.model.job import JobDraft
-from imagestore.model.task import Task, TaskType
+from imagestore.model.task import Task, TaskStatus, TaskType
 
 _STATUS = {
     Method.GLANCE_DIRECT: ImageStatus.UPLOADING,
@@ -36,6 +37,9 @@ _STATUS = {
     Method.COPY_IMAGE: ImageStatus.ACTIVE,
 }
 """What an image has to be for each method."""
+
+_LEASES = {TaskStatus.PENDING: timedelta(hours=2), TaskStatus.PROCESSING: timedelta(hours=1)}
+"""How long an import at a Glance holds an image, from the last word of its task: as there."""
 
 
 class Starting(Operations):
@@ -101,7 +105,7 @@ class Starting(Operations):
         """Raise while an import holds the image; one that nobody works on any more does not."""
         if progress.TASK not in image.properties:
             return
-        if imports_of(conn, image.id):
+        if imports_of(conn, image.id) or _goes_on(conn, image.properties[progress.TASK]):
             raise Conflict(
                 f"A new operation on image {image.id} is not allowed while an import goes on."
             )
@@ -190,6 +194,13 @@ class Starting(Operations):
             "backend": list(stores) if self._stores.multiple else [None],
         }
         return queue(conn, caller, image, order, TaskType.API_IMAGE_IMPORT, input_, request_id)
+
+
+def _goes_on(conn: Connection, task_id: str) -> bool:
+    """Whether a Glance beside us may be at it: it has no job, but tells that it is alive."""
+    task = tasks.get(conn, task_id)
+    lease = _LEASES.get(task.status) if task else None
+    return task is not None and lease is not None and task.updated_at > now() - lease
 
 
 def queue(

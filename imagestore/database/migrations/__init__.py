@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlalchemy import Connection, column, inspect, select, table
 
 from imagestore.database import schema
-from imagestore.database.migrations import versions
+from imagestore.database.migrations import replaced, versions
 from imagestore.database.migrations.lock import hold
 from imagestore.model.errors import ConfigurationError
 
@@ -34,6 +34,7 @@ class State(Enum):
         "'imagestore db upgrade', which adds that, and leaves Glance's as they are.",
         3,
     )
+    NEWER = ("newer", "the tables are of a newer release, beside which this one can serve.", 0)
     AHEAD = ("ahead", "the tables are of a newer release than this one.", 1)
     FOREIGN = (
         "foreign",
@@ -54,7 +55,9 @@ class State(Enum):
 
     def serves(self, *, upgrades: bool) -> bool:
         """Whether a service can start with that. ``upgrades``: it brings tables up to date."""
-        return self is State.OK or (upgrades and self in (State.EMPTY, State.BEHIND, State.GLANCE))
+        return self in (State.OK, State.NEWER) or (
+            upgrades and self in (State.EMPTY, State.BEHIND, State.GLANCE)
+        )
 
 
 def upgrade(conn: Connection) -> None:
@@ -63,7 +66,7 @@ def upgrade(conn: Connection) -> None:
         state = check(conn)
         if state in (State.FOREIGN, State.HALF_WAY, State.AHEAD):
             raise ConfigurationError(f"[database] connection: {state.advice}")
-        if state is State.OK:
+        if state in (State.OK, State.NEWER):
             return
         # Only here: what has nothing to upgrade does without alembic, and what that brings along.
         from alembic import command
@@ -73,6 +76,17 @@ def upgrade(conn: Connection) -> None:
         config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
         config.attributes["connection"] = conn
         command.upgrade(config, "head")
+        if conn.dialect.name == "sqlite":
+            replaced.drop(conn)  # there is no other node
+
+
+def contract(conn: Connection) -> Sequence[str]:
+    """Drop what only nodes of older releases need, inside the transaction of the connection; the
+    names. :class:`ConfigurationError` unless the tables are those of this release."""
+    with hold(conn):
+        if (state := check(conn)) is not State.OK:
+            raise ConfigurationError(f"[database] connection: {state.advice}")
+        return replaced.drop(conn)
 
 
 def version(conn: Connection) -> str | None:
@@ -96,7 +110,9 @@ def check(conn: Connection) -> State:
         return State.BEHIND if schema.VERSION_TABLE in tables else State.GLANCE
     if at == known[-1]:
         return State.OK
-    return State.BEHIND if at in known else State.AHEAD
+    if at in known:
+        return State.BEHIND
+    return State.NEWER if at[0] == known[-1][0] else State.AHEAD
 
 
 def _versions_of_peer(conn: Connection) -> Sequence[str]:

@@ -1,4 +1,7 @@
-"""An index for each order of a list, with what lists are narrowed by; those replaced are gone."""
+"""An index for each order of a list, with what lists are narrowed by.
+
+Those that they replace are named by nodes of the release before: :mod:`...replaced` has them.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +26,6 @@ _ORDERS = {
     "container_format": True,
 }
 """The keys; whether they are texts."""
-_REPLACED = {
-    "imagestore_images_visible": "images",
-    "imagestore_images_owner_created": "images",
-    **{f"imagestore_images_by_{key}": "images" for key in _ORDERS},
-    "imagestore_properties_value_prefix": "image_properties",
-}
 
 
 def upgrade() -> None:
@@ -37,9 +34,6 @@ def upgrade() -> None:
     for name, of in _indexes(conn.dialect.name).items():
         if name not in known:
             op.execute(f"CREATE INDEX {name} ON {of}")
-    for name, table in _REPLACED.items():
-        if name in known:
-            op.drop_index(name, table)
 
 
 def _indexes(dialect: str) -> dict[str, str]:

@@ -9,6 +9,13 @@ own, ``op.add_column``), and imports nothing of imagestore. It makes only what i
 0001 has made it in a new database: ``table.create(conn, checkfirst=True)``, and for a column
 a look into ``inspect(conn).get_columns(…)``. That the tables of 0007, once
 upgraded, are those of a new database is what ``tests/database/test_frozen.py`` compares.
+
+Nodes of two releases share the tables while they are upgraded one after the other, and those of
+the older one may be started again. So a revision only adds what the code of the release before
+does without: no column that has to be given; an index that is not needed any more goes into
+:mod:`..replaced`. One that has to break this has a number that begins with the next digit: releases
+before it refuse such tables, and serve on all others (:class:`..State`).
+``tests/e2e/test_upgrade.py`` has both releases do each other's work.
 """
 
 from __future__ import annotations
