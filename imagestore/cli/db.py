@@ -204,14 +204,17 @@ def _remove(
     """Have ``remove`` remove rows until it finds no more, and say how many of which table."""
     from datetime import UTC, datetime, timedelta
 
-    async def run(database: Database, _: Settings) -> dict[str, int]:
+    from imagestore.catalog.integrity.hold import Hold
+
+    async def run(database: Database, settings: Settings) -> dict[str, int]:
         before = datetime.now(UTC).replace(tzinfo=None) - timedelta(days=age_in_days)
         removed: dict[str, int] = {}
-        for number in _batches(max_rows):
-            now = await database.write(remove, before, number)
-            removed = {table: removed.get(table, 0) + count for table, count in now.items()}
-            if max(now.values()) < number:
-                break
+        async with Hold(database, settings).purging():
+            for number in _batches(max_rows):
+                now = await database.write(remove, before, number)
+                removed = {table: removed.get(table, 0) + count for table, count in now.items()}
+                if max(now.values()) < number:
+                    break
         return removed
 
     removed = where.with_database(run, tables=True)
