@@ -213,16 +213,6 @@ class Jobs:
             limit=limit,
         )
 
-    async def named(self, prefix: str) -> str:
-        """The id of the only job whose id begins so; what is no beginning of any stays as it is.
-
-        Raises :class:`Conflict` where there are several.
-        """
-        found = await self.database.read(jobs.beginning, prefix)
-        if len(found) > 1:
-            raise Conflict(f"Several jobs have ids that begin with {prefix}.")
-        return found[0] if found else prefix
-
     async def show(self, job_id: str) -> Job:
         job = await self.database.read(jobs.get, job_id)
         if job is None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from imagestore.cli.configured import Configuration
+from imagestore.cli.configured import Configuration, warn_if_unattended
 from imagestore.cli.group import Group
-from imagestore.cli.output import AsJson, print_json, print_table
+from imagestore.cli.output import as_json, print_json, print_table, say, size, tell
 from imagestore.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -18,23 +18,26 @@ if TYPE_CHECKING:
     from imagestore.catalog.jobs import Jobs
     from imagestore.config.settings import Settings
     from imagestore.database.engine import Database
+    from imagestore.model.job import Job
 
 T = TypeVar("T")
 
 app = Group()
 
-Images = Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Ids of images.")]
+Images = Annotated[
+    list[str], typer.Argument(metavar="IMAGE...", help="Ids of images, or their beginnings.")
+]
 
 
 @app.command("list")
-def list_entries(where: Configuration, as_json: AsJson = False) -> None:
+def list_entries(where: Configuration) -> None:
     """List what is in the cache, the entry used longest ago first, and what is queued."""
 
     async def run(cache: CacheEntries, _: Jobs) -> tuple[list[dict[str, Any]], list[str]]:
         return [listed.told() for listed in await cache.entries()], await cache.queued()
 
     entries, queued = _with_cache(where, run)
-    if as_json:
+    if as_json.get():
         print_json({"cached_images": entries, "queued_images": queued})
         return
 
@@ -55,12 +58,15 @@ def list_entries(where: Configuration, as_json: AsJson = False) -> None:
 @app.command()
 def queue(where: Configuration, images: Images) -> None:
     """Have the service of this node bring images into its cache."""
+    ids = where.images(images)
 
-    async def run(cache: CacheEntries, _: Jobs) -> None:
-        for image_id in images:
+    async def run(cache: CacheEntries, jobs: Jobs) -> None:
+        for image_id in ids:
             await cache.queue(image_id)
+        await warn_if_unattended(jobs)
 
     _with_cache(where, run)
+    _done("queued", ids)
 
 
 @app.command()
@@ -73,7 +79,7 @@ def prefetch(where: Configuration) -> None:
 
     from imagestore.model.job import JobState
 
-    async def run(cache: CacheEntries, jobs: Jobs) -> int:
+    async def run(cache: CacheEntries, jobs: Jobs) -> list[Job]:
         from imagestore.workers.runner import JobRunner
 
         waiting = [job.id for job in await cache.queue_jobs()]
@@ -82,16 +88,15 @@ def prefetch(where: Configuration) -> None:
             await asyncio.sleep(0.2)
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
-        failed = [
-            job
-            for job in [await jobs.show(job_id) for job_id in waiting]
-            if job.state is JobState.FAILED
-        ]
-        for job in failed:
-            typer.echo(f"{job.image_id}: {job.message}", err=True)
-        return len(failed)
+        return [await jobs.show(job_id) for job_id in waiting]
 
-    if _with_cache(where, run):
+    ended = _with_cache(where, run)
+    failed = {job.image_id: job.message for job in ended if job.state is JobState.FAILED}
+    for image_id, message in failed.items():
+        typer.echo(f"{image_id}: {message}", err=True)
+    cached = [job.image_id for job in ended if job.state is JobState.DONE]
+    say(f"Brought in: {len(cached)}.", cached=cached, failed=failed)
+    if failed:
         raise typer.Exit(1)
 
 
@@ -99,14 +104,15 @@ def prefetch(where: Configuration) -> None:
 def prune(where: Configuration) -> None:
     """Shrink the cache to image_cache_max_size. The service does so by itself."""
     pruned = _with_cache(where, lambda cache, _: cache.prune())
-    typer.echo(f"{pruned.files} entries removed, {pruned.bytes:,} bytes")
+    text = f"{pruned.files} entries removed, {size(pruned.bytes)}"
+    say(text, files=pruned.files, bytes=pruned.bytes)
 
 
 @app.command()
 def clean(where: Configuration) -> None:
     """Remove what is invalid or stalled. The service does so by itself."""
     removed = _with_cache(where, lambda cache, _: cache.clean())
-    typer.echo(f"{removed} files removed")
+    say(f"{removed} files removed", files=removed)
 
 
 @app.command()
@@ -123,18 +129,20 @@ def delete(
     """Remove images from the caches of all nodes, and from the queue of this one."""
     if bool(images) == everything:
         raise typer.BadParameter("Name images, or say --all.")
+    ids = where.images(images or ())
 
     async def run(cache: CacheEntries, _: Jobs) -> None:
         if everything:
             await cache.dequeue()
             if not queued:
                 await cache.clear()
-        for image_id in images or ():
+        for image_id in ids:
             await cache.dequeue(image_id)
             if not queued:
                 await cache.delete(image_id)
 
     _with_cache(where, run)
+    _done("removed", ids, everything=everything)
 
 
 @app.command()
@@ -150,11 +158,20 @@ def unpin(where: Configuration, images: Images) -> None:
 
 
 def _pin(where: Configuration, images: list[str], *, pinned: bool) -> None:
+    ids = where.images(images)
+
     async def run(cache: CacheEntries, _: Jobs) -> None:
-        for image_id in images:
+        for image_id in ids:
             await cache.pin(image_id, pinned=pinned)
 
     _with_cache(where, run)
+    _done("pinned" if pinned else "unpinned", ids)
+
+
+def _done(what: str, ids: list[str], *, everything: bool = False) -> None:
+    say(f"All {what}." if everything else "", **{what: "all" if everything else ids})
+    for image_id in ids:
+        tell(f"{image_id} {what}")
 
 
 def _with_cache(where: Configuration, function: Callable[[CacheEntries, Jobs], Awaitable[T]]) -> T:

@@ -12,7 +12,7 @@ import typer
 from imagestore.cli import formerly
 from imagestore.cli.exits import FAILED
 from imagestore.cli.group import Group
-from imagestore.cli.output import print_table
+from imagestore.cli.output import print_list, say, tell
 
 app = Group()
 
@@ -20,11 +20,15 @@ app = Group()
 @app.command("list")
 def list_commands() -> None:
     """List the commands of Glance, and those in their place."""
-    rows = (
-        (f"{one.program} {one.old}", one.new and f"imagestore {one.new}", one.note)
+    told = [
+        {
+            "glance": f"{one.program} {one.old}".strip(),
+            "imagestore": one.new and f"imagestore {one.new}",
+            "note": one.note,
+        }
         for one in formerly.TABLE
-    )
-    print_table(("Glance", "imagestore", ""), rows)
+    ]
+    print_list(told, "glance imagestore note")
 
 
 @app.command()
@@ -40,16 +44,18 @@ def install(
     if not target.is_file():
         target = Path(sys.argv[0]).resolve()
     directory.mkdir(parents=True, exist_ok=True)
-    hindered = False
+    made, kept = [], []
     for name in formerly.PROGRAMS:
         link = directory / name
         ours = link.is_symlink() and link.readlink().name == "imagestore"
         if os.path.lexists(link) and not ours:
             typer.echo(f"{link} is there already and stays.", err=True)
-            hindered = True
+            kept.append(str(link))
             continue
         link.unlink(missing_ok=True)
         link.symlink_to(target)
-        typer.echo(link)
-    if hindered:
+        made.append(str(link))
+        tell(str(link))
+    say("", links=made, kept=kept)
+    if kept:
         raise typer.Exit(FAILED)

@@ -10,6 +10,7 @@ import typer
 
 from imagestore.cli.configured import Configuration
 from imagestore.cli.group import Group
+from imagestore.cli.output import as_json, print_json, say, tell
 from imagestore.model.errors import ConfigurationError, Unavailable
 
 if TYPE_CHECKING:
@@ -31,30 +32,36 @@ def show(
     from imagestore.observing.logs import MASK, redact
 
     settings, source = read(where.arguments())
-    typer.echo(f"# Data directory: {settings.data_dir}")
-    typer.echo(f"# Database: {redact(settings.database.connection)}")
+    database = redact(settings.database.connection)
+    tell(f"# Data directory: {settings.data_dir}\n# Database: {database}")
     section = place = None
+    options = []
     for group, opt in sorted(source.registered, key=lambda place: place[0] != "DEFAULT"):
         is_set = source.is_set(group, opt.dest)
         if not (is_set or every):
             continue
         if group != section:
-            typer.echo(f"\n[{group}]")
+            tell(f"\n[{group}]")
             section, place = group, None
         if (now := source.where(group, opt.dest) or "the defaults") != place:
-            typer.echo(f"# from {now}")
+            tell(f"# from {now}")
             place = now
         value = source.value(group, opt.dest)
         text = MASK if opt.secret and value else redact(format_value(opt, value))
-        typer.echo(f"{opt.dest} = {text}")
+        tell(f"{opt.dest} = {text}")
+        options.append({"section": group, "name": opt.dest, "value": text, "from": now})
+    say("", data_dir=str(settings.data_dir), database=database, options=options)
 
 
 @app.command()
 def sample() -> None:
     """Print a configuration file with every option, its meaning and its default."""
-    from imagestore.config.sample import render
+    from imagestore.config.sample import described, render
 
-    typer.echo(render(), nl=False)
+    if as_json.get():
+        print_json(list(described()))
+    else:
+        typer.echo(render(), nl=False)
 
 
 @app.command()
@@ -85,13 +92,15 @@ def check(
         away = [] if wrong else asyncio.run(_ask(settings, wrong, everybody=connect))
     if not connect:
         warnings += away
-    for warning in dict.fromkeys(warnings):
-        typer.echo(f"warning: {warning}")
+    warnings = list(dict.fromkeys(warnings))
+    for warning in warnings:
+        tell(f"warning: {warning}")
+    hindered = [*wrong, *(away if connect else ())]
+    say("" if hindered else "The configuration can be used.", errors=hindered, warnings=warnings)
     if wrong:
-        raise ConfigurationError(*wrong, *(away if connect else ()))
-    if away and connect:
-        raise Unavailable("\n".join(away))
-    typer.echo("The configuration can be used.")
+        raise ConfigurationError(*hindered)
+    if hindered:
+        raise Unavailable("\n".join(hindered))
 
 
 async def _ask(settings: Settings, wrong: list[str], *, everybody: bool) -> list[str]:

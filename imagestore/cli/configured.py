@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +13,10 @@ import typer
 from imagestore.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from sqlalchemy import Column
+
     from imagestore.catalog.catalog import Catalog
+    from imagestore.catalog.jobs import Jobs
     from imagestore.config.settings import Settings
     from imagestore.database.engine import Database
     from imagestore.model.job import Job
@@ -129,21 +132,38 @@ class Configuration:
 
         return self.with_database(run, tables=True)
 
-    def queue(self, begin: Callable[[Catalog], Awaitable[Job]], *, as_json: bool) -> None:
+    def images(self, beginnings: Iterable[str], column: Column[str] | None = None) -> list[str]:
+        """The whole ids of images, also of deleted ones; what is none's beginning as it is.
+
+        ``column``: in which they are looked for instead.
+        """
+        from imagestore.database import ids, schema
+
+        among = schema.images.c.id if column is None else column
+
+        async def run(database: Database, _: Settings) -> list[str]:
+            return [await database.read(ids.whole, among, each) for each in beginnings]
+
+        return self.with_database(run, tables=True)
+
+    def queue(self, begin: Callable[[Catalog], Awaitable[Job]]) -> None:
         """Have a job queued, and say what becomes of it: also that nobody works on any."""
-        from imagestore.cli.output import document, print_json
+        from imagestore.cli.output import document, say
 
-        async def run(catalog: Catalog) -> tuple[Job, timedelta]:
-            return await begin(catalog), await catalog.jobs.longest_wait()
+        async def run(catalog: Catalog) -> Job:
+            job = await begin(catalog)
+            await warn_if_unattended(catalog.jobs)
+            return job
 
-        job, waits = self.with_catalog(run)
-        if as_json:
-            print_json(document(job))
-        else:
-            typer.echo(f"Job {job.id} is {job.state}: imagestore job show {job.id[:8]}")
-        if waits > _UNATTENDED:
-            told = f"Other jobs wait for {waits.total_seconds() / 60:,.0f} minutes"
-            typer.echo(f"{told}: does any node run, with job_workers?", err=True)
+        job = self.with_catalog(run)
+        say(f"Job {job.id} is {job.state}: imagestore job show {job.id[:8]}", **document(job))
+
+
+async def warn_if_unattended(jobs: Jobs) -> None:
+    """Say that what is queued may wait, where other jobs do."""
+    if (waits := await jobs.longest_wait()) > _UNATTENDED:
+        told = f"Other jobs wait for {waits.total_seconds() / 60:,.0f} minutes"
+        typer.echo(f"{told}: does any node run, with job_workers?", err=True)
 
 
 @dataclass(frozen=True)

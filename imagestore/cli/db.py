@@ -10,6 +10,7 @@ import typer
 from imagestore.cli import metadefs
 from imagestore.cli.configured import Configuration
 from imagestore.cli.group import Group
+from imagestore.cli.output import document, say, tell
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -61,7 +62,7 @@ def upgrade(where: Configuration, to: To = None, to_version: ToVersion = None) -
     if (to or to_version or "head") not in ("head", "heads"):
         typer.echo("The tables are brought to the newest version, not to another.", err=True)
     revision = where.with_database(run)
-    typer.echo(f"The tables are at {revision}.")
+    say(f"The tables are at {revision}.", version=revision)
 
 
 @app.command()
@@ -81,7 +82,8 @@ def widen(where: Configuration) -> None:
     Each of these tables is written anew; others cannot write to it meanwhile. May be repeated.
     """
     columns = where.with_database(lambda database, _: database.widen(), tables=True)
-    typer.echo(f"Widened: {', '.join(columns)}." if columns else "The tables hold them already.")
+    text = f"Widened: {', '.join(columns)}." if columns else "The tables hold them already."
+    say(text, widened=list(columns))
 
 
 @app.command()
@@ -94,16 +96,16 @@ def check(where: Configuration) -> None:
     from imagestore.database.migrations import State
 
     state = where.with_database(lambda database, _: database.check())
-    if state is not State.OK:
-        typer.echo(state.advice)
-        raise typer.Exit(state.exit_code)
-    typer.echo("The tables are up to date.")
+    text = "The tables are up to date." if state is State.OK else state.advice
+    say(text, state=state.word)
+    raise typer.Exit(state.exit_code)
 
 
 @app.command()
 def version(where: Configuration) -> None:
     """Print the revision that the tables stand at; none if there are none of ours."""
-    typer.echo(where.with_database(lambda database, _: database.version()) or "none")
+    revision = where.with_database(lambda database, _: database.version())
+    say(revision or "none", version=revision)
 
 
 @app.command()
@@ -125,22 +127,26 @@ def relocate(
 
     before, after = _beginning(old), _beginning(new)
 
-    async def run(database: Database, _: Settings) -> int:
+    found: list[tuple[str, str]] = []
+
+    async def run(database: Database, _: Settings) -> None:
         last: int | None = 0
-        count = 0
         look = database.read if dry_run else database.write
         while last is not None:
             changed, last = await look(
                 locations.relocate, before, after, last, _AT_ONCE, only_look=dry_run
             )
-            for was, now in changed[: max(0, _SHOWN - count)]:
-                typer.echo(f"{was} -> {now}")
-            count += len(changed)
-        return count
+            for was, now in changed[: max(0, _SHOWN - len(found))]:
+                tell(f"{was} -> {now}")
+            found.extend(changed)
 
-    count = where.with_database(run, tables=True)
-    more = f" (and {count - _SHOWN} more)" if count > _SHOWN else ""
-    typer.echo(f"{more}\n{'Would be changed' if dry_run else 'Changed'}: {count}.".strip())
+    where.with_database(run, tables=True)
+    more = f"(and {len(found) - _SHOWN} more)\n" if len(found) > _SHOWN else ""
+    say(
+        f"{more}{'Would be changed' if dry_run else 'Changed'}: {len(found)}.",
+        dry_run=dry_run,
+        locations=[{"old": was, "new": now} for was, now in found],
+    )
 
 
 @app.command()
@@ -153,15 +159,17 @@ def hold(where: Configuration) -> None:
     found = where.with_catalog(lambda catalog: catalog.hold.begin())
     for entry in found:
         place = f" in {entry.store}" if entry.store else ""
-        typer.echo(f"half done: {entry.kind} of image {entry.image_id}{place}, {entry.started_at}Z")
-    typer.echo("Nothing is removed by itself until: imagestore db release")
+        since = f"{entry.started_at:%Y-%m-%d %H:%M:%SZ}"
+        tell(f"half done: {entry.kind} of image {entry.image_id}{place}, {since}")
+    told = [document(entry) for entry in found]
+    say("Nothing is removed by itself until: imagestore db release", half_done=told)
 
 
 @app.command()
 def release(where: Configuration) -> None:
     """End the hold: the database is the right one, and what it says is removed may be removed."""
     was_on = where.with_catalog(lambda catalog: catalog.hold.end())
-    typer.echo("The hold is over." if was_on else "There was no hold.")
+    say("The hold is over." if was_on else "There was no hold.", was_on=was_on)
 
 
 def _beginning(text: str) -> str:
@@ -179,9 +187,7 @@ def purge(where: Configuration, age_in_days: AgeInDays = 30, max_rows: MaxRows =
     """
     from imagestore.database import purge
 
-    removed = _removed(where, purge.purge, age_in_days, max_rows)
-    for table, count in removed.items():
-        typer.echo(f"{table}: {count} rows removed.")
+    _remove(where, purge.purge, age_in_days, max_rows)
 
 
 @app.command("purge-images-table")
@@ -196,30 +202,34 @@ def purge_images_table(
     def remove(conn: Connection, before: datetime, limit: int) -> Mapping[str, int]:
         return {"images": purge.purge_images(conn, before, limit)}
 
-    removed = _removed(where, remove, age_in_days, max_rows)
-    typer.echo(f"images: {removed.get('images', 0)} rows removed.")
+    _remove(where, remove, age_in_days, max_rows)
 
 
-def _removed(
+def _remove(
     where: Configuration,
     remove: Callable[[Connection, datetime, int], Mapping[str, int]],
     age_in_days: int,
     max_rows: int,
-) -> Mapping[str, int]:
-    """How many rows ``remove`` has removed of each table, until it finds no more."""
+) -> None:
+    """Have ``remove`` remove rows until it finds no more, and say how many of which table."""
     from datetime import UTC, datetime, timedelta
 
-    async def run(database: Database, _: Settings) -> dict[str, int]:
+    from imagestore.catalog.integrity.hold import Hold
+
+    async def run(database: Database, settings: Settings) -> dict[str, int]:
         before = datetime.now(UTC).replace(tzinfo=None) - timedelta(days=age_in_days)
         removed: dict[str, int] = {}
-        for number in _batches(max_rows):
-            now = await database.write(remove, before, number)
-            removed = {table: removed.get(table, 0) + count for table, count in now.items()}
-            if max(now.values()) < number:
-                break
+        async with Hold(database, settings).purging():
+            for number in _batches(max_rows):
+                now = await database.write(remove, before, number)
+                removed = {table: removed.get(table, 0) + count for table, count in now.items()}
+                if max(now.values()) < number:
+                    break
         return removed
 
-    return where.with_database(run, tables=True)
+    removed = where.with_database(run, tables=True)
+    lines = (f"{table}: {count} rows removed." for table, count in removed.items())
+    say("\n".join(lines), removed=removed)
 
 
 def _batches(rows: int) -> Iterator[int]:

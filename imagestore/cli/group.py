@@ -10,7 +10,11 @@ from typing import Any, TypeVar, get_type_hints
 import typer
 from typer.core import TyperGroup
 
+from imagestore.cli.output import AsJson, as_json
+
 F = TypeVar("F", bound=Callable[..., Any])
+_BY_NAME = inspect.Parameter.KEYWORD_ONLY
+_JSON = "as_json"
 
 
 class _Answering(TyperGroup):
@@ -28,26 +32,30 @@ class _Answering(TyperGroup):
 class Group(typer.Typer):
     """Commands under one name; it alone shows its help.
 
-    Where a command takes a dataclass, each of its fields is an option of the command.
+    Where a command takes a dataclass, each of its fields is an option of the command; each has
+    ``--json`` as well, but for those without an ``answer``.
     """
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(cls=_Answering, no_args_is_help=True, **settings)
 
-    def command(self, name: str | None = None, **settings: Any) -> Callable[[F], F]:
+    def command(
+        self, name: str | None = None, *, answers: bool = True, **settings: Any
+    ) -> Callable[[F], F]:
         def add(function: F) -> F:
-            super(Group, self).command(name, **settings)(_expanded(function))
+            super(Group, self).command(name, **settings)(_expanded(function, answers=answers))
             return function
 
         return add
 
 
-def _expanded(function: Callable[..., Any]) -> Callable[..., Any]:
+def _expanded(function: Callable[..., Any], *, answers: bool) -> Callable[..., Any]:
     """``function``, called with the fields of the dataclasses that it takes."""
     hints = get_type_hints(function, include_extras=True)
     records: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
 
-    def run(**given: object) -> None:
+    def run(**given: Any) -> None:
+        as_json.set(given.pop(_JSON, False))
         made = {
             name: record(**{field.name: given.pop(field.name) for field in fields(record)})
             for name, record in records.items()
@@ -63,9 +71,9 @@ def _expanded(function: Callable[..., Any]) -> Callable[..., Any]:
                 of = get_type_hints(record, include_extras=True)
                 options = [(each.name, each.default, of[each.name]) for each in fields(record)]
             for name, default, hint in options:
-                yield inspect.Parameter(
-                    name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint
-                )
+                yield inspect.Parameter(name, _BY_NAME, default=default, annotation=hint)
+        if answers:
+            yield inspect.Parameter(_JSON, _BY_NAME, default=False, annotation=AsJson)
 
     run.__name__, run.__doc__ = function.__name__, function.__doc__
     signature = inspect.Signature(list(parameters()))

@@ -8,20 +8,24 @@ import typer
 
 from imagestore.cli.configured import Configuration
 from imagestore.cli.group import Group
+from imagestore.cli.output import say
 
 app = Group()
 
 
 @app.callback()
-def image() -> None:
+def _image() -> None:
     """Keep ``restore`` a command of its own, though it is the only one."""
 
 
 @app.command()
 def restore(
     where: Configuration,
-    image_id: Annotated[str, typer.Argument(metavar="IMAGE", help="The id of the image.")],
+    image: Annotated[
+        str, typer.Argument(metavar="IMAGE", help="The id of the image, or its beginning.")
+    ],
 ) -> None:
     """Undo a deletion whose time is not up yet: with delayed_delete, see imagestore scrub list."""
+    [image_id] = where.images([image])
     where.with_catalog(lambda catalog: catalog.scrubber.restore(image_id))
-    typer.echo(f"Image {image_id} is active again.")
+    say(f"Image {image_id} is active again.", image=image_id, status="active")

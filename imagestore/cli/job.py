@@ -9,7 +9,7 @@ import typer
 
 from imagestore.cli.configured import Configuration
 from imagestore.cli.group import Group
-from imagestore.cli.output import AsJson, document, print_fields, print_list, size
+from imagestore.cli.output import as_json, document, print_fields, print_list, size
 from imagestore.model.job import ACTIVE, Job, JobState
 
 if TYPE_CHECKING:
@@ -32,47 +32,49 @@ def list_jobs(
         typer.Option(help="Only jobs in this state. May be repeated.", show_default=False),
     ] = None,
     kind: Annotated[str | None, typer.Option(help="Only jobs of this kind.")] = None,
-    image: Annotated[str | None, typer.Option(help="Only jobs on the image of this id.")] = None,
+    image: Annotated[
+        str | None, typer.Option(help="Only jobs on the image whose id begins so.")
+    ] = None,
     project: Annotated[str | None, typer.Option(help="Only jobs for this project.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="The most that are listed.")] = 100,
-    as_json: AsJson = False,
 ) -> None:
     """List jobs, the newest first."""
 
+    [image_id] = where.images([image]) if image else [None]
+
     async def run(jobs: Jobs) -> list[Job]:
         return await jobs.list(
-            states=state or (), kind=kind, image_id=image, project=project, limit=limit
+            states=state or (), kind=kind, image_id=image_id, project=project, limit=limit
         )
 
     found = _with_jobs(where, run)
     fields = "id kind for image_id target state updated_at attempts progress message"
     print_list(
-        [document(job) if as_json else _told(job) for job in found],
+        [document(job) if as_json.get() else _told(job) for job in found],
         fields,
         fields.replace("image_id", "image").replace("updated_at", "since").split(),
-        as_json=as_json,
     )
 
 
 @app.command()
-def show(where: Configuration, job: JobId, as_json: AsJson = False) -> None:
+def show(where: Configuration, job: JobId) -> None:
     """Show everything about one job."""
     found = _with_jobs(where, lambda jobs: _to(jobs, jobs.show, job))
-    print_fields(document(found), as_json=as_json)
+    print_fields(document(found))
 
 
 @app.command()
-def cancel(where: Configuration, job: JobId, as_json: AsJson = False) -> None:
+def cancel(where: Configuration, job: JobId) -> None:
     """Have a job end that waits or runs. The nodes notice within seconds."""
     found = _with_jobs(where, lambda jobs: _to(jobs, jobs.cancel, job))
-    print_fields(document(found), as_json=as_json)
+    print_fields(document(found))
 
 
 @app.command()
-def retry(where: Configuration, job: JobId, as_json: AsJson = False) -> None:
+def retry(where: Configuration, job: JobId) -> None:
     """Queue a job anew that has failed or was cancelled, with all its attempts."""
     found = _with_jobs(where, lambda jobs: _to(jobs, jobs.retry, job))
-    print_fields(document(found), as_json=as_json)
+    print_fields(document(found))
 
 
 def _told(job: Job) -> dict[str, Any]:
@@ -88,9 +90,11 @@ def _progress(job: Job) -> str:
     return size(job.bytes_done) if job.bytes_done else ""
 
 
-async def _to(jobs: Jobs, operation: Callable[[str], Awaitable[Job]], prefix: str) -> Job:
+async def _to(jobs: Jobs, operation: Callable[[str], Awaitable[Job]], beginning: str) -> Job:
     """What is done to the job whose id begins so."""
-    return await operation(await jobs.named(prefix))
+    from imagestore.database import ids, schema
+
+    return await operation(await jobs.database.read(ids.whole, schema.jobs.c.id, beginning))
 
 
 def _with_jobs(where: Configuration, function: Callable[[Jobs], Awaitable[T]]) -> T:

@@ -19,6 +19,7 @@ from imagestore import __version__
 from imagestore.backends import private
 from imagestore.cli.exits import complain, exit_code
 from imagestore.cli.group import Group
+from imagestore.cli.output import say
 from imagestore.model.errors import ImagestoreError
 
 _GROUPS = {
@@ -46,12 +47,12 @@ _FORMERLY = {"site": "replicate"}
 
 def version() -> None:
     """Print the version of imagestore."""
-    typer.echo(__version__)
+    say(__version__, version=__version__)
 
 
 def _print_version(asked: bool) -> None:
     if asked:
-        version()
+        typer.echo(__version__)
         raise typer.Exit
 
 
@@ -82,11 +83,11 @@ def commands(words: Sequence[str] | None) -> Group:
     if asked == "worker":
         from imagestore.cli.worker import worker
 
-        app.command(name="worker", hidden=True)(worker)
+        app.command(name="worker", hidden=True, answers=False)(worker)
     elif asked != "version" and "--version" not in (words or ()):
         from imagestore.cli.serve import serve
 
-        app.command(name="serve")(serve)
+        app.command(name="serve", answers=False)(serve)
     app.command()(version)
     app.callback()(options)
     for name, purpose in _GROUPS.items():

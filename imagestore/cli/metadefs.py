@@ -9,6 +9,7 @@ import typer
 
 from imagestore.cli.configured import Configuration
 from imagestore.cli.group import Group
+from imagestore.cli.output import say, tell
 
 if TYPE_CHECKING:
     from imagestore.config.settings import Settings
@@ -80,20 +81,24 @@ def load(
     texts = Texts(settings.four_byte_characters)
     files = metadef_files.find(path or settings.metadata_source_path or metadef_files.shipped())
 
-    async def run(database: Database, _: Settings) -> bool:
-        complete = True
+    loaded: dict[str, str] = {}
+    failed: dict[str, str] = {}
+
+    async def run(database: Database, _: Settings) -> None:
         for file in files:
             try:
                 draft, contents = metadef_files.read(file, texts)
                 outcome = await database.write(loading.load, draft, contents, mode, now())
             except (Invalid, Forbidden, Conflict) as error:
                 typer.echo(f"{file}: {error.message}", err=True)
-                complete = False
+                failed[str(file)] = error.message
             else:
-                typer.echo(f"{draft.namespace}: {outcome}")
-        return complete
+                loaded[draft.namespace] = outcome
+                tell(f"{draft.namespace}: {outcome}")
 
-    if not where.with_database(run, ready=True):
+    where.with_database(run, ready=True)
+    say("", namespaces=loaded, failed=failed)
+    if failed:
         raise typer.Exit(1)
 
 
@@ -104,7 +109,7 @@ def unload(where: Configuration) -> None:
     gone = where.with_database(
         lambda database, _: database.write(namespaces.remove_all), ready=True
     )
-    typer.echo(f"{gone} namespaces are gone, with all that was in them.")
+    say(f"{gone} namespaces are gone, with all that was in them.", removed=gone)
 
 
 def export(where: Configuration, path: Target = None) -> None:
@@ -118,8 +123,8 @@ def export(where: Configuration, path: Target = None) -> None:
 
     settings = where.load().images
     target = path or settings.metadata_source_path or EXPORTED
-    for file in where.with_database(run, ready=True):
-        typer.echo(file)
+    files = [str(file) for file in where.with_database(run, ready=True)]
+    say("\n".join(files), files=files)
 
 
 def register(app: Group) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from imagestore.cli.configured import Configuration
 from imagestore.cli.group import Group
-from imagestore.cli.output import AsJson, document, print_list
+from imagestore.cli.output import document, print_list, say, tell
 
 if TYPE_CHECKING:
     from imagestore.catalog.catalog import Catalog
@@ -20,21 +20,20 @@ OfStore = Annotated[str | None, typer.Option("--store", help="Of this store alon
 
 
 @app.command()
-def status(where: Configuration, as_json: AsJson = False) -> None:
+def status(where: Configuration) -> None:
     """Show when each store was last searched, and how much there was never an image's."""
 
     found = where.with_catalog(lambda catalog: catalog.orphans.searches()).values()
     print_list(
         [{**document(one), "unknown_percent": round(100 * one.share, 1)} for one in found],
         "store started_at finished_at objects unknown unknown_percent",
-        as_json=as_json,
     )
 
 
 @app.command()
-def search(where: Configuration, as_json: AsJson = False) -> None:
+def search(where: Configuration) -> None:
     """Have a running node search all stores now. What it finds counts from the second time on."""
-    where.queue(lambda catalog: catalog.orphans.search(), as_json=as_json)
+    where.queue(lambda catalog: catalog.orphans.search())
 
 
 @app.command("list")
@@ -44,7 +43,6 @@ def list_orphans(
     everything: Annotated[
         bool, typer.Option("--all", help="Also what was not seen for long enough.")
     ] = False,
-    as_json: AsJson = False,
 ) -> None:
     """List orphans. The exit code is 1 if there is one."""
 
@@ -57,7 +55,6 @@ def list_orphans(
     print_list(
         [{**document(one), "state": "orphan" if ripe else "seen"} for one, ripe in found],
         "store image_id project state origin ours pieces bytes first_seen",
-        as_json=as_json,
     )
     if any(ripe for _, ripe in found):
         raise typer.Exit(1)
@@ -67,7 +64,8 @@ def list_orphans(
 def delete(
     where: Configuration,
     image: Annotated[
-        str | None, typer.Argument(metavar="[IMAGE]", help="What is named for this id alone.")
+        str | None,
+        typer.Argument(metavar="[IMAGE]", help="What is named for the id that begins so."),
     ] = None,
     store: OfStore = None,
     force: Annotated[
@@ -81,16 +79,22 @@ def delete(
 ) -> None:
     """Remove orphans from their stores, for good. The exit code is 1 if one had to stay."""
 
-    async def run(catalog: Catalog) -> bool:
-        stays = False
-        async for outcome in catalog.orphans.delete(store, image, force=force):
+    from imagestore.database.schema import orphans
+
+    [image_id] = where.images([image], orphans.c.image_id) if image else [None]
+
+    async def run(catalog: Catalog) -> list[dict[str, Any]]:
+        done = []
+        async for outcome in catalog.orphans.delete(store, image_id, force=force):
             one = outcome.orphan
+            done.append({**document(one), "stays": outcome.reason or None})
             if outcome.reason:
-                stays = True
                 typer.echo(f"{one.store} {one.image_id} stays: {outcome.reason}", err=True)
             else:
-                typer.echo(f"{one.store} {one.image_id} removed")
-        return stays
+                tell(f"{one.store} {one.image_id} removed")
+        return done
 
-    if where.with_catalog(run, stores=True):
+    done = where.with_catalog(run, stores=True)
+    say("" if done else "There are none.", orphans=done)
+    if any(one["stays"] for one in done):
         raise typer.Exit(1)

@@ -9,6 +9,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from contextvars import ContextVar
 from datetime import datetime
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,6 +26,8 @@ _LEAST_ROOM = 20
 _MOMENT = re.compile(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z$")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+as_json: ContextVar[bool] = ContextVar("as_json", default=False)
+"""Whether the command that runs was given ``--json``."""
 
 
 def document(record: DataclassInstance) -> dict[str, Any]:
@@ -39,11 +42,26 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(value, indent=2))
 
 
+def say(text: str, /, **fields: Any) -> None:
+    """A sentence, or as JSON what it tells."""
+    if as_json.get():
+        print_json(fields)
+    else:
+        tell(text)
+
+
+def tell(text: str) -> None:
+    """One line of several, of which JSON is made at the end."""
+    if text and not as_json.get():
+        typer.echo(text)
+
+
 def print_table(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> None:
     """A line for each row, without borders; a cell that is None is ``-``.
 
     Nothing is ever cut, least of all an id. In a terminal the last column is folded into what
-    room the others leave; a pipe gets one line a row, whose columns two spaces part.
+    room the others leave, and where they leave none each cell has a line of its own; a pipe gets
+    one line a row, whose columns two spaces part.
     """
     from rich.cells import cell_len
 
@@ -52,13 +70,19 @@ def print_table(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> Non
     widths = [max(map(cell_len, column)) for column in zip(head, *told, strict=True)]
     taken = sum(widths[:-1]) + 2 * len(widths[:-1])
     room = _terminal_width() - taken
+    if told and room < min(_LEAST_ROOM, widths[-1]) and room + taken:
+        for row in told:
+            typer.echo()
+            for name, cell in zip(head, row, strict=True):
+                typer.echo(f"{name:<{max(map(len, head))}}  {cell}".rstrip())
+        return
     for *others, last in (head, *told):
         before = ""
         for cell, width in zip(others, widths, strict=False):
             before += cell + " " * (width - cell_len(cell) + 2)
         parts = [last]
         if room >= _LEAST_ROOM:
-            parts = textwrap.wrap(last, room, break_long_words=False)
+            parts = textwrap.wrap(last, room, break_long_words=False, break_on_hyphens=False)
         for part in parts:
             typer.echo((before + part).rstrip())
             before = " " * taken
@@ -95,21 +119,19 @@ def print_list(
     things: Sequence[Mapping[str, Any]],
     fields: str,
     headings: Sequence[str] = (),
-    *,
-    as_json: bool,
 ) -> None:
     """Several things: all of each as JSON, or the named fields in a table."""
     names = fields.split()
-    if as_json:
+    if as_json.get():
         print_json(things)
         return
     headings = headings or [name.replace("_", " ") for name in names]
-    print_table(headings, ([thing[name] for name in names] for thing in things))
+    print_table(headings, ([readable(thing[name], name) for name in names] for thing in things))
 
 
-def print_fields(fields: Mapping[str, Any], *, as_json: bool) -> None:
+def print_fields(fields: Mapping[str, Any]) -> None:
     """One thing: each of its fields in a line."""
-    if as_json:
+    if as_json.get():
         print_json(fields)
     else:
         rows = ((name, readable(value, name)) for name, value in fields.items())

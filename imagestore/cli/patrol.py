@@ -8,26 +8,27 @@ import typer
 
 from imagestore.cli.configured import Configuration
 from imagestore.cli.group import Group
-from imagestore.cli.output import AsJson, document, print_fields, print_list
+from imagestore.cli.output import document, print_fields, print_list, say
 
 app = Group()
 
 
 @app.command()
-def status(where: Configuration, as_json: AsJson = False) -> None:
+def status(where: Configuration) -> None:
     """Show how far the pass of all nodes is, or how the last one ended."""
     found = where.with_catalog(lambda catalog: catalog.patrol.progress())
     if found is None:
-        typer.echo("null" if as_json else "The patrol has never run.")
-        return
-    print_fields(document(found), as_json=as_json)
+        say("The patrol has never run.", started_at=None)
+    else:
+        print_fields(document(found))
 
 
 @app.command()
 def run(
     where: Configuration,
     image: Annotated[
-        str | None, typer.Argument(metavar="[IMAGE]", help="Check this image alone.")
+        str | None,
+        typer.Argument(metavar="[IMAGE]", help="Check the image alone whose id begins so."),
     ] = None,
     rate: Annotated[
         str | None,
@@ -38,7 +39,6 @@ def run(
             show_default=False,
         ),
     ] = None,
-    as_json: AsJson = False,
 ) -> None:
     """Have a running node begin a pass now, or go on with the one that was interrupted."""
     from imagestore.config.value_types import Size
@@ -48,7 +48,8 @@ def run(
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
 
-    where.queue(lambda catalog: catalog.patrol.start(rate=number, image_id=image), as_json=as_json)
+    [image_id] = where.images([image]) if image else [None]
+    where.queue(lambda catalog: catalog.patrol.start(rate=number, image_id=image_id))
 
 
 @app.command("list")
@@ -57,7 +58,6 @@ def list_damages(
     settled: Annotated[
         bool, typer.Option("--all", help="Also copies that are repaired or gone.")
     ] = False,
-    as_json: AsJson = False,
 ) -> None:
     """List damaged copies. The exit code is 1 if there is one that is not repaired."""
     from imagestore.database.damages import OPEN
@@ -67,7 +67,6 @@ def list_damages(
         [document(damage) for damage in found],
         "image_id store state reason found_at updated_at",
         ("image", "store", "state", "reason", "found", "last seen"),
-        as_json=as_json,
     )
     if any(one.state in OPEN for one in found):
         raise typer.Exit(1)

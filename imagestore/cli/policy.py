@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from imagestore.cli.configured import Configuration
 from imagestore.cli.group import Group
+from imagestore.cli.output import as_json, print_json, print_list, tell
 from imagestore.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -35,14 +36,20 @@ def list_rules(where: Configuration) -> None:
     from imagestore.identity.rules import RULES
 
     known = {rule.name: rule for rule in RULES}
+    rules = []
     for rule in Policy(where.load().identity).in_force():
+        origin = str(rule.origin) if rule.origin else "the built-in rules"
+        told: dict[str, Any] = {"rule": rule.name, "check": rule.check, "from": origin}
         if described := known.get(rule.name):
-            typer.echo(f"# {described.description}")
-            for method, path in described.operations:
-                typer.echo(f"# {method}  {path}")
-        typer.echo(f"# from {rule.origin or 'the built-in rules'}")
+            calls = [f"{method}  {path}" for method, path in described.operations]
+            told |= {"description": described.description, "calls": calls}
+            tell("\n".join(f"# {line}" for line in (described.description, *calls)))
+        rules.append(told)
+        tell(f"# from {origin}")
         mark = "" if rule.origin else "#"
-        typer.echo(f"{mark}{json.dumps(rule.name)}: {json.dumps(rule.check)}\n")
+        tell(f"{mark}{json.dumps(rule.name)}: {json.dumps(rule.check)}\n")
+    if as_json.get():
+        print_json(rules)
 
 
 @app.command()
@@ -100,8 +107,12 @@ def check(
         raise typer.BadParameter(f"there is no rule {', '.join(sorted(unknown))}")
     facts = _target(target or [], caller)
     verdicts = {name: policy.allows(name, caller, facts) for name in rule or in_force}
-    for name, allowed in verdicts.items():
-        typer.echo(f"{'allowed' if allowed else 'refused'}  {name}: {in_force[name].check or '@'}")
+    rules = [
+        {"verdict": "allowed" if allowed else "refused", "rule": name, "check": check or "@"}
+        for name, allowed in verdicts.items()
+        for check in [in_force[name].check]
+    ]
+    print_list(rules, "verdict rule check")
     if rule and not all(verdicts.values()):
         raise typer.Exit(_REFUSED)
 

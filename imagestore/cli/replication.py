@@ -9,7 +9,7 @@ import typer
 
 from imagestore.cli.configured import Configuration
 from imagestore.cli.group import Group
-from imagestore.cli.output import AsJson, document, print_json, print_list, print_table
+from imagestore.cli.output import as_json, document, print_json, print_list, print_table
 
 if TYPE_CHECKING:
     from imagestore.catalog.catalog import Catalog
@@ -20,7 +20,7 @@ app = Group()
 
 
 @app.command()
-def status(where: Configuration, as_json: AsJson = False) -> None:
+def status(where: Configuration) -> None:
     """Tell of each rule for how many images it is, and how many copies are missing."""
 
     async def run(catalog: Catalog) -> tuple[Findings, Mapping[tuple[str, JobState], int]]:
@@ -29,7 +29,7 @@ def status(where: Configuration, as_json: AsJson = False) -> None:
     findings, counts = where.with_catalog(run)
     copies = {state.value: number for (kind, state), number in counts.items() if kind == "copy"}
     rules = {name: document(count) for name, count in findings.counts.items()}
-    if as_json:
+    if as_json.get():
         print_json({"rules": rules, "jobs": copies})
         return
     print_table(
@@ -44,15 +44,15 @@ def status(where: Configuration, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def plan(where: Configuration, as_json: AsJson = False) -> None:
+def plan(where: Configuration) -> None:
     """List what a pass would do now: copies to make and to remove, digests to fill in."""
     steps = where.with_catalog(lambda catalog: catalog.replication.look()).steps
     headings = ("action", "image", "store", "rule")
     told = [document(step) for step in steps]
-    print_list(told, "action image_id store rule", headings, as_json=as_json)
+    print_list(told, "action image_id store rule", headings)
 
 
 @app.command()
-def run(where: Configuration, as_json: AsJson = False) -> None:
+def run(where: Configuration) -> None:
     """Have the nodes begin a pass over all images now."""
-    where.queue(lambda catalog: catalog.replication.run_now(), as_json=as_json)
+    where.queue(lambda catalog: catalog.replication.run_now())

@@ -8,7 +8,7 @@ import typer
 
 from imagestore.cli.configured import Configuration
 from imagestore.cli.group import Group
-from imagestore.cli.output import AsJson, print_list
+from imagestore.cli.output import print_list, say, tell
 
 if TYPE_CHECKING:
     from imagestore.catalog.catalog import Catalog
@@ -17,7 +17,7 @@ app = Group()
 
 
 @app.command("list")
-def list_pending(where: Configuration, as_json: AsJson = False) -> None:
+def list_pending(where: Configuration) -> None:
     """List deletions that are not done: delayed, under way, or hindered by a store."""
     from imagestore.model.clock import now
 
@@ -51,7 +51,7 @@ def list_pending(where: Configuration, as_json: AsJson = False) -> None:
         ]
 
     found = where.with_catalog(run)
-    print_list(found, "image name project size state since due store", as_json=as_json)
+    print_list(found, "image name project size state since due store")
 
 
 @app.command()
@@ -63,8 +63,10 @@ def run(where: Configuration) -> None:
     """
     done = where.with_catalog(lambda catalog: catalog.scrubber.scrub(), stores=True)
     for image_id in done.removed:
-        typer.echo(f"{image_id} removed")
+        tell(f"{image_id} removed")
     for image_id, reason in done.failed:
         typer.echo(f"{image_id} has to wait: {reason}", err=True)
+    nothing = not (done.removed or done.failed)
+    say("Nothing is due." if nothing else "", removed=list(done.removed), failed=dict(done.failed))
     if done.failed:
         raise typer.Exit(1)

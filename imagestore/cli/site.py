@@ -14,6 +14,7 @@ import typer
 from imagestore.cli import site_options as options
 from imagestore.cli.exits import FAILED
 from imagestore.cli.group import Group
+from imagestore.cli.output import say
 
 if TYPE_CHECKING:
     from imagestore.sites.client import Client
@@ -33,7 +34,7 @@ Choose = Callable[[Any, Any], "tuple[Source, Target]"]
 
 
 @dataclass(frozen=True)
-class Compare(options.Report, options.Deleting, options.What, options.Between):
+class Compare(options.Deleting, options.What, options.Between):
     pass
 
 
@@ -41,7 +42,7 @@ class Compare(options.Report, options.Deleting, options.What, options.Between):
 def compare(given: Compare) -> None:
     """Say how the images of TO differ from those of FROM. Exit code 3 if they do."""
     rules = given.rules(delete=given.delete)
-    _pass(*given.clients(), _both, rules, dry_run=True, as_json=given.as_json, differing=DIFFERENT)
+    _pass(*given.clients(), _both, rules, dry_run=True, differing=DIFFERENT)
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def load(given: LoadFrom) -> None:
 
 
 @dataclass(frozen=True)
-class Size(options.Report, options.Matching, options.From):
+class Size(options.Matching, options.From):
     pass
 
 
@@ -111,7 +112,6 @@ class Size(options.Report, options.Matching, options.From):
 def size(given: Size) -> None:
     """Say how many images there are on SERVER, and how many bytes a dump of them takes."""
     import contextlib
-    import json
 
     from imagestore.sites.images_api import ImagesApi
 
@@ -132,10 +132,7 @@ def size(given: Size) -> None:
         return count, total
 
     count, total = _run(run)
-    if given.as_json:
-        typer.echo(json.dumps({"images": count, "bytes": total}))
-    else:
-        typer.echo(f"{total} bytes across {count} images")
+    say(f"{total} bytes across {count} images", images=count, bytes=total)
 
 
 def _both(source: Any, target: Any) -> tuple[Source, Target]:
@@ -149,7 +146,6 @@ def _pass(
     rules: SiteRules,
     *,
     dry_run: bool,
-    as_json: bool,
     differing: int = 0,
     block: int | None = None,
     transfers: int = 2,
@@ -177,9 +173,9 @@ def _pass(
 
     steps, outcome = _run(run)
     if outcome is None:
-        open_ = report.print_plan(steps, as_json=as_json)
+        open_ = report.print_plan(steps)
         raise typer.Exit(differing if open_ else 0)
-    report.print_outcome(steps, outcome, as_json=as_json)
+    report.print_outcome(steps, outcome)
     if outcome.failed:
         raise typer.Exit(FAILED)
 

@@ -8,19 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from imagestore.cli.output import AsJson
-
 if TYPE_CHECKING:
     from imagestore.sites.client import Client
     from imagestore.sites.rules import Match, SiteRules
 
 _SITE = "SERVER"
 _BLOCK = 1 << 20
-
-
-@dataclass(frozen=True)
-class Report:
-    as_json: AsJson = False
 
 
 @dataclass(frozen=True)
@@ -136,12 +129,12 @@ class Deleting:
 
 
 @dataclass(frozen=True)
-class Moving(Report):
+class Moving:
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False
     transfers: Annotated[int, typer.Option(min=1, max=64, help="Images at a time.")] = 2
 
     def how(self) -> dict[str, Any]:
-        return {"dry_run": self.dry_run, "transfers": self.transfers, "as_json": self.as_json}
+        return {"dry_run": self.dry_run, "transfers": self.transfers}
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bars
 
-from imagestore.cli.output import print_json, print_table
+from imagestore.cli.output import as_json, print_json, print_table, size
 from imagestore.model.errors import ImagestoreError
 from imagestore.sites.compare import Action, Step
 from imagestore.sites.replication import PassResult
@@ -63,28 +63,28 @@ class Progress:
         self._bars.update(self._whole, description=f"image {self._ended} of {len(self.steps)}")
 
 
-def print_plan(steps: Sequence[Step], *, as_json: bool) -> int:
+def print_plan(steps: Sequence[Step]) -> int:
     """Tell what would be done, or could not be; how many images that is."""
     left = [step for step in steps if step.action is not Action.NOTHING]
-    if as_json:
+    if as_json.get():
         same = len(steps) - len(left)
         print_json({"same": same, "steps": [_document(step) for step in left]})
         return len(left)
     if left:
         print_table(("id", "name", "to do", "bytes", "what differs"), map(_row, left))
-    typer.echo(f"{len(left)} of {len(steps)} images differ, {_sum(left)} bytes to move.")
+    typer.echo(f"{len(left)} of {len(steps)} images differ, {size(_sum(left))} to move.")
     return len(left)
 
 
-def print_outcome(steps: Sequence[Step], outcome: PassResult, *, as_json: bool) -> None:
-    if as_json:
+def print_outcome(steps: Sequence[Step], outcome: PassResult) -> None:
+    if as_json.get():
         document = {"counts": outcome.counts(), "bytes": outcome.bytes, "failed": outcome.failed}
         print_json(document)
         return
     for image_id, reason in outcome.failed.items():
         typer.echo(f"{image_id}: {reason}", err=True)
     counts = ", ".join(f"{count} {name}" for name, count in sorted(outcome.counts().items()))
-    typer.echo(f"{len(steps)} images: {counts or 'none'}; {outcome.bytes} bytes moved.")
+    typer.echo(f"{len(steps)} images: {counts or 'none'}; {size(outcome.bytes)} moved.")
 
 
 def _document(step: Step) -> dict[str, Any]:

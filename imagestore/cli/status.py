@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import typer
 
 from imagestore.cli.configured import Configuration
 from imagestore.cli.group import Group
-from imagestore.cli.output import AsJson, print_table
+from imagestore.cli.output import as_json, print_json, print_table
 from imagestore.model.errors import ImagestoreError
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ def _upgrade() -> None:
 
 
 @upgrade.command()
-def check(where: Configuration, as_json: AsJson = False) -> None:
+def check(where: Configuration) -> None:
     """Say whether configuration and tables are ready for this release.
 
     Exit code 0 if so, 1 with warnings, 2 if something has to be done first, 255 if that cannot
@@ -50,9 +49,9 @@ def check(where: Configuration, as_json: AsJson = False) -> None:
         ("Configuration", WARNING if warnings else SUCCESS, " ".join(warnings)),
         ("Tables", *((FAILURE, state.advice) if state.exit_code else (SUCCESS, ""))),
     ]
-    if as_json:
+    if as_json.get():
         told = [{"check": name, "result": code, "details": text} for name, code, text in checks]
-        typer.echo(json.dumps({"name": "Upgrade Check Results", "checks": told}))
+        print_json({"name": "Upgrade Check Results", "checks": told})
     else:
         rows = ((name, _WORDS[code], text) for name, code, text in checks)
         print_table(("check", "result", "details"), rows)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from imagestore.cli.configured import Configuration
 from imagestore.cli.group import Group
-from imagestore.cli.output import print_table, size
+from imagestore.cli.output import as_json, document, print_json, print_list, print_table, tell
 from imagestore.model.errors import ImagestoreError
 
 if TYPE_CHECKING:
@@ -32,9 +32,10 @@ def list_stores(where: Configuration) -> None:
 
     stores = Stores(where.load().stores)
     answers = asyncio.run(_ask(stores))
-    print_table(
-        ("store", "type", "weight", "state", "free", "of", "description"),
-        (_row(section, stores, answers[section.name]) for section in stores.sections),
+    print_list(
+        [_told(section, stores, answers[section.name]) for section in stores.sections],
+        "store type default weight state free_bytes total_bytes description",
+        ("store", "type", "default", "weight", "state", "free", "of", "description"),
     )
 
 
@@ -79,16 +80,20 @@ def check(
             yield None if seconds is None else f"{1000 * seconds:,.1f} ms"
         yield result.failure or "good"
 
-    print_table(("store", *STEPS, "result"), map(row, results))
+    if not as_json.get():
+        print_table(("store", *STEPS, "result"), map(row, results))
     lost = [each for each in _lost(where, everywhere=copies) if not names or each.store in names]
     for each in lost:
         named = each.store or "no store"
-        typer.echo(f"image {each.image_id}, {named}: {each.url}: {each.reason}")
+        tell(f"image {each.image_id}, {named}: {each.url}: {each.reason}")
     if lost:
-        typer.echo(
+        tell(
             f"Copies that are not found: {len(lost)}. What was moved as a whole is found again "
             "with: imagestore db relocate OLD NEW"
         )
+    if as_json.get():
+        told = [document(each) for each in lost]
+        print_json({"stores": [document(result) for result in results], "lost": told})
     if lost or any(result.failure for result in results):
         raise typer.Exit(1)
 
@@ -122,16 +127,15 @@ async def _ask(stores: Stores) -> dict[str, Capacity | str]:
     return answers
 
 
-def _row(section: StoreSection, stores: Stores, answer: Capacity | str) -> list[str]:
-    is_default = section.name == stores.default.name
-    name = f"{section.name} (default)" if is_default else section.name
-    if isinstance(answer, str):
-        state, free, total = answer, "", ""
-    else:
-        state = "ready" if stores.is_writable(section.name) else "read-only"
-        free, total = _room(answer.free), _room(answer.total)
-    return [name, section.type, str(section.weight), state, free, total, section.description]
-
-
-def _room(count: int | None) -> str:
-    return "?" if count is None else size(count)
+def _told(section: StoreSection, stores: Stores, answer: Capacity | str) -> dict[str, Any]:
+    ready = "ready" if stores.is_writable(section.name) else "read-only"
+    return {
+        "store": section.name,
+        "type": section.type,
+        "default": section.name == stores.default.name,
+        "weight": section.weight,
+        "state": answer if isinstance(answer, str) else ready,
+        "free_bytes": None if isinstance(answer, str) else answer.free,
+        "total_bytes": None if isinstance(answer, str) else answer.total,
+        "description": section.description,
+    }

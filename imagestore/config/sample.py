@@ -67,6 +67,22 @@ def render() -> str:
     return "\n".join(parts)
 
 
+def described() -> Iterator[dict[str, str | None]]:
+    """Every option by itself: its section, name, kind, default and meaning."""
+    stores = (drivers.get(name) for name in drivers.names())
+    of_stores = (("glance_store", each.opt) for one in stores for each in store_options.of(one))
+    more = (*store_options.common("backend_defaults"), *replication.options())
+    others = ((each.group, each.opt) for each in (*OPTIONS, *more, *site_sections.options()))
+    for section, opt in (*others, *of_stores):
+        yield {
+            "section": section,
+            "name": opt.name,
+            "kind": _kind(opt),
+            "default": format_value(opt, opt.default),
+            "help": opt.help,
+        }
+
+
 def _sites() -> str:
     """Sections with names that are not known before: as a comment, without values."""
     lines = [_comment(SITES)]

@@ -98,12 +98,6 @@ def get(conn: Connection, job_id: str) -> Job | None:
     return None if row is None else to_job(row)
 
 
-def beginning(conn: Connection, prefix: str) -> list[str]:
-    """Ids of jobs that begin so, two at the most."""
-    begins = jobs.c.id.startswith(prefix, autoescape=True)
-    return list(conn.scalars(select(jobs.c.id).where(begins).limit(2)))
-
-
 def get_active(conn: Connection, draft: JobDraft) -> Job | None:
     """The active job that does what the draft says, if there may be only one."""
     found = conn.scalar(_BY_KEY, {"key": draft.key})

@@ -202,7 +202,7 @@ def test_store_list(tmp_path: Path) -> None:
     answer = run("store", "list", "--config-file", str(config), "--data-dir", str(tmp_path))
     assert answer.returncode == 0, answer.stderr
     fast, bad = (line for line in answer.stdout.splitlines() if " file " in line)
-    assert "fast (default)" in fast
+    assert fast.split()[:3] == ["fast", "file", "yes"]
     assert "ready" in fast
     assert "flash" in fast
     assert "ready" not in bad

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, delete, update
 
+from imagestore.catalog.integrity.hold import Hold
+from imagestore.config import settings as config
+from imagestore.config.settings import Settings
 from imagestore.database import images, jobs, journal
+from imagestore.database.schema import image_locations
 from imagestore.database.schema import images as table
 from imagestore.model.image import ImageStatus, Location
 from imagestore.model.job import JobDraft
@@ -70,6 +75,47 @@ def test_tables_from_their_making_to_their_purge(url: str, tmp_path: Path) -> No
     assert json.loads(imagestore("job", "cancel", job, "--json")[1])["cancel_requested"]
     assert "to be cancelled" in imagestore("job", "list")[1]
     assert imagestore("job", "show", "unknown") == (1, "imagestore: There is no job unknown.\n")
+
+
+@pytest.mark.parametrize("restored", [False, True])
+def test_a_purge_of_the_newest_locations_is_no_restore(
+    url: str, tmp_path: Path, restored: bool
+) -> None:
+    """The service has ended before it noted that they are gone. ``restored``: it was one, too."""
+    made = [samples.image(locations=(Location(f"file:///srv/{n}"),)) for n in range(3)]
+
+    def fill(conn: Connection) -> None:
+        for each in made:
+            images.insert(conn, each)
+
+    def lose(conn: Connection) -> None:
+        deleted = samples.MOMENT.replace(year=2020)
+        images.soft_delete(conn, made[1].id, deleted, {ImageStatus.QUEUED})
+        images.soft_delete(conn, made[2].id, deleted, {ImageStatus.QUEUED})
+        if restored:
+            conn.execute(delete(image_locations).where(image_locations.c.image_id == made[2].id))
+
+    async def service(change: Callable[[Connection], None] | None = None) -> bool:
+        given = Settings(data_dir=tmp_path, database=config.Database(url))
+        async with samples.opened(url, upgrade=False) as database:
+            if change is fill:
+                await database.write(fill)
+            hold = Hold(database, given)
+            await hold.notice()
+            if change is lose:
+                await database.write(lose)
+            return await hold.is_on()
+
+    def imagestore(*args: str) -> str:
+        answer = run(*args, "--data-dir", str(tmp_path), OS_DATABASE__CONNECTION=url)
+        assert answer.returncode == 0, answer.stderr
+        return answer.stdout
+
+    imagestore("db", "upgrade")
+    assert not asyncio.run(service(fill))
+    assert not asyncio.run(service(lose))
+    assert f"image_locations: {1 if restored else 2} rows" in imagestore("db", "purge")
+    assert asyncio.run(service()) is restored
 
 
 def test_copies_that_were_moved_are_named_and_found_again(tmp_path: Path) -> None:

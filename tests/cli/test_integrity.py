@@ -67,7 +67,7 @@ def test_the_life_of_an_operator(tmp_path: Path) -> None:
         code, out, _ = imagestore(service, "scrub", "list", "--json")
         [row] = json.loads(out)
         assert (code, row["image"], row["state"], row["size"]) == (0, image, "kept", len(DATA))
-        assert imagestore(service, "scrub", "run")[:2] == (0, "")
+        assert imagestore(service, "scrub", "run")[:2] == (0, "Nothing is due.\n")
         assert imagestore(service, "image", "restore", image)[0] == 0
         assert ask(service, "GET", f"{path}/file") == (200, DATA)
         # Damaged.

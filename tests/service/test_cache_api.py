@@ -246,7 +246,7 @@ async def test_the_command(tmp_path: Path) -> None:
         assert not run("pin", image).returncode
         (entry,) = listed()["cached_images"]
         assert (entry["image_id"], entry["size"], entry["pinned"]) == (image, SIZE, True)
-        assert run("prune").stdout == b"0 entries removed, 0 bytes\n"
+        assert run("prune").stdout == b"0 entries removed, 0 B\n"
         assert run("clean").stdout == b"0 files removed\n"
         assert run("list").stdout.count(b"pinned") == 1
         assert not run("unpin", image).returncode

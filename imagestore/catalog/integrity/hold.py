@@ -17,7 +17,8 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -86,6 +87,17 @@ class Hold:
             log.warning("Removals wait for 'imagestore db release': see docs/backup.md.")
         self._noted = noted
         await self.note()
+
+    @asynccontextmanager
+    async def purging(self) -> AsyncIterator[None]:
+        """Around a removal of rows by a command: that the newest are gone is no sign of a restore,
+        unless one was seen before it."""
+        self._noted = await asyncio.to_thread(_read, self._note, self._name)
+        self._is_older = await self._database.read(locations.newest) < self._noted
+        try:
+            yield
+        finally:
+            await self.note()
 
     async def note(self) -> None:
         """Keep in mind what the database has now: also less, when rows are purged."""

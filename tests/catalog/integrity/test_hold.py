@@ -11,14 +11,16 @@ import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Connection, delete
+from sqlalchemy import Connection, Table, delete, insert, select
 
-from imagestore.config.settings import Scrubber, Settings
+from imagestore.config.settings import Database, Scrubber, Settings
 from imagestore.database import images, journal
 from imagestore.database.journal import EntryKind
-from imagestore.database.schema import image_locations
+from imagestore.database.schema import image_locations, metadata
+from imagestore.database.schema import peer_version as version
 from imagestore.model.clock import now
 from imagestore.model.errors import Unavailable
 from imagestore.model.image import ImageStatus
@@ -27,25 +29,60 @@ from imagestore.workers.runner import JobRunner
 from tests.catalog.conftest import ALICE, DATA, House, blocks_of, opened
 from tests.catalog.integrity.test_patrol import FLIPPED, patrol, stored
 from tests.catalog.locations.test_moved import lost, on_patrol, read
+from tests.database import samples
 from tests.service.conftest import settings_in
+from tests.services.databases import DIALECTS, mariadb, postgresql, url_of
+
+__all__ = ["mariadb", "postgresql"]
 
 DEAD = "dead-machine:1:1"
 SCRUB = Scrubber(delayed_delete=True, scrub_time=0, orphan_grace=0, orphan_delete=True)
 
 
-def back_up(settings: Settings, to: Path) -> None:
-    """As ``sqlite3 imagestore.sqlite '.backup …'`` does, of a service that runs or not."""
-    with (
-        closing(sqlite3.connect(settings.data_dir / "db.sqlite")) as source,
-        closing(sqlite3.connect(to)) as target,
-    ):
-        source.backup(target)
+Backup = Path | list[tuple[Table, list[dict[str, Any]]]]
+"""A file of SQLite, or the rows of each table."""
 
 
-def restore(settings: Settings, backup: Path) -> None:
-    for name in ("db.sqlite", "db.sqlite-wal", "db.sqlite-shm"):
-        (settings.data_dir / name).unlink(missing_ok=True)
-    shutil.copy(backup, settings.data_dir / "db.sqlite")
+def file_of(settings: Settings) -> Path | None:
+    url = settings.database.connection
+    return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite") else None
+
+
+async def back_up(house: House, to: Path) -> Backup:
+    """As ``sqlite3 imagestore.sqlite '.backup …'`` does, or a dump in one transaction, of a service
+    that runs."""
+    if file := file_of(house.deps.settings):
+        with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(to)) as target:
+            source.backup(target)
+        return to
+
+    def rows(conn: Connection) -> Backup:
+        return [
+            (table, [dict(row) for row in conn.execute(select(table)).mappings()])
+            for table in metadata.sorted_tables
+        ]
+
+    return await house.database.read(rows)
+
+
+async def restore(settings: Settings, backup: Backup) -> None:
+    if isinstance(backup, Path):
+        file = file_of(settings)
+        assert file is not None
+        for end in ("-wal", "-shm"):
+            file.with_name(file.name + end).unlink(missing_ok=True)
+        shutil.copy(backup, file)
+        return
+
+    def replace_rows(conn: Connection) -> None:
+        for table, _ in reversed(backup):
+            conn.execute(delete(table))
+        for table, rows in backup:
+            if rows:
+                conn.execute(insert(table), rows)
+
+    async with samples.opened(settings.database.connection, upgrade=False) as database:
+        await database.write(replace_rows)
 
 
 async def start(house: House) -> None:
@@ -54,9 +91,10 @@ async def start(house: House) -> None:
     await house.catalog.recovery.run()
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return settings_in(tmp_path, scrubber=SCRUB)
+@pytest.fixture(params=DIALECTS)
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    database = Database(url_of(request, request.param, tmp_path), auto_upgrade=True)
+    return settings_in(tmp_path, database=database, scrubber=SCRUB)
 
 
 async def begun(house: House) -> str:
@@ -87,22 +125,21 @@ async def test_an_older_database_takes_nothing_from_newer_stores(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("imagestore.catalog.integrity.recovery.is_gone", lambda owner: True)
-    older, newer = tmp_path / "older.sqlite", tmp_path / "newer.sqlite"
     async with opened(settings) as house:
         await start(house)
         kept, deleted = [(await house.active()).id for _ in range(2)]
         # At the time of the backup an upload goes on, and an image is deleted and kept for a while.
         uploaded = await begun(house)
         await house.catalog.deletions.delete(ALICE, deleted)
-        back_up(settings, older)
+        older = await back_up(house, tmp_path / "older.sqlite")
         # Later the upload ends, the deletion is undone, another image comes.
         await ended(house, uploaded)
         await house.catalog.scrubber.restore(deleted)
         new = (await house.active()).id
         await house.catalog.hold.note()
-        back_up(settings, newer)
+        newer = await back_up(house, tmp_path / "newer.sqlite")
 
-    restore(settings, older)
+    await restore(settings, older)
     async with opened(settings) as house:
         await start(house)
         assert await house.catalog.hold.is_on()
@@ -119,7 +156,7 @@ async def test_an_older_database_takes_nothing_from_newer_stores(
             await house.catalog.recovery.clear(uploaded)
 
     # It was the wrong backup: with the newer one everything is there.
-    restore(settings, newer)
+    await restore(settings, newer)
     async with opened(settings) as house:
         await start(house)
         assert not await house.catalog.hold.is_on()
@@ -127,7 +164,7 @@ async def test_an_older_database_takes_nothing_from_newer_stores(
             assert await read(house, image) == DATA
 
     # It was the right one after all: once it is said so, its word counts.
-    restore(settings, older)
+    await restore(settings, older)
     async with opened(settings) as house:
         await start(house)
         assert await house.catalog.hold.end()
@@ -188,8 +225,7 @@ async def test_another_database_or_an_empty_one_is_no_older_one(
         await house.active()
         await start(house)
         assert not await house.catalog.hold.is_on()
-    for name in ("db.sqlite", "db.sqlite-wal", "db.sqlite-shm"):
-        (tmp_path / name).unlink(missing_ok=True)
+    await restore(settings, [(each, []) for each in metadata.sorted_tables if each is not version])
     async with opened(settings) as house:
         await start(house)
         assert not await house.catalog.hold.is_on()
