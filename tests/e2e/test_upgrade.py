@@ -113,7 +113,8 @@ def config(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
 
 def test_nodes_of_two_releases(config: Path) -> None:
     """The tables are upgraded under the older node, and both do each other's work; then back."""
-    old, new = older.checkout(older.newest_release(), config.parent / "code"), process.CHECKOUT
+    release, new = older.newest_release(), process.CHECKOUT
+    old = older.checkout(release, config.parent / "code")
     options = ("--config-file", config)
     assert older.run(old, "db", "upgrade", *options).returncode == 0
     with older.serve(old, config, "older") as url:
@@ -130,6 +131,9 @@ def test_nodes_of_two_releases(config: Path) -> None:
         # The way back: the newer node is gone, the tables are as they are.
         work(before, before)
         left = shown(before)
+    if release not in older.LAST_WITH.values():  # which refuse newer tables
+        with older.serve(old, config, "older") as url:
+            assert shown(Service(url)) == left
     with older.serve(new, config, "newer") as newer:
         assert older.run(new, "db", "contract", *options).returncode == 0
         assert shown(Service(newer)) == left

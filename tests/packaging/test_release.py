@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.packaging.conftest import ROOT, plain_environment
+from tests.services import older
 
 pytestmark = pytest.mark.slow
 
@@ -56,6 +57,10 @@ def test_a_release(tmp_path: Path) -> None:
     assert made.returncode == 0, made.stdout + made.stderr
     assert git(clone, "rev-parse", "v9.9.9^{commit}") == git(clone, "rev-parse", "HEAD") != before
     assert "### Added" in git(clone, "tag", "--list", "--format=%(contents)", "v9.9.9")
+    assert older.newest_release(clone) != "v9.9.9"
+    git(clone, "commit", "--quiet", "--allow-empty", "--message", "And on")
+    assert older.newest_release(clone) == "v9.9.9"
+    git(clone, "reset", "--quiet", "--hard", "v9.9.9")
     assert "\n## Unreleased\n\n## 9.9.9 (2" in (clone / "CHANGELOG.md").read_text()
     names = zipfile.ZipFile(clone / "dist/imagestore-9.9.9-py3-none-any.whl").namelist()
     assert "imagestore/backends/base.py" in names

@@ -25,10 +25,12 @@ LAST_WITH = {
 """The last commit of each revision of the tables, before there were releases."""
 
 
-def newest_release() -> str:
-    """The newest tag of a release before this state; without one the last of our commits above."""
-    words = ("describe", "--tags", "--abbrev=0", "--match", "v[0-9]*", "HEAD^")
-    found = _git(*words)
+def newest_release(of: Path = process.CHECKOUT) -> str:
+    """The newest tag of a release before what is checked out; without one, the last commit above.
+
+    Before: where the release itself is checked out, that is not yet to be upgraded from.
+    """
+    found = _git("describe", "--tags", "--abbrev=0", "--match", "v[0-9]*", "HEAD^", at=of)
     return found.stdout.strip() if found.returncode == 0 else LAST_WITH["0008"]
 
 
@@ -46,9 +48,8 @@ def checkout(revision: str, directory: Path) -> Path:
     return directory
 
 
-def _git(*words: str) -> subprocess.CompletedProcess[str]:
-    command = ["git", "-C", str(process.CHECKOUT), *words]
-    return subprocess.run(command, capture_output=True, text=True)
+def _git(*words: str, at: Path = process.CHECKOUT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["git", "-C", at, *words], capture_output=True, text=True)
 
 
 def command(code: Path, *words: str | Path) -> list[str | Path]:
