@@ -6,7 +6,6 @@ older than the drivers of databases that are there now.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tarfile
@@ -35,13 +34,14 @@ def newest_release(of: Path = process.CHECKOUT) -> str:
 
 
 def checkout(revision: str, directory: Path) -> Path:
-    """Where the code of ``revision`` is; in CI a history without it is a failure."""
+    """Where the code of ``revision`` is. Only a shallow clone may do without."""
     directory.mkdir(parents=True)
     archive = directory / "code.tar"
     made = _git("archive", "--format=tar", f"--output={archive}", revision)
     if made.returncode:
         said = f"no {revision[:12]} in the history (git fetch --unshallow --tags): {made.stderr}"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(said)
+        is_shallow = _git("rev-parse", "--is-shallow-repository").stdout.strip() == "true"
+        (pytest.skip if is_shallow else pytest.fail)(said)
     with tarfile.open(archive) as files:
         files.extractall(directory, filter="data")
     archive.unlink()
