@@ -84,7 +84,7 @@ packages: .venv/bin/python
 	tests/packages.sh ceph-mon ceph-osd ceph-common radosgw python3-rados python3-rbd
 	tests/packages.sh prometheus # promtool, too: alerts and the dashboard
 	tests/packages.sh systemd git
-	tests/packages.sh memcached mariadb-server-core mariadb-client-core postgresql-15
+	tests/packages.sh memcached mariadb-server-core mariadb-client-core galera-4 postgresql-15
 	-$(BIN)/python tests/services/link_ceph.py
 
 # The Containerfile built and served, from a Debian that is made here: minutes, most of them downloads.

@@ -160,7 +160,7 @@ def start(unit: Path, root: str, log: Path, pid: Path) -> None:
 def test_the_page(installation: Installation, own_keystone: Keystone) -> None:
     server = mariadb.start(installation.directory / "db", durable=False, buffer_pool="64M")
     try:
-        client = f"/usr/bin/mariadb --no-defaults -u root -S {server.socket}"
+        client = f"/usr/bin/mariadb --no-defaults -u root -S {mariadb.socket_of(server.port)}"
         installation.program("mariadb", client)
         installation.words.update(database=str(server.port), keystone=own_keystone.url)
         told = installation.follow("PostgreSQL")

@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.services import process
 
 USER = PASSWORD = DATABASE = "glance"
-_NOT_DURABLE = (
+NOT_DURABLE = (
     *("--innodb-flush-log-at-trx-commit=2", "--innodb-flush-method=nosync"),
     *("--innodb-doublewrite=0", "--innodb-log-file-size=32M"),
 )
@@ -25,7 +25,6 @@ class MariaDB:
 
     port: int
     pid: int
-    socket: Path
 
     @property
     def url(self) -> str:
@@ -38,7 +37,7 @@ class MariaDB:
 
     def execute(self, sql: str) -> None:
         """Run statements as root."""
-        _client(self.socket, sql).check_returncode()
+        execute(self.port, sql)
 
     def stop(self) -> None:
         """Shut it down, and wait for that."""
@@ -85,21 +84,12 @@ def start(
         )
         if made.returncode:
             raise process.StartError(f"mariadb-install-db failed: {made.stderr[-2000:]}")
-    # The path of a socket is at most 107 bytes, less than a test's directory may take.
     port = port or process.free_port()
-    socket = process.watched() / f"mariadb-{port}.sock"
-    command = [
-        *("mariadbd", "--no-defaults", account, f"--datadir={data}", f"--tmpdir={temporary}"),
-        *(f"--socket={socket}", "--bind-address=127.0.0.1", f"--port={port}"),
-        *(f"--pid-file={directory}/mariadb.pid", f"--innodb-buffer-pool-size={buffer_pool}"),
-        *(f"--max-connections={max_connections}", "--character-set-server=utf8mb3"),
-        *("--skip-log-bin", "--skip-name-resolve"),
-        *(() if durable else _NOT_DURABLE),
-        *options,
-    ]
+    more = [*(() if durable else NOT_DURABLE), *options]
+    command = server_command(directory, port, buffer_pool, max_connections, more)
     started = process.spawn(command, log)
-    process.wait_until(lambda: _client(socket, "SELECT 1").returncode == 0, started, log)
-    server = MariaDB(port, started.pid, socket)
+    process.wait_until(lambda: ask(port, "SELECT 1").returncode == 0, started, log)
+    server = MariaDB(port, started.pid)
     server.execute(
         f"CREATE DATABASE IF NOT EXISTS {DATABASE} CHARACTER SET utf8mb3;"
         f"CREATE USER IF NOT EXISTS {USER}@'127.0.0.1' IDENTIFIED BY '{PASSWORD}';"
@@ -108,6 +98,32 @@ def start(
     return server
 
 
-def _client(socket: Path, sql: str) -> subprocess.CompletedProcess[bytes]:
-    command = ["mariadb", "--no-defaults", "-u", "root", "-S", str(socket), "-e", sql]
-    return subprocess.run(command, capture_output=True)
+def socket_of(port: int) -> Path:
+    """The path of a socket is at most 107 bytes, less than a test's directory may take."""
+    return process.watched() / f"mariadb-{port}.sock"
+
+
+def server_command(
+    directory: Path, port: int, buffer_pool: str, max_connections: int, options: Sequence[str]
+) -> list[str]:
+    """What serves a directory whose ``data`` and ``tmp`` are there."""
+    data, temporary = directory / "data", directory / "tmp"
+    return [
+        *("mariadbd", "--no-defaults", f"--user={getpass.getuser()}", f"--datadir={data}"),
+        *(f"--tmpdir={temporary}", f"--socket={socket_of(port)}", "--bind-address=127.0.0.1"),
+        *(f"--port={port}", f"--pid-file={directory}/mariadb.pid"),
+        *(f"--innodb-buffer-pool-size={buffer_pool}", f"--max-connections={max_connections}"),
+        *("--character-set-server=utf8mb3", "--skip-log-bin", "--skip-name-resolve"),
+        *options,
+    ]
+
+
+def execute(port: int, sql: str) -> None:
+    """Run statements as root."""
+    ask(port, sql).check_returncode()
+
+
+def ask(port: int, sql: str, seconds: float | None = None) -> subprocess.CompletedProcess[bytes]:
+    """Ask as root; ``subprocess.TimeoutExpired`` where no answer comes within so many seconds."""
+    command = ["mariadb", "--no-defaults", "-u", "root", "-S", str(socket_of(port)), "-e", sql]
+    return subprocess.run(command, capture_output=True, timeout=seconds)

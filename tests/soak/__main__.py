@@ -1,7 +1,8 @@
 """``make soak``: three nodes on one database with two real stores, S3 on Ceph and Swift.
 
 For ``--minutes`` nodes are killed with SIGKILL, alone or two at once, or frozen for longer than
-their leases last; the servers of the stores are frozen or killed; all at random.
+their leases last; the servers of the stores are frozen or killed; all at random;
+so are the nodes of a database that has several.
 Afterwards every image must have exactly the copies that its rule asks for, each with the right
 digest; nothing may be left over in a store, no job may be stuck; no client may have got a
 wrong byte.
@@ -25,8 +26,9 @@ from typing import Any
 
 from sqlalchemy import make_url
 
-from tests.services import ceph, mariadb, postgresql, process, radosgw, swift
+from tests.services import ceph, galera, mariadb, postgresql, process, radosgw, swift
 from tests.services.databases import execute
+from tests.soak import failing
 from tests.soak.soak import Fault, Plan, run
 
 CONFIG = """\
@@ -68,6 +70,7 @@ replication_grace = 2
 match = tag=golden
 stores = s3, swift
 """
+DATABASES = ("postgresql", "mariadb", "galera")
 SIZES = (1, 70_000, 1 << 20, 3 << 20, 9 << 20)
 
 
@@ -136,29 +139,35 @@ async def in_container(server: swift.Swift) -> Counter[str]:
     return found
 
 
-def database(kind: str, stack: ExitStack, directory: Path) -> str:
-    """The URL of an empty database on a server of that kind."""
-    if kind == "mariadb":
+def database(kind: str, stack: ExitStack, directory: Path) -> tuple[str, list[Fault]]:
+    """The URL of an empty database on a server of that kind, and how its nodes fail."""
+    faults: list[Fault] = []
+    server: Any
+    if kind == "galera":
+        server = stack.enter_context(started(galera.start(directory / kind)))
+        faults = failing.of_galera(server)
+    elif kind == "mariadb":
         server = stack.enter_context(
             started(mariadb.start(directory / kind, buffer_pool="128M", durable=False))
         )
     else:
         server = stack.enter_context(started(postgresql.start(directory / kind)))
     asyncio.run(execute(server.url, "CREATE DATABASE soak"))
-    return make_url(server.url).set(database="soak").render_as_string(hide_password=False)
+    url = make_url(server.url).set(database="soak")
+    return url.render_as_string(hide_password=False), faults
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--images", type=int, default=200)
-    parser.add_argument("--database", choices=["postgresql", "mariadb"], default="postgresql")
+    parser.add_argument("--database", choices=DATABASES, default="postgresql")
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
     given = parser.parse_args()
     say = partial(print, flush=True)
     with ExitStack() as stack:
         directory = Path(tempfile.mkdtemp(prefix="soak-"))
-        url = database(given.database, stack, directory)
+        url, of_database = database(given.database, stack, directory)
         cluster = stack.enter_context(started(ceph.start(directory / "ceph")))
         gateway = stack.enter_context(started(radosgw.start(directory / "radosgw", cluster)))
         proxy = stack.enter_context(started(swift.start(directory / "swift", node_timeout=3)))
@@ -176,7 +185,7 @@ def main() -> int:
         s3 = stack.enter_context(started(Server("S3", gateway.pid, directory / "s3.log")))
         swift_proxy = Server("Swift", proxy.server("proxy"), directory / "swift.log")
         # What Swift has started as its own child is not started anew by anybody.
-        faults = [s3.frozen(), s3.killed(), swift_proxy.frozen()]
+        faults = [s3.frozen(), s3.killed(), swift_proxy.frozen(), *of_database]
         listed: dict[str, Callable[[], Awaitable[Counter[str]]]] = {
             "s3": lambda: in_bucket(gateway.url),
             "swift": lambda: in_container(proxy),

@@ -120,6 +120,7 @@ class Clients:
                 path = f"/v2/images/{image.id}/file"
                 async with session.get(self._url() + path) as answer:
                     data = await answer.read()
+                    self._judge(f"GET {path}", answer)
                     if answer.status != 200:
                         self.counts[f"download answered {answer.status}"] += 1
                         return False
@@ -156,11 +157,17 @@ class Clients:
             ):
                 body = await answer.read()
                 document = await answer.json() if body[:1] == b"{" else {}
-                if answer.status == 500:
-                    self.wrong.append(f"{method} {path} was answered 500")
+                self._judge(f"{method} {path}", answer)
                 return answer.status, document
         except (aiohttp.ClientError, TimeoutError):
             return 0, {}
+
+    def _judge(self, request: str, answer: aiohttp.ClientResponse) -> None:
+        """Whatever fails, a client hears when to come again, and of no fault inside."""
+        if answer.status == 500 or (answer.status == 503 and "Retry-After" not in answer.headers):
+            self.wrong.append(f"{request} was answered {answer.status}")
+        if answer.status == 503:
+            self.counts["answered 503"] += 1
 
     def _session(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(headers=_HEADERS, timeout=_TIMEOUT)

@@ -31,11 +31,15 @@ SETTLING = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A store that can be stopped, and what brings it back."""
+    """A store or database that can be stopped, and what brings it back.
+
+    ``settle`` waits, on a thread, until another one may be stopped.
+    """
 
     name: str
     stop: Callable[[], object]
     resume: Callable[[], object]
+    settle: Callable[[], object] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,7 @@ async def _wreck(
             done[f"{down.name}"] += 1
         else:
             down.resume()
+            await asyncio.to_thread(down.settle)
             down = None
     for fault in plan.faults:
         fault.resume()

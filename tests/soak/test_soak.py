@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.service.conftest import mariadb, postgresql
+from tests.services import galera
 from tests.services.databases import fresh_url_of
-from tests.soak.soak import Plan, run
+from tests.services.galera import galera_cluster
+from tests.soak import failing
+from tests.soak.soak import Fault, Plan, run
 
-__all__ = ["mariadb", "postgresql"]
+__all__ = ["galera_cluster", "mariadb", "postgresql"]
 
 CONFIG = """\
 [DEFAULT]
@@ -49,6 +52,21 @@ def files_in(place: Path) -> Callable[[], Awaitable[Counter[str]]]:
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Of a database without tables."""
     return fresh_url_of(request, request.param, tmp_path)
+
+
+@pytest.mark.slow
+async def test_galera(galera_cluster: galera.Galera, tmp_path: Path) -> None:
+    faults = failing.of_galera(galera_cluster)
+    await _with_failing_database(tmp_path, galera_cluster.fresh(), faults)
+
+
+async def _with_failing_database(directory: Path, url: str, faults: Sequence[Fault]) -> None:
+    config = directory / "imagestore.conf"
+    config.write_text(CONFIG.format(directory=directory, url=url))
+    listed = {name: files_in(directory / name) for name in ("file1", "file2")}
+    seed = random.randrange(1 << 32)
+    sizes = (1, 70_000, 1 << 20)
+    await run(Plan(config, directory, faults, listed, 24, sizes, seconds=15.0, seed=seed))
 
 
 async def test_three_nodes(url: str, tmp_path: Path) -> None:
