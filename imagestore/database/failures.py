@@ -28,6 +28,10 @@ _POSTGRESQL_UNDONE = frozenset({"40001", "40P01", "55P03"})
 """Serialization, deadlock, lock not available."""
 _POSTGRESQL_PASSING = _POSTGRESQL_UNDONE | {"25006", "25P03", "57P01", "57P02", "57P03", "53300"}
 """Read-only, idle for too long, shutdowns and start, too many connections."""
+_AT_A_WRONG_SERVER = frozenset(
+    {1047, 1053, 1290, 1836, "25006", "25P03", "57P01", "57P02", "57P03"}
+)
+"""The next connection may meet another server, or the one that took its place."""
 _POSTGRESQL_FAULTS = ("08", "25006", "25P03", "40", "53", "55", "57", "58", "XX")
 """Classes of what is no fault of the statement."""
 
@@ -78,10 +82,11 @@ def is_definite(error: exc.DBAPIError) -> bool:
 
 
 def is_of_connection(cause: BaseException | None) -> bool:
-    """Whether the connection is of no use any more: out of step, or to a read-only server."""
+    """Whether the connection is of no use any more: out of step, or to a server that is read-only,
+    is shut down, or is out of its cluster."""
     if type(cause).__name__ in ("InternalClientError", "InterfaceError"):
         return True
-    return _code(cause) in (1290, 1836, "25006", "25P03")
+    return _code(cause) in _AT_A_WRONG_SERVER
 
 
 def is_refusal(error: BaseException) -> bool:

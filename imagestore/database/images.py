@@ -17,7 +17,7 @@ from sqlalchemy import insert as sql_insert
 from sqlalchemy import update as sql_update
 from sqlalchemy.exc import IntegrityError
 
-from imagestore.database import events, locations, properties, tags
+from imagestore.database import events, gates, locations, properties, tags
 from imagestore.database.expressions import exact, not_deleted
 from imagestore.database.pages import select_page as select_page
 from imagestore.database.rows import COLUMNS, load_children, load_whole, to_image
@@ -146,7 +146,9 @@ def lock(conn: Connection, image_id: str) -> bool:
     """
     if conn.dialect.name == "sqlite":
         return True
-    return conn.execute(_LOCK, {"id": image_id}).first() is not None
+    found = conn.execute(_LOCK, {"id": image_id}).first() is not None
+    gates.touch(conn, images.c.min_ram, images.c.id == image_id)
+    return found
 
 
 def update(

@@ -21,16 +21,14 @@ from sqlalchemy import (
     bindparam,
     exists,
     func,
-    insert,
     null,
     or_,
     select,
     true,
     update,
 )
-from sqlalchemy.exc import IntegrityError
 
-from imagestore.database import events
+from imagestore.database import events, gates
 from imagestore.database.jobs import COLUMNS, to_job
 from imagestore.database.schema import job_gates, jobs
 from imagestore.model.job import Job, JobState
@@ -148,7 +146,10 @@ def renew(
 
 def holds(conn: Connection, job: Job) -> bool:
     """Whether the job is still held by this claim; if so, until this transaction ends."""
-    return conn.execute(_HOLDS, {"of_id": job.id, "of_fence": job.fence}).first() is not None
+    if conn.execute(_HOLDS, {"of_id": job.id, "of_fence": job.fence}).first() is None:
+        return False
+    gates.touch(conn, jobs.c.bytes_done, jobs.c.id == job.id)
+    return True
 
 
 def end(conn: Connection, job: Job, state: JobState, message: str | None, moment: datetime) -> bool:
@@ -189,28 +190,15 @@ def give_back(
     return held
 
 
-def make_gates(conn: Connection, kinds: Sequence[str]) -> None:
-    """See to it that the kinds, which have a limit, can be counted."""
-    for kind in kinds:
-        if conn.scalar(select(job_gates.c.kind).where(job_gates.c.kind == kind)) is None:
-            try:
-                with conn.begin_nested():
-                    conn.execute(insert(job_gates).values(kind=kind))
-            except IntegrityError:
-                pass  # another process made it
-
-
 TARGETS = "*"
 """The gate of the limit for targets."""
 
 
 def _enter_gates(conn: Connection, kinds: Sequence[str], limits: Limits) -> None:
-    """Of those who claim what is limited, one counts at a time. SQLite has one writer anyway."""
-    gates = sorted({*limits.by_kind} & {*kinds}) + ([TARGETS] if limits.per_target else [])
-    if gates and conn.dialect.name != "sqlite":
-        make_gates(conn, gates)
-        ordered = select(job_gates.c.kind).where(job_gates.c.kind.in_(gates))
-        conn.execute(ordered.order_by(job_gates.c.kind).with_for_update()).all()
+    """Of those who claim what is limited, one counts at a time."""
+    # In one order, so that no two wait for each other.
+    for name in sorted({*limits.by_kind} & {*kinds}) + ([TARGETS] if limits.per_target else []):
+        gates.enter(conn, job_gates.c.kind, name)
 
 
 def _next(

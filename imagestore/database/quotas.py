@@ -24,9 +24,9 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import IntegrityError
 
 from imagestore.config.store_sections import STAGING
+from imagestore.database import gates
 from imagestore.database import images as image_rows
 from imagestore.database.expressions import exact
 from imagestore.database.schema import (
@@ -41,8 +41,6 @@ _COPYING = "os_glance_importing_to_stores"
 _GONE = ("killed", "pending_delete", "deleted")
 _STAGED = ("uploading", "importing")
 _TRANSFERRED = ("saving", *_STAGED)
-
-_GATE = select(quota_gates.c.project).where(quota_gates.c.project == bindparam("of_project"))
 
 _RESERVED = (
     select(func.sum(reservations.c.bytes))
@@ -97,20 +95,8 @@ class Usage:
 
 
 def enter(conn: Connection, project: str) -> None:
-    """Wait until nobody else counts for the project; until the transaction ends nobody does.
-
-    The one writer of SQLite is alone anyway.
-    """
-    if conn.dialect.name == "sqlite":
-        return
-    parameters = {"of_project": project}
-    if conn.execute(_GATE.with_for_update(), parameters).first() is not None:
-        return
-    try:
-        with conn.begin_nested():
-            conn.execute(insert(quota_gates).values(project=project))
-    except IntegrityError:
-        conn.execute(_GATE.with_for_update(), parameters)
+    """Wait until nobody else counts for the project; until the transaction ends nobody does."""
+    gates.enter(conn, quota_gates.c.project, project)
 
 
 def size_total(conn: Connection, project: str) -> int:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, event
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from imagestore.database import failures
 
@@ -25,6 +26,10 @@ _GUESSED = (
     *("enable_sort", "enable_incremental_sort", "jit"),
 )
 _ALONE = "imagestore_alone"
+_CERTIFIED = "imagestore_certified"
+_SEES_WHAT_WAS = 1 | 2 | 4
+"""Of Galera: what reads, updates and inserts waits until its node has applied what others committed
+before. A client's next request may meet another node, and so may the service's own."""
 
 
 def engine_options(url: URL) -> dict[str, Any]:
@@ -54,17 +59,29 @@ def _connect_arguments(url: URL) -> dict[str, Any]:
 def set_up(engine: Engine, seconds: int | None) -> None:
     """Configure each new connection. ``seconds``: how long a statement may run; None: for ever."""
 
-    def configure(connection: Any, _: object) -> None:
+    def configure(connection: Any, record: ConnectionPoolEntry) -> None:
         cursor = connection.cursor()
         try:
             for statement in _settings(engine.dialect.name, connection, seconds):
                 cursor.execute(statement)
+            if engine.dialect.name != "postgresql":
+                # Neither MySQL nor every MariaDB has such a variable.
+                cursor.execute("SHOW VARIABLES LIKE 'wsrep_on'")
+                if (cursor.fetchone() or ("", ""))[1] == "ON":
+                    cursor.execute(f"SET SESSION wsrep_sync_wait = {_SEES_WHAT_WAS}")
+                    record.info[_CERTIFIED] = True
         finally:
             cursor.close()
 
     event.listen(engine, "connect", configure)
     event.listen(engine, "before_cursor_execute", _refuse_another)
     event.listen(engine, "handle_error", _give_up_connection)
+
+
+def is_certified(conn: Connection) -> bool:
+    """Whether the server is a node of a Galera cluster, of which each has locks of its own: what
+    two nodes write is compared when they commit, and what they only lock is not."""
+    return _CERTIFIED in conn.info
 
 
 def begin(conn: Connection, *, writing: bool) -> None:
