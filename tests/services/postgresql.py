@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,45 +68,65 @@ def start(
     served again. Not ``durable``: nothing is flushed to the disk, so that only a machine
     that is killed loses anything. Raises :class:`tests.services.process.StartError`.
     """
-    programs = _programs()
-    if programs is None:
-        raise process.StartError("PostgreSQL is not installed")
     directory = directory.resolve()
     data, log = directory / "data", directory / "postgresql.log"
     if not (data / "PG_VERSION").exists():
-        _initialise(programs, data)
+        initialise(data)
     port = port or process.free_port()
-    command = [
-        *(*_account(), str(programs / "postgres"), "-D", str(data), "-p", str(port)),
-        *("-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="),
-        *("-c", f"max_connections={max_connections}", "-c", f"shared_buffers={shared_buffers}"),
-        *(() if durable else ("-c", "fsync=off", "-c", "full_page_writes=off")),
-    ]
-    started = process.spawn(command, log)
-    process.wait_until(lambda: _psql(programs, port, "SELECT 1").returncode == 0, started, log)
-    _psql(programs, port, f"CREATE DATABASE {DATABASE}")
+    more = ["-c", f"max_connections={max_connections}", "-c", f"shared_buffers={shared_buffers}"]
+    started = process.spawn(server_command(data, port, more, durable=durable), log)
+    process.wait_until(lambda: psql(port, "SELECT 1").returncode == 0, started, log)
+    psql(port, f"CREATE DATABASE {DATABASE}")
     return PostgreSQL(port, started.pid)
 
 
-def _initialise(programs: Path, data: Path) -> None:
+def server_command(
+    data: Path, port: int, options: Sequence[str] = (), *, durable: bool = False
+) -> list[str]:
+    """What serves a directory that :func:`initialise` or :func:`base_backup` made."""
+    return [
+        *(*_account(), str(_program("postgres")), "-D", str(data), "-p", str(port)),
+        *("-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", *options),
+        *(() if durable else ("-c", "fsync=off", "-c", "full_page_writes=off")),
+    ]
+
+
+def initialise(data: Path) -> None:
+    """Make the directory of a server that has no databases but its own."""
     data.mkdir(parents=True)
     if os.geteuid() == 0:
         shutil.chown(data, "postgres", "postgres")
     password = data.parent / "password"
     password.write_text(PASSWORD)
-    made = subprocess.run(
+    _run(
         [
-            *(*_account(), str(programs / "initdb"), "-D", str(data), "-U", USER),
+            *(*_account(), str(_program("initdb")), "-D", str(data), "-U", USER),
             *("-A", "scram-sha-256", f"--pwfile={password}", "--no-sync", "--no-instructions"),
             # A collation of a language, as most servers have: not the order of code points.
             *("-E", "UTF8", "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US"),
-        ],
-        capture_output=True,
-        text=True,
-        cwd="/",
+        ]
     )
+
+
+def base_backup(port: int, data: Path) -> None:
+    """Make the directory of a standby of the server at that port."""
+    data.mkdir(parents=True)
+    if os.geteuid() == 0:
+        shutil.chown(data, "postgres", "postgres")
+    data.chmod(0o700)
+    source = database_url(port, "postgresql", "postgres")
+    _run(
+        [
+            *(*_account(), str(_program("pg_basebackup")), "-d", source, "-D", str(data)),
+            *("--write-recovery-conf", "--checkpoint=fast", "--no-sync"),
+        ]
+    )
+
+
+def _run(command: Sequence[str]) -> None:
+    made = subprocess.run(command, capture_output=True, text=True, cwd="/")
     if made.returncode:
-        raise process.StartError(f"initdb failed: {made.stderr[-2000:]}")
+        raise process.StartError(f"{command} failed: {made.stderr[-2000:]}")
 
 
 def _account() -> list[str]:
@@ -123,9 +144,18 @@ def _account() -> list[str]:
     ]
 
 
-def _psql(programs: Path, port: int, sql: str) -> subprocess.CompletedProcess[bytes]:
-    command = [programs / "psql", "-q", "-d", database_url(port, "postgresql", "postgres")]
-    return subprocess.run([*command, "-c", sql], capture_output=True, cwd="/")
+def psql(port: int, sql: str) -> subprocess.CompletedProcess[bytes]:
+    """Ask a running server; ``stdout`` has the values alone."""
+    url = database_url(port, "postgresql", "postgres")
+    command = [_program("psql"), "-q", "-At", "-d", url, "-c", sql]
+    return subprocess.run(command, capture_output=True, cwd="/")
+
+
+def _program(name: str) -> Path:
+    programs = _programs()
+    if programs is None:
+        raise process.StartError("PostgreSQL is not installed")
+    return programs / name
 
 
 def _programs() -> Path | None:

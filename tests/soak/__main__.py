@@ -26,7 +26,16 @@ from typing import Any
 
 from sqlalchemy import make_url
 
-from tests.services import ceph, galera, mariadb, postgresql, process, radosgw, swift
+from tests.services import (
+    ceph,
+    galera,
+    mariadb,
+    postgresql,
+    postgresql_pair,
+    process,
+    radosgw,
+    swift,
+)
 from tests.services.databases import execute
 from tests.soak import failing
 from tests.soak.soak import Fault, Plan, run
@@ -70,7 +79,7 @@ replication_grace = 2
 match = tag=golden
 stores = s3, swift
 """
-DATABASES = ("postgresql", "mariadb", "galera")
+DATABASES = ("postgresql", "mariadb", "galera", "postgresql-pair")
 SIZES = (1, 70_000, 1 << 20, 3 << 20, 9 << 20)
 
 
@@ -146,6 +155,9 @@ def database(kind: str, stack: ExitStack, directory: Path) -> tuple[str, list[Fa
     if kind == "galera":
         server = stack.enter_context(started(galera.start(directory / kind)))
         faults = failing.of_galera(server)
+    elif kind == "postgresql-pair":
+        server = stack.enter_context(started(postgresql_pair.start(directory / kind)))
+        return server.fresh(), failing.of_pair(server)
     elif kind == "mariadb":
         server = stack.enter_context(
             started(mariadb.start(directory / kind, buffer_pool="128M", durable=False))

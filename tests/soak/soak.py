@@ -129,6 +129,7 @@ async def _wreck(
             down = None
     for fault in plan.faults:
         fault.resume()
+        await asyncio.to_thread(fault.settle)
     for node in nodes:
         node.thaw()
         if not node.up:

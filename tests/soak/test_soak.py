@@ -13,10 +13,11 @@ from tests.service.conftest import mariadb, postgresql
 from tests.services import galera
 from tests.services.databases import fresh_url_of
 from tests.services.galera import galera_cluster
+from tests.services.postgresql_pair import Pair, postgresql_pair
 from tests.soak import failing
 from tests.soak.soak import Fault, Plan, run
 
-__all__ = ["galera_cluster", "mariadb", "postgresql"]
+__all__ = ["galera_cluster", "mariadb", "postgresql", "postgresql_pair"]
 
 CONFIG = """\
 [DEFAULT]
@@ -58,6 +59,13 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 async def test_galera(galera_cluster: galera.Galera, tmp_path: Path) -> None:
     faults = failing.of_galera(galera_cluster)
     await _with_failing_database(tmp_path, galera_cluster.fresh(), faults)
+
+
+@pytest.mark.slow
+async def test_a_postgresql_pair(postgresql_pair: Pair, tmp_path: Path) -> None:
+    await _with_failing_database(
+        tmp_path, postgresql_pair.fresh(), failing.of_pair(postgresql_pair)
+    )
 
 
 async def _with_failing_database(directory: Path, url: str, faults: Sequence[Fault]) -> None:
