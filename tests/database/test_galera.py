@@ -16,11 +16,12 @@ from imagestore.database import images, journal, leases, quotas
 from imagestore.database import jobs as job_rows
 from imagestore.database.engine import Database
 from imagestore.database.leases import Limits, Room
-from imagestore.model.errors import ImagestoreError, OverLimit
+from imagestore.model.errors import ImagestoreError, OverLimit, Unavailable
 from imagestore.model.image import ImageStatus
 from imagestore.model.job import Job, JobDraft
 from tests.database import samples
 from tests.database.samples import MOMENT
+from tests.services import mariadb
 from tests.services.galera import Galera, galera_cluster
 
 __all__ = ["galera_cluster"]
@@ -95,6 +96,7 @@ async def test_a_job_is_leased_once(nodes: tuple[Database, Database]) -> None:
 async def test_no_more_jobs_run_than_may(nodes: tuple[Database, Database]) -> None:
     """They are different jobs, of one target."""
     limits = Limits(per_target=1)
+    await nodes[0].write(claim, limits=limits)  # the gate is there
     for kind in ("move", "copy"):
         await nodes[0].write(job_rows.enqueue, JobDraft(kind, target="store"), MOMENT)
     claimed = await together(
@@ -149,3 +151,20 @@ async def test_a_worker_whose_job_is_taken_over(nodes: tuple[Database, Database]
 
     worked, seen = await together(nodes, work, take_over)
     assert worked is seen
+
+
+async def test_a_node_that_is_out_of_its_cluster(galera_cluster: Galera) -> None:
+    """Its connections are of no use, and are not kept: a new one may meet another node."""
+    node = galera_cluster.nodes[0]
+    name = str(make_url(galera_cluster.fresh()).database)
+    async with samples.opened(node.url(name)) as database:
+        await database.read(images.get, "any")
+        assert database.load.idle == 1
+        mariadb.execute(node.port, "SET GLOBAL wsrep_reject_queries = ALL")
+        try:
+            with pytest.raises(Unavailable):
+                await database.read(images.get, "any")
+            assert database.load.idle == 0
+        finally:
+            mariadb.execute(node.port, "SET GLOBAL wsrep_reject_queries = NONE")
+        assert await database.read(images.get, "any") is None
