@@ -104,6 +104,9 @@ class Database:
         """Where the database is, in words that hold no secret."""
         if urls.is_embedded(self._url):
             return self._url.database or ""
+        # Of several servers the URL names each as a parameter.
+        if named := self._url.query.get("host"):
+            return named if isinstance(named, str) else ", ".join(named)
         host = self._url.host or "localhost"
         return f"{host}:{self._url.port}" if self._url.port else host
 

@@ -71,6 +71,10 @@ class Pair:
     def fresh(self, database: str = "soak") -> str:
         """The URL of a new database without tables."""
         self.primary.tell(f"CREATE DATABASE {database}")
+        # Who asks the standby first is told that there is none, and asks no further.
+        known = f"SELECT count(*) FROM pg_database WHERE datname = '{database}'"
+        while self.standby.tell(known) != "1":
+            time.sleep(0.05)
         return self.url(database)
 
     def lose(self) -> None:
@@ -95,9 +99,20 @@ class Pair:
         self.standby.signal(signal.SIGCONT)
 
     def settle(self) -> None:
-        """Promote the standby in place of a primary that is lost, which follows it from then on."""
-        if not self._is_lost:
-            return
+        """Wait until the standby has everything; first promote it where the primary is lost, which
+        follows it from then on."""
+        if self._is_lost:
+            self._promote()
+        # A commit that waited for too long is on the primary alone until then.
+        here = self.primary.tell("SELECT pg_current_wal_flush_lsn()")
+        follows = f"sync_state = 'sync' AND flush_lsn >= '{here}'"
+        asked = f"SELECT bool_or({follows}) FROM pg_stat_replication"
+        end = time.monotonic() + 120
+        while self.primary.tell(asked) != "t":
+            assert time.monotonic() < end, self.standby.log
+            time.sleep(0.2)
+
+    def _promote(self) -> None:
         lost, self.primary = self.primary, self.standby
         # Else it would hold what it is asked to commit while nobody follows.
         self.primary.configure("synchronous_standby_names = ''")

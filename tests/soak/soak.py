@@ -146,8 +146,12 @@ async def _freeze_at_work(database: Database, nodes: Sequence[Node]) -> Node | N
             continue
         node.freeze()
         try:
-            running = await database.read(jobs.select_jobs, states=[JobState.RUNNING], kind="copy")
-        except Unavailable:
+            # What has failed meanwhile shall not stay so while this waits for it.
+            async with asyncio.timeout(3):
+                running = await database.read(
+                    jobs.select_jobs, states=[JobState.RUNNING], kind="copy"
+                )
+        except (Unavailable, TimeoutError):
             running = []
         owners = {job.lease_owner.split("/")[3] for job in running if job.lease_owner}
         if owners & {str(pid) for pid in node.pids()}:
