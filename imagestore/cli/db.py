@@ -72,7 +72,8 @@ def contract(where: Configuration) -> None:
     Indexes that others replace: until then they cost room, and time of who writes.
     """
     dropped = where.with_database(lambda database, _: database.contract())
-    typer.echo(f"Dropped: {', '.join(dropped)}." if dropped else "There is nothing to drop.")
+    text = f"Dropped: {', '.join(dropped)}." if dropped else "There is nothing to drop."
+    say(text, dropped=list(dropped))
 
 
 @app.command()

@@ -38,6 +38,7 @@ class Group(typer.Typer):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(cls=_Answering, no_args_is_help=True, **settings)
+        self.callback()(lambda: None)  # so that one that is alone keeps its name
 
     def command(
         self, name: str | None = None, *, answers: bool = True, **settings: Any

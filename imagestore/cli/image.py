@@ -13,11 +13,6 @@ from imagestore.cli.output import say
 app = Group()
 
 
-@app.callback()
-def _image() -> None:
-    """Keep ``restore`` a command of its own, though it is the only one."""
-
-
 @app.command()
 def restore(
     where: Configuration,

@@ -24,11 +24,6 @@ upgrade = Group()
 app.add_typer(upgrade, name="upgrade", help="Before and after an upgrade.")
 
 
-@upgrade.callback()
-def _upgrade() -> None:
-    """Keep ``check`` a command of its own, though it is the only one."""
-
-
 @upgrade.command()
 def check(where: Configuration) -> None:
     """Say whether configuration and tables are ready for this release.

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.types import NullType
+from sqlalchemy.types import NullType, TypeEngine
 
 MYSQL = ("mysql", "mariadb")
 PREFIX_LENGTH = 255
@@ -45,25 +45,33 @@ def is_long(column: ColumnElement[Any]) -> ColumnElement[bool]:
     return func.length(column) > literal_column(str(PREFIX_LENGTH), Integer)
 
 
-class is_short_and(FunctionElement[Any]):  # noqa: N801 (named as SQL functions are)
+class _Condition(FunctionElement[Any]):
+    """Said in the words of each database. Its statements are cached as any others."""
+
+    type: TypeEngine[Any] = NullType()
+
+    def __init_subclass__(cls, **settings: Any) -> None:
+        super().__init_subclass__(**settings)
+        cls.inherit_cache = True  # the library wants it of each class itself
+
+
+class _Text(_Condition):
+    type = String()
+
+
+class is_short_and(_Condition):  # noqa: N801 (named as SQL functions are)
     """``is_short_and(column, value)``: the text is this one, which an index has whole."""
 
-    type = NullType()
-    inherit_cache = True
 
-
-class is_long_and_begins(FunctionElement[Any]):  # noqa: N801 (named as SQL functions are)
+class is_long_and_begins(_Condition):  # noqa: N801 (named as SQL functions are)
     """``is_long_and_begins(column, prefix, value)``: what the index on beginnings finds.
 
     At least all texts that are ``value``; ``prefix`` is its beginning. MySQL's index, of short
     texts as well, is on the column, cut short by the server itself.
     """
 
-    type = NullType()
-    inherit_cache = True
 
-
-class exact(FunctionElement[Any]):  # noqa: N801 (named as SQL functions are)
+class exact(_Condition):  # noqa: N801 (named as SQL functions are)
     """``exact(column, value)``: the text is this one, to the letter.
 
     MySQL compares as the collation of a column says, which takes ``a`` for ``A`` and
@@ -71,54 +79,36 @@ class exact(FunctionElement[Any]):  # noqa: N801 (named as SQL functions are)
     then compares the bytes.
     """
 
-    type = NullType()
-    inherit_cache = True
 
-
-class binary(FunctionElement[str]):  # noqa: N801 (named as SQL functions are)
+class binary(_Text):  # noqa: N801 (named as SQL functions are)
     """The text, compared by its code points in every database."""
 
-    type = String()
-    inherit_cache = True
 
-
-class collated(FunctionElement[str]):  # noqa: N801 (named as SQL functions are)
+class collated(_Text):  # noqa: N801 (named as SQL functions are)
     """The text as a sort key, which an index yields: in the order of its code points.
 
     MySQL's in that of the collation of the column, where Glance made the tables without regard
     to case: it has no other index, and Glance sorts so as well.
     """
 
-    type = String()
-    inherit_cache = True
 
-
-class null_key(FunctionElement[Any]):  # noqa: N801 (named as SQL functions are)
+class null_key(_Condition):  # noqa: N801 (named as SQL functions are)
     """A column that is null in all rows, as the first key of an order that an index has.
 
     MySQL would sort them.
     """
 
-    type = NullType()
-    inherit_cache = True
 
-
-class row_bound(FunctionElement[Any]):  # noqa: N801 (named as SQL functions are)
+class row_bound(_Condition):  # noqa: N801 (named as SQL functions are)
     """``row_bound(nested, rows)``: a comparison of rows, said in two ways.
 
     With all values of the row an index finds where to begin; MySQL does so only where it is
     said column by column.
     """
 
-    type = NullType()
-    inherit_cache = True
 
-
-class exactly_one_of(FunctionElement[Any]):  # noqa: N801 (named as SQL functions are)
+class exactly_one_of(_Condition):  # noqa: N801 (named as SQL functions are)
     """``exactly_one_of(column.in_(values), column)``: the same for several texts."""
-
-    type = NullType()
-    inherit_cache = True
 
 
 def least(column: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -134,16 +124,13 @@ def sortable(column: ColumnElement[Any]) -> ColumnElement[Any]:
 # Not of the type Boolean: the library would write "= 1" behind, and no index be used.
 
 
-class residual(FunctionElement[Any]):  # noqa: N801 (named as SQL functions are)
+class residual(_Condition):  # noqa: N801 (named as SQL functions are)
     """A condition that rows are tested with but that no index is chosen for.
 
     Without statistics every equality is taken for a sharp one, and with them two are taken
     to have nothing to do with each other: the index that a statement was written for is left
     for another. MariaDB is told the index by name.
     """
-
-    type = NullType()
-    inherit_cache = True
 
 
 def fenced(found: Select[Any]) -> Select[Any]:

@@ -24,8 +24,12 @@ from imagestore.database import events
 from imagestore.database.schema import jobs
 from imagestore.model.errors import Conflict
 from imagestore.model.job import ACTIVE, ENDED, Job, JobDraft, JobState
+from imagestore.observing import tracing
 
-COLUMNS = tuple(jobs.c[name] for name in Job.__slots__)
+_TRACE = "traceparent"
+"""In the payload as it is stored, whatever the kind of the job."""
+_NAMES = tuple(name for name in Job.__slots__ if name != _TRACE)
+COLUMNS = tuple(jobs.c[name] for name in _NAMES)
 """The columns of a job, in the order of the fields of :class:`Job`."""
 
 _GET = select(*COLUMNS).where(jobs.c.id == bindparam("id"))
@@ -60,7 +64,7 @@ def enqueue(conn: Connection, draft: JobDraft, moment: datetime) -> tuple[str, b
         "image_id": draft.image_id,
         "target": draft.target,
         "project": draft.project,
-        "payload": json.dumps(dict(draft.payload)),
+        "payload": _traced(draft.payload),
         "state": JobState.QUEUED.value,
         "active_key": draft.key,
         "own_key": draft.key,
@@ -202,7 +206,7 @@ def bring_forward(
     statement = (
         update(jobs)
         .where(jobs.c.id == job_id, _QUEUED)
-        .values(not_before=moment, payload=json.dumps(dict(payload)), updated_at=moment)
+        .values(not_before=moment, payload=_traced(payload), updated_at=moment)
     )
     return conn.execute(statement).rowcount == 1
 
@@ -221,9 +225,16 @@ def remove_ended(conn: Connection, before: datetime, limit: int) -> int:
 
 def to_job(row: Any) -> Job:
     """A job of a row of :data:`COLUMNS`."""
-    values = dict(zip(Job.__slots__, row, strict=True))
+    values = dict(zip(_NAMES, row, strict=True))
     payload, state = json.loads(values["payload"]), JobState(values["state"])
-    return Job(**values | {"payload": payload, "state": state})
+    trace = payload.pop(_TRACE, None)
+    return Job(**values | {"payload": payload, "state": state, _TRACE: trace})
+
+
+def _traced(payload: Mapping[str, Any]) -> str:
+    """As it is stored, with the trace that the job is queued in, if there is one."""
+    trace = tracing.headers().get(_TRACE)
+    return json.dumps({**payload, _TRACE: trace} if trace else dict(payload))
 
 
 def _next_turn(conn: Connection, kind: str, project: str | None, moment: datetime) -> int:

@@ -58,7 +58,8 @@ class Job:
     """A job as it stands in the database. Times in UTC without zone, sizes in bytes.
 
     ``fence`` grows with every claim: whoever holds an older one has lost the job.
-    ``message``: why the last attempt failed, or how the job ended.
+    ``message``: why the last attempt failed, or how the job ended. ``traceparent``: of what queued
+    it (W3C Trace Context), where that was traced.
     """
 
     id: str
@@ -80,3 +81,4 @@ class Job:
     fence: int
     created_at: datetime
     updated_at: datetime
+    traceparent: str | None = None

@@ -77,13 +77,18 @@ class Tracer:
             return {}
         return {"trace_id": f"{found.trace_id:032x}", "span_id": f"{found.span_id:016x}"}
 
-    def root(
-        self, name: str, caller: Mapping[str, str] | None = None
-    ) -> AbstractContextManager[Span]:
-        """The span of a request with these headers, or of a job; what is done in it is below it."""
-        kind = self._trace.SpanKind.CONSUMER if caller is None else self._trace.SpanKind.SERVER
-        parent = None if caller is None else self._propagator.extract(caller)
-        return self._entered(self._tracer.start_span(name, parent, kind))
+    def root(self, name: str, caller: Mapping[str, str]) -> AbstractContextManager[Span]:
+        """The span of a request with these headers; what is done in it is below it."""
+        parent = self._propagator.extract(caller)
+        return self._entered(self._tracer.start_span(name, parent, self._trace.SpanKind.SERVER))
+
+    def job(self, name: str, queued_in: str | None) -> AbstractContextManager[Span]:
+        """The span of a job, with a link to the span that queued it."""
+        found = self._propagator.extract({"traceparent": queued_in or ""})
+        queueing = self._trace.get_current_span(found).get_span_context()
+        links = [self._trace.Link(queueing)] if queueing.is_valid else []
+        kind = self._trace.SpanKind.CONSUMER
+        return self._entered(self._tracer.start_span(name, kind=kind, links=links))
 
     @contextmanager
     def leaf(self, name: str, **attributes: Any) -> Iterator[Span | None]:
@@ -233,9 +238,9 @@ def stop() -> None:
     ended.close()
 
 
-def root(name: str) -> AbstractContextManager[Any]:
+def job(name: str, queued_in: str | None) -> AbstractContextManager[Any]:
     """The span of a job, where there are any."""
-    return _NOTHING if _active is None else _active.root(name)
+    return _NOTHING if _active is None else _active.job(name, queued_in)
 
 
 def headers() -> dict[str, str]:

@@ -176,7 +176,7 @@ class JobRunner:
         job = running.job
         context.current.set(who := context.of_job(job))
         try:
-            with tracing.root(f"job {job.kind}") as span:
+            with tracing.job(f"job {job.kind}", job.traceparent) as span:
                 if span is not None:
                     known = who.known().items()
                     span.set_attributes({f"imagestore.{name}": value for name, value in known})

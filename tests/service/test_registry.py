@@ -109,6 +109,21 @@ async def test_others_change_nothing(registry: TestClient[Any, Any], service: Se
     assert (await owner("PUT", path, json=body)).status == 200
 
 
+async def test_details_tell_where_the_data_lies_as_one_image_does(
+    registry: TestClient[Any, Any], web: Web
+) -> None:
+    owner, admin = Person(registry, "red"), Person(registry, "ops", "admin")
+    placed = DRAFT | {"location": f"{web.url}/disk"}
+    made = await (await owner("POST", "/images", json={"image": placed})).json()
+    for person in (owner, admin):
+        shown = await (await person("GET", f"/images/{made['image']['id']}")).json()
+        answer = await person("GET", "/images/detail?is_public=None")
+        [listed] = (await answer.json())["images"]
+        assert listed["location"] == f"{web.url}/disk"
+        assert [each["url"] for each in listed["location_data"]] == [f"{web.url}/disk"]
+        assert listed == shown["image"]
+
+
 async def test_without_the_secret(registry: TestClient[Any, Any]) -> None:
     for headers in ({}, {"X-Auth-Token": ""}, {"X-Auth-Token": "false"}, {"X-Auth-Token": "ü"}):
         del registry.session.headers["X-Auth-Token"]

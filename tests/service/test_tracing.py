@@ -163,6 +163,29 @@ async def test_a_job_is_a_trace_of_its_own(
     assert line["job_id"] == job.id
 
 
+async def test_a_job_has_a_link_to_the_request_that_queued_it(spans: Spans, start: Start) -> None:
+    alice = (await start(jobs=Jobs(workers=1))).person("red")
+    image = (await alice.create())["id"]
+    path = f"/v2/images/{image}"
+    assert (await alice("PUT", f"{path}/stage", data=b"data")).status == 204
+    body = {"method": {"name": "glance-direct"}}
+    headers = TRACED | {"tracestate": "theirs=1"}
+    assert (await alice("POST", f"{path}/import", json=body, headers=headers)).status == 202
+    async with asyncio.timeout(30):
+        while not any(span.name == "job import" for span in spans.get_finished_spans()):
+            await asyncio.sleep(0.01)
+    span = spans.named("job import")
+    [link] = span.links
+    assert span.parent is None
+    assert f"{link.context.trace_id:032x}" == TRACE
+    ids = {each.context.span_id for each in spans.get_finished_spans() if each.context}
+    assert link.context.span_id in ids  # of the operation that queued it
+    catalog = alice.client.app[keys.catalog]  # type: ignore[union-attr,attr-defined]
+    [job] = await catalog.jobs.list(kind="import")
+    assert job.traceparent == f"00-{TRACE}-{link.context.span_id:016x}-01"
+    assert not {"traceparent", "tracestate"} & job.payload.keys()
+
+
 @pytest.fixture
 async def other() -> AsyncIterator[tuple[str, list[dict[str, str]]]]:
     """Another service: its URL, and the headers that it was sent."""
