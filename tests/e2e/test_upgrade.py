@@ -89,7 +89,7 @@ def test_tables_of_each_older_revision(
     request: pytest.FixtureRequest, tmp_path: Path, kind: str, revision: str
 ) -> None:
     """They are refused in one line until they are upgraded; then all is there as it was."""
-    old, new = older.checkout(older.LAST_WITH[revision], tmp_path / "code"), process.CHECKOUT
+    old, new = older.checkout(older.LAST_WITH[revision]), process.CHECKOUT
     config = configure(tmp_path, fresh_url_of(request, kind, tmp_path))
     options = ("--config-file", config)
     assert older.run(old, "db", "upgrade", *options).returncode == 0
@@ -117,7 +117,7 @@ def config(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
 def test_nodes_of_two_releases(config: Path) -> None:
     """The tables are upgraded under the older node, and both do each other's work; then back."""
     release, new = older.newest_release(), process.CHECKOUT
-    old = older.checkout(release, config.parent / "code")
+    old = older.checkout(release)
     options = ("--config-file", config)
     assert older.run(old, "db", "upgrade", *options).returncode == 0
     with older.serve(old, config, "older") as url:

@@ -33,18 +33,22 @@ def newest_release(of: Path = process.CHECKOUT) -> str:
     return found.stdout.strip() if found.returncode == 0 else LAST_WITH["0008"]
 
 
-def checkout(revision: str, directory: Path) -> Path:
-    """Where the code of ``revision`` is. Only a shallow clone may do without."""
-    directory.mkdir(parents=True)
-    archive = directory / "code.tar"
-    made = _git("archive", "--format=tar", f"--output={archive}", revision)
-    if made.returncode:
-        said = f"no {revision[:12]} in the history (git fetch --unshallow --tags): {made.stderr}"
+def checkout(revision: str) -> Path:
+    """Where the code of ``revision`` is, kept for all. Only a shallow clone may do without."""
+    found = _git("rev-parse", "--verify", f"{revision}^{{commit}}")
+    if found.returncode:
+        said = f"no {revision[:12]} in the history (git fetch --unshallow --tags): {found.stderr}"
         is_shallow = _git("rev-parse", "--is-shallow-repository").stdout.strip() == "true"
         (pytest.skip if is_shallow else pytest.fail)(said)
-    with tarfile.open(archive) as files:
-        files.extractall(directory, filter="data")
-    archive.unlink()
+    directory = process.KEPT / f"imagestore-{found.stdout.strip()[:12]}"
+    with process.locked(directory.parent / f"{directory.name}.lock"):
+        if not directory.exists():
+            archive = directory.with_suffix(".tar")
+            _git("archive", "--format=tar", f"--output={archive}", revision)
+            with tarfile.open(archive) as files:
+                files.extractall(unpacked := directory.with_suffix(".new"), filter="data")
+            unpacked.rename(directory)
+            archive.unlink()
     return directory
 
 
