@@ -20,9 +20,11 @@ PROVIDER = Path("/usr/lib/galera/libgalera_smm.so")
 NODES = 3
 # A node that says nothing is put out after seconds, not after 15 as by default.
 _IMPATIENT = (
-    "evs.keepalive_period=PT0.5S;evs.inactive_check_period=PT0.5S;evs.suspect_timeout=PT2S;"
-    "evs.inactive_timeout=PT4S;evs.install_timeout=PT4S;gcache.size=64M;pc.recovery=false"
+    "evs.keepalive_period=PT0.5S;evs.inactive_check_period=PT0.5S;evs.suspect_timeout=PT4S;"
+    "evs.inactive_timeout=PT8S;evs.install_timeout=PT8S;gcache.size=64M;pc.recovery=false"
 )
+_LOST = 15.0
+"""Seconds after which a cluster in which no node has a majority will not find one by itself."""
 _ENVIRONMENT = {"PATH": f"{Path(__file__).parent}:{os.environ['PATH']}"}
 """Where the server finds ``wsrep_sst_copy``."""
 
@@ -57,12 +59,20 @@ class Node:
     @property
     def is_synced(self) -> bool:
         """Whether it takes statements, and has what the others have."""
-        sql = "SHOW STATUS WHERE Variable_name = 'wsrep_ready'"
+        return self._status("wsrep_ready") == "ON"
+
+    @property
+    def last_committed(self) -> int:
+        """The number of its last transaction; -1 if it does not tell."""
+        return int(self._status("wsrep_last_committed") or -1)
+
+    def _status(self, name: str) -> str:
+        sql = f"SHOW STATUS WHERE Variable_name = '{name}'"
         try:
             answer = mariadb.ask(self.port, sql, seconds=10)
         except subprocess.TimeoutExpired:
-            return False
-        return b"ON" in answer.stdout
+            return ""
+        return answer.stdout.decode().rpartition("\t")[2].strip()
 
     def url(self, database: str = mariadb.DATABASE) -> str:
         return _url(self.port, database)
@@ -87,10 +97,16 @@ class Galera:
         return _url(self.port, name)
 
     def settle(self, seconds: float = 120) -> None:
-        """Wait until all nodes are in sync."""
-        end = time.monotonic() + seconds
-        while not all(node.is_synced for node in self.nodes):
+        """Wait until all nodes are in sync; do what an operator does where all have lost touch."""
+        end, lost = time.monotonic() + seconds, time.monotonic() + _LOST
+        while not all(in_sync := [node.is_synced for node in self.nodes]):
             assert time.monotonic() < end, [node.log for node in self.nodes]
+            if any(in_sync):
+                lost = time.monotonic() + _LOST
+            elif time.monotonic() > lost:
+                newest = max(self.nodes, key=lambda node: node.last_committed)
+                mariadb.ask(newest.port, "SET GLOBAL wsrep_provider_options='pc.bootstrap=YES'")
+                lost = time.monotonic() + _LOST
             time.sleep(0.2)
 
     def stop(self) -> None:
