@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # More than there are processors: much of the time each of them waits for a service or for a deadline.
-TESTERS ?= 4
+TESTERS ?= 5
 # Images of containers set it. Each of the thousands of processes would compile all its modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -26,7 +26,7 @@ coverage: .venv/test.stamp packages
 
 # Every room by itself, and the gate: what needs no program of others and no whole service.
 quick: .venv/test.stamp
-	$(BIN)/pytest -q -n 3 --dist worksteal -m "not service and not slow and not http" \
+	$(BIN)/pytest -q -n 4 --dist worksteal -m "not service and not slow and not http" \
 		--ignore tests/service --ignore tests/e2e $(PYTEST) # to read them takes seconds
 
 # Nodes and stores that fail at random for some minutes: make soak MINUTES=5 DATABASE=mariadb

@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from imagestore.catalog.locations import changes
 from imagestore.config.settings import Identity
 from tests.gate.doors import Door
 from tests.gate.world import Stores, World, world
@@ -29,17 +31,19 @@ async def enter(
     """Start the service that a door needs, with some settings changed."""
     stores = Stores()
     stores.watch(monkeypatch)
+    # No client looks here at what has no hash yet.
+    monkeypatch.setattr(changes, "_UNHASHED", timedelta())
     async with AsyncExitStack() as stack:
 
-        async def start(door: Door, **changes: Any) -> World:
+        async def start(door: Door, **options: Any) -> World:
             needs = dict(door.needs)
             keystone = None
             if needs.pop("keystone", False):
                 keystone = request.getfixturevalue("keystone")
-                changes["identity"] = Identity(
+                options["identity"] = Identity(
                     flavor="trusted-headers", keystone=settings(keystone)
                 )
-            entered = await stack.enter_async_context(world(tmp_path, stores, **needs, **changes))
+            entered = await stack.enter_async_context(world(tmp_path, stores, **needs, **options))
             if keystone is not None:
                 assert entered.peer is not None
                 url = str(entered.peer.client.make_url("/"))
