@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # More than there are processors: much of the time each of them waits for a service or for a deadline.
-TESTERS ?= 5
+TESTERS ?= 4
 # Images of containers set it. Each of the thousands of processes would compile all its modules again.
 unexport PYTHONDONTWRITEBYTECODE
 

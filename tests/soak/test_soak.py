@@ -10,14 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.service.conftest import mariadb, postgresql
-from tests.services import galera
 from tests.services.databases import fresh_url_of
-from tests.services.galera import galera_cluster
 from tests.services.postgresql_pair import Pair, postgresql_pair
 from tests.soak import failing
 from tests.soak.soak import Fault, Plan, run
 
-__all__ = ["galera_cluster", "mariadb", "postgresql", "postgresql_pair"]
+__all__ = ["mariadb", "postgresql", "postgresql_pair"]
 
 CONFIG = """\
 [DEFAULT]
@@ -53,12 +51,6 @@ def files_in(place: Path) -> Callable[[], Awaitable[Counter[str]]]:
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Of a database without tables."""
     return fresh_url_of(request, request.param, tmp_path)
-
-
-@pytest.mark.slow
-async def test_galera(galera_cluster: galera.Galera, tmp_path: Path) -> None:
-    faults = failing.of_galera(galera_cluster)
-    await _with_failing_database(tmp_path, galera_cluster.fresh(), faults)
 
 
 @pytest.mark.slow
